@@ -505,7 +505,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l to -x -d
 complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l offline -r -F -d 'Verify a copy of the audit directory, without the server.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l key -r -F -d 'With --offline: a trusted public key; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l writer -x -d 'With --offline: a writer that must have a log; may be repeated.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l anchor -x -d 'With --offline: a line of an earlier verification; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l anchor -x -d 'With --offline: a line of an earlier verification, a file of `ambassador-server audit anchor`, or - for the input; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit prune' -l older-than -x -d 'Remove records older than this; at least a day.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit prune' -l index-only -d 'Remove records from the index only; the log keeps them.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit prune' -l segments-only -d 'Remove segments of the log only; the index keeps their records.'

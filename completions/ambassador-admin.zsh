@@ -1219,7 +1219,7 @@ _ambassador-admin_audit_verify() {
         --offline='[Verify a copy of the audit directory, without the server.]:DIR:_files' \
         '*'--key='[With --offline\: a trusted public key; may be repeated.]:PUB.pem:_files' \
         '*'--writer='[With --offline\: a writer that must have a log; may be repeated.]:NAME: ' \
-        '*'--anchor='[With --offline\: a line of an earlier verification; may be repeated.]:W\:SEQ\:DIGEST: ' \
+        '*'--anchor='[With --offline\: a line of an earlier verification, a file of `ambassador-server audit anchor`, or - for the input; may be repeated.]:W\:SEQ\:DIGEST|FILE: ' \
         $shared
 }
 

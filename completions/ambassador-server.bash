@@ -11,9 +11,11 @@ _ambassador_server_words() {
         "migrate") options="--data-dir --config --database-url $shared" ;;
         "check") options="--data-dir --config --database-url --json $shared" ;;
         "version") options="$shared" ;;
-        "audit") commands="reindex quarantine accept-loss rotate-key" options="$shared" ;;
+        "audit") commands="reindex quarantine anchor verify accept-loss rotate-key" options="$shared" ;;
         "audit reindex") options="--data-dir --config --database-url --resume $shared" ;;
         "audit quarantine") options="--data-dir --config --dry-run --yes --json $shared" ;;
+        "audit anchor") options="--data-dir --config --json $shared" ;;
+        "audit verify") options="--data-dir --config --anchor --offline --json $shared" ;;
         "audit accept-loss") options="--data-dir --config --database-url $shared" ;;
         "audit rotate-key") options="--data-dir --config --json $shared" ;;
     esac
@@ -24,7 +26,7 @@ _ambassador_server_option() {
     takes="" choices="" live=""
     case $path:$1 in
         *:--data-dir) takes=directory ;;
-        *:--config | *:--ready-file) takes=file ;;
+        *:--config | *:--ready-file | *:--anchor | *:--offline) takes=file ;;
         *:--database-url | *:--hostname | *:--admin-key-name | *:--host | *:--port | *:--admin-host | *:--admin-port | *:--lame-duck) takes=word ;;
         *:--tls) takes=word choices="on off" ;;
     esac

@@ -15,7 +15,7 @@ function __ambassador_server_at
                 break
             case '--*=*'
                 continue
-            case --data-dir --config --database-url --hostname --admin-key-name --host --port --admin-host --admin-port --tls --lame-duck --ready-file
+            case --data-dir --config --database-url --hostname --admin-key-name --host --port --admin-host --admin-port --tls --lame-duck --ready-file --anchor --offline
                 set is_value yes
                 continue
             case '-*'
@@ -25,7 +25,7 @@ function __ambassador_server_at
             case ''
                 contains -- $word init serve migrate check version audit; and set -a typed $word
             case 'audit'
-                contains -- $word reindex quarantine accept-loss rotate-key; and set -a typed $word
+                contains -- $word reindex quarantine anchor verify accept-loss rotate-key; and set -a typed $word
         end
     end
     if test "$argv" = -
@@ -71,6 +71,8 @@ complete -c ambassador-server -n '__ambassador_server_at check' -l database-url 
 complete -c ambassador-server -n '__ambassador_server_at check' -l json -d 'Print JSON for a program to read.'
 complete -c ambassador-server -n '__ambassador_server_at audit' -a reindex -d 'Rebuild the index of the audit log from the log; a running server then fills the index itself.'
 complete -c ambassador-server -n '__ambassador_server_at audit' -a quarantine -d 'Quarantine a broken segment that a start refuses, and continue the log after it; the server must be stopped.'
+complete -c ambassador-server -n '__ambassador_server_at audit' -a anchor -d 'Verify the audit log and print the signed end of each writer\'s log, for an auditor to store elsewhere.'
+complete -c ambassador-server -n '__ambassador_server_at audit' -a verify -d 'Verify the audit log with the keys of this server, while it runs or not; exit code 1 if it is broken.'
 complete -c ambassador-server -n '__ambassador_server_at audit' -a accept-loss -d 'Record that the loss of audit records is accepted, so that the server is ready again; nothing is restored.'
 complete -c ambassador-server -n '__ambassador_server_at audit' -a rotate-key -d 'Create the next signing key of the audit log; a server signs with it from its next start.'
 complete -c ambassador-server -n '__ambassador_server_at audit reindex' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
@@ -82,6 +84,14 @@ complete -c ambassador-server -n '__ambassador_server_at audit quarantine' -l co
 complete -c ambassador-server -n '__ambassador_server_at audit quarantine' -l dry-run -d 'Say what is broken, and change nothing.'
 complete -c ambassador-server -n '__ambassador_server_at audit quarantine' -l yes -d 'Do not ask for a confirmation.'
 complete -c ambassador-server -n '__ambassador_server_at audit quarantine' -l json -d 'Print JSON for a program to read.'
+complete -c ambassador-server -n '__ambassador_server_at audit anchor' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
+complete -c ambassador-server -n '__ambassador_server_at audit anchor' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at audit anchor' -l json -d 'Print JSON for a program to read.'
+complete -c ambassador-server -n '__ambassador_server_at audit verify' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
+complete -c ambassador-server -n '__ambassador_server_at audit verify' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at audit verify' -l anchor -r -F -d 'Anchors that `audit anchor` printed earlier, all of which the log must have; - reads the input.'
+complete -c ambassador-server -n '__ambassador_server_at audit verify' -l offline -r -F -d 'Verify a copy of the audit directory instead.'
+complete -c ambassador-server -n '__ambassador_server_at audit verify' -l json -d 'Print JSON for a program to read.'
 complete -c ambassador-server -n '__ambassador_server_at audit accept-loss' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
 complete -c ambassador-server -n '__ambassador_server_at audit accept-loss' -l config -r -F -d 'YAML file with settings.'
 complete -c ambassador-server -n '__ambassador_server_at audit accept-loss' -l database-url -x -d 'Database to use instead of SQLite in the data directory.'

@@ -91,6 +91,8 @@ _ambassador-server_audit() {
     local -a commands=(
         'reindex:Rebuild the index of the audit log from the log; a running server then fills the index itself.'
         'quarantine:Quarantine a broken segment that a start refuses, and continue the log after it; the server must be stopped.'
+        'anchor:Verify the audit log and print the signed end of each writer'\''s log, for an auditor to store elsewhere.'
+        'verify:Verify the audit log with the keys of this server, while it runs or not; exit code 1 if it is broken.'
         'accept-loss:Record that the loss of audit records is accepted, so that the server is ready again; nothing is restored.'
         'rotate-key:Create the next signing key of the audit log; a server signs with it from its next start.'
     )
@@ -104,6 +106,8 @@ _ambassador-server_audit() {
             case $line[1] in
                 reindex) _ambassador-server_audit_reindex ;;
                 quarantine) _ambassador-server_audit_quarantine ;;
+                anchor) _ambassador-server_audit_anchor ;;
+                verify) _ambassador-server_audit_verify ;;
                 accept-loss) _ambassador-server_audit_accept-loss ;;
                 rotate-key) _ambassador-server_audit_rotate-key ;;
             esac
@@ -126,6 +130,24 @@ _ambassador-server_audit_quarantine() {
         --config='[YAML file with settings.]:PATH:_files' \
         --dry-run'[Say what is broken, and change nothing.]' \
         --yes'[Do not ask for a confirmation.]' \
+        --json'[Print JSON for a program to read.]' \
+        $shared
+}
+
+_ambassador-server_audit_anchor() {
+    _arguments -s -S : \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --json'[Print JSON for a program to read.]' \
+        $shared
+}
+
+_ambassador-server_audit_verify() {
+    _arguments -s -S : \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --anchor='[Anchors that `audit anchor` printed earlier, all of which the log must have; - reads the input.]:FILE:_files' \
+        --offline='[Verify a copy of the audit directory instead.]:DIR:_files' \
         --json'[Print JSON for a program to read.]' \
         $shared
 }

@@ -1,5 +1,6 @@
 """The commands `audit verify` and `audit key`: verify the audit log on the server, or a copy of it here."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, NotFoundError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, exact_time, fields_of
+from ambassador_protocol.audit.anchors import InvalidAnchorError, parse_anchors
 from ambassador_protocol.audit.lines import Tip
 from ambassador_protocol.audit.public_keys import (
     InvalidPublicKeyError,
@@ -60,8 +62,9 @@ _Anchors = Annotated[
     list[str] | None,
     typer.Option(
         "--anchor",
-        metavar="W:SEQ:DIGEST",
-        help="With --offline: a line of an earlier verification; may be repeated.",
+        metavar="W:SEQ:DIGEST|FILE",
+        help="With --offline: a line of an earlier verification, a file of `ambassador-server audit anchor`, or - for "
+        "the input; may be repeated.",
     ),
 ]
 
@@ -151,7 +154,7 @@ def _verify_copy(
             directory,
             keys,
             time_range=time_range,
-            anchors=dict(map(_parse_anchor, anchors)),
+            anchors=_parse_anchors(anchors),
             expected=writers,
         ).documents()
     except MissingCryptographyError as error:
@@ -174,13 +177,23 @@ def _keys_of(file: Path) -> list[PublicKey]:
         ) from None
 
 
-def _parse_anchor(text: str) -> tuple[str, Tip]:
-    writer, seq, digest = [*text.rsplit(":", 2), "", ""][:3]
-    if not (writer and seq.isascii() and seq.isdecimal() and len(digest) == 64):
-        raise UsageError(
-            f"--anchor: {text!r} is not WRITER:SEQ:DIGEST.", hint="`audit verify -o json` shows the three"
-        )
-    return writer, Tip(int(seq), digest.lower())
+def _parse_anchors(given: Sequence[str]) -> dict[str, Tip]:
+    if not given:
+        return {}
+    try:
+        return parse_anchors("\n".join(_anchor_text(each) for each in given))
+    except InvalidAnchorError as error:
+        raise UsageError(f"--anchor: {error}", hint="`ambassador-server audit anchor` prints them") from None
+
+
+def _anchor_text(given: str) -> str:
+    """Return an anchor as it is, and the content of a file with anchors."""
+    try:
+        if given == "-":
+            return sys.stdin.read()
+        return Path(given).read_text(encoding="utf-8") if Path(given).is_file() else given
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"--anchor: {given} cannot be read.") from None
 
 
 def _warn_of_unsigned_records(admin: Invocation, results: Sequence[dict[str, Any]]) -> None:

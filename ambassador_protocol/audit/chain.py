@@ -71,8 +71,8 @@ class ChainProof:
 
     `trusted` holds the trusted keys by id; None checks no signature. `uncovered` counts the records since the last
     checkpoint, `covered`. `key` is the id of the key that signs the next checkpoint. `anchor` is a line that was stored
-    outside of the log. `adopted` counts the records that a start has signed for an earlier process. `attempts` takes in
-    every line, if it is given.
+    outside of the log, and `has_anchor` tells that it was among the lines. `adopted` counts the
+    records that a start has signed for an earlier process. `attempts` takes in every line, if it is given.
     """
 
     writer: str
@@ -87,12 +87,15 @@ class ChainProof:
     quarantined: tuple[Quarantined, ...] = ()
     key: str | None = None
     anchor: Tip | None = None
+    has_anchor: bool = False
     attempts: OpenAttempts[int] | None = None
 
     def add(self, line: Line, digest: str) -> str | None:
         """Take in a line whose number and `prev` are right; return what is wrong with it, or None."""
-        if self.anchor is not None and line.seq == self.anchor.seq and digest != self.anchor.digest:
-            return "the record differs from the one whose digest was given as anchor"
+        if self.anchor is not None and line.seq == self.anchor.seq:
+            if digest != self.anchor.digest:
+                return "the record differs from the one whose digest was given as anchor"
+            self.has_anchor = True
         self.is_closed = False
         if line.is_event:
             self.records += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ambassador_protocol.audit.chain import ChainProof, SegmentCheck, check_segment
 from ambassador_protocol.audit.files import quarantined_name, segment_name, segment_numbers
-from ambassador_protocol.audit.lines import GENESIS, Checkpoint, Quarantined, Tip, read_line
+from ambassador_protocol.audit.lines import GENESIS, Checkpoint, Quarantined, Tip, digest_of, read_line
 from ambassador_protocol.audit.results import Fault
 
 _LINES_TO_STATEMENT = 3
@@ -81,6 +81,14 @@ def file_of(directory: Path, number: int) -> Path:
     """Return the file of a segment, which has another name in quarantine."""
     segment = directory / segment_name(number)
     return segment if segment.exists() else directory / quarantined_name(number)
+
+
+def has_line(path: Path, wanted: Tip) -> bool:
+    """Tell whether a quarantined file has this line. Raises OSError."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return any(digest_of(raw.removesuffix(b"\n")) == wanted.digest for raw in file)
 
 
 def checkpoints_in(directory: Path, numbers: Iterable[int]) -> Iterator[Checkpoint]:

@@ -7,10 +7,15 @@ from typing import Final
 
 from ambassador_protocol.audit.attempts import OpenAttempts
 from ambassador_protocol.audit.chain import TORN, ChainBreak, ChainProof, check_segment
-from ambassador_protocol.audit.files import quarantined_numbers, segment_name, segment_numbers
+from ambassador_protocol.audit.files import (
+    quarantined_name,
+    quarantined_numbers,
+    segment_name,
+    segment_numbers,
+)
 from ambassador_protocol.audit.lines import GENESIS, Checkpoint, Quarantined, Tip, read_line
 from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
-from ambassador_protocol.audit.quarantine import check_quarantined, checkpoints_in, file_of
+from ambassador_protocol.audit.quarantine import check_quarantined, checkpoints_in, file_of, has_line
 from ambassador_protocol.audit.results import Fault, TornTail, Verification, WriterVerification
 
 _LONGEST_HEADER = 4096
@@ -116,6 +121,8 @@ class _Chain:
         self._is_to_end = wanted[-1:] == numbers[-1:]
         if self._fault is None and self._is_to_end:
             self._fault = self._end_fault() or self._unsigned
+        if self._fault is None and time_range == ANY_TIME:
+            self._fault = self._anchor_fault()
         return self._result(len(wanted))
 
     def closed_fault(self, max_bytes: int) -> Fault | None:
@@ -163,7 +170,7 @@ class _Chain:
                 path,
                 number=number,
                 tip=self._tip,
-                is_last=number == last or self._was_torn(number),
+                is_last=number == last or _was_torn(self._path, number),
                 proof=self._proof,
                 pause=self._pause,
             )
@@ -210,19 +217,6 @@ class _Chain:
             is_own = checkpoint.writer == self._path.name
             if is_own and key and key.verifies(checkpoint.signature, checkpoint.signed_text()):
                 yield checkpoint
-
-    def _was_torn(self, number: int) -> bool:
-        """Tell whether the next segment begins with the checkpoint which says that the last line here is incomplete.
-
-        Its signature is verified with the next segment.
-        """
-        path = self._path / segment_name(number + 1)
-        if path.is_symlink() or not path.is_file():
-            return False
-        with path.open("rb") as file:
-            file.readline(_LONGEST_HEADER)
-            second = read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))
-        return second is not None and second.checkpoint is not None and second.checkpoint.reason == TORN
 
     def _pass_quarantined(self, number: int) -> Fault | None:
         """Verify the good lines of a segment that was quarantined; its statement is verified with the next segment."""
@@ -280,6 +274,13 @@ class _Chain:
         problem = f"the log ends with record {tip.seq}, but the anchor is record {anchor.seq}"
         return self._at(self._last, None, tip.seq + 1, problem)
 
+    def _anchor_fault(self) -> Fault | None:
+        anchor = self._proof.anchor
+        if anchor is None or self._proof.has_anchor or _is_removed(self._path, self._proof, anchor):
+            return None
+        problem = f"the log has no record {anchor.seq}, which was given as anchor"
+        return self._at(self._last, None, anchor.seq, problem)
+
     def _broken(self, number: int, found: ChainBreak) -> Fault:
         if found.line == 0:
             return self._at(number - 1, self._lines_before, found.seq, found.problem)
@@ -313,6 +314,31 @@ class _Chain:
             torn=self._torn,
             fault=self._fault,
         )
+
+
+def _is_removed(path: Path, proof: ChainProof, anchor: Tip) -> bool:
+    """Tell whether a signed prune or quarantine explains that the anchor is not among the lines."""
+    if proof.pruned is not None and anchor.seq <= proof.pruned.last_seq:
+        return True
+    return any(
+        stated.last_seq < anchor.seq <= stated.highest_seq
+        and has_line(path / quarantined_name(stated.segment), anchor)
+        for stated in proof.quarantined
+    )
+
+
+def _was_torn(path: Path, number: int) -> bool:
+    """Tell whether the next segment begins with the checkpoint which says that the last line here is incomplete.
+
+    Its signature is verified with the next segment.
+    """
+    following = path / segment_name(number + 1)
+    if following.is_symlink() or not following.is_file():
+        return False
+    with following.open("rb") as file:
+        file.readline(_LONGEST_HEADER)
+        second = read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))
+    return second is not None and second.checkpoint is not None and second.checkpoint.reason == TORN
 
 
 def _last_that_fit(path: Path, closed: list[int], max_bytes: int) -> list[int]:

@@ -1,5 +1,6 @@
 """The commands `ambassador-server audit`, which work on the log and the index of this machine."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,6 +51,45 @@ def quarantine(
     from ambassador_server.cli.audit_quarantine import run_quarantine
 
     run_quarantine(configuration(config, data_dir=data_dir), dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@app.command(name="anchor")
+def anchor(data_dir: DataDir = None, config: ConfigFile = None, as_json: Json = False) -> None:
+    """Verify the audit log and print the signed end of each writer's log, for an auditor to store elsewhere.
+
+    Example: ambassador-server audit anchor --data-dir ./data
+    """
+    from ambassador_server.cli.audit_verification import run_anchor
+
+    run_anchor(configuration(config, data_dir=data_dir), as_json=as_json)
+
+
+@app.command(name="verify")
+def verify(
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(
+            "--anchor",
+            metavar="FILE",
+            help="Anchors that `audit anchor` printed earlier, all of which the log must have; - reads the input.",
+        ),
+    ] = None,
+    offline: Annotated[
+        Path | None,
+        typer.Option("--offline", metavar="DIR", help="Verify a copy of the audit directory instead."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Verify the audit log with the keys of this server, while it runs or not; exit code 1 if it is broken.
+
+    Example: ambassador-server audit verify --data-dir ./data --anchor anchors.txt
+    """
+    from ambassador_server.cli.audit_verification import run_verification
+
+    settings = configuration(config, data_dir=data_dir)
+    run_verification(settings, anchor=anchor, offline=offline, as_json=as_json)
 
 
 @app.command(name="accept-loss")

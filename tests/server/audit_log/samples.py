@@ -7,9 +7,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ambassador_protocol.audit.public_keys import PublicKey
+from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
 from ambassador_protocol.audit.results import Verification
 from ambassador_protocol.audit.verify import verify as verify_with
+from ambassador_server.audit_log.quarantine import BrokenSegment, quarantine_segment
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.domain.audit.events import (
     Actor,
@@ -22,7 +24,7 @@ from ambassador_server.domain.audit.events import (
 )
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.store import LogPosition
-from tests.fakes.clock import START
+from tests.fakes.clock import START, ManualClock
 
 WRITER = "node-1"
 SIGNER = AuditSigner({1: b"\x01" * 32})
@@ -94,3 +96,15 @@ def rechained(content: bytes) -> bytes:
         prev = hashlib.sha256(text).hexdigest()
         found.append(text + b"\n")
     return b"".join(found)
+
+
+def quarantine_last(audit_directory: Path) -> BrokenSegment:
+    """Quarantine the broken last segment."""
+    locked = WriterDirectory.lock(audit_directory, WRITER)
+    try:
+        broken = BrokenSegment.find(locked, WRITER, keys_by_id(KEYS))
+        assert broken is not None
+        quarantine_segment(locked, WRITER, broken, signer=SIGNER, clock=ManualClock())
+        return broken
+    finally:
+        locked.close()

@@ -25,6 +25,7 @@ from tests.server.audit_log.samples import (
     append_all,
     lines,
     numbered,
+    quarantine_last,
     segments,
     verify,
 )
@@ -43,17 +44,6 @@ async def write(directory: Path, numbers: range) -> None:
     log = await open_log(directory)
     await append_all(log, numbers)
     await log.close()
-
-
-def quarantine(directory: Path) -> BrokenSegment:
-    locked = WriterDirectory.lock(directory, WRITER)
-    try:
-        broken = BrokenSegment.find(locked, WRITER, keys_by_id(KEYS))
-        assert broken is not None
-        quarantine_segment(locked, WRITER, broken, signer=SIGNER, clock=ManualClock())
-        return broken
-    finally:
-        locked.close()
 
 
 def change_last(directory: Path, change: Callable[[bytes], bytes]) -> Path:
@@ -98,7 +88,7 @@ async def test_log_continues_after_the_broken_segment(
         await open_log(tmp_path)
     assert "audit quarantine" in (refused.value.hint or "")
 
-    broken = quarantine(tmp_path)
+    broken = quarantine_last(tmp_path)
     assert broken_file.with_suffix(".quarantined").read_bytes() == content
     assert not broken_file.exists()
     await write(tmp_path, range(records, records + 9))
@@ -128,7 +118,7 @@ async def test_segment_signed_with_a_foreign_key_is_quarantined(tmp_path: Path):
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=OTHER, clock=ManualClock(), options=SMALL)
     await append_all(log, range(3))
     await log.close()
-    quarantine(tmp_path)
+    quarantine_last(tmp_path)
     await write(tmp_path, range(3, 6))
     assert verify(tmp_path).faults == ()
 
@@ -137,7 +127,7 @@ async def test_two_quarantines_in_a_row_are_verified(tmp_path: Path):
     await write(tmp_path, range(2))
     for change in (flip_last_event, lambda content: content + b"?\n?\n"):
         change_last(tmp_path, change)
-        quarantine(tmp_path)
+        quarantine_last(tmp_path)
     await write(tmp_path, range(2, 6))
     found = verify(tmp_path).writers[0]
     assert (found.fault, len(found.quarantined)) == (None, 2)
@@ -146,7 +136,7 @@ async def test_two_quarantines_in_a_row_are_verified(tmp_path: Path):
 async def test_interrupted_quarantine_is_finished(tmp_path: Path):
     await write(tmp_path, range(2))
     change_last(tmp_path, flip_last_event)
-    broken = quarantine(tmp_path)
+    broken = quarantine_last(tmp_path)
     gone = broken.path.with_suffix(".quarantined")
     gone.rename(broken.path)
     locked = WriterDirectory.lock(tmp_path, WRITER)
@@ -165,7 +155,7 @@ async def test_reader_goes_over_the_gap(tmp_path: Path):
     await log.close()
     assert position is not None
     change_last(tmp_path, flip_last_event)
-    quarantine(tmp_path)
+    quarantine_last(tmp_path)
     log = await open_log(tmp_path)
     await log.append(numbered(7))
     behind = LogPosition(seq=position.seq, segment=position.segment, offset=position.offset + 1)
@@ -183,7 +173,7 @@ async def test_reader_goes_over_the_gap(tmp_path: Path):
 async def broken_and_continued(directory: Path) -> BrokenSegment:
     await write(directory, range(22))
     change_last(directory, flip_last_event)
-    broken = quarantine(directory)
+    broken = quarantine_last(directory)
     await write(directory, range(22, 44))
     assert verify(directory).faults == ()
     return broken

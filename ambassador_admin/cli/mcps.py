@@ -148,7 +148,9 @@ def show(admin: Invocation, name: Name) -> None:
 
     Example: ambassador-admin mcp show time
     """
-    admin.show_one(mcps.show(name), MCP)
+    entry = admin.api.fetch(mcps.show(name))
+    admin.output.record(MCP, entry)
+    warn_of_left_out(admin, entry)
 
 
 @verb(app, "publish", changes=True)
@@ -228,6 +230,16 @@ def logs(
     Example: ambassador-admin mcp logs time --lines 10
     """
     admin.output.rows(OUTPUT, admin.api.fetch(mcps.logs(name, lines))["items"])
+
+
+def warn_of_left_out(admin: Invocation, entry: Mapping[str, Any]) -> None:
+    """Name the tools that an MCP lists but that cannot be offered."""
+    left_out, count = entry.get("left_out", []), entry.get("tools_left_out", 0)
+    for tool in left_out:
+        which = f"the tool '{tool['name']}'" if tool["name"] else "a tool without a name"
+        admin.output.warn(f"{which} is left out: {tool['reason']}")
+    if count > len(left_out):
+        admin.output.warn(f"{count} tools are left out in all")
 
 
 def _warn(admin: Invocation, options: Mapping[str, Any]) -> None:

@@ -56,10 +56,19 @@ class McpPut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOutToolView:
+    """A tool that an MCP lists but that cannot be offered; `name` is empty if it has none."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class McpView:
     """A catalog entry and the state of its downstream; secrets in `options` are masked.
 
     `connections`, `calls_in_flight` and `restarts` count the shared and the per-user ones of the answering server.
+    `tools_left_out` counts the tools that the MCP lists but that cannot be offered; `left_out` has the first of them.
     `sandbox` is the one in which that server starts the program; null if there is no program, or no sandbox for it.
     With `pin` `block` a tool is not offered while its definition differs from the approved one; `waiting` counts these
     tools and those that are gone.
@@ -80,6 +89,8 @@ class McpView:
     error: str | None
     tools: int
     waiting: int
+    tools_left_out: int
+    left_out: list[LeftOutToolView]
     connections: int
     calls_in_flight: int
     restarts: int

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from ambassador_server.domain.catalog.mcps import LeftOutTool, Mcp, Tool
+from ambassador_server.domain.catalog.mcps import LeftOutTools, Mcp, Tool
 from ambassador_server.downstream.era import Agreement, Era, EraAdaptor
 from ambassador_server.downstream.eras.legacy import LegacyEra
 from ambassador_server.downstream.eras.modern import ModernEra
 from ambassador_server.downstream.features.progress import PROGRESS, ProgressTokens
-from ambassador_server.downstream.features.tools import LeftOutTools, list_tools
+from ambassador_server.downstream.features.tools import ToolsToLeaveOut, list_tools
 from ambassador_server.downstream.handshake import agree, initialize
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, RejectedError, SessionLostError
@@ -32,7 +32,8 @@ _log = logging.getLogger(__name__)
 class DownstreamSession:
     """A session over one transport; `changed` is set when the tools may have changed and when the session ended.
 
-    `notifications` counts what the downstream has said without being asked, which shows that it is alive.
+    `notifications` counts what the downstream has said without being asked, which shows that it is alive. `left_out`
+    are the tools of its last list that cannot be offered.
     """
 
     def __init__(self, mcp: Mcp, mask: Callable[[str], str], programs: ProgramSettings) -> None:
@@ -48,8 +49,8 @@ class DownstreamSession:
         self._progress = ProgressTokens()
         self._renewing = asyncio.Lock()
         self._renewed: str | None = None
-        self._left_out: list[LeftOutTool] = []
         self._digests: dict[str, str] = {}
+        self.left_out = LeftOutTools()
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -82,10 +83,10 @@ class DownstreamSession:
         """Return every tool; raises DownstreamUnavailableError."""
         if not self._agreement.has_tools:
             return ()
-        left_out = LeftOutTools()
+        left_out = ToolsToLeaveOut()
         tools = self._era.usable(await list_tools(self._send, left_out), left_out.add)
         self._digests = {tool.name: tool.digest for tool in tools}
-        self._report(left_out)
+        self._report(left_out.result())
         return tools
 
     async def request(self, request: NeutralRequest) -> Reply:
@@ -160,8 +161,8 @@ class DownstreamSession:
 
     def _report(self, left_out: LeftOutTools) -> None:
         """Log the tools that are left out; a list that is read again is logged only if it differs."""
-        if left_out.first != self._left_out:
-            self._left_out = left_out.first
+        if left_out != self.left_out:
+            self.left_out = left_out
             for tool in left_out.first:
                 _log.warning("%s: the tool '%s' is left out: %s", self._name, tool.name, tool.reason)
             if left_out.count > len(left_out.first):

@@ -268,15 +268,17 @@ class Supervisor:
         self._publish(DownstreamStatus.DEGRADED, error, self.state.tools)
 
     def _publish(self, status: DownstreamStatus, error: str | None, tools: tuple[Tool, ...]) -> None:
-        tools_changed = tools != self.state.tools
-        if self._is_stopping or (
-            not tools_changed and (status, error) == (self.state.status, self.state.error)
-        ):
+        state = self.state
+        session = self._newest if status is DownstreamStatus.READY else None
+        left_out = state.left_out if session is None else session.left_out
+        tools_changed = tools != state.tools
+        known = (state.status, state.error, state.left_out)
+        if self._is_stopping or (not tools_changed and (status, error, left_out) == known):
             return
         if not tools_changed:
             # The same list of a hundred connections is kept once.
             tools = self.state.tools
-        self.state = DownstreamState(status=status, error=error, tools=tools)
+        self.state = DownstreamState(status=status, error=error, tools=tools, left_out=left_out)
         _log.info(
             "%s: %s, %d tools%s", self.mcp.name, status.value, len(tools), f": {error}" if error else ""
         )

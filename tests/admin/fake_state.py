@@ -314,6 +314,8 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "error": None,
         "tools": tools,
         "waiting": 0,
+        "tools_left_out": 0,
+        "left_out": [],
         "connections": 1 if status == "published" else 0,
         "calls_in_flight": 0,
         "restarts": 0,

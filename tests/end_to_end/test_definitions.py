@@ -60,6 +60,15 @@ def test_other_tools_stay(odd: World) -> None:
     assert "odd: the tool '' is left out: it has no name" in log
 
 
+def test_administrators_see_what_is_left_out(odd: World) -> None:
+    entry = odd.ask("GET", "mcps/odd")
+    assert (entry["tools"], entry["tools_left_out"]) == (2, len(entry["left_out"]))
+    for verb in ("show", "tools"):
+        done = odd.rig.admin("mcp", verb, "odd")
+        assert "the tool 'bad' is left out: its definition is nested deeper than 500 levels" in done.stderr
+        assert "a tool without a name is left out: it has no name" in done.stderr
+
+
 def test_answer_that_is_nested_too_deep_costs_one_call(odd: World) -> None:
     caller = odd.caller()
     for face in FACES:

@@ -101,12 +101,21 @@ class LeftOutTool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOutTools:
+    """The tools of one list that cannot be offered: how many there are, and the first of them."""
+
+    count: int = 0
+    first: tuple[LeftOutTool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamState:
     """The status, last error and tools of one downstream."""
 
     status: DownstreamStatus
     error: str | None
     tools: tuple[Tool, ...]
+    left_out: LeftOutTools = LeftOutTools()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

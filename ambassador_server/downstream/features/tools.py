@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from ambassador_protocol.nesting import CUT, MAX_NESTING
 from ambassador_server.definition_digest import definition_digest
-from ambassador_server.domain.catalog.mcps import LeftOutTool, Tool, classify_tool
+from ambassador_server.domain.catalog.mcps import LeftOutTool, LeftOutTools, Tool, classify_tool
 from ambassador_server.domain.shared.large_documents import Turns, off_loop
 from ambassador_server.downstream.wire.items import split_items
 from ambassador_server.errors import DownstreamUnavailableError
@@ -49,12 +49,16 @@ _name_decoder = msgspec.json.Decoder(_Named)
 _head_decoder = msgspec.json.Decoder(_Head)
 
 
-class LeftOutTools:
-    """The tools of one list that cannot be offered: how many there are, and the first of them with the reasons."""
+class ToolsToLeaveOut:
+    """Collects the tools of one list that cannot be offered, the first of them with the reasons."""
 
     def __init__(self) -> None:
         self.count = 0
         self.first: list[LeftOutTool] = []
+
+    def result(self) -> LeftOutTools:
+        """Return the tools that were left out."""
+        return LeftOutTools(count=self.count, first=tuple(self.first))
 
     def add(self, name: str, reason: str) -> None:
         """Leave a tool out; name and reason may have text of the downstream, the name is empty if it gave none."""
@@ -70,7 +74,7 @@ def _shown(text: str) -> str:
 
 
 async def list_tools(
-    request: Callable[[str, bytes], Awaitable[Reply]], left_out: LeftOutTools
+    request: Callable[[str, bytes], Awaitable[Reply]], left_out: ToolsToLeaveOut
 ) -> tuple[Tool, ...]:
     """Return the tools of all pages; of tools with the same name only the first is returned.
 
@@ -124,14 +128,14 @@ async def _definitions(tools: bytes) -> Sequence[bytes | Raw]:
     return found
 
 
-async def _read(definition: bytes, left_out: LeftOutTools) -> Tool | None:
+async def _read(definition: bytes, left_out: ToolsToLeaveOut) -> Tool | None:
     if len(definition) > _LARGE_DEFINITION:
         # The digest of a megabyte takes a third of a second.
         return await off_loop(_read_tool, definition, left_out)
     return _read_tool(definition, left_out)
 
 
-def _read_tool(definition: bytes, left_out: LeftOutTools) -> Tool | None:
+def _read_tool(definition: bytes, left_out: ToolsToLeaveOut) -> Tool | None:
     try:
         if len(definition) > _MAX_DEFINITION_BYTES:
             # Without the other members, which may take long to decode.

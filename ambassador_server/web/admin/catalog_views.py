@@ -1,6 +1,6 @@
 """Converts catalog entries, their tools and their output to wire bodies."""
 
-from ambassador_protocol.admin.mcps import DefinitionView, McpView, OutputView, ToolView
+from ambassador_protocol.admin.mcps import DefinitionView, LeftOutToolView, McpView, OutputView, ToolView
 from ambassador_server.domain.catalog.mcps import OutputLine, Tool
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.services.administration.names import Names
@@ -27,6 +27,8 @@ def mcp_view(report: McpReport) -> McpView:
         error=state.error,
         tools=len(state.tools),
         waiting=report.waiting,
+        tools_left_out=state.left_out.count,
+        left_out=[LeftOutToolView(name=each.name, reason=each.reason) for each in state.left_out.first],
         connections=activity.connections,
         calls_in_flight=activity.in_flight,
         restarts=activity.restarts,

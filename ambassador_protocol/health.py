@@ -20,12 +20,21 @@ class AuditIndexLag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFaults:
+    """Counts of one API since the start: connections refused, and those cut off because their clients did not read."""
+
+    refused: int
+    cut_off: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
     """`GET /ready`: `checks` holds every condition by name; `ready` means that all are true.
 
-    An index that is behind does not make a server unready.
+    An index that is behind does not make a server unready, and neither do `connections`, by API.
     """
 
     status: Literal["ready", "not_ready"]
     checks: dict[str, bool]
     audit_index: AuditIndexLag
+    connections: dict[Literal["client", "admin"], ConnectionFaults]

@@ -63,6 +63,17 @@ def _waiting_tools(value: Any, now: datetime) -> str:
     return plain("; ".join(f"{name}: {count}" for name, count in value.items()) or "none", now)
 
 
+def _connections(value: Any, now: datetime) -> str:
+    if not isinstance(value, dict):
+        return plain(value, now)
+    words = [
+        f"{api}: {counts.get('refused')} refused, {counts.get('cut_off')} cut off"
+        for api, counts in value.items()
+        if isinstance(counts, dict)
+    ]
+    return plain("; ".join(words), now)
+
+
 HEALTH = View(
     "servers",
     (
@@ -71,10 +82,11 @@ HEALTH = View(
         Column("CHECKS", "checks"),
         Column("AUDIT SINKS", "sinks", _sinks, whole=True),
         Column("AUDIT INDEX", "audit_index", _index, whole=True),
+        Column("CONNECTIONS", "connections", _connections, whole=True),
         Column("SANDBOXES", "sandboxes", _sandboxes, whole=True),
         Column("WAITING TOOLS", "waiting_tools", _waiting_tools, whole=True),
     ),
-    ("server", "status", "checks", "sinks", "audit_index", "sandboxes", "waiting_tools"),
+    ("server", "status", "checks", "sinks", "audit_index", "connections", "sandboxes", "waiting_tools"),
 )
 SERVER_VERSION = View(
     "versions", (Column("SERVER", "server"), Column("VERSION", "version")), ("server", "version")
@@ -92,6 +104,8 @@ def register(root: typer.Typer) -> None:
 @verb(app, "health")
 def health(admin: Invocation) -> None:
     """Show whether the server can serve calls; exit code 7 if it cannot.
+
+    It also shows how many connections each API has refused or cut off since the start.
 
     This needs no key. With a key, every audit sink is shown, too: how many records it is behind, and its last error;
     how many records the index of the audit is behind, and what hinders it; and every sandbox for MCPs over stdio: what

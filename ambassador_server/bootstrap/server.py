@@ -1,7 +1,7 @@
 """Builds one complete server without its listeners."""
 
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -22,6 +22,7 @@ from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.storage.database_url import redacted_url
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings
+from ambassador_server.web.listener_bounds import ConnectionsByApi, no_connections
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, eq=False)
@@ -31,6 +32,7 @@ class Ambassador:
     config: ServerConfig
     base: Foundation
     services: UseCases
+    connections: ConnectionsByApi = field(default_factory=no_connections)
 
     def client_app(self, ca_pem: bytes | None) -> web.Application:
         """Build the client API."""
@@ -85,6 +87,7 @@ class Ambassador:
             tls=self.config.tls == "on",
             ca_pem=ca_pem,
             configuration=self.config.effective_settings(redacted_url),
+            connections=self.connections,
         )
 
 

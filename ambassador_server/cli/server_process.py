@@ -182,7 +182,13 @@ async def _listen(
         descriptors=bounds.descriptors,
     )
     first = await listen(
-        client, host=settings.host, port=settings.port, tls=tls, drain_seconds=drain, bounds=bounds.client
+        client,
+        host=settings.host,
+        port=settings.port,
+        tls=tls,
+        drain_seconds=drain,
+        bounds=bounds.client,
+        counts=ambassador.connections["client"],
     )
     try:
         second = await listen(
@@ -192,6 +198,7 @@ async def _listen(
             tls=tls,
             drain_seconds=drain,
             bounds=bounds.admin,
+            counts=ambassador.connections["admin"],
         )
     except AmbassadorError:
         await first.close()

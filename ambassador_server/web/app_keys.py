@@ -10,17 +10,19 @@ from ambassador_server.domain.shared.settings import Setting
 from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
+from ambassador_server.web.listener_bounds import ConnectionsByApi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """The settings of the web applications; `configuration` is what the admin API shows."""
+    """The settings of the web applications; `configuration` and the counts of connections are what they show."""
 
     allowed_hosts: frozenset[str]
     max_body_bytes: int
     tls: bool
     ca_pem: bytes | None
     configuration: tuple[Setting, ...]
+    connections: ConnectionsByApi
 
 
 HEALTH_CHECKS: web.AppKey[Health] = web.AppKey("health_checks", Health)

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ambassador_protocol.health import AuditIndexLag, Liveness, Readiness
+from ambassador_protocol.health import AuditIndexLag, ConnectionFaults, Liveness, Readiness
 from ambassador_protocol.paths import CA_CERTIFICATE, HEALTH, LIVE, READY
 from ambassador_server.web.app_keys import HEALTH_CHECKS, SETTINGS
 from ambassador_server.web.bodies import json_response
@@ -32,6 +32,10 @@ async def ready(request: web.Request) -> web.Response:
         audit_index=AuditIndexLag(
             behind_records=index.behind_records, behind_seconds=round(index.behind_seconds, 1)
         ),
+        connections={
+            api: ConnectionFaults(refused=counts.refused, cut_off=counts.cut_off)
+            for api, counts in request.app[SETTINGS].connections.items()
+        },
     )
     return json_response(body, status=200 if is_ready else 503)
 

@@ -6,10 +6,10 @@ import logging
 import socket
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ambassador_server.web.rare_warnings import RareWarnings
 
@@ -43,6 +43,14 @@ class ConnectionCounts:
     cut_off: int = 0
 
 
+ConnectionsByApi: TypeAlias = Mapping[Literal["client", "admin"], ConnectionCounts]
+
+
+def no_connections() -> ConnectionsByApi:
+    """Return the counts of a server that starts."""
+    return {"client": ConnectionCounts(), "admin": ConnectionCounts()}
+
+
 @dataclass(slots=True)
 class _Unread:
     """What a client had left unread when it was last seen to read, and the checks since then."""
@@ -54,9 +62,9 @@ class _Unread:
 class Connections:
     """The open connections of one listener."""
 
-    def __init__(self, bounds: ConnectionBounds) -> None:
+    def __init__(self, bounds: ConnectionBounds, counts: ConnectionCounts) -> None:
         self.bounds = bounds
-        self.counts = ConnectionCounts()
+        self.counts = counts
         self._open = 0
         self._per_address: Counter[str] = Counter()
         self._transports: set[asyncio.Transport] = set()

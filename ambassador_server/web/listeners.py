@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.web.accepting import BoundedSite
-from ambassador_server.web.listener_bounds import ConnectionBounds, Connections
+from ambassador_server.web.listener_bounds import ConnectionBounds, ConnectionCounts, Connections
 
 _BACKLOG = 1024
 _ANSWER_SECONDS = 2.0
@@ -47,6 +47,7 @@ async def listen(
     tls: ssl.SSLContext | None,
     drain_seconds: float,
     bounds: ConnectionBounds,
+    counts: ConnectionCounts,
 ) -> Listener:
     """Serve an application; port 0 means any free port. Raises ConfigurationError if the address is in use."""
     runner = web.AppRunner(
@@ -59,7 +60,7 @@ async def listen(
     )
     await runner.setup()
     sock = _bind(host, port)
-    connections = Connections(bounds)
+    connections = Connections(bounds, counts)
     options = {"access_log": None, "logger": _log, "keepalive_timeout": 75.0}
     try:
         site = BoundedSite(runner, sock, connections, tls=tls, backlog=_BACKLOG, options=options)

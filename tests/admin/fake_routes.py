@@ -214,7 +214,9 @@ async def _show(request: web.Request, items: dict[str, Item]) -> web.Response:
 
 async def _ready(request: web.Request) -> web.Response:
     well = request.app[API].is_ready
-    body = {"status": "ready" if well else "not_ready", "checks": {"database": well, "audit_log": True}}
+    faults = {"client": {"refused": 3, "cut_off": 1}, "admin": {"refused": 0, "cut_off": 0}}
+    checks = {"database": well, "audit_log": True}
+    body = {"status": "ready" if well else "not_ready", "checks": checks, "connections": faults}
     return web.json_response(body, status=200 if well else 503)
 
 

@@ -58,8 +58,17 @@ def test_flood_of_one_listener_leaves_the_other_open(world: World, full: str, ot
         assert is_closed(opened[-1])
         for _ in range(3):
             assert exchange(world.rig.ports[other], head("GET", "/live", {})).status == 200
+        assert faults(world, other)["client" if full == "port" else "admin"]["refused"] > 0
     until(lambda: serves(world, full), "the listener accepts again")
     assert "refused a connection" in world.log_text()
+
+
+def faults(world: World, port: str) -> dict[str, dict[str, int]]:
+    """Return what `/ready` says of the connections of each API."""
+    found: dict[str, dict[str, int]] = json.loads(
+        exchange(world.rig.ports[port], head("GET", "/ready", {})).body
+    )["connections"]
+    return found
 
 
 def serves(world: World, port: str) -> bool:
@@ -87,6 +96,8 @@ def test_client_that_reads_nothing_is_cut_off(world: World, caller: Caller) -> N
     with unread_call(world, caller) as connection:
         # The connection is reset: the client sees less than the answer, and an error or the end.
         until(lambda: was_reset(connection), "the connection is reset")
+    assert faults(world, "port")["client"]["cut_off"] > 0
+    assert "cut off; admin: " in world.rig.admin("server", "health").stdout
     assert_works(caller)
 
 

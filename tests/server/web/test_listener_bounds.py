@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.web.listener_bounds import ConnectionBounds, Connections
+from ambassador_server.web.listener_bounds import ConnectionBounds, ConnectionCounts, Connections
 
 BUDGET = 1_000_000
 READERS = 200
@@ -36,7 +36,7 @@ class Unread(asyncio.Transport):
 
 def connections(**changes: Any) -> Connections:
     bounds = {"total": 10, "per_address": 4, "unread_bytes": BUDGET, "unread_seconds": 600.0, **changes}
-    return Connections(ConnectionBounds(**bounds))
+    return Connections(ConnectionBounds(**bounds), ConnectionCounts())
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES, LEGACY
 from tests.end_to_end.scripted_server import options, tool
-from tests.end_to_end.world import World, assert_refused, running, until
+from tests.end_to_end.world import GROUP, World, assert_refused, running, until
 from tests.rig import Rig
 
 Definition = dict[str, Any]
@@ -109,6 +109,25 @@ def test_changed_tool_is_stopped_on_every_face_until_it_is_approved(
     hostile.change(edit())
     hostile.await_approval("edit", "changed")
     assert_refused(caller, *REFUSED, tool=name)
+
+
+def test_description_that_waits_is_not_shown_to_users(world: World, directory: Path) -> None:
+    hostile = Hostile(world, directory, edit())
+    group = world.fresh("group")
+    world.ask("POST", "groups", {"name": group})
+    world.ask("POST", "grants", {"group": group, "mcp": hostile.name, "delivery": "opt_in"})
+    hostile.change(CHANGES["description"])
+    hostile.await_approval("edit", "changed")
+    for groups, reason in (((GROUP,), "definition_changed"), ((group,), "not_subscribed")):
+        secret = {"Authorization": f"Bearer {world.person(*groups).key}"}
+        found = world.http.get("/v1/me/catalog", headers=secret).json()["mcps"]
+        (offer,) = [each for each in found if each["name"] == hostile.name]
+        tools = {each["name"]: each for each in offer["tools"]}
+        assert (tools[f"{hostile.name}.edit"]["refused"], tools[f"{hostile.name}.edit"]["description"]) == (
+            reason,
+            "",
+        )
+        assert "evil" not in json.dumps(found)
 
 
 def test_new_tool_waits_and_one_that_comes_back_unchanged_does_not(world: World, directory: Path) -> None:

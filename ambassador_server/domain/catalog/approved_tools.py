@@ -27,12 +27,9 @@ class ApprovedTools:
     approved_at: datetime
     approved_by: str
 
-    def covers(self, digest: str | None) -> bool:
-        """Tell whether the definition with this digest is approved; a digest covers the name of the tool as well."""
-        return digest in self._every_digest
-
     @cached_property
-    def _every_digest(self) -> frozenset[str]:
+    def every_digest(self) -> frozenset[str]:
+        """Return the digests alone; each covers the name of its tool as well."""
         return frozenset(self.digests.values())
 
 

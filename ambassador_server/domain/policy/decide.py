@@ -1,8 +1,9 @@
 """Decides whether a principal may use a capability; what no grant permits is denied."""
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
-from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import McpStatus, Pin
 from ambassador_server.domain.people.client_keys import KeyStatus
@@ -26,11 +27,10 @@ def decide(snapshot: Snapshot, principal: Principal, capability: CapabilityRef, 
 
 
 class _McpRules(Struct, frozen=True):
-    """What the principal's groups say about one MCP, and whether only its approved tools may be used."""
+    """What the principal's groups say about one MCP, and the digests that are approved, None if it is not pinned."""
 
     published: bool
-    pinned: bool
-    approved: ApprovedTools | None
+    approved: Collection[str] | None
     subscription: Subscription | None
     denies: list[tuple[Grant, Deny]]
     permits: list[tuple[Grant, Permit | Deny]]
@@ -88,9 +88,18 @@ class PrincipalPolicy:
         if not rules.published:
             return _NOT_PUBLISHED
         decision = _decide_by_grants(rules, capability)
-        if rules.pinned and isinstance(decision, Permit) and _waits_for_approval(rules, capability):
+        if isinstance(decision, Permit) and _waits_for_approval(rules, capability):
             return DEFINITION_CHANGED
         return decision
+
+    def waits_for_approval(self, capability: CapabilityRef) -> bool:
+        """Tell whether the definition that is offered must not be shown to anybody but administrators."""
+        rules = self._rules.get(capability.mcp_id) or self._collect_rules(capability.mcp_id)
+        return _waits_for_approval(rules, capability)
+
+    def _approved_digests(self, mcp_id: str) -> Collection[str]:
+        approved = self._snapshot.approved.get(mcp_id)
+        return () if approved is None else approved.every_digest
 
     def _switch_on_principal(self, principal: Principal) -> KillSwitch | None:
         if not self._snapshot.switches:
@@ -140,8 +149,7 @@ class PrincipalPolicy:
         subscription = self._snapshot.subscriptions.get((self._key_id, mcp_id))
         rules = _McpRules(
             mcp is not None and mcp.status is McpStatus.PUBLISHED,
-            mcp is None or mcp.pin is Pin.BLOCK,
-            self._snapshot.approved.get(mcp_id),
+            None if mcp is None or mcp.pin is Pin.OFF else self._approved_digests(mcp_id),
             subscription,
             [],
             [],
@@ -173,9 +181,10 @@ def _not_subscribed(grant: Grant) -> Deny:
 
 
 def _waits_for_approval(rules: _McpRules, capability: CapabilityRef) -> bool:
-    if capability.kind is not CapabilityKind.TOOL:
-        return False
-    return rules.approved is None or not rules.approved.covers(capability.digest)
+    approved = rules.approved
+    return (
+        approved is not None and capability.digest not in approved and capability.kind is CapabilityKind.TOOL
+    )
 
 
 def _decide_by_grants(rules: _McpRules, capability: CapabilityRef) -> Decision:

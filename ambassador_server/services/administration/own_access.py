@@ -52,10 +52,14 @@ class OwnStatus:
 
 @dataclass(frozen=True, slots=True)
 class KnownTool:
-    """A tool that the principal may know of; `refused` is None if the principal may call it."""
+    """A tool that the principal may know of; `refused` is None if the principal may call it.
+
+    `description` is empty while the definition waits for an approval.
+    """
 
     entry: CatalogEntry
     refused: Reason | None
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,5 +229,6 @@ class OwnAccess:
 def _known(policy: PrincipalPolicy, entry: CatalogEntry) -> KnownTool | None:
     decision = policy.decide(entry.ref)
     if not isinstance(decision, Deny):
-        return KnownTool(entry, None)
-    return KnownTool(entry, decision.reason) if decision.disclosed else None
+        return KnownTool(entry, None, entry.tool.description)
+    description = "" if policy.waits_for_approval(entry.ref) else entry.tool.description
+    return KnownTool(entry, decision.reason, description) if decision.disclosed else None

@@ -66,11 +66,17 @@ class DownstreamWatch:
         """Store the tools that have changed since the last call, and approve the first ones of an entry without any."""
         unsaved, self._unsaved = self._unsaved, {}
         known = {mcp_id: tools for mcp_id, tools in unsaved.items() if mcp_id in self._policy.snapshot.mcps}
-        if known:
+        if not known:
+            return
+        try:
             async with self._store.write() as work:
                 for mcp_id, tools in known.items():
                     await work.tools.put(mcp_id, tools)
             await self._definitions.trust(known)
+        except BaseException:
+            # The next call stores them; a list that has come meanwhile is newer.
+            self._unsaved = known | self._unsaved
+            raise
 
     def _policy_changed(self, snapshot: Snapshot) -> None:
         # A new snapshot shares the maps that did not change with the one before.

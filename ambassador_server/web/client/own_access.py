@@ -130,7 +130,7 @@ def _tool(known: KnownTool) -> OwnTool:
     return OwnTool(
         name=known.entry.ref.name,
         published_as=known.entry.published,
-        description=known.entry.tool.description,
+        description=known.description,
         tool_class=known.entry.tool.tool_class,
         refused=known.refused,
     )

@@ -25,7 +25,7 @@ class ListenerBounds:
 
 
 def raise_descriptor_limit() -> None:
-    """Raise the soft limit of this process to its hard limit; programs of MCPs inherit it."""
+    """Raise the soft limit of this process to its hard limit; programs of MCPs get the usual one again."""
     if sys.platform == "win32":
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

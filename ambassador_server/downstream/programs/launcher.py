@@ -23,6 +23,7 @@ _LIMITS = {
     "open_files": resource.RLIMIT_NOFILE,
     "cpu_seconds": resource.RLIMIT_CPU,
 }
+_OPEN_FILES = 1024
 _READ = kernel.READ_FILE | kernel.READ_DIR | kernel.EXECUTE
 # Without device files: a new one for a disk would lead around every rule for its files.
 _WRITE = ~(kernel.MAKE_CHAR | kernel.MAKE_BLOCK)
@@ -63,6 +64,10 @@ def _end_with(parent: int) -> None:
 
 def _limit(limits: dict[str, int]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # The server raises its own; a program that uses select() cannot have more, and any other can raise it itself.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    soft = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     for name, value in limits.items():
         kind = _LIMITS[name]
         hard = resource.getrlimit(kind)[1]

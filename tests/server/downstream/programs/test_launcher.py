@@ -208,3 +208,11 @@ sys.stdin.read()
     server.kill()
     await server.wait()
     await until_dead(pid)
+
+
+def test_programs_have_the_usual_limit_of_open_files_and_may_raise_it(room: Room) -> None:
+    soft, hard = (
+        int(word) if word.strip().isdigit() else 2**63
+        for word in room.shell("ulimit -Sn; ulimit -Hn").split()
+    )
+    assert soft == min(1024, hard)

@@ -42,6 +42,7 @@ class JsonlAuditLog:
     """Implements `ports.audit_log` on the event loop that opened it; only reading and syncing use threads.
 
     `Availability` owns whether records are taken, `GroupCommit` queues and writes them, `Syncer` forces them to disk.
+    `adopted` is how many records an earlier process had left unsigned.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class JsonlAuditLog:
     ) -> None:
         self._directory = directory
         self._writer = writer
+        self.adopted = end.uncovered
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         segments = SegmentWriter(

@@ -150,6 +150,8 @@ async def _report_losses(ambassador: Ambassador) -> None:
         next_step = f"ambassador-server audit accept-loss {loss.anchor.writer}"
         _log.error("records of the audit log are lost", loss=loss.sentence, next=next_step)
     await anchors.report()
+    log, limit = ambassador.base.log, ambassador.config.audit.checkpoint_records
+    await ambassador.services.anomalies.report_adopted(log.writer, adopted=log.adopted, limit=limit)
     differences = await ambassador.services.deliveries.anomalies()
     for difference in differences:
         _log.error("an audit sink's position is not the stored one", difference=difference.sentence)

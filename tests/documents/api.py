@@ -13,8 +13,9 @@ administrator: `GET {OPENAPI}` on the admin port. `docs/administrators.md` expla
 
 Send the admin key as `Authorization: Bearer amb_ak_...` or `X-Admin-Key: amb_ak_...`. Without a valid key the answer is
 401, without the right 403 with the code `AMB-3002`; both are checked before the rest of the request. Some requests need
-another right, depending on their content: each operation of a batch needs its own right, and changes of roles, or of
-users with roles, need `manage`. An unknown query parameter is refused.
+another right, depending on their content: each operation of a batch needs its own right, changes of roles, or of
+users with roles, need `manage`, and what makes the server start the command of an MCP over stdio needs `mcp:execute`,
+which the role admin has (`docs/administrators.md`). An unknown query parameter is refused.
 """
 
 

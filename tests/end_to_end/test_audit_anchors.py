@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.world import World, running, until
 from tests.rig import Rig
+from tests.server.audit_log.samples import rechained
 
 
 def cut_off_at_an_earlier_checkpoint(log: Path, _: Path) -> None:
@@ -99,3 +100,23 @@ def verified(world: World) -> dict[str, object]:
     answer = world.admin.get("/v1/admin/audit/verify").json()
     [found] = [each for each in answer["items"] if each["writer"] == "main"]
     return dict(found)
+
+
+def test_more_unsigned_records_than_a_killed_server_leaves_are_an_event(
+    tmp_path: Path, prepared: Rig
+) -> None:
+    with running(tmp_path, prepared, audit={"checkpoint_records": 5}) as world:
+        for _ in range(20):
+            world.ask("POST", "groups", {"name": world.fresh("group")})
+        assert world.rig.stop() == 0
+        last = sorted((world.rig.data_dir / "audit" / "main").glob("*.jsonl"))[-1]
+        kept = [
+            line
+            for line in last.read_bytes().splitlines(keepends=True)
+            if not line.startswith(b'{"checkpoint"')
+        ]
+        last.write_bytes(rechained(b"".join(kept)))
+        world.start()
+        until(lambda: world.events(action="system:audit-log:anomaly"), "it is an event")
+        said = {event["details"]["loss"] for event in world.events(action="system:audit-log:anomaly")}
+        assert "too_many_adopted" in said

@@ -10,6 +10,7 @@ class AnomalyKind(StrEnum):
     """What contradicts the log."""
 
     SEGMENT_BROKEN = "segment_broken"
+    TOO_MANY_ADOPTED = "too_many_adopted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

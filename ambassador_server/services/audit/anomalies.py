@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from ambassador_server.domain.audit.anomalies import Anomaly
+from ambassador_server.domain.audit.anomalies import Anomaly, AnomalyKind
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.ports.audit_archive import AuditArchive
 from ambassador_server.services.audit.recorder import Recorder
@@ -29,6 +29,18 @@ class AuditAnomalies:
         """Verify the last closed segments of this server's logs. Raises AuditUnavailableError."""
         known, self._closed = self._closed, tuple(await self._archive.closed_segments(self._writers))
         await self._report(known, self._closed)
+
+    async def report_adopted(self, writer: str, *, adopted: int, limit: int) -> None:
+        """Record an event if a start has signed more records for another process than that can have left unsigned.
+
+        The server stays ready, because nothing is left to decide: the records are signed as adopted.
+        """
+        if adopted <= limit:
+            return
+        sentence = f"{writer}: {adopted} records had no checkpoint, but a server signs one after {limit}"
+        details = {"adopted": adopted, "limit": limit}
+        found = Anomaly(kind=AnomalyKind.TOO_MANY_ADOPTED, writer=writer, sentence=sentence, details=details)
+        await self._report((), (found,))
 
     async def _report(self, known: Sequence[Anomaly], found: Sequence[Anomaly]) -> None:
         for anomaly in found:

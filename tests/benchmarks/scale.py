@@ -58,13 +58,15 @@ def _started(large: World) -> tuple[float, float, float]:
 
 
 def _await_connected(large: World) -> None:
-    """Wait until every MCP is connected."""
+    """Wait until every MCP is connected, and its tools are approved at its first start."""
     deadline = time.monotonic() + PATIENCE
     while waiting := [
-        mcp["name"] for mcp in large.rig.admin_json("mcp", "status") if mcp["state"] != "ready"
+        mcp["name"]
+        for mcp in large.rig.admin_json("mcp", "status")
+        if mcp["state"] != "ready" or mcp["waiting"]
     ]:
         if time.monotonic() > deadline:
-            raise BenchError(f"{len(waiting)} MCPs are not connected, {waiting[0]} is one of them")
+            raise BenchError(f"{len(waiting)} MCPs are not ready, {waiting[0]} is one of them")
         time.sleep(0.2)
 
 

@@ -66,20 +66,18 @@ class DefinitionChanges:
         if not lists:
             return
         async with self._store.write() as work:
-            for mcp_id, tools in lists.items():
-                mcp = await work.mcps.get(mcp_id)
-                if mcp is None or mcp.status is not McpStatus.PUBLISHED:
-                    continue
-                if await work.approved.get(mcp_id) is None:
-                    await work.tools.put(mcp_id, tools)
-                    at, by = self._clock.now(), SYSTEM.name or SYSTEM.kind
-                    differences = await put_approved(work, mcp, tools, at=at, by=by)
-                    await self._recorder.event(
-                        AuditAction.DEFINITION_TRUST,
-                        Outcome.SUCCEEDED,
-                        resource=mcp_resource(mcp),
-                        details={"approved": differences},
-                    )
+            # After an upgrade these are all entries: they are read at once.
+            entries = {mcp.mcp_id: mcp for mcp in await work.mcps.all() if mcp.status is McpStatus.PUBLISHED}
+            decided = {each.mcp_id for each in await work.approved.all()}
+            for mcp_id in lists.keys() & entries.keys() - decided:
+                at, by = self._clock.now(), SYSTEM.name or SYSTEM.kind
+                differences = await put_approved(work, entries[mcp_id], lists[mcp_id], at=at, by=by)
+                await self._recorder.event(
+                    AuditAction.DEFINITION_TRUST,
+                    Outcome.SUCCEEDED,
+                    resource=mcp_resource(entries[mcp_id]),
+                    details={"approved": differences},
+                )
         await self._policy.refresh()
 
 

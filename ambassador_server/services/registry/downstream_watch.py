@@ -40,12 +40,17 @@ class DownstreamWatch:
         """Start the downstreams of published entries, with their last known tools."""
         async with self._store.read() as work:
             last_known = await work.tools.all()
+        # Earlier versions stored no digests with these lists, so they are stored again.
+        self._unsaved = {each: tools for each, tools in last_known.items() if not self._is_approved(each)}
         await self._definitions.trust(last_known)
         self._applied = self._policy.snapshot.mcps
         self._downstreams.subscribe(self._downstream_changed)
         self._downstreams.hide_secrets(self._applied.values())
         self._downstreams.apply(_published(self._applied), last_known)
         self._policy.subscribe(self._policy_changed)
+
+    def _is_approved(self, mcp_id: str) -> bool:
+        return mcp_id in self._policy.snapshot.approved
 
     def _downstream_changed(self, change: DownstreamChange) -> None:
         if change.tools_changed:

@@ -12,18 +12,21 @@ import httpx
 
 from ambassador_protocol.audit.public_keys import keys_by_id
 from ambassador_protocol.backoff import Backoff
+from ambassador_server.audit_log.archive import JsonlArchive
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.quarantine import BrokenSegment, quarantine_segment
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.ports.store import LogPosition
+from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.log_indexing import InServerIndexer
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
-from ambassador_server.services.audit.sink_positions import SinkPositions
+from ambassador_server.services.audit.sink_positions import SinkPositions, compare, report
 from tests.end_to_end import scripted_server
 from tests.end_to_end.faces import FACES, LEGACY, REST
 from tests.end_to_end.legacy_host import begin
@@ -246,6 +249,29 @@ def quarantine_a_segment(directory: Path) -> list[dict[str, Any]]:
     locked.close()
     events = (line["event"] for line in events_under(directory))
     return [event for event in events if event["action"] == "system:audit-log:quarantine"]
+
+
+def find_anomalies(directory: Path) -> list[dict[str, Any]]:
+    """Return the events of a log with every contradiction that a running server looks for."""
+    asyncio.run(_find_anomalies(directory))
+    events = (line["event"] for line in events_under(directory))
+    return [event for event in events if event["action"] == "system:audit-log:anomaly"]
+
+
+async def _find_anomalies(directory: Path) -> None:
+    clock, options = ManualClock(), AuditLogOptions(segment_max_bytes=4000)
+    log = await JsonlAuditLog.open(directory, "main", signer=SIGNER, clock=clock, options=options)
+    await append_all(log, range(20))
+    closed = sorted((directory / "main").glob("*.jsonl"))[-2]
+    closed.write_bytes(closed.read_bytes().replace(b"weather", b"weathes", 1))
+    recorder = Recorder(log=log, clock=clock)
+    archive = JsonlArchive(directory, SIGNER)
+    found = AuditAnomalies(archive=archive, recorder=recorder, writers=("main",))
+    await found.check_closed_segments()
+    await found.report_adopted("main", adopted=2, limit=1)
+    start = compare("siem", {}, {"main": LogPosition(seq=1, segment=1, offset=1)})
+    await report(recorder, start.anomalies)
+    await log.close()
 
 
 async def _write_and_break(directory: Path) -> None:

@@ -19,6 +19,7 @@ from tests.end_to_end.every_event import (
     do_everything,
     events_of,
     events_under,
+    find_anomalies,
     prune_old_segments,
     quarantine_a_segment,
 )
@@ -83,6 +84,7 @@ def events(world: World, tmp_path_factory: pytest.TempPathFactory) -> list[dict[
         *events_of(world),
         *prune_old_segments(tmp_path_factory.mktemp("old")),
         *quarantine_a_segment(tmp_path_factory.mktemp("broken")),
+        *find_anomalies(tmp_path_factory.mktemp("contradicted")),
     ]
 
 

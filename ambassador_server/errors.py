@@ -13,6 +13,7 @@ class Advice(StrEnum):
     CHECK_CODE = "check_code"
     GIVE_ALL_OPTIONS = "give_all_options"
     GIVE_ROLE = "give_role"
+    LIFT_SWITCH = "lift_switch"
     LIST_GRANTED_MCPS = "list_granted_mcps"
     LOG_OUT = "log_out"
     NAME_ROLE = "name_role"

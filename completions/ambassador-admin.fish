@@ -376,7 +376,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at session revoke' -a '(__am
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a everyone -d 'Stop every call of every user.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a user -d 'Stop one user.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a group -d 'Stop every member of a group.'
-complete -c ambassador-admin -n '__ambassador_admin_at kill' -a key -d 'Stop one client key, by its id or the beginning of it.'
+complete -c ambassador-admin -n '__ambassador_admin_at kill' -a key -d 'Stop one client key, by its id or the beginning of it, and the keys that replaced it.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a session -d 'Stop one client process, by its session\'s id or the beginning of it.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a mcp -d 'Stop every call to one MCP.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a tool -d 'Stop one tool everywhere, by its name as `mcp.tool`.'

@@ -913,7 +913,7 @@ _ambassador-admin_kill() {
         'everyone:Stop every call of every user.'
         'user:Stop one user.'
         'group:Stop every member of a group.'
-        'key:Stop one client key, by its id or the beginning of it.'
+        'key:Stop one client key, by its id or the beginning of it, and the keys that replaced it.'
         'session:Stop one client process, by its session'\''s id or the beginning of it.'
         'mcp:Stop every call to one MCP.'
         'tool:Stop one tool everywhere, by its name as `mcp.tool`.'

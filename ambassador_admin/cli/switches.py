@@ -68,7 +68,7 @@ _SCOPES = {
     "group": ("GROUP", "Stop every member of a group.", "trainees --reason 'exam week' --for 7d"),
     "key": (
         "KEY",
-        "Stop one client key, by its id or the beginning of it.",
+        "Stop one client key, by its id or the beginning of it, and the keys that replaced it.",
         "0198c0de --reason 'posted in a chat'",
     ),
     "session": (

@@ -15,6 +15,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.CHECK_CODE: "Type it again, or ask your administrator for a new one.",
     Advice.GIVE_ALL_OPTIONS: "Give every option again, secrets as env://NAME or file:///PATH.",
     Advice.GIVE_ROLE: "ambassador-admin user update {user} --role ROLE",
+    Advice.LIFT_SWITCH: "Find it with 'ambassador-admin kill list', and lift it first: ambassador-admin kill lift ID",
     Advice.LIST_GRANTED_MCPS: "Run: ambassador-client catalog list",
     Advice.LOG_OUT: "ambassador-admin logout",
     Advice.NAME_ROLE: f"One or more of {', '.join(Role)}.",

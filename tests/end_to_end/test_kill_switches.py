@@ -367,3 +367,44 @@ def test_stopped_users_cannot_open_or_extend_a_session(world: World, target: Tar
         assert world.register(target.person.key).status_code in (401, 403)
     finally:
         lift(world, switch)
+
+
+def test_switch_on_a_key_stops_the_keys_that_replaced_it(world: World, target: Target) -> None:
+    issued = world.ask("POST", f"keys/{target.person.key_id}/rotate", {})
+    replacement = Person(target.person.name, issued["key"]["id"], issued["preshared_key"])
+    again = world.ask("POST", f"keys/{replacement.key_id}/rotate", {})
+    newest = Person(target.person.name, again["key"]["id"], again["preshared_key"])
+    caller, other = world.session(newest), world.session(world.person(target.group))
+    assert_works(caller)
+    with slow_call(world, caller, LEGACY) as running:
+        switch = kill(world, "key", target.person.key_id)
+        assert switch["impact"]["sessions"] == 2, (
+            "the first session of the target, and that of the newest key"
+        )
+        assert switch["impact"]["calls"] == 1
+        assert_stopped(running.result(timeout=PATIENCE))
+    assert_refused(caller, REASON)
+    assert world.register(newest.key).status_code == 403
+    assert_works(other)
+    lift(world, switch)
+    assert_works(caller)
+    # A switch on a replacement leaves the key that it replaced alone.
+    switch = kill(world, "key", newest.key_id)
+    assert_refused(caller, REASON)
+    assert_works(target.caller)
+    lift(world, switch)
+
+
+def test_stopped_mcp_cannot_be_made_again_without_its_switch(world: World) -> None:
+    name = world.fresh("stopped")
+    world.publish_fixture(name)
+    switch = kill(world, "mcp", name)
+    world.ask("POST", f"mcps/{name}/archive")
+    refused = world.admin.delete(f"/v1/admin/mcps/{name}")
+    assert refused.status_code == 409
+    assert "kill list" in refused.json()["hint"]
+    world.ask("POST", f"mcps/{name}/publish")
+    assert_refused(world.caller(), tool=f"{name}__echo")
+    world.ask("POST", f"mcps/{name}/archive")
+    lift(world, switch)
+    world.ask("DELETE", f"mcps/{name}")

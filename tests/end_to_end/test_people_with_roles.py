@@ -35,6 +35,7 @@ REQUESTS: dict[str, Callable[[World, Person, str], Request]] = {
     "add to a group": lambda world, person, _: ("PUT", f"groups/{world.group()}/members/{person.name}", None),
     "remove from a group": lambda _, person, group: ("DELETE", f"groups/{group}/members/{person.name}", None),
     "delete a group": lambda _, __, group: ("DELETE", f"groups/{group}", None),
+    "suspend a group": lambda _, __, group: ("PATCH", f"groups/{group}", {"status": "suspended"}),
 }
 
 
@@ -51,7 +52,7 @@ def test_only_who_manages_reaches_a_user_with_roles(
     denied = world.events(outcome="denied")[0]
     assert denied["reason"] == "user_has_roles"
     for client, who in ((world.admin, person), (provisioner, plain)):
-        if what != "delete a group":
+        if what not in ("delete a group", "suspend a group"):
             answer = send(client, REQUESTS[what](world, who, group))
             assert answer.is_success, answer.text
 
@@ -66,3 +67,23 @@ def test_only_who_manages_lifts_a_denial(world: World, provisioner: httpx.Client
     assert refused.status_code == 403, refused.text
     assert world.events(outcome="denied")[0]["reason"] == "group_denies"
     assert send(world.admin, request).is_success
+
+
+def test_only_who_operates_takes_a_member_out_of_a_stopped_group(
+    world: World, provisioner: httpx.Client
+) -> None:
+    group = world.group()
+    person = world.person("developers", group)
+    body = {"scope": "group", "target": group, "reason": "incident 42"}
+    switch = world.ask("POST", "kill-switches", body)
+    request = REQUESTS["remove from a group"](world, person, group)
+    refused = send(provisioner, request)
+    assert refused.status_code == 403, refused.text
+    assert world.events(outcome="denied")[0]["reason"] == "group_is_stopped"
+    assert world.register(person.key).status_code == 403
+    deletion = REQUESTS["delete a group"](world, person, group)
+    for client in (provisioner, world.admin):
+        assert send(client, deletion).status_code == 409
+    assert send(world.admin, request).is_success
+    world.ask("POST", f"kill-switches/{switch['id']}/lift")
+    assert send(provisioner, deletion).is_success

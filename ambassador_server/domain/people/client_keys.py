@@ -1,6 +1,6 @@
 """Client keys: the preshared keys of users."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -67,14 +67,20 @@ def check_length_of_line(key: ClientKey, of_user: Collection[ClientKey], now: da
     `of_user` holds all keys of the user. A line is a key, the key that it replaced, and so on.
     """
     known = {each.key_id: each for each in of_user}
-    line, current = 0, known.get(key.key_id)
-    while current is not None:
-        line += current.can_be_used(now)
-        current = known.get(current.replaces or "")
-    if line >= MAX_KEYS_OF_LINE:
+    line = [known[each] for each in line_of(key.key_id, known) if each in known]
+    if sum(each.can_be_used(now) for each in line) >= MAX_KEYS_OF_LINE:
         raise ConflictError(
             f"{MAX_KEYS_OF_LINE} keys that replaced each other can be used; revoke one, or wait until one expires."
         )
+
+
+def line_of(key_id: str, keys: Mapping[str, ClientKey]) -> Iterator[str]:
+    """Yield the id of a key, of the key that it replaced, and so on."""
+    current: str | None = key_id
+    while current is not None:
+        yield current
+        key = keys.get(current)
+        current = None if key is None else key.replaces
 
 
 def replacements(key_id: str, of_user: Collection[ClientKey]) -> list[ClientKey]:

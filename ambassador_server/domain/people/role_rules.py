@@ -60,6 +60,16 @@ def check_may_lift_denials(by: Administrator | None, group_name: str) -> None:
         )
 
 
+def check_may_lift_switches(by: Administrator | None, group_name: str) -> None:
+    """Raise MissingRightError if `by` may not take a group that a kill switch stops from its members."""
+    if by is not None and not by.may(Right.OPERATE):
+        raise MissingRightError(
+            f"A kill switch stops the members of group {group_name!r}; lifting that needs the right "
+            f"{Right.OPERATE.value!r}",
+            reason="group_is_stopped",
+        )
+
+
 def check_new_password(by: Administrator | None, user: User) -> None:
     """Raise ConflictError if this user can have no password, MissingRightError if `by` may not set it."""
     if user.source is not AuthSource.LOCAL:

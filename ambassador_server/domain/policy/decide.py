@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import McpStatus, Pin
-from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.client_keys import KeyStatus, line_of
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import UserStatus
@@ -108,7 +108,8 @@ class PrincipalPolicy:
             (SwitchScope.EVERYONE, None),
             (SwitchScope.USER, principal.user_id),
             *((SwitchScope.GROUP, group_id) for group_id in self._group_ids),
-            (SwitchScope.KEY, principal.key_id),
+            # The holder of a stolen key may have replaced it before it was stopped.
+            *((SwitchScope.KEY, key_id) for key_id in line_of(principal.key_id, self._snapshot.keys)),
             (SwitchScope.SESSION, principal.session_id),
         ]
         return self._first_switch(targets)

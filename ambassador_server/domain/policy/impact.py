@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
-from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.client_keys import ClientKey, replacements
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import UserStatus
@@ -84,6 +84,7 @@ class _Comparison:
         self._permitted_mcp_ids = _permitted_mcp_ids(self._before, self._tools)
         self._ids_with_own_rules = _ids_with_own_rules(self._after)
         self._user_ids = _affected_user_ids(self._switch, snapshot)
+        self._key_ids = _affected_key_ids(self._switch, snapshot)
         self._losses: dict[Principal | _GroupIds, _Loss] = {}
 
     def impact(self) -> Impact:
@@ -118,7 +119,7 @@ class _Comparison:
         for session in self._activity.sessions:
             session_id, key_id = session.session_id, session.key_id
             if (scope is SwitchScope.SESSION and session_id != target) or (
-                scope is SwitchScope.KEY and key_id != target
+                scope is SwitchScope.KEY and key_id not in self._key_ids
             ):
                 continue
             if self._may_affect_user(session.user_id) and self._is_usable(key_id):
@@ -127,8 +128,7 @@ class _Comparison:
     def _affected_keys(self) -> Iterable[ClientKey]:
         keys = self._before.keys
         if self._switch.scope is SwitchScope.KEY:
-            key = keys.get(self._switch.target or "")
-            return () if key is None else (key,)
+            return [keys[key_id] for key_id in self._key_ids if key_id in keys]
         return keys.values()
 
     def _may_affect_user(self, user_id: str) -> bool:
@@ -221,6 +221,14 @@ def _affected_user_ids(switch: KillSwitch, snapshot: Snapshot) -> Container[str]
             return None
 
 
+def _affected_key_ids(switch: KillSwitch, snapshot: Snapshot) -> frozenset[str]:
+    """Return the keys that a switch on a key stops: that key, and those that replaced it."""
+    if switch.scope is not SwitchScope.KEY or switch.target is None:
+        return frozenset()
+    replaced_it = replacements(switch.target, snapshot.keys.values())
+    return frozenset((switch.target, *(key.key_id for key in replaced_it)))
+
+
 def _group_by_mcp(tools: Iterable[CapabilityRef]) -> dict[str, list[CapabilityRef]]:
     found: defaultdict[str, list[CapabilityRef]] = defaultdict(list)
     for tool in tools:
@@ -239,11 +247,13 @@ def _permitted_mcp_ids(snapshot: Snapshot, mcp_ids: Container[str]) -> dict[str,
 
 def _ids_with_own_rules(snapshot: Snapshot) -> frozenset[str | None]:
     """Return the users, keys and sessions that have a subscription or a kill switch of their own."""
-    personal = (SwitchScope.USER, SwitchScope.KEY, SwitchScope.SESSION)
+    personal = (SwitchScope.USER, SwitchScope.SESSION)
+    switches = [switch for same_target in snapshot.switches.values() for switch in same_target]
     return frozenset(
         (
             *(key_id for key_id, _ in snapshot.subscriptions),
-            *(target for scope, target in snapshot.switches if scope in personal),
+            *(switch.target for switch in switches if switch.scope in personal),
+            *(key_id for switch in switches for key_id in _affected_key_ids(switch, snapshot)),
         )
     )
 

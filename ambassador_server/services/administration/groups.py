@@ -8,8 +8,13 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import group_resource
 from ambassador_server.domain.people.groups import Group, GroupStatus, Membership
-from ambassador_server.domain.people.role_rules import check_may_act_for, check_may_lift_denials
+from ambassador_server.domain.people.role_rules import (
+    check_may_act_for,
+    check_may_lift_denials,
+    check_may_lift_switches,
+)
 from ambassador_server.domain.policy.grants import Effect
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
@@ -17,6 +22,7 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.changes.audited_change import Change, Changes
+from ambassador_server.services.changes.kill_switches import check_not_stopped, is_stopped
 from ambassador_server.services.changes.lookups import find_group, find_user
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
 
@@ -74,7 +80,7 @@ class Groups:
     async def create(self, requester: Requester, name: str, spec: GroupSpec) -> Group:
         """Create a group without members."""
         async with self._changes.open(requester) as change:
-            return (await self._write(change, None, self._new(name), spec)).item
+            return (await self._write(requester, change, None, self._new(name), spec)).item
 
     async def put(
         self, requester: Requester, name: str, spec: GroupSpec, *, expected: ExpectedRevisions = None
@@ -83,7 +89,7 @@ class Groups:
         async with self._changes.open(requester) as change:
             before = await change.work.groups.by_name(name)
             check_revision(before, expected)
-            return await self._write(change, before, before or self._new(name), spec)
+            return await self._write(requester, change, before, before or self._new(name), spec)
 
     async def update(
         self, requester: Requester, name: str, spec: GroupSpec, *, expected: ExpectedRevisions = None
@@ -92,7 +98,7 @@ class Groups:
         async with self._changes.open(requester) as change:
             before = await find_group(change.work, name)
             check_revision(before, expected)
-            return (await self._write(change, before, before, spec)).item
+            return (await self._write(requester, change, before, before, spec)).item
 
     async def remove(self, requester: Requester, name: str, *, expected: ExpectedRevisions = None) -> None:
         """Delete a group, its memberships and its grants, with effect from the next call."""
@@ -100,6 +106,14 @@ class Groups:
             group = await find_group(change.work, name)
             check_revision(group, expected)
             await _check_may_take_from_members(change.work, requester, group)
+            await _check_keeps_denials(change.work, requester, group)
+            await check_not_stopped(
+                change.work,
+                SwitchScope.GROUP,
+                group.group_id,
+                self._clock.now(),
+                name=f"the members of group {group.name!r}",
+            )
             await change.work.groups.remove(group.group_id)
             change.record(AuditAction.GROUP_REMOVE, group_resource(group), before=_details(group))
 
@@ -136,6 +150,8 @@ class Groups:
             group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
             check_may_act_for(requester.administrator, user)
             await _check_keeps_denials(change.work, requester, group)
+            if await is_stopped(change.work, SwitchScope.GROUP, group.group_id, self._clock.now()):
+                check_may_lift_switches(requester.administrator, group.name)
             await change.work.memberships.remove(Membership(user_id=user.user_id, group_id=group.group_id))
             change.record(AuditAction.MEMBER_REMOVE, group_resource(group), user=user_name)
         return group
@@ -174,14 +190,15 @@ class Groups:
         )
 
     async def _write(
-        self, change: Change, before: Group | None, group: Group, spec: GroupSpec
+        self, requester: Requester, change: Change, before: Group | None, group: Group, spec: GroupSpec
     ) -> Written[Group]:
         after = replace(group, **spec.checked(), updated_at=self._clock.now())
+        if before is not None and before.status is not after.status:
+            await _check_may_take_from_members(change.work, requester, group)
         return await write(change, change.work.groups, before, after, _EVENTS)
 
 
 async def _check_may_take_from_members(work: UnitOfWork, requester: Requester, group: Group) -> None:
-    await _check_keeps_denials(work, requester, group)
     for membership in await work.memberships.all():
         user = await work.users.get(membership.user_id) if membership.group_id == group.group_id else None
         if user is not None:

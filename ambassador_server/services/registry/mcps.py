@@ -10,6 +10,7 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.errors import (
@@ -24,6 +25,7 @@ from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.kill_switches import check_not_stopped
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
 from ambassador_server.services.registry.approvals import author_of, put_approved
@@ -141,12 +143,15 @@ class Mcps:
         return mcp
 
     async def remove(self, requester: Requester, name: str, *, expected: ExpectedRevisions = None) -> None:
-        """Delete an entry and its grants. Raises ConflictError if it is published."""
+        """Delete an entry and its grants. Raises ConflictError if it is published or a kill switch stops it."""
         async with self._changes.open(requester) as change:
             mcp = await find_mcp(change.work, name)
             check_revision(masked(mcp), expected)
             if mcp.status is McpStatus.PUBLISHED:
                 raise ConflictError(f"MCP {name!r} is published; archive it first")
+            await check_not_stopped(
+                change.work, SwitchScope.MCP, mcp.mcp_id, self._clock.now(), name=f"MCP {name!r}"
+            )
             await change.work.mcps.remove(mcp.mcp_id)
             change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=EVENTS.details(mcp))
 

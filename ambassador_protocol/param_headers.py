@@ -47,11 +47,13 @@ def read_header_map(definition: bytes) -> HeaderMap:
 def header_map(input_schema: Any) -> HeaderMap:
     """Return the header map of an input schema; raises InvalidAnnotationError."""
     found: dict[Path, str] = {}
+    used: set[str] = set()
     for path, schema in _schemas(input_schema):
         if ANNOTATION in schema:
             token = _token(path, schema)
-            if token.lower() in map(str.lower, found.values()):
+            if token.lower() in used:
                 raise InvalidAnnotationError(f"header {token!r} is used twice")
+            used.add(token.lower())
             found[path or ()] = token
     return found
 

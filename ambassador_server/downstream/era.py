@@ -48,13 +48,15 @@ class EraAdaptor(Protocol):
         """Return the era."""
         ...
 
-    def prepare(
+    async def prepare(
         self, request: NeutralRequest, progress_token: int | None
     ) -> tuple[bytes, Mapping[str, str] | None]:
         """Return the params and headers to send; raises InvalidInputError for params that are not a JSON object."""
         ...
 
-    def usable(self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]) -> tuple[Tool, ...]:
+    async def usable(
+        self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]
+    ) -> tuple[Tool, ...]:
         """Return the tools that can be called in this era, and keep what their calls need.
 
         `leave_out(name, reason)` is told of every other tool.

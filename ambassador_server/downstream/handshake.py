@@ -1,7 +1,7 @@
 """Finds out which era a downstream speaks, and opens a session in it."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from ambassador_protocol.mcp import (
     MODERN_VERSION,
     VERSION_HEADER,
 )
+from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.downstream.era import Agreement, Era
 from ambassador_server.downstream.eras.modern import modern_params
 from ambassador_server.downstream.transport import RejectedError, Transport
@@ -27,6 +28,7 @@ _INITIALIZE: Final = msgspec.json.encode(
     {"protocolVersion": LATEST_LEGACY, "capabilities": {}, "clientInfo": CLIENT_INFO}
 )
 
+T = TypeVar("T")
 
 _DISCOVER_HEADERS: Final = {VERSION_HEADER: MODERN_VERSION, METHOD_HEADER: "server/discover"}
 
@@ -83,7 +85,7 @@ async def initialize(transport: Transport) -> Agreement:
     if reply.result is None:
         raise RejectedError(f"refused the handshake (error {_error_of(reply).code})")
     try:
-        answer = msgspec.json.decode(reply.result, type=_Initialized)
+        answer = _read(reply.result, _Initialized)
     except msgspec.DecodeError:
         raise DownstreamUnavailableError("answered the handshake with something that is not MCP") from None
     if answer.protocol_version not in LEGACY_VERSIONS:
@@ -119,7 +121,7 @@ async def _discover(transport: Transport) -> Agreement | None:
         _check_refusal(_error_of(reply))
         return None
     try:
-        answer = msgspec.json.decode(reply.result, type=_Discovered)
+        answer = _read(reply.result, _Discovered)
     except msgspec.DecodeError:
         return None
     if MODERN_VERSION in answer.supported_versions:
@@ -143,8 +145,15 @@ def _demand_legacy(versions: list[str]) -> None:
         )
 
 
+def _read(raw: bytes, kind: type[T]) -> T:
+    """Decode an answer; raises DownstreamUnavailableError if decoding it would stop the event loop."""
+    if len(raw) > LARGE:
+        raise DownstreamUnavailableError(f"answered the handshake with more than {LARGE} bytes")
+    return msgspec.json.decode(raw, type=kind)
+
+
 def _error_of(reply: Reply) -> "_Error":
     try:
-        return msgspec.json.decode(reply.error or b"{}", type=_Error)
+        return _read(reply.error or b"{}", _Error)
     except msgspec.DecodeError:
         return _Error()

@@ -84,7 +84,7 @@ class DownstreamSession:
         if not self._agreement.has_tools:
             return ()
         left_out = ToolsToLeaveOut()
-        tools = self._era.usable(await list_tools(self._send, left_out), left_out.add)
+        tools = await self._era.usable(await list_tools(self._send, left_out), left_out.add)
         self._digests = {tool.name: tool.digest for tool in tools}
         self._report(left_out.result())
         return tools
@@ -173,7 +173,7 @@ class DownstreamSession:
 
     async def _exchange(self, request: NeutralRequest, token: int | None = None) -> Reply:
         method, ask = request.method, request.ask
-        prepared, headers = self._era.prepare(request, token)
+        prepared, headers = await self._era.prepare(request, token)
         try:
             return await self._transport.request(method, prepared, headers, ask=ask)
         except SessionLostError as lost:

@@ -7,6 +7,7 @@ import msgspec
 
 from ambassador_protocol.jsonrpc import Code, error_reply
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
+from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.ports.exchange import Reply
 
 _ABSENT = msgspec.Raw()
@@ -53,9 +54,18 @@ class Response(msgspec.Struct, frozen=True):
     reply: Reply
 
 
+class _LargeParams(msgspec.Struct, rename="camel"):
+    """The params that may be large; none of them is split into its members."""
+
+    arguments: msgspec.Raw = _ABSENT
+    input_responses: msgspec.Raw = _ABSENT
+    request_state: msgspec.Raw = _ABSENT
+
+
 Message: TypeAlias = Request | Notification | Response
 
 _decoder = msgspec.json.Decoder(_Wire)
+_large_params = msgspec.json.Decoder(_LargeParams)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -74,6 +84,8 @@ def read_message(body: bytes) -> Message:
     raw_params = bytes(wire.params)
     if raw_params and not raw_params.startswith(b"{"):
         raise EnvelopeError(Code.INVALID_PARAMS, "Parameters are an object")
+    if len(raw_params) > LARGE:
+        _check_large(raw_params)
     params = read_members(wire.params) if raw_params else {}
     if message_id is None:
         return Notification(wire.method, params)
@@ -117,6 +129,18 @@ def request(message_id: str, method: str, params: bytes) -> bytes:
     """Build a request for the host around raw params."""
     head = b'{"jsonrpc":"2.0","id":' + msgspec.json.encode(message_id)
     return head + b',"method":' + msgspec.json.encode(method) + b',"params":' + params + b"}"
+
+
+def _check_large(params: bytes) -> None:
+    """Refuse params that may take long to split, and whose members may take long to decode."""
+    large = _large_params.decode(params)
+    rest = len(params) - sum(
+        map(len, map(bytes, (large.arguments, large.input_responses, large.request_state)))
+    )
+    if rest > LARGE:
+        raise EnvelopeError(
+            Code.INVALID_PARAMS, f"Parameters other than arguments are larger than {LARGE} bytes"
+        )
 
 
 def _response(wire: _Wire, message_id: bytes | None) -> Response:

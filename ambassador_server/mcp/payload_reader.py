@@ -15,7 +15,7 @@ _LONGEST_INTEGER = 1000
 
 
 class _Result(msgspec.Struct):
-    isError: Any = False
+    isError: msgspec.Raw = msgspec.Raw()
 
 
 _result_decoder = msgspec.json.Decoder(_Result)
@@ -56,7 +56,7 @@ class MsgspecPayloads:
     def is_error_result(self, raw: bytes) -> bool:
         """Tell whether a result has `isError: true`; a result that is not an object counts as an error."""
         try:
-            return _result_decoder.decode(raw).isError is True
+            return bytes(_result_decoder.decode(raw).isError) == b"true"
         except (msgspec.MsgspecError, RecursionError):
             return True
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.faces import FACES, LEGACY, MODERN, REST, Face
-from tests.end_to_end.shaped_server import SHAPES
+from tests.end_to_end.faces import FACES, LEGACY, MODERN, REST, Face, Mcp
+from tests.end_to_end.shaped_server import ASKING, SHAPES
 from tests.end_to_end.world import ROOT, Caller, Downstream, World, running
 from tests.rig import Rig
 
@@ -30,6 +30,18 @@ SHAPED = [sys.executable, "-m", "tests.end_to_end.shaped_server", str(LARGEST_AN
 def shaped_options(*flags: str) -> dict[str, Any]:
     """Return the options that run the server of huge results over stdio."""
     return {"command": [*SHAPED, *flags], "cwd": str(ROOT), "env": {"PYTHONPATH": str(ROOT)}}
+
+
+@contextmanager
+def shaped(*flags: str) -> Iterator[str]:
+    """Run the server of huge results over HTTP; return its address."""
+    process = subprocess.Popen([*SHAPED, "--http", *flags], stdout=subprocess.PIPE, cwd=ROOT)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 class Pauses:
@@ -59,19 +71,17 @@ def pauses(directory: Path) -> Pauses:
 def world(directory: Path, prepared: Rig, tools: Downstream, pauses: Pauses) -> Iterator[World]:
     measured = (sys.executable, "-m", "tests.end_to_end.measured_server", str(pauses.file))
     limits = {"audit_bytes_per_minute": 1024**4, "body_bytes": BODY}
-    http = subprocess.Popen([*SHAPED, "--http"], stdout=subprocess.PIPE, cwd=ROOT)
-    try:
-        assert http.stdout is not None
-        with running(directory, prepared, server=measured, limits=limits) as started:
-            started.publish("tools", "streamable_http", {"url": tools.url})
-            started.publish("keeps", "streamable_http", {"url": tools.url}, arguments="full")
-            url = f"http://127.0.0.1:{int(http.stdout.readline())}/"
-            started.publish("http", "streamable_http", {"url": url}, call_timeout_seconds=120)
-            started.publish("stdio", "stdio", shaped_options(), call_timeout_seconds=120)
-            yield started
-    finally:
-        http.kill()
-        http.communicate()
+    with (
+        shaped() as url,
+        shaped("--modern") as modern,
+        running(directory, prepared, server=measured, limits=limits) as started,
+    ):
+        started.publish("tools", "streamable_http", {"url": tools.url})
+        started.publish("keeps", "streamable_http", {"url": tools.url}, arguments="full")
+        started.publish("http", "streamable_http", {"url": url}, call_timeout_seconds=120)
+        started.publish("modern", "streamable_http", {"url": modern}, call_timeout_seconds=120)
+        started.publish("stdio", "stdio", shaped_options(), call_timeout_seconds=120)
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +116,44 @@ def test_large_answers(
     assert answer.status_code == 200, answer.text[:300]
 
 
+@pytest.mark.parametrize("shape", ["empty_lists", "members"])
+def test_large_arguments_that_headers_repeat(
+    world: World, caller: Caller, pauses: Pauses, shape: str
+) -> None:
+    wire = MODERN.call(caller.secret, "modern__mirrors", {"region": "north", "more": "HERE"})
+    value = SHAPES[shape](LARGEST_BODY)
+    # Its members are arguments themselves.
+    more = b", " + value[1:-1] + b"}" if shape == "members" else b', "more": ' + value + b"}"
+    body = wire.body.replace(b', "more": "HERE"}', more)
+    for region, status in (("north", 200), ("south", 400)):
+        headers = {**wire.headers, "Mcp-Param-Region": region}
+        with pauses.bounded():
+            answer = caller.send(replace(wire, body=body, headers=headers))
+        assert answer.status_code == status, answer.text[:300]
+        assert ("region north" in answer.text) == (status == 200), answer.text[:300]
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_large_questions(world: World, caller: Caller, pauses: Pauses, name: str) -> None:
+    with pauses.bounded():
+        answer = caller.send(REST.call(caller.secret, f"modern__{name}", {}))
+    assert REST.read(answer.status_code, answer.content).failed, answer.text[:300]
+
+
+@pytest.mark.parametrize("where", ["_meta", "params"])
+@pytest.mark.parametrize("face", [LEGACY, MODERN])
+def test_large_params_besides_the_arguments(
+    world: World, caller: Caller, pauses: Pauses, face: Mcp, where: str
+) -> None:
+    params = {"name": "tools__echo", "arguments": {}, "_meta": {"x": "THERE"}, "x": "HERE"}
+    wire = face.request(caller.secret, "tools/call", params)
+    place = b'"THERE"' if where == "_meta" else b'"HERE"'
+    with pauses.bounded():
+        answer = caller.send(replace(wire, body=wire.body.replace(place, SHAPES["members"](LARGEST_BODY))))
+    assert answer.status_code == 400, answer.text[:300]
+    assert "other than arguments" in answer.text
+
+
 @pytest.mark.parametrize("shape", ["empty_lists", "members", "numbers"])
 def test_large_bodies_of_administrators(world: World, pauses: Pauses, shape: str) -> None:
     """What is too large is refused, and what is not is checked quickly."""
@@ -128,3 +176,10 @@ def test_large_lists_of_tools(world: World, pauses: Pauses) -> None:
     for face in FACES:
         with pauses.bounded():
             assert len(caller.names(face)) > 1600
+
+
+def test_large_lists_of_tools_whose_arguments_headers_repeat(world: World, pauses: Pauses) -> None:
+    with shaped("--modern", "--tools") as url, pauses.bounded():
+        world.publish("annotated", "streamable_http", {"url": url})
+        shown = world.admin.get("/v1/admin/mcps/annotated").json()
+    assert shown["tools_left_out"] == 0

@@ -22,13 +22,15 @@ class LegacyEra:
 
     era = Era.LEGACY
 
-    def prepare(
+    async def prepare(
         self, request: NeutralRequest, progress_token: int | None
     ) -> tuple[bytes, Mapping[str, str] | None]:
         """Return the params without members of other connections, and no headers."""
         return legacy_params(request.params, progress_token), None
 
-    def usable(self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]) -> tuple[Tool, ...]:
+    async def usable(
+        self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]
+    ) -> tuple[Tool, ...]:
         """Return every tool."""
         return tools
 

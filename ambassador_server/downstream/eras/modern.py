@@ -1,9 +1,10 @@
 """The modern era towards downstreams (2026-07-28): independent requests, and questions inside the answers."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -29,11 +30,13 @@ from ambassador_protocol.param_headers import (
     read_header_map,
 )
 from ambassador_server.domain.catalog.mcps import Tool
+from ambassador_server.domain.shared.large_documents import Turns
 from ambassador_server.downstream.era import Era, Exchange
 from ambassador_server.downstream.features.progress import PROGRESS_TOKEN
 from ambassador_server.downstream.transport import Transport
 from ambassador_server.downstream.wire.params import OWN_CLIENT_INFO, REPLACED_META, read_members
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+from ambassador_server.mirrored_arguments import mirrored_arguments
 from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply
 
 MAX_ROUNDS: Final = 10
@@ -55,13 +58,30 @@ class _Asked(msgspec.Struct):
     params: Raw = Raw(b"{}")
 
 
-class _InputRequired(msgspec.Struct, rename="camel"):
+class _Key(str):
+    """The key of a question, of a type of its own so that the decoder counts the questions."""
+
+    __slots__ = ()
+
+
+class _Result(msgspec.Struct, rename="camel"):
     result_type: str = ""
-    input_requests: dict[str, _Asked] = {}
+    input_requests: Raw = Raw(b"{}")
     request_state: Raw = Raw()
 
 
-_input_decoder = msgspec.json.Decoder(_InputRequired)
+class _InputRequired(msgspec.Struct):
+    questions: dict[str, _Asked]
+    state: Raw
+
+
+class _Error(msgspec.Struct):
+    code: Raw = Raw()
+
+
+_result_decoder = msgspec.json.Decoder(_Result)
+_error_decoder = msgspec.json.Decoder(_Error)
+_HEADER_MISMATCH: Final = b"%d" % Code.HEADER_MISMATCH
 
 
 class ModernEra:
@@ -74,29 +94,34 @@ class ModernEra:
         self._mirrors = mirrors_headers
         self._header_maps: dict[str, HeaderMap] = {}
 
-    def prepare(
+    async def prepare(
         self, request: NeutralRequest, progress_token: int | None
     ) -> tuple[bytes, Mapping[str, str] | None]:
         """Return the params with our own `_meta`, and the headers that repeat parts of the params."""
         params, members = modern_params(request.params, request.capabilities, progress_token)
-        return params, self._mirrored(request.method, members) if self._mirrors else None
+        return params, await self._mirrored(request.method, members) if self._mirrors else None
 
-    def usable(self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]) -> tuple[Tool, ...]:
+    async def usable(
+        self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]
+    ) -> tuple[Tool, ...]:
         """Return the tools without those whose `x-mcp-header` annotations are invalid, as the protocol demands."""
         if not self._mirrors:
             return tools
         maps: dict[str, HeaderMap] = {}
+        turns = Turns()
         for tool in tools:
             try:
                 maps[tool.name] = read_header_map(tool.definition)
             except InvalidAnnotationError as error:
                 leave_out(tool.name, f"x-mcp-header: {error}")
+            if turns.is_due(len(tool.definition)):
+                await asyncio.sleep(0)
         self._header_maps = {name: header_map for name, header_map in maps.items() if header_map}
         return tuple(tool for tool in tools if tool.name in maps)
 
     def wants_fresh_tools(self, reply: Reply) -> bool:
         """Tell whether the downstream refused the headers, because the tool's definition has changed."""
-        return self._mirrors and reply.error is not None and _code_of(reply.error) == Code.HEADER_MISMATCH
+        return self._mirrors and reply.error is not None and _code_of(reply.error) == _HEADER_MISMATCH
 
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
         """Ask the host the questions in an answer and retry with its answers, until the answer is final.
@@ -110,14 +135,14 @@ class ModernEra:
             asked = _input_required(reply)
             if asked is None:
                 return reply
-            if not asked.input_requests:
+            if not asked.questions:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
-            answers = await _answers(request.ask, asked.input_requests)
+            answers = await _answers(request.ask, asked.questions)
             if isinstance(answers, Reply):
                 return answers
             reply = await send(
-                replace(request, params=_params_of_retry(request.params, answers, asked.request_state))
+                replace(request, params=_params_of_retry(request.params, answers, asked.state))
             )
         raise DownstreamUnavailableError(f"asked for input more than {MAX_ROUNDS} times in one call")
 
@@ -125,7 +150,7 @@ class ModernEra:
         """Subscribe to changes of the tools until the downstream ends the subscription."""
         return (await send(_LISTEN)).result is not None
 
-    def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:
+    async def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:
         headers = {METHOD_HEADER: method}
         key = NAME_PARAMS.get(method)
         if key is None or key not in members:
@@ -135,7 +160,8 @@ class ModernEra:
             headers[NAME_HEADER] = encode_header_value(name)
             header_map = self._header_maps.get(name)
             if header_map and "arguments" in members:
-                headers.update(param_headers(header_map, msgspec.json.decode(members["arguments"])))
+                arguments = await mirrored_arguments(members["arguments"], header_map)
+                headers.update(param_headers(header_map, arguments))
         except (ValueError, RecursionError):
             raise InvalidInputError(
                 f"params.{key} or params.arguments cannot be mirrored in headers"
@@ -168,18 +194,31 @@ def _input_required(reply: Reply) -> _InputRequired | None:
     if reply.result is None or b"input_required" not in reply.result:
         return None
     try:
-        asked = _input_decoder.decode(reply.result)
+        result = _result_decoder.decode(reply.result)
+        if result.result_type != INPUT_REQUIRED:
+            return None
+        questions = _questions(bytes(result.input_requests))
     except (msgspec.DecodeError, RecursionError):
         return None
-    if asked.result_type != INPUT_REQUIRED:
-        return None
-    if not asked.input_requests and not bytes(asked.request_state):
+    if not questions and not bytes(result.request_state):
         raise DownstreamUnavailableError("asked for input without saying which")
-    if len(asked.input_requests) > MAX_QUESTIONS:
-        raise DownstreamUnavailableError(f"asked more than {MAX_QUESTIONS} questions at once")
-    if any(each.method not in QUESTIONS for each in asked.input_requests.values()):
+    if any(each.method not in QUESTIONS for each in questions.values()):
         raise DownstreamUnavailableError("asked for something that the protocol does not know")
-    return asked
+    return _InputRequired(questions, result.request_state)
+
+
+def _questions(raw: bytes) -> dict[str, _Asked]:
+    """Return the questions by their keys; raises DownstreamUnavailableError if there are too many."""
+    numbers = itertools.count(1)
+
+    def key(_: type[_Key], text: str) -> _Key:
+        # Refused here, because decoding a large number of questions would stop the event loop.
+        if next(numbers) > MAX_QUESTIONS:
+            raise DownstreamUnavailableError(f"asked more than {MAX_QUESTIONS} questions at once")
+        return _Key(text)
+
+    questions = msgspec.json.decode(raw, type=dict[_Key, _Asked], dec_hook=key)
+    return {str(name): asked for name, asked in questions.items()}
 
 
 async def _answers(ask: Ask, asked: Mapping[str, _Asked]) -> dict[str, Raw] | Reply:
@@ -211,8 +250,8 @@ def _params_of_retry(params: bytes, answers: Mapping[str, Raw], state: Raw) -> b
     return msgspec.json.encode(fields)
 
 
-def _code_of(error: bytes) -> Any:
+def _code_of(error: bytes) -> bytes:
     try:
-        return msgspec.json.decode(error, type=dict[str, Any]).get("code")
+        return bytes(_error_decoder.decode(error).code)
     except msgspec.DecodeError:
-        return None
+        return b""

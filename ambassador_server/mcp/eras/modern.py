@@ -6,7 +6,7 @@ import msgspec
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import META_CLIENT_CAPABILITIES, META_SERVER_INFO, MODERN_VERSIONS
-from ambassador_server.domain.shared.large_documents import off_loop
+from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.mcp.caller import Caller, Method, Outcome, Page, is_large
 from ambassador_server.mcp.envelope import (
@@ -35,7 +35,7 @@ _PAGE_END: Final = b'],"resultType":"complete","ttlMs":0,"cacheScope":"private"}
 
 
 class _Kind(msgspec.Struct):
-    resultType: str | None = None
+    resultType: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _kind_decoder = msgspec.json.Decoder(_Kind)
@@ -75,7 +75,7 @@ class ModernEra:
         )
         try:
             if message.method == "tools/call":
-                self._tools.check_mirrored_arguments(message, request.principal, request.headers)
+                await self._tools.check_mirrored_arguments(message, request.principal, request.headers)
             outcome = await method(message, caller)
             if is_large(outcome):
                 return json_reply(await off_loop(_shaped, message.id, outcome))
@@ -92,11 +92,20 @@ def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
         return error_response(message_id, outcome.error or b"null")
     result = outcome.result
     try:
-        if _kind_decoder.decode(result).resultType is None:
+        kind = _kind_decoder.decode(result).resultType
+        if kind is msgspec.UNSET or (kind is None and len(result) > LARGE):
+            # Added without splitting the result, which takes long if it has many members.
+            result = _with_kind(result.strip())
+        elif kind is None:
             result = write_members(read_members(result) | {"resultType": _COMPLETE})
     except msgspec.MsgspecError:
         return result_response(message_id, result)
     return result_response(message_id, result)
+
+
+def _with_kind(result: bytes) -> bytes:
+    separator = b"" if result[1:-1].isspace() or result == b"{}" else b","
+    return result[:-1] + separator + b'"resultType":"complete"}'
 
 
 async def _discover(_: Request, __: Caller) -> Outcome:

@@ -6,7 +6,12 @@ from typing import Final
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.param_headers import InvalidAnnotationError, find_mismatch, read_header_map
+from ambassador_protocol.param_headers import (
+    HeaderMap,
+    InvalidAnnotationError,
+    find_mismatch,
+    read_header_map,
+)
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decision import Deny, Reason
@@ -20,6 +25,7 @@ from ambassador_server.mcp.envelope import (
     write_members,
 )
 from ambassador_server.mcp.methods.progress import PROGRESS_TOKEN, progress_teller
+from ambassador_server.mirrored_arguments import mirrored_arguments
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import Headers
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry, CatalogIndex
@@ -36,6 +42,7 @@ class ToolMethods:
         self._catalog = catalog
         self._calls = calls
         self._described: tuple[CatalogIndex | None, dict[str, bytes]] = (None, {})
+        self._header_maps: tuple[CatalogIndex | None, dict[str, HeaderMap]] = (None, {})
 
     async def list(self, request: Request, caller: Caller) -> Outcome:
         """Serve tools/list: one page, in catalog order."""
@@ -68,7 +75,9 @@ class ToolMethods:
         )
         return _refusal(answer, name) if isinstance(answer, Deny) else answer.reply
 
-    def check_mirrored_arguments(self, request: Request, principal: Principal, headers: Headers) -> None:
+    async def check_mirrored_arguments(
+        self, request: Request, principal: Principal, headers: Headers
+    ) -> None:
         """Refuse arguments that contradict their headers, unless the tool is hidden from the caller."""
         name = _tool_name(request)
         entry = self._catalog.resolve(CapabilityKind.TOOL, name)
@@ -77,15 +86,29 @@ class ToolMethods:
         if self._catalog.find(principal, CapabilityKind.TOOL, name) is None:
             return
         try:
-            header_map = read_header_map(entry.tool.definition)
-            arguments = msgspec.json.decode(request.params.get("arguments", b"{}"))
-        except (InvalidAnnotationError, msgspec.MsgspecError, RecursionError):
-            return  # A malformed annotation mirrors nothing; invalid arguments are refused when the tool is called.
+            header_map = self._header_map(entry)
+            if not header_map:
+                return
+            arguments = await mirrored_arguments(request.params.get("arguments", b"{}"), header_map)
+        except (msgspec.MsgspecError, RecursionError):
+            return  # Invalid arguments are refused when the tool is called.
         contradicted = find_mismatch(header_map, arguments, headers.get)
         if contradicted is not None:
             raise EnvelopeError(
                 Code.HEADER_MISMATCH, f"{contradicted} does not equal the argument it mirrors"
             )
+
+    def _header_map(self, entry: CatalogEntry) -> HeaderMap:
+        """Return the arguments that a tool of the current catalog mirrors; a malformed annotation mirrors nothing."""
+        if self._header_maps[0] is not self._catalog.index():
+            self._header_maps = (self._catalog.index(), {})
+        known = self._header_maps[1]
+        if entry.published not in known:
+            try:
+                known[entry.published] = read_header_map(entry.tool.definition)
+            except InvalidAnnotationError:
+                known[entry.published] = {}
+        return known[entry.published]
 
     def _descriptions(self) -> dict[str, bytes]:
         """Return the tools of the current catalog as they are listed, by name, as far as any was listed yet."""

@@ -43,7 +43,7 @@ class _Definition(msgspec.Struct):
 
 class _Result(msgspec.Struct):
     content: msgspec.Raw = msgspec.Raw(b"[]")
-    isError: Any = False
+    isError: msgspec.Raw = msgspec.Raw()
 
 
 class _Error(msgspec.Struct):
@@ -127,7 +127,7 @@ def _content(reply: Reply) -> tuple[Any, bool]:
         return _text(_INVALID_RESULT), True
     if not bytes(result.content).startswith(b"["):
         return _text(_INVALID_RESULT), True
-    return result.content, result.isError is True
+    return result.content, bytes(result.isError) == b"true"
 
 
 def _text(message: str) -> list[dict[str, str]]:

@@ -174,6 +174,7 @@ async def test_a_known_legacy_downstream_gets_no_modern_request():
     [
         ({**LEGACY, "protocolVersion": "1999-01-01"}, "unknown protocol version: '1999-01-01'"),
         ({**LEGACY, "protocolVersion": 7}, "not MCP"),
+        ({**LEGACY, "instructions": "x" * 300_000}, "more than 262144 bytes"),
         ({"code": -32602, "message": "secret words of a stranger"}, "refused the handshake"),
     ],
 )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_protocol.jsonrpc import Code
+from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
     Notification,
@@ -84,6 +85,19 @@ def test_ids_and_members_keep_their_bytes():
     assert isinstance(message, Request)
     assert message.id == b"12345678901234567890123"
     assert write_members(message.params) == b'{"n":1.0,"big":1e400,"n2":-0}'
+
+
+@pytest.mark.parametrize("member", ["arguments", "inputResponses", "requestState"])
+def test_only_members_that_are_not_split_may_be_large(member: str):
+    large = b"[" + b",".join([b"0"] * LARGE) + b"]"
+    body = b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"_meta":{},"%b":%b}}' % (member.encode(), large)
+    message = read_message(body)
+    assert isinstance(message, Request)
+    assert bytes(message.params[member]) == large
+    with pytest.raises(EnvelopeError, match="other than arguments"):
+        read_message(body.replace(b'"_meta":{}', b'"_meta":{"x":%b}' % large))
+    with pytest.raises(EnvelopeError, match="other than arguments"):
+        read_message(body.replace(b'"_meta":{}', b'"_meta":{},"%b":%b' % (member.encode(), large)))
 
 
 def test_a_message_without_id_is_a_notification():

@@ -88,6 +88,10 @@ class MembershipRepository(Protocol):
         """Return every membership, ordered."""
         ...
 
+    async def groups_by_user(self) -> Mapping[str, Sequence[str]]:
+        """Return the ids of the groups of each user that is in one."""
+        ...
+
 
 class ClientKeyRepository(Repository[ClientKey], Protocol):
     """Stores client keys and when they were last used."""

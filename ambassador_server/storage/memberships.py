@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, delete, insert, select
+from sqlalchemy import Column, ColumnElement, Row, delete, insert, select
 
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.errors import ConflictError, NotFoundError
@@ -52,6 +52,18 @@ class MembershipRepository:
     async def all(self) -> list[Membership]:
         """Return every membership, ordered by user and group id."""
         return await self._select()
+
+    async def groups_by_user(self) -> dict[str, tuple[str, ...]]:
+        """Return the ids of the groups of each user that is in one."""
+        columns = memberships.c.user_id, memberships.c.group_id
+        found: dict[str, tuple[str, ...]] = {}
+
+        def take(portion: Sequence[Row[*tuple[Any, ...]]]) -> None:
+            for user_id, group_id in portion:
+                found[user_id] = (*found.get(user_id, ()), group_id)
+
+        await self._transaction.visit(select(*columns).order_by(*columns), take)
+        return found
 
     async def _select(self, *conditions: ColumnElement[bool]) -> list[Membership]:
         await self._transaction.queue(Lock.POLICY)

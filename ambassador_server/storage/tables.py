@@ -29,6 +29,7 @@ from ambassador_server.storage.types import (
     EnumText,
     JsonDocument,
     SharedText,
+    SharedTexts,
     TextTuple,
     UtcDateTime,
 )
@@ -59,7 +60,7 @@ def _owner(name: str, column: str, *, primary_key: bool = False) -> Column[str]:
 users = Table(
     "users",
     metadata,
-    Column("user_id", CodePointText, primary_key=True),
+    Column("user_id", SharedText, primary_key=True),
     Column("name", CodePointText, nullable=False, unique=True),
     _text("display_name"),
     _optional_text("email"),
@@ -82,7 +83,7 @@ passwords = Table(
 groups = Table(
     "groups",
     metadata,
-    Column("group_id", CodePointText, primary_key=True),
+    Column("group_id", SharedText, primary_key=True),
     Column("name", CodePointText, nullable=False, unique=True),
     _text("description"),
     Column("status", EnumText(GroupStatus), nullable=False),
@@ -135,7 +136,7 @@ enrolments = Table(
 mcps = Table(
     "mcps",
     metadata,
-    Column("mcp_id", CodePointText, primary_key=True),
+    Column("mcp_id", SharedText, primary_key=True),
     Column("name", CodePointText, nullable=False, unique=True),
     _text("display_name"),
     _text("description"),
@@ -164,7 +165,7 @@ approved_tools = Table(
     "approved_tools",
     metadata,
     _owner("mcp_id", "mcps.mcp_id", primary_key=True),
-    Column("digests", JsonDocument, nullable=False),
+    Column("digests", SharedTexts, nullable=False),
     Column("approved_at", UtcDateTime, nullable=False),
     Column("approved_by", SharedText, nullable=False),
 )

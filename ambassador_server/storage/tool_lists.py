@@ -1,5 +1,6 @@
 """The repositories of lists of tools with their definitions, stored as one document per MCP."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from ambassador_server.storage.value_checks import check_key
 
 # Definitions are normally UTF-8; other bytes are kept as surrogate escapes.
 _ENCODING = ("utf-8", "surrogateescape")
+
+# A list may be large, and takes several times as much memory while it is read.
+_LISTS_AT_ONCE = 20
 
 
 class ToolListRepository:
@@ -39,8 +43,7 @@ class ToolListRepository:
 
     async def all(self) -> dict[str, tuple[Tool, ...]]:
         """Return tools by MCP id."""
-        rows = await self._transaction.rows(select(self._table))
-        return {mcp_id: _from_document(document) for mcp_id, document in rows}
+        return dict(await self._transaction.objects(select(self._table), _from_row, _LISTS_AT_ONCE))
 
 
 def _to_json(tool: Tool) -> dict[str, Any]:
@@ -53,17 +56,23 @@ def _to_json(tool: Tool) -> dict[str, Any]:
     }
 
 
+def _from_row(row: Sequence[Any]) -> tuple[str, tuple[Tool, ...]]:
+    mcp_id, document = row
+    return mcp_id, _from_document(document)
+
+
 def _from_document(document: Mapping[str, Any]) -> tuple[Tool, ...]:
     return tuple(map(_from_json, document["tools"]))
 
 
 def _from_json(document: Mapping[str, Any]) -> Tool:
     definition = document["definition"].encode(*_ENCODING)
+    # The policy has the same names and digests: equal ones are one string in memory.
     return Tool(
-        name=document["name"],
+        name=sys.intern(document["name"]),
         description=document["description"],
         tool_class=ToolClass(document["tool_class"]),
         definition=definition,
         # Older versions stored none.
-        digest=document.get("digest") or definition_digest(definition),
+        digest=sys.intern(document.get("digest") or definition_digest(definition)),
     )

@@ -63,11 +63,25 @@ class Transaction:
             return (await self._execute(statement)).all()
 
     async def objects(
-        self, statement: Select[*tuple[Any, ...]], read: Callable[[Row[*tuple[Any, ...]]], T]
+        self,
+        statement: Select[*tuple[Any, ...]],
+        read: Callable[[Row[*tuple[Any, ...]]], T],
+        rows_at_once: int = _ROWS_AT_ONCE,
     ) -> list[T]:
-        """Run a query and return an object for each row; the rows of a large table are never in memory all at once."""
+        """Run a query and return an object for each row, as `visit` does."""
+        found: list[T] = []
+        await self.visit(statement, lambda portion: found.extend(map(read, portion)), rows_at_once)
+        return found
+
+    async def visit(
+        self,
+        statement: Select[*tuple[Any, ...]],
+        take: Callable[[Sequence[Row[*tuple[Any, ...]]]], object],
+        rows_at_once: int = _ROWS_AT_ONCE,
+    ) -> None:
+        """Run a query and hand its rows over in portions: those of a large table are never in memory all at once."""
         with self._errors():
-            return await self.dialect.run(self._stream(statement, read))
+            await self.dialect.run(self._stream(statement, take, rows_at_once))
 
     async def change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
         """Run one write and return the number of affected rows; `row` holds the values of an INSERT or UPDATE.
@@ -132,13 +146,15 @@ class Transaction:
         await self.change(delete(policy_changes).where(policy_changes.c.version <= version - KEPT_VERSIONS))
 
     async def _stream(
-        self, statement: Select[*tuple[Any, ...]], read: Callable[[Row[*tuple[Any, ...]]], T]
-    ) -> list[T]:
-        objects: list[T] = []
-        async with self._connection.stream(statement) as result:
-            async for portion in result.partitions(_ROWS_AT_ONCE):
-                objects.extend(map(read, portion))
-        return objects
+        self,
+        statement: Select[*tuple[Any, ...]],
+        take: Callable[[Sequence[Row[*tuple[Any, ...]]]], object],
+        rows_at_once: int,
+    ) -> None:
+        options = {"yield_per": rows_at_once}
+        async with self._connection.stream(statement, execution_options=options) as result:
+            async for portion in result.partitions():
+                take(portion)
 
     async def _execute(
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None

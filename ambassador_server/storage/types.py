@@ -96,6 +96,18 @@ class JsonDocument(TypeDecorator[Mapping[str, Any]]):
         return None if value is None else json.loads(value)
 
 
+class SharedTexts(JsonDocument):
+    """A JSON object of texts that other objects hold as well; equal texts are one string in memory."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, str] | None:
+        """Return the object."""
+        if value is None:
+            return None
+        return {sys.intern(name): sys.intern(text) for name, text in json.loads(value).items()}
+
+
 class TextTuple(TypeDecorator[tuple[str, ...]]):
     """A tuple of words stored as a JSON list; `word` converts each to a member of its enumeration."""
 

@@ -270,6 +270,7 @@ async def test_memberships_are_added_and_removed(store: Store) -> None:
         await work.memberships.add(there)
         await work.memberships.add(here)
         assert await work.memberships.all() == [here, there]
+        assert await work.memberships.groups_by_user() == {"u1": ("g1", "g2")}
         await work.memberships.remove(there)
     async with store.read() as work:
         assert await work.memberships.all() == [here]

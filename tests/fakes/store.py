@@ -18,6 +18,7 @@ from ambassador_server.domain.people.groups import Group, Membership
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.incremental_index import collect
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -285,6 +286,9 @@ class _Memberships:
             Membership(user_id=user_id, group_id=group_id, owner=owner)
             for (user_id, group_id), owner in found
         ]
+
+    async def groups_by_user(self) -> dict[str, tuple[str, ...]]:
+        return collect(sorted(self._transaction.reading().memberships))
 
     def _names(self, membership: Membership) -> tuple[str, str]:
         state = self._transaction.reading()

@@ -1,5 +1,6 @@
 """Small policy snapshots: one user with one key in one group, one published MCP, and the additions of a test."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from ambassador_server.domain.people.groups import Group, GroupStatus, Membershi
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
+from ambassador_server.domain.policy.incremental_index import collect
 from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from tests.fakes.clock import START
@@ -130,4 +132,10 @@ def snapshot(**changes: Any) -> Snapshot:
         "switches": [],
         "subscriptions": [],
     }
-    return Snapshot.build(1, PolicyRows(**{**parts, **changes}))
+    parts |= changes
+    return Snapshot.build(1, PolicyRows(**{**parts, "memberships": by_user(parts["memberships"])}))
+
+
+def by_user(memberships: Iterable[Membership]) -> Mapping[str, Sequence[str]]:
+    """Return the ids of the groups of each user that is in one."""
+    return collect((membership.user_id, membership.group_id) for membership in memberships)

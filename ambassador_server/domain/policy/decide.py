@@ -88,9 +88,10 @@ class PrincipalPolicy:
         if not rules.published:
             return _NOT_PUBLISHED
         decision = _decide_by_grants(rules, capability)
-        if isinstance(decision, Permit) and _waits_for_approval(rules, capability):
-            return DEFINITION_CHANGED
-        return decision
+        # Most definitions are approved, and in a long list a call for each would show.
+        if rules.approved is None or capability.digest in rules.approved or not isinstance(decision, Permit):
+            return decision
+        return DEFINITION_CHANGED if _waits_for_approval(rules, capability) else decision
 
     def waits_for_approval(self, capability: CapabilityRef) -> bool:
         """Tell whether the definition that is offered must not be shown to anybody but administrators."""

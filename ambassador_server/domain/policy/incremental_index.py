@@ -28,9 +28,15 @@ class Index(Generic[C, K]):
     id_of: Callable[[C], str]
 
     def build(self, items: Iterable[C]) -> dict[K, tuple[C, ...]]:
-        """Index all objects."""
-        collected = collect((self.key_of(item), item) for item in items)
-        return {key: self._in_order(same_key) for key, same_key in collected.items()}
+        """Index all objects; most keys have one, which costs nothing but its place in the index."""
+        index: dict[K, tuple[C, ...]] = {}
+        shared: dict[K, list[C]] = {}
+        for item in items:
+            key = self.key_of(item)
+            if index.setdefault(key, one := (item,)) is not one:
+                shared.setdefault(key, [*index[key]]).append(item)
+        index.update((key, self._in_order(tuple(same))) for key, same in shared.items())
+        return index
 
     def updated(
         self,

@@ -10,7 +10,7 @@ from msgspec import Struct
 from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
-from ambassador_server.domain.people.groups import Group, Membership
+from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.incremental_index import Index, collect, with_changes
@@ -34,11 +34,11 @@ class Moment(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRows:
-    """The policy as a store holds it."""
+    """The policy as a store holds it; `memberships` maps each user to the ids of its groups."""
 
     users: Sequence[User] = ()
     groups: Sequence[Group] = ()
-    memberships: Sequence[Membership] = ()
+    memberships: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: Sequence[ClientKey] = ()
     mcps: Sequence[Mcp] = ()
     approved: Sequence[ApprovedTools] = ()
@@ -93,8 +93,10 @@ class Snapshot:
             version=version,
             users={user.user_id: user for user in rows.users},
             groups={group.group_id: group for group in rows.groups},
-            group_ids_of=_sorted(collect((m.user_id, m.group_id) for m in rows.memberships)),
-            user_ids_of=_sorted(collect((m.group_id, m.user_id) for m in rows.memberships)),
+            group_ids_of={user: tuple(sorted(ids)) for user, ids in rows.memberships.items()},
+            user_ids_of=_sorted(
+                collect((group, user) for user, ids in rows.memberships.items() for group in ids)
+            ),
             keys={key.key_id: key for key in rows.keys},
             keys_by_prefix=_KEYS_BY_PREFIX.build(rows.keys),
             mcps={mcp.mcp_id: mcp for mcp in rows.mcps},

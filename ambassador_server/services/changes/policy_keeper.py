@@ -86,7 +86,7 @@ async def _read_all(work: UnitOfWork, version: int) -> Snapshot:
     rows = PolicyRows(
         users=await work.users.all(),
         groups=await work.groups.all(),
-        memberships=await work.memberships.all(),
+        memberships=await work.memberships.groups_by_user(),
         keys=await work.keys.all(),
         mcps=await work.mcps.all(),
         approved=await work.approved.all(),

@@ -18,12 +18,13 @@ from ambassador_admin.declarative.operations import Action, Operation
 from ambassador_admin.declarative.yaml_tree import FilePosition
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
-from ambassador_server.domain.people.groups import GroupStatus, Membership
+from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.incremental_index import collect
 from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
 from tests.fakes.clock import START
 from tests.server.worlds import GRANT, GROUP, KEY, MCP, USER, capability
@@ -144,9 +145,7 @@ def _rows(state: list[CurrentObject]) -> PolicyRows:
             )
             for each in of(ObjectKind.GROUP)
         ],
-        memberships=[
-            Membership(user_id=each.key[1], group_id=each.key[0]) for each in of(ObjectKind.MEMBERSHIP)
-        ],
+        memberships=collect((each.key[1], each.key[0]) for each in of(ObjectKind.MEMBERSHIP)),
         keys=[
             replace(KEY, key_id=f"{each.key}", user_id=each.key[0], name=each.key[1])
             for each in of(ObjectKind.KEY)

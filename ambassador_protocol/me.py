@@ -96,6 +96,13 @@ class OwnMcp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedMcp(OwnMcp):
+    """An MCP after its selection was changed; `warnings` name patterns that match no tool now."""
+
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnCatalog:
     """`GET /v1/me/catalog`."""
 

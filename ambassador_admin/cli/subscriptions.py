@@ -7,6 +7,7 @@ import typer
 from ambassador_admin.api import client_keys, subscriptions
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.unmatched import warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
@@ -73,9 +74,8 @@ def put(
             "--none and --tool exclude each other.", hint="ambassador-admin subscription set --help"
         )
     choice = SubscriptionPut(tools=[] if none else tool or ["*"])
-    admin.submit(
-        subscriptions.put(admin.resolve_id(client_keys.list_all(user=None), key), mcp, choice), SUBSCRIPTION
-    )
+    key_id = admin.resolve_id(client_keys.list_all(user=None), key)
+    warn_of(admin, admin.submit(subscriptions.put(key_id, mcp, choice), SUBSCRIPTION))
 
 
 @verb(app, "remove", destroys=True)

@@ -104,7 +104,10 @@ def refusal_hint(run: Run, names: Collection[str]) -> str:
 
 
 def _put(run: Run, name: str, tools: list[str] | None) -> None:
-    _show(run, run.server.request("PUT", _path(name), {} if not tools else {"tools": tools}))
+    changed = run.server.request("PUT", _path(name), {} if not tools else {"tools": tools})
+    _show(run, changed)
+    for warning in changed.get("warnings") or []:
+        run.say(f"warning: {warning}")
 
 
 def _path(name: str) -> str:

@@ -26,3 +26,10 @@ class SubscriptionView:
     tools: list[str]
     created_at: str
     created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenSubscription(SubscriptionView):
+    """A subscription that was made or changed; `warnings` name patterns that match no tool now."""
+
+    warnings: list[str]

@@ -302,7 +302,7 @@ def _administration(
         enrolments=Enrolments(store=store, changes=changes, clock=clock, pepper=pepper),
         admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=pepper),
         grants=Grants(store=store, changes=changes, patterns=patterns, clock=clock),
-        subscriptions=Subscriptions(store=store, changes=changes, clock=clock),
+        subscriptions=Subscriptions(store=store, changes=changes, patterns=patterns, clock=clock),
         sessions=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
         switches=Switches(store=store, changes=changes, catalog=catalog, patterns=patterns, clock=clock),
         switch_effects=SwitchEffects(

@@ -76,6 +76,8 @@ def test_selection_from_the_catalog_never_adds_to_the_grants(client: Client, wor
     chosen = client.json("select", "tools", "echo")
     assert chosen["selected"] == ["tools.echo"]
     assert [each["tool"] for each in client.json("tools", "list")] == ["tools__echo"]
+    mistaken = client.run("select", "tools", "echo", "tools__params")
+    assert mistaken.stderr.startswith("warning: 'tools__params' matches no tool of MCP 'tools'")
     shown = client.run("catalog", "show", "tools").stdout
     assert "not_selected" in shown
     assert "\n\nTOOL " in shown

@@ -1,5 +1,6 @@
 """Opt-in tools reach only subscribed clients, and a client's selection narrows its tools."""
 
+import json
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -132,6 +133,7 @@ def test_the_commands_set_list_and_remove(world: World) -> None:
     beginning = person.key_id[:13]
     chosen = world.rig.admin_json("subscription", "set", beginning, "tools", "--tool", "echo")
     assert chosen["tools"] == ["tools.echo"]
+    assert chosen.pop("warnings") == []
     for wanted in (f"user={person.name}", f"key_id={person.key_id}"):
         assert world.rig.admin_json("subscription", "list", "--filter", wanted) == [chosen]
     world.rig.admin("subscription", "remove", beginning, "tools", "--yes")
@@ -193,3 +195,35 @@ def run(world: World, remedy: str) -> None:
     program, *words = shlex.split(remedy.partition(": ")[2])
     assert program == "ambassador-admin"
     world.rig.admin(*words)
+
+
+def test_selection_that_matches_nothing_warns_the_administrator(world: World) -> None:
+    person = opted_in(world)
+    patterns = [flag for pattern in ("echo", "ecko", "tools__*") for flag in ("--tool", pattern)]
+    run = world.rig.admin("subscription", "set", person.key_id, "tools", *patterns, "-o", "json")
+    shown = json.loads(run.stdout)
+    assert shown["tools"] == ["tools.echo", "tools.ecko", "tools.tools__*"]
+    assert len(shown["warnings"]) == 2
+    for warning in shown["warnings"]:
+        assert warning in run.stderr.replace("\n", " ")
+    assert "near: 'echo'" in run.stderr
+    assert "patterns are written without it: '*'" in run.stderr
+    assert select(world, person, "ech*")["warnings"] == []
+    assert select(world, person)["warnings"] == []
+
+
+def test_selection_that_matches_nothing_warns_the_user_and_names_no_hidden_tool(world: World) -> None:
+    group = world.group()
+    world.ask("POST", "grants", {"group": group, "mcp": "tools", "tools": ["echo", "params"]})
+    person = world.person(group)
+    answer = world.http.put(
+        "/v1/me/subscriptions/tools",
+        headers={"Authorization": f"Bearer {person.key}"},
+        json={"tools": ["echo", "slow", "no-such", "other__*", "p*"]},
+    )
+    assert answer.status_code == 200, answer.text
+    warnings = answer.json()["warnings"]
+    # `slow` exists, but is not granted: the answer is the same as for a tool that does not exist.
+    about = [each.split("'")[1] for each in warnings]
+    assert about == ["no-such", "other__*", "slow"]
+    assert len({each.replace(pattern, "") for each, pattern in zip(warnings, about, strict=True)}) == 1

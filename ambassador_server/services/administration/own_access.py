@@ -13,6 +13,7 @@ from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.grants import Delivery, Subscription
+from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import (
     Advice,
     ConflictError,
@@ -24,6 +25,7 @@ from ambassador_server.errors import (
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.subscriptions import Subscriptions
+from ambassador_server.services.administration.tool_patterns import unmatched_patterns
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key
@@ -70,6 +72,14 @@ class OfferedMcp:
     delivery: Delivery
     subscription: Subscription | None
     tools: tuple[KnownTool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedOffer:
+    """An MCP after its selection was changed; `unmatched` are the patterns that match none of its tools."""
+
+    offer: OfferedMcp
+    unmatched: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +165,7 @@ class OwnAccess:
     @within_deadline
     async def subscribe(
         self, principal: Principal, origin: Origin, mcp_name: str, patterns: Collection[str]
-    ) -> OfferedMcp:
+    ) -> ChangedOffer:
         """Subscribe the principal's key to tools of an MCP, and return the MCP with its tools after that.
 
         Raises NotFoundError for an MCP that does not exist or of which nothing is granted.
@@ -163,7 +173,10 @@ class OwnAccess:
         requester = await self._requester(principal, origin)
         self._find_offer(principal, mcp_name)
         await self._subscriptions.set(requester, principal.key_id, mcp_name, patterns)
-        return self._find_offer(principal, mcp_name)
+        offer = self._find_offer(principal, mcp_name)
+        # Compared with what the user may know of: which patterns match would tell the names of hidden tools.
+        known = [tool.entry.ref.name for tool in offer.tools]
+        return ChangedOffer(offer, tuple(await off_loop(unmatched_patterns, offer.mcp, patterns, known)))
 
     @within_deadline
     async def unsubscribe(self, principal: Principal, origin: Origin, mcp_name: str) -> None:

@@ -13,6 +13,7 @@ from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key, find_mcp, find_owner
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
@@ -21,8 +22,9 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 class Subscriptions:
     """The use cases of administrators for subscriptions."""
 
-    def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
+    def __init__(self, *, store: Store, changes: Changes, patterns: ToolPatterns, clock: Clock) -> None:
         self._store = store
+        self._patterns = patterns
         self._changes = changes
         self._clock = clock
 
@@ -47,6 +49,18 @@ class Subscriptions:
             return await write(
                 change, change.work.subscriptions, before, after, _EVENTS, key=key.key_id, mcp=mcp.name
             )
+
+    async def set_for(
+        self, requester: Requester, key_id: str, mcp_name: str, patterns: Collection[str]
+    ) -> Written[Subscription]:
+        """Do the same for another person's client, with warnings about patterns that match no tool.
+
+        Nothing is refused, because a selection that matches nothing permits nothing.
+        """
+        written = await self.set(requester, key_id, mcp_name, patterns)
+        async with self._store.read() as work:
+            findings = await self._patterns.check(work, await find_mcp(work, mcp_name), patterns)
+        return replace(written, warnings=findings.warnings(denies=False, allow_unmatched=True))
 
     async def remove(self, requester: Requester, key_id: str, mcp_name: str) -> None:
         """Remove a subscription; the client then has all tools of automatic grants, and none of opt-in grants."""

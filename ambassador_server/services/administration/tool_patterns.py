@@ -1,5 +1,6 @@
 """Checks names and patterns of tools against the known tools: a denial that matches none would deny nothing."""
 
+import asyncio
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -7,11 +8,13 @@ from difflib import get_close_matches
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, canonical_name
 from ambassador_server.domain.policy.grants import matches_any, normalise_pattern
 from ambassador_server.domain.policy.pattern_spelling import EVERYTHING, spell_name
+from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.calls.catalog import Catalog
 
 _UNCHECKED = "No tool of MCP {!r} is known yet, so nothing could be checked."
+_MOST_GUESSED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,15 @@ class ToolPatterns:
         """Return what is wrong with these patterns of one MCP, in the form in which they were given."""
         known = await self._known(work, mcp)
         canonical = [canonical_name(mcp.name, tool) for tool in known]
-        unmatched, misspelt = [], []
-        for pattern in sorted(set(patterns)):
-            whole = normalise_pattern(pattern, mcp.name)
-            if matches_any((whole,), f"{mcp.name}.") or any(
-                matches_any((whole,), name) for name in canonical
-            ):
-                continue
+        unmatched, misspelt = list[str](), list[str]()
+        for pattern in await off_loop(unmatched_patterns, mcp, patterns, canonical):
             meant = await self._meant(work, mcp, pattern)
             if meant is not None:
                 misspelt.append(f"{pattern!r} matches no tool of MCP {mcp.name!r} and {meant}")
             else:
-                unmatched.append(_unmatched(pattern, mcp, known))
+                # The search for similar names takes long among many tools.
+                guesses = known if len(unmatched) < _MOST_GUESSED else ()
+                unmatched.append(await asyncio.to_thread(_unmatched, pattern, mcp, guesses))
         if known or not (unmatched or misspelt):
             return Findings(tuple(unmatched), tuple(misspelt))
         return Findings(unchecked=(_UNCHECKED.format(mcp.name), *misspelt))
@@ -69,7 +69,9 @@ class ToolPatterns:
         known = await self._known(work, mcp)
         if not known:
             return Findings(unchecked=(_UNCHECKED.format(mcp.name),))
-        return Findings() if tool in known else Findings(unmatched=(_unmatched(tool, mcp, known),))
+        if tool in known:
+            return Findings()
+        return Findings(unmatched=(await asyncio.to_thread(_unmatched, tool, mcp, known),))
 
     async def _known(self, work: UnitOfWork, mcp: Mcp) -> list[str]:
         tools = self._catalog.last_known(mcp.mcp_id)
@@ -93,6 +95,16 @@ class ToolPatterns:
             while at > 0 and "*" not in pattern[:at]:
                 yield pattern[:at], pattern[at + len(mark) :] or EVERYTHING
                 at = pattern.find(mark, at + 1)
+
+
+def unmatched_patterns(mcp: Mcp, patterns: Collection[str], canonical: Collection[str]) -> list[str]:
+    """Return the patterns of one MCP that match none of these canonical names, and not everything either."""
+    written = {pattern: (normalise_pattern(pattern, mcp.name),) for pattern in patterns}
+    return [
+        pattern
+        for pattern, whole in sorted(written.items())
+        if not matches_any(whole, f"{mcp.name}.") and not any(matches_any(whole, name) for name in canonical)
+    ]
 
 
 def _unmatched(pattern: str, mcp: Mcp, known: Collection[str]) -> str:

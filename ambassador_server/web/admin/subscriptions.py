@@ -1,9 +1,11 @@
 """`/v1/admin/subscriptions`: changes and lists the subscriptions of client keys."""
 
+from dataclasses import fields
+
 from aiohttp import web
 
 from ambassador_protocol.admin.page import Page
-from ambassador_protocol.admin.subscriptions import SubscriptionPut, SubscriptionView
+from ambassador_protocol.admin.subscriptions import SubscriptionPut, SubscriptionView, WrittenSubscription
 from ambassador_protocol.paths import SUBSCRIPTIONS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.services.changes.writing import WriteResult
@@ -19,8 +21,10 @@ async def put(request: web.Request, body: SubscriptionPut) -> web.Response:
     """Subscribe a client key to an MCP, or change which tools it selects."""
     administration = request.app[ADMINISTRATION]
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
-    written = await administration.subscriptions.set(requester(request), key_id, mcp, body.tools)
-    view = subscription_view(written.item, administration.names)
+    written = await administration.subscriptions.set_for(requester(request), key_id, mcp, body.tools)
+    shown = subscription_view(written.item, administration.names)
+    members = {field.name: getattr(shown, field.name) for field in fields(shown)}
+    view = WrittenSubscription(**members, warnings=list(written.warnings))
     return json_response(view, status=201 if written.result is WriteResult.CREATED else 200)
 
 
@@ -56,7 +60,7 @@ def endpoints() -> list[Endpoint]:
             right=write,
             handler=put,
             body_type=SubscriptionPut,
-            response_type=SubscriptionView,
+            response_type=WrittenSubscription,
             statuses=(200, 201),
         ),
         Endpoint(method="DELETE", path=one, right=write, handler=remove, statuses=(204,)),

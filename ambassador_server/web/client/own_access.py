@@ -1,11 +1,13 @@
 """`/v1/me`: shows and changes the user's own access, for the client key of the request."""
 
+from dataclasses import fields
 from datetime import timedelta
 
 from aiohttp import web
 
 from ambassador_protocol import __version__
 from ambassador_protocol.me import (
+    ChangedMcp,
     Me,
     OwnCatalog,
     OwnIssuedKey,
@@ -77,13 +79,19 @@ async def catalog(request: web.Request) -> web.Response:
 async def subscribe(request: web.Request) -> web.Response:
     """Select tools of an MCP for the key of the request."""
     body = await read_strict(request, OwnSubscriptionPut, limit=_MAX_BYTES)
-    offer = await request.app[OWN_ACCESS].subscribe(
+    changed = await request.app[OWN_ACCESS].subscribe(
         request[PRINCIPAL],
         request[ORIGIN],
         request.match_info["mcp"],
         _ALL_TOOLS if body.tools is None else body.tools,
     )
-    return json_response(_mcp(offer))
+    shown = _mcp(changed.offer)
+    members = {field.name: getattr(shown, field.name) for field in fields(shown)}
+    warnings = [
+        f"{pattern!r} matches no tool of MCP {shown.name!r} that you may know of"
+        for pattern in changed.unmatched
+    ]
+    return json_response(ChangedMcp(**members, warnings=warnings))
 
 
 async def unsubscribe(request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.services.administration.client_keys import ClientKeys, KeySpec
 from ambassador_server.services.administration.subscriptions import Subscriptions
+from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.changes.writing import WriteResult
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import KEY
@@ -98,7 +99,12 @@ async def test_status_is_changed_and_recorded_once():
 
 async def test_rotated_key_keeps_its_owner_and_its_subscriptions():
     world, keys = await build()
-    subscriptions = Subscriptions(store=world.store, changes=world.changes, clock=world.clock)
+    subscriptions = Subscriptions(
+        store=world.store,
+        changes=world.changes,
+        patterns=ToolPatterns(catalog=world.catalog, separator="__"),
+        clock=world.clock,
+    )
     old = (await keys.ensure(ROOT, SPEC)).written.item
     chosen = await subscriptions.set(ROOT, old.key_id, "git", ["log"])
     world.clock.advance(1)

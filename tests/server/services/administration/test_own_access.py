@@ -26,6 +26,7 @@ from ambassador_server.errors import (
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.subscriptions import Subscriptions
+from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.calls.pipeline import Answered
 from ambassador_server.services.sign_in.sessions import Sessions
 from tests.fakes.session_tokens import RememberedTokens
@@ -60,7 +61,12 @@ async def build(prolonged: timedelta | None = None) -> tuple[World, OwnAccess, S
             pepper=PEPPER,
             prolonged=prolonged,
         ),
-        subscriptions=Subscriptions(store=world.store, changes=world.changes, clock=world.clock),
+        subscriptions=Subscriptions(
+            store=world.store,
+            changes=world.changes,
+            patterns=ToolPatterns(catalog=world.catalog, separator="__"),
+            clock=world.clock,
+        ),
     )
     return world, own, sessions
 
@@ -260,7 +266,7 @@ async def test_catalog_shows_granted_and_selected_tools():
         "git.tag": Reason.NOT_SUBSCRIBED,
     }
     chosen = await own.subscribe(PRINCIPAL, ORIGIN, "git", ["log"])
-    assert {tool.entry.ref.name: tool.refused for tool in chosen.tools} == {
+    assert {tool.entry.ref.name: tool.refused for tool in chosen.offer.tools} == {
         "git.log": None,
         "git.tag": Reason.NOT_SELECTED,
     }

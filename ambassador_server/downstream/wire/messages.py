@@ -69,7 +69,8 @@ def decode_message(data: bytes) -> Message | None:
 
 def check_whole(reply: Reply) -> Reply:
     """Return the answer of a call; raises DownstreamUnavailableError if a part of it was cut."""
-    if CUT in (reply.result or reply.error or b""):
+    body = reply.result or reply.error or b""
+    if len(body) > MAX_NESTING and CUT in body:
         raise DownstreamUnavailableError(f"answered with JSON nested deeper than {MAX_NESTING} levels")
     return reply
 

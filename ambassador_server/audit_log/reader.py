@@ -11,6 +11,7 @@ from ambassador_protocol.audit.lines import digest_of
 from ambassador_server.audit_log.event_json import decode_event_line
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.audit_log import LogPiece
 from ambassador_server.ports.store import LogPosition
 
 _START = LogPosition(seq=0, segment=0, offset=0)
@@ -59,11 +60,43 @@ def count_records(
         raise _broken(writer, error.strerror or "input/output error") from error
 
 
+def read_piece(
+    directory: Path, writer: str, segment: int, offset: int, end: LogPosition, limit: int, max_bytes: int
+) -> LogPiece | None:
+    """Return up to `limit` lines of a segment from an offset on and before `end`; None if there are no more.
+
+    They stop at the line that brings their sum to `max_bytes`. Raises AuditUnavailableError when a line cannot be read.
+    """
+    seqs: list[int] = []
+    records: list[AuditRecord] = []
+    stop = offset
+    try:
+        for line, line_end in islice(_lines(directory / segment_name(segment), offset, writer), limit):
+            if (segment, line_end) > (end.segment, end.offset):
+                break
+            seq, record = _decoded(line, writer)
+            seqs.append(seq)
+            records += [] if record is None else [record]
+            stop = line_end
+            if stop - offset >= max_bytes:
+                break
+    except OSError as error:
+        raise _broken(writer, error.strerror or "input/output error") from error
+    if not seqs:
+        return None
+    return LogPiece(first_seq=seqs[0], last_seq=seqs[-1], records=tuple(records), end=stop)
+
+
+def line_seq(line: bytes, writer: str) -> int:
+    """Return the number of a line. Raises AuditUnavailableError when it cannot be read."""
+    return _decoded(line, writer)[0]
+
+
 def _records(
     directory: Path, writer: str, start: LogPosition, end: tuple[int, int]
 ) -> Iterator[tuple[AuditRecord, LogPosition, int]]:
     for line, number, offset in _committed(directory, writer, start, end):
-        record = _record(line, writer)
+        _, record = _decoded(line, writer)
         if record is not None:
             yield record, LogPosition(seq=record.seq, segment=number, offset=offset), len(line)
 
@@ -98,14 +131,16 @@ def _lines(path: Path, offset: int, writer: str) -> Iterator[tuple[bytes, int]]:
                 yield line[:-1], offset
 
 
-def _record(line: bytes, writer: str) -> AuditRecord | None:
+def _decoded(line: bytes, writer: str) -> tuple[int, AuditRecord | None]:
+    """Return the number of a line, and its record if it has one."""
     try:
         decoded = decode_event_line(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _broken(writer, f"a record is not of the kind this version knows: {error}") from error
     if decoded.event is None:
-        return None
-    return AuditRecord(writer=writer, seq=decoded.seq, digest=digest_of(line), event=decoded.event)
+        return decoded.seq, None
+    record = AuditRecord(writer=writer, seq=decoded.seq, digest=digest_of(line), event=decoded.event)
+    return decoded.seq, record
 
 
 def _broken(writer: str, problem: str) -> AuditUnavailableError:

@@ -26,6 +26,9 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         segments, index = _days(audit.keep_segments_days), _days(audit.keep_index_days)
         await services.audit.retention.keep(segments=segments, index=index)
 
+    async def name_differences() -> None:
+        await services.anomalies.take_differences(services.indexer.differences.all())
+
     async def renew_certificates() -> None:
         _renew_certificates(config, tls)
 
@@ -33,6 +36,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         Job("policy", 1.0, base.policy.refresh),
         Job("calls in flight", 1.0, decide_calls_again),
         Job("audit index", 0.25, services.indexer.follow),
+        Job("audit index comparison", 1.0, name_differences),
         Job("audit log", 1.0, probe_log),
         Job("audit anchor", 1.0, services.anchors.follow),
         Job("closed audit segments", 86400.0, services.anomalies.check_closed_segments),

@@ -109,7 +109,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     return UseCases(
         calls=_calls(config, base, catalog, in_flight),
         in_flight=in_flight,
-        audit=_audit(base, indexer, deliveries, AuditProof(archive, anchors)),
+        audit=_audit(base, indexer, deliveries, AuditProof(archive, anchors, anomalies)),
         client_sign_in=client_sign_in,
         administrator_sign_in=_administrator_sign_in(config, base, passwords),
         registry=_registry(config, base, catalog),

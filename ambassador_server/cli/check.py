@@ -13,6 +13,9 @@ from ambassador_server.errors import AmbassadorError, ConfigurationError
 if TYPE_CHECKING:
     from ambassador_server.config import ServerConfig
 
+_MOST_COMPARED = 50_000
+"""The newest records of each log that are compared with the index; a running server compares all of them."""
+
 
 def check(
     data_dir: DataDir = None,
@@ -30,6 +33,7 @@ def check(
         "database": _database,
         "audit log": _audit_log,
         "audit anchors": _audit_anchors,
+        "audit index": _audit_index,
         "audit sinks": _audit_sinks,
         "sandboxes": _sandboxes,
         "connections": _connections,
@@ -117,6 +121,37 @@ def _audit_anchors(settings: "ServerConfig") -> str:
         if losses:
             raise ConfigurationError("; ".join(loss.sentence for loss in losses))
         return "the log has the checkpoints that the database knows"
+
+    return asyncio.run(compare())
+
+
+def _audit_index(settings: "ServerConfig") -> str:
+    from ambassador_server.audit_log.segmented_log import JsonlSegments
+    from ambassador_server.bootstrap.clock import SystemClock
+    from ambassador_server.services.audit.index_comparison import IndexComparison
+    from ambassador_server.storage.database_url import database_file
+    from ambassador_server.storage.sql_store import open_store
+
+    async def compare() -> str:
+        store = await open_store(settings.store_url)
+        writers = (settings.node, settings.init_writer)
+        comparisons = [
+            IndexComparison(
+                store=store,
+                log=JsonlSegments(settings.audit_dir, writer),
+                clock=SystemClock(),
+                prunes_of=None if database_file(settings.store_url) is None else writers,
+            )
+            for writer in writers
+        ]
+        try:
+            found = [await each.run(at_most=_MOST_COMPARED) for each in comparisons]
+        finally:
+            await store.close()
+        if any(found):
+            raise ConfigurationError("; ".join(each.sentence for each in found if each is not None))
+        compared = sum(each.compared for each in comparisons)
+        return f"the index is a copy of the log in the last {compared} records that it has"
 
     return asyncio.run(compare())
 

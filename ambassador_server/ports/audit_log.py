@@ -64,6 +64,40 @@ class AuditLog(AuditLogReader, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPiece:
+    """Consecutive lines of one segment: the numbers of the first and last line, the records, and where they end."""
+
+    first_seq: int
+    last_seq: int
+    records: tuple[AuditRecord, ...]
+    end: int
+
+
+class SegmentedLog(Protocol):
+    """A log that is read in pieces of its segments."""
+
+    @property
+    def writer(self) -> str:
+        """Return the name of the writer."""
+        ...
+
+    async def segments(self) -> list[int]:
+        """Return the numbers of the segments, ascending. Raises AuditUnavailableError."""
+        ...
+
+    async def last_seq(self) -> int:
+        """Return the number of the last whole line, 0 without one. Raises AuditUnavailableError."""
+        ...
+
+    async def piece(self, segment: int, offset: int, end: LogPosition) -> LogPiece | None:
+        """Return the next lines from an offset on, a bounded number before `end`; None if there are no more.
+
+        Raises AuditUnavailableError.
+        """
+        ...
+
+
 class UnfinishedLog(Protocol):
     """A log that tells which attempts have no outcome."""
 

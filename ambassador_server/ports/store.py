@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
+from ambassador_server.domain.audit.index_differences import RowDifferences
 from ambassador_server.domain.audit.query import Attribute, Query
 from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
@@ -219,6 +220,23 @@ class AuditIndex(Protocol):
 
     async def get(self, writer: str, seq: int) -> IndexedRecord | None:
         """Return the record with this writer and sequence number, or None."""
+        ...
+
+    async def compare(
+        self, writer: str, first_seq: int, last_seq: int, records: Sequence[AuditRecord]
+    ) -> RowDifferences:
+        """Compare the rows of a writer in a range of numbers with all records that its log has there.
+
+        A row that cannot be read counts as altered or surplus. At most 10,000 rows are compared.
+        """
+        ...
+
+    async def highest_seq(self, writer: str) -> int:
+        """Return the highest number of the rows of a writer; 0 without rows."""
+        ...
+
+    async def count_after(self, writer: str, seq: int) -> int:
+        """Count the rows of a writer with a higher number."""
         ...
 
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:

@@ -4,20 +4,23 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, asc, delete, desc, func, select, true, union
+from sqlalchemy import ColumnElement, Select, asc, delete, desc, func, select, true, type_coerce, union
+from sqlalchemy.types import NullType
 
 from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
+from ambassador_server.domain.audit.index_differences import RowDifferences, differences
 from ambassador_server.domain.audit.query import Attribute, Query
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, LogPosition
 from ambassador_server.storage.audit_conditions import branches, check_query, condition
-from ambassador_server.storage.audit_rows import COLUMNS, from_row, to_row
+from ambassador_server.storage.audit_rows import COLUMNS, from_row, is_copy, to_row
 from ambassador_server.storage.dialects import Lock
 from ambassador_server.storage.tables import audit_events, audit_positions
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_item, check_key, check_value
 
 _EVENT = audit_events.c
+_MAX_COMPARED = 10_000
 _Cursor = ColumnElement[int]
 _Order = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
@@ -67,6 +70,32 @@ class AuditIndexRepository:
         found = select(audit_events).where(_EVENT.writer == writer, _EVENT.seq == seq)
         rows = await self._transaction.rows(found)
         return IndexedRecord(cursor=rows[0].cursor, record=from_row(rows[0])) if rows else None
+
+    async def compare(
+        self, writer: str, first_seq: int, last_seq: int, records: Sequence[AuditRecord]
+    ) -> RowDifferences:
+        """Compare the rows of a writer in a range of numbers with all records that its log has there."""
+        check_key(writer, "The writer")
+        # Without their types, because the value of an altered row may be of none.
+        columns = [type_coerce(_EVENT[name], NullType()).label(name) for name in COLUMNS]
+        statement = select(*columns).where(_EVENT.writer == writer, _EVENT.seq.between(first_seq, last_seq))
+        rows = await self._transaction.rows(statement.order_by(_EVENT.seq).limit(_MAX_COMPARED))
+        return differences(records, {int(row.seq): tuple(row) for row in rows}, is_copy)
+
+    async def highest_seq(self, writer: str) -> int:
+        """Return the highest number of the rows of a writer; 0 without rows."""
+        check_key(writer, "The writer")
+        highest = func.max(_EVENT.seq)
+        rows = await self._transaction.rows(select(highest).where(_EVENT.writer == writer))
+        return rows[0][0] or 0
+
+    async def count_after(self, writer: str, seq: int) -> int:
+        """Count the rows of a writer with a higher number."""
+        check_key(writer, "The writer")
+        check_value(seq, "seq")
+        statement = select(func.count()).where(_EVENT.writer == writer, _EVENT.seq > seq)
+        rows = await self._transaction.rows(statement)
+        return int(rows[0][0])
 
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
         """Count matching records by an attribute: the `top` most frequent values, and how many records in all."""

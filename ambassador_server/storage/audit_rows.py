@@ -5,7 +5,7 @@ document holds the original wherever the two differ.
 """
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -33,6 +33,8 @@ _TEXTS = (
 
 COLUMNS = ("writer", "seq", "digest", "at", "action", "outcome", "actor_kind", "document", *_TEXTS)
 """The columns of a row in their order, without the cursor."""
+
+_AT, _DOCUMENT = COLUMNS.index("at"), COLUMNS.index("document")
 
 
 def to_row(record: AuditRecord) -> tuple[Any, ...]:
@@ -78,6 +80,35 @@ def from_row(row: Row[*tuple[Any, ...]]) -> AuditRecord:
         details=document["details"],
     )
     return AuditRecord(writer=row.writer, seq=row.seq, digest=row.digest, event=event)
+
+
+def is_copy(record: AuditRecord, row: tuple[Any, ...]) -> bool:
+    """Tell whether the values of the columns, as the database has them, are those of the record."""
+    expected = list(to_row(record))
+    found = list(row)
+    found[_AT] = _time(found[_AT])
+    if found == expected:
+        return True
+    # The details of an older version may be written in another way, but have the same values.
+    found[_DOCUMENT], expected[_DOCUMENT] = _canonical(found[_DOCUMENT]), _canonical(expected[_DOCUMENT])
+    return found[_DOCUMENT] is not None and found == expected
+
+
+def _time(value: object) -> object:
+    """Return a time in UTC, and what is no time unchanged; SQLite has it as text without a zone."""
+    try:
+        at = datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
+        return at.astimezone(UTC) if isinstance(at, datetime) else at
+    except (ValueError, OverflowError):
+        return value
+
+
+def _canonical(document: object) -> str | None:
+    """Return a document with its members sorted; None for what is none."""
+    try:
+        return json.dumps(json.loads(document), sort_keys=True) if isinstance(document, str) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _check(record: AuditRecord) -> None:

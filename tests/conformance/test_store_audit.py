@@ -19,6 +19,7 @@ from ambassador_server.domain.audit.events import (
     Outcome,
     Resource,
 )
+from ambassador_server.domain.audit.index_differences import RowDifferences
 from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Like, Not, Query, Since
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.domain.shared.globs import glob_matches
@@ -447,3 +448,33 @@ async def test_star_is_the_only_wildcard_in_a_name(store: Store, patterns: list[
             found = await work.audit.after(Like(Attribute.RESOURCE_NAME, pattern), limit=100, cursor=0)
             assert [item.record.event.resource.name for item in found] == expected
             assert [name for name in NAMES if name is not None and glob_matches(pattern, name)] == expected
+
+
+async def test_rows_are_copies_of_the_records_that_were_indexed(store: Store) -> None:
+    records = [
+        AuditRecord(writer="w1", seq=seq, digest="ab" * 32, event=kept) for seq, kept in enumerate(EVENTS, 1)
+    ]
+    await index(store, records)
+    async with store.read() as work:
+        assert await work.audit.compare("w1", 1, len(EVENTS), records) == RowDifferences()
+        assert await work.audit.compare("w2", 1, 9, []) == RowDifferences()
+
+
+async def test_comparison_names_missing_altered_and_surplus_rows_of_a_range(store: Store) -> None:
+    records = [record(seq) for seq in range(1, 11)]
+    await index(store, [each for each in records if each.seq != 4])
+    changed = [replace(each, digest="cd" * 32) if each.seq == 6 else each for each in records]
+    logged = [each for each in changed if each.seq != 8]
+    async with store.read() as work:
+        found = await work.audit.compare("w1", 1, 10, logged)
+        assert found == RowDifferences(missing=(records[3],), altered=(6,), surplus=(8,))
+        assert await work.audit.compare("w1", 9, 10, records[8:]) == RowDifferences()
+
+
+async def test_highest_number_and_the_rows_after_a_number_are_those_of_the_writer(store: Store) -> None:
+    async with store.read() as work:
+        assert (await work.audit.highest_seq("w1"), await work.audit.count_after("w1", 0)) == (0, 0)
+    await index(store, [record(1), record(2), record(5)])
+    async with store.read() as work:
+        assert (await work.audit.highest_seq("w1"), await work.audit.count_after("w1", 1)) == (5, 2)
+        assert (await work.audit.highest_seq("w2"), await work.audit.count_after("w2", 0)) == (0, 0)

@@ -19,6 +19,7 @@ from ambassador_server.audit_log.quarantine import BrokenSegment, quarantine_seg
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.index_differences import IndexDifference
 from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries
@@ -269,6 +270,8 @@ async def _find_anomalies(directory: Path) -> None:
     found = AuditAnomalies(archive=archive, recorder=recorder, writers=("main",))
     await found.check_closed_segments()
     await found.report_adopted("main", adopted=2, limit=1)
+    difference = IndexDifference(writer="main", first_seq=2, last_seq=2, missing=1, altered=0, surplus=0)
+    await found.take_differences([difference])
     start = compare("siem", {}, {"main": LogPosition(seq=1, segment=1, offset=1)})
     await report(recorder, start.anomalies)
     await log.close()

@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import structs
 
 from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
+from ambassador_server.domain.audit.index_differences import RowDifferences, differences
 from ambassador_server.domain.audit.query import Attribute, Query, matches, value_of
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, LogPosition
@@ -66,6 +67,29 @@ class InMemoryAuditIndex:
         check_key(writer, "The writer")
         check_value(seq, "seq")
         return self._reading().records.get((writer, seq))
+
+    async def compare(
+        self, writer: str, first_seq: int, last_seq: int, records: Sequence[AuditRecord]
+    ) -> RowDifferences:
+        check_key(writer, "The writer")
+        rows = {
+            seq: item.record
+            for (owner, seq), item in self._reading().records.items()
+            if owner == writer and first_seq <= seq <= last_seq
+        }
+        return differences(records, rows, lambda record, row: _as_indexed(record) == row)
+
+    async def highest_seq(self, writer: str) -> int:
+        check_key(writer, "The writer")
+        return max(self._numbers(writer), default=0)
+
+    async def count_after(self, writer: str, seq: int) -> int:
+        check_key(writer, "The writer")
+        check_value(seq, "seq")
+        return sum(each > seq for each in self._numbers(writer))
+
+    def _numbers(self, writer: str) -> list[int]:
+        return [seq for owner, seq in self._reading().records if owner == writer]
 
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
         check_query(wanted)

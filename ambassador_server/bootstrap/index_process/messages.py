@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ambassador_server.domain.audit.index_differences import IndexDifference
 from ambassador_server.ports.store import LogPosition
 
 T = TypeVar("T")
@@ -46,13 +47,22 @@ class Alive(msgspec.Struct, frozen=True, kw_only=True, tag="alive"):
     """The process has read a message."""
 
 
+class Compared(msgspec.Struct, frozen=True, kw_only=True, tag="compared"):
+    """How the index differs from the log of a writer; with `failure` it could not be compared."""
+
+    writer: str
+    found: IndexDifference | None
+    is_complete: bool
+    failure: str | None = None
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     """The process ends because of an error."""
 
     why: str
 
 
-Report = Progress | Done | Alive | Failed
+Report = Progress | Done | Alive | Compared | Failed
 
 
 def encode(message: msgspec.Struct) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ambassador_server.audit_log.bounded_log import BoundedLog
 from ambassador_server.bootstrap.clock import SystemClock
+from ambassador_server.bootstrap.index_process.comparing import Comparing
 from ambassador_server.bootstrap.index_process.messages import (
     Alive,
     Done,
@@ -25,6 +26,7 @@ from ambassador_server.downstream.programs import kernel
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.copying import LogCopier
+from ambassador_server.storage.database_url import database_file
 from ambassador_server.storage.sql_store import open_store
 
 _NICE = 5
@@ -67,7 +69,16 @@ async def _run() -> None:
     try:
         _report(Alive())
         copiers = [LogCopier(store=store, log=log, clock=SystemClock()) for log in logs]
-        await _Indexing(logs, copiers).follow(reader)
+        pace = Pace()
+        comparing = Comparing(
+            store=store,
+            audit_directory=Path(start.audit_directory),
+            writers=start.writers,
+            is_shared=database_file(start.url) is None,
+            pace=pace,
+            report=_report,
+        )
+        await _Indexing(logs, copiers, pace).follow(reader, comparing)
     finally:
         await store.close()
 
@@ -81,21 +92,24 @@ def _report(report: Report) -> None:
 class _Indexing:
     """Runs one round after the other; a message that arrives meanwhile can only make the current one faster."""
 
-    def __init__(self, logs: Sequence[BoundedLog], copiers: Sequence[LogCopier]) -> None:
+    def __init__(self, logs: Sequence[BoundedLog], copiers: Sequence[LogCopier], pace: Pace) -> None:
         self._logs = logs
         self._copiers = copiers
-        self._pace = Pace()
+        self._pace = pace
         self._next: Round | None = None
         self._told = asyncio.Event()
 
-    async def follow(self, reader: asyncio.StreamReader) -> None:
-        """Run rounds until the input ends; a batch under way is undone then."""
+    async def follow(self, reader: asyncio.StreamReader, comparing: Comparing) -> None:
+        """Run rounds, and compare, until the input ends; a batch under way is undone then."""
         rounds, reading = asyncio.create_task(self._run_rounds()), asyncio.create_task(self._read(reader))
-        await asyncio.wait((rounds, reading), return_when=asyncio.FIRST_COMPLETED)
-        if rounds.done():
-            await rounds
-        rounds.cancel()
-        await asyncio.wait((rounds,))
+        compares = asyncio.create_task(comparing.run())
+        await asyncio.wait((rounds, reading, compares), return_when=asyncio.FIRST_COMPLETED)
+        for task in (rounds, compares):
+            if task.done():
+                await task
+        for task in (rounds, compares):
+            task.cancel()
+        await asyncio.wait((rounds, compares))
         await reading
 
     async def _read(self, reader: asyncio.StreamReader) -> None:

@@ -8,13 +8,22 @@ from pathlib import Path
 import structlog
 
 from ambassador_protocol.backoff import Backoff
-from ambassador_server.bootstrap.index_process.messages import Alive, Done, Failed, Progress, Report, Round
+from ambassador_server.bootstrap.index_process.messages import (
+    Alive,
+    Compared,
+    Done,
+    Failed,
+    Progress,
+    Report,
+    Round,
+)
 from ambassador_server.bootstrap.index_process.process import IndexProcess
 from ambassador_server.bootstrap.index_process.rounds import Rounds
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition, Store
+from ambassador_server.services.audit.index_comparison import KnownDifferences
 from ambassador_server.services.audit.log_indexing import (
     LONGEST_WAIT,
     IndexState,
@@ -59,6 +68,7 @@ class SupervisedIndexer:
         self._pauses = pauses
         self._silent_seconds = silent_seconds
         self._in_server = InServerIndexer(store=store, logs=logs, clock=clock)
+        self.differences = KnownDifferences()
         self._rounds = Rounds(self._in_server.progress, clock)
         self._process: IndexProcess | None = None
         self._is_up = asyncio.Event()
@@ -208,6 +218,10 @@ class SupervisedIndexer:
                 self._rounds.progress.note(writer, seq, at)
             case Done(number=number, failure=failure):
                 self._rounds.end(number, failure)
+            case Compared(failure=str(why)):
+                _log.warning("the audit index cannot be compared with the log", error=why)
+            case Compared(writer=writer, found=found, is_complete=is_complete):
+                self.differences.note(writer, found, is_complete=is_complete)
             case Alive():
                 pass
         if not self._is_up.is_set():

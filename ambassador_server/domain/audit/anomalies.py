@@ -11,6 +11,7 @@ class AnomalyKind(StrEnum):
 
     SEGMENT_BROKEN = "segment_broken"
     TOO_MANY_ADOPTED = "too_many_adopted"
+    INDEX_DIFFERS = "index_differs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from ambassador_server.domain.audit.anchors import AnchorLoss
+from ambassador_server.domain.audit.anomalies import Anomaly
 from ambassador_server.errors import Advice, OverloadedError
 from ambassador_server.ports.audit_archive import AuditArchive
 from ambassador_server.services.audit.anchors import AuditAnchors
+from ambassador_server.services.audit.anomalies import AuditAnomalies
 
 _NOTHING: Mapping[str, Any] = {
     **dict.fromkeys(("segments", "records", "first_seq", "seq", "checkpoints", "covered_seq"), 0),
@@ -24,9 +26,10 @@ _NOTHING: Mapping[str, Any] = {
 class AuditProof:
     """Verifies the audit log, one verification at a time."""
 
-    def __init__(self, archive: AuditArchive, anchors: AuditAnchors) -> None:
+    def __init__(self, archive: AuditArchive, anchors: AuditAnchors, anomalies: AuditAnomalies) -> None:
         self._archive = archive
         self._anchors = anchors
+        self._anomalies = anomalies
         self._running: asyncio.Future[Sequence[Mapping[str, Any]]] | None = None
 
     async def verify(self, *, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
@@ -41,37 +44,50 @@ class AuditProof:
         self._running = asyncio.ensure_future(self._archive.verify(since=since, until=until))
         # If the caller hangs up, the verification goes on; asyncio must not complain about an error that nobody reads.
         self._running.add_done_callback(_read_error)
-        return [*_with_losses(await asyncio.shield(self._running), self._anchors.losses)]
+        found = await asyncio.shield(self._running)
+        known = [_loss_fault(loss) for loss in self._anchors.losses]
+        known += [_index_fault(anomaly) for anomaly in self._anomalies.of_index]
+        return [*_with_faults(found, known)]
 
     def keys(self) -> Sequence[Mapping[str, Any]]:
         """Return the public keys, the one that signs now first, each with its `id` and `pem`."""
         return self._archive.keys()
 
 
-def _with_losses(
-    found: Sequence[Mapping[str, Any]], losses: Sequence[AnchorLoss]
+def _with_faults(
+    found: Sequence[Mapping[str, Any]], known: Sequence[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
-    """Return the findings, with a loss as the fault of its writer; a fault of the chain itself goes first."""
-    lost = {loss.anchor.writer: loss for loss in losses}
+    """Return the findings, with the first known fault of each writer; a fault of the chain itself goes first."""
+    faults: dict[str, Mapping[str, Any]] = {}
+    for fault in known:
+        faults.setdefault(fault["writer"], fault)
     for finding in found:
-        loss = lost.pop(finding["writer"], None)
-        if loss is None or finding["fault"] is not None:
+        named = faults.pop(finding["writer"], None)
+        if named is None or finding["fault"] is not None:
             yield finding
         else:
-            yield {**finding, "ok": False, "fault": _fault(loss)}
-    for writer, loss in lost.items():
-        yield {**_NOTHING, "writer": writer, "ok": False, "fault": _fault(loss)}
+            yield {**finding, "ok": False, "fault": named}
+    for writer, fault in faults.items():
+        yield {**_NOTHING, "writer": writer, "ok": False, "fault": fault}
 
 
-def _fault(loss: AnchorLoss) -> Mapping[str, Any]:
+def _loss_fault(loss: AnchorLoss) -> Mapping[str, Any]:
     anchor = loss.anchor
+    return _fault(anchor.writer, segment=anchor.segment, seq=anchor.seq, sentence=loss.sentence)
+
+
+def _index_fault(anomaly: Anomaly) -> Mapping[str, Any]:
+    return _fault(anomaly.writer, segment=None, seq=anomaly.details["first_seq"], sentence=anomaly.sentence)
+
+
+def _fault(writer: str, *, segment: int | None, seq: int, sentence: str) -> Mapping[str, Any]:
     return {
-        "writer": anchor.writer,
-        "segment": anchor.segment,
+        "writer": writer,
+        "segment": segment,
         "line": None,
-        "seq": anchor.seq,
-        "problem": loss.sentence,
-        "place": loss.sentence,
+        "seq": seq,
+        "problem": sentence,
+        "place": sentence,
     }
 
 

@@ -87,9 +87,10 @@ class AuditRetention:
         await self._record(requester, Outcome.PERMITTED, details)
         indexed = 0
         try:
+            # The index may keep records longer than the log, so it must have copied them before. The event of this
+            # prune must be in it, too: a comparison would miss the rows otherwise.
+            await self._search.catch_up()
             if removal is not None:
-                # The index may keep records longer than the log, so it must have copied them before.
-                await self._search.catch_up()
                 await self._log.prune(removal)
             if index:
                 indexed = await self._prune_index(before)

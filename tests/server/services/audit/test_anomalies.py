@@ -6,6 +6,7 @@ import pytest
 
 from ambassador_server.domain.audit.anomalies import Anomaly, AnomalyKind
 from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.index_differences import IndexDifference
 from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.recorder import Recorder
 from tests.fakes.audit_log import FakeAuditLog
@@ -51,6 +52,24 @@ async def test_broken_segment_is_recorded_once_while_it_is_broken() -> None:
     await found.check_closed_segments()
     assert found.found == ()
     assert len(await recorded(log)) == 1
+
+
+async def test_difference_of_the_index_is_recorded_when_it_changes() -> None:
+    log = FakeAuditLog("main")
+    found, _ = anomalies(log)
+    first = IndexDifference(writer="main", first_seq=3, last_seq=9, missing=1, altered=2, surplus=0)
+    for differences in ([first], [first], [first + first], [], [first]):
+        await found.take_differences(differences)
+    assert [each["missing"] for each in await recorded(log)] == [1, 2, 1]
+    assert (await recorded(log))[0] == {
+        "loss": "index_differs",
+        "first_seq": 3,
+        "last_seq": 9,
+        "missing": 1,
+        "altered": 2,
+        "surplus": 0,
+    }
+    assert [each.kind for each in found.found] == [AnomalyKind.INDEX_DIFFERS]
 
 
 @pytest.mark.parametrize(("adopted", "events"), [(0, 0), (1000, 0), (1001, 1)])

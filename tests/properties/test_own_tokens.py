@@ -60,6 +60,10 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "base64 in lines": lambda token: base64.encodebytes(f"key: {token}".encode()).decode(),
     "base64 of UTF-16": lambda token: base64.b64encode(token.encode("utf-16-le")).decode(),
     "base64 of JSON": lambda token: base64.b64encode(json.dumps({"key": token}).encode()).decode(),
+    "base64 twice": lambda token: base64.b64encode(base64.b64encode(f"k={token}".encode())).decode(),
+    "base32": lambda token: base64.b32encode(token.encode()).decode(),
+    "base32, two bytes later": lambda token: base64.b32encode(f"xy{token}".encode()).decode(),
+    "small base32": lambda token: base64.b32encode(f"xyz{token}".encode()).decode().lower(),
     "hexadecimal": lambda token: token.encode().hex(),
     "capital hexadecimal": lambda token: token.encode().hex().upper(),
     "hexadecimal with colons": lambda token: token.encode().hex(":"),
@@ -162,18 +166,34 @@ def test_no_split_token_survives(separator: str, token: str, data: st.DataObject
 
 @given(token=TOKENS, position=st.integers(1, 6))
 def test_a_token_that_is_split_over_values_does_not_survive(token: str, position: int):
+    long_name = "the_continuation_of_what_the_member_before_has_begun_to_say"
+    third = len(token) // 3
     encoded = base64.b64encode(token.encode()).decode()
     pieces = [encoded[start : start + 20] for start in range(0, len(encoded), 20)]
-    shown = json.dumps(redact(pieces, ArgumentPolicy.REDACTED))
-    assert not [piece for piece in pieces[:4] if piece in shown]
+    for policy in (ArgumentPolicy.REDACTED, ArgumentPolicy.FULL):
+        shown = json.dumps(redact(pieces, policy))
+        assert not [piece for piece in pieces[:4] if piece in shown]
     for value in (
         list(token),
         {"prefix": token[:7], "note": "hello", "body": token[7:]},
         [token[:7], token[7:]],
         {"a": token[:7], "b": {"c": token[7:]}},
         [token[:position], token[position:]],
+        {str(number): character for number, character in enumerate(token)},
+        [{long_name: token[:third]}, {long_name: token[third:]}],
+        {"x": token[:position], long_name: token[position:]},
     ):
-        assert not remains(token, redact(value, ArgumentPolicy.REDACTED)), value
+        for policy in (ArgumentPolicy.REDACTED, ArgumentPolicy.FULL):
+            assert not remains(token, redact(value, policy)), (policy, value)
+
+
+@given(token=TOKENS, before=AROUND)
+def test_a_token_in_a_list_of_bytes_does_not_survive(token: str, before: str):
+    data = list(f"{before}{token}".encode())
+    for policy in (ArgumentPolicy.REDACTED, ArgumentPolicy.FULL):
+        assert str(data[-1]) not in json.dumps(redact({"type": "Buffer", "data": data}, policy))
+    numbers = [ord("a")] * 100
+    assert redact(numbers, ArgumentPolicy.FULL) == numbers
 
 
 @given(before=AROUND, after=AROUND, token=TOKENS)

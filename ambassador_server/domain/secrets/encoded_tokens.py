@@ -1,4 +1,4 @@
-"""Finds and masks tokens of this product that are written in base64 or hexadecimal digits."""
+"""Finds and masks tokens of this product that are written in base64, base32 or hexadecimal digits."""
 
 import base64
 import re
@@ -53,6 +53,20 @@ def _in_base64(codec: str, text: str) -> list[str]:
     return spellings
 
 
+def _in_base64_twice(text: str) -> list[str]:
+    return [again for once in _in_base64("utf-8", text) for again in _in_base64("utf-8", once)]
+
+
+def _in_base32(text: str) -> list[str]:
+    encoded = text.encode()
+    spellings = []
+    for before in range(5):
+        whole = base64.b32encode(b"\0" * before + encoded).decode()
+        middle = whole[-(-before * 8 // 5) : (before + len(encoded)) * 8 // 5]
+        spellings += [middle, middle.lower()]
+    return spellings
+
+
 def _in_digits(text: str) -> list[str]:
     digits = text.encode().hex()
     return [digits, digits.upper()]
@@ -62,6 +76,8 @@ _BASE64, _WIDE_BASE64 = partial(_in_base64, "utf-8"), partial(_in_base64, "utf-1
 _ENCODINGS = (
     _encoding(_BETWEEN, _BASE64, 8 / 6),
     _encoding(_BETWEEN, _WIDE_BASE64, 16 / 6),
+    _encoding(_BETWEEN, _in_base64_twice, 64 / 36),
+    _encoding(_BETWEEN, _in_base32, 8 / 5),
     _encoding(_BETWEEN_DIGITS, _in_digits, 2),
 )
 # Neither with `0` nor with `x`, because `0x` may be before each byte of a list.
@@ -70,7 +86,7 @@ _LEFT_OUT = bytes(set(range(256)) - set(_KEPT))
 _HAS_STEM = contains(
     *dict.fromkeys(
         spelling.lower().translate(dict.fromkeys(_LEFT_OUT))
-        for spellings in (_BASE64, _WIDE_BASE64, _in_digits)
+        for spellings in (_BASE64, _WIDE_BASE64, _in_base64_twice, _in_base32, _in_digits)
         for spelling in spellings(STEM)
     )
 )

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Any
 
 from ambassador_server.domain.secrets.encoded_tokens import STEM, TOKEN_LENGTHS, encoded_tokens, mask_encoded
 from ambassador_server.domain.secrets.escapes import unfolded
@@ -20,6 +21,8 @@ _BODY, _SESSION_BODY = (
 )
 _CHARACTER, _WHOLE_BODY, _REST = re.compile(KEY), re.compile(rf"{KEY}{{4,}}"), re.compile(rf"{KEY}*")
 _LEAST_RANDOM = 0.3
+_SHORTEST = min(len(prefix) + length for prefix, length in TOKEN_LENGTHS.items())
+_LAST_BYTE = 0xFF
 
 
 def mask_own(text: str) -> str:
@@ -54,7 +57,28 @@ def _end_of_token(text: str, prefix: re.Match[str]) -> int | None:
     return None if whole is None else whole.end()
 
 
-def parts_of_tokens(texts: Sequence[str]) -> frozenset[str]:
+def parts_of_split_tokens(texts: Sequence[str], values: Sequence[str]) -> frozenset[str]:
+    """Return the texts that together hold a token which is split over several of them.
+
+    `values` are those texts that are no names of members: a name between two parts of a token does not hide it.
+    """
+    return _parts_of_tokens(texts) | _parts_of_tokens(values)
+
+
+def may_be_split(values: Sequence[str]) -> bool:
+    """Tell whether the values together may hold a token, although each text and all texts in order may not."""
+    return len(values) > 1 and "\n".join(values).count("_") >= STEM.count("_") * 2
+
+
+def holds_token_in_bytes(items: Sequence[Any]) -> bool:
+    """Tell whether a list of numbers is a text, byte by byte, that has a token of this product."""
+    if len(items) < _SHORTEST or not all(type(each) is int and 0 <= each <= _LAST_BYTE for each in items):
+        return False
+    text = bytes(items).decode("latin-1")
+    return mask_own(text) != text
+
+
+def _parts_of_tokens(texts: Sequence[str]) -> frozenset[str]:
     """Return the texts that together hold a token which is split over several of them."""
     joined = "\n".join(texts)
     starts = list(accumulate((len(text) + 1 for text in texts), initial=0))

@@ -6,10 +6,15 @@ from typing import Any
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.secrets.card_numbers import is_card_number
-from ambassador_server.domain.secrets.encoded_tokens import OWN_ENCODED
+from ambassador_server.domain.secrets.encoded_tokens import OWN_ENCODED, may_be_encoded
 from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD, cut_mark, without_duplicate_mark
 from ambassador_server.domain.secrets.neighbours import items_with_secrecy, key_of_secret_value
-from ambassador_server.domain.secrets.own_tokens import OWN, parts_of_tokens
+from ambassador_server.domain.secrets.own_tokens import (
+    OWN,
+    holds_token_in_bytes,
+    may_be_split,
+    parts_of_split_tokens,
+)
 from ambassador_server.domain.secrets.rules import Shape
 from ambassador_server.domain.secrets.secret_names import is_reference, is_secret_name
 from ambassador_server.domain.secrets.shapes import (
@@ -57,7 +62,7 @@ def redact(value: Any, policy: ArgumentPolicy, bounds: Bounds = _BOUNDS) -> Any:
             case ArgumentPolicy.REDACTED:
                 return _Copy(bounds).of(value)
             case ArgumentPolicy.FULL:
-                return _full(value, 0)
+                return _full(value, 0, _split_parts(value))
     except Exception as error:
         log_withheld(error)
         return WITHHELD
@@ -73,18 +78,44 @@ def redact_details(details: Mapping[str, Any], bounds: Bounds = _BOUNDS) -> dict
     return copied
 
 
-def _full(value: Any, depth: int) -> Any:
+def _split_parts(value: Any) -> Container[str]:
+    """Return the texts in a value that are parts of a split token."""
+    texts, values = list[str](), list[str]()
+    _collect(value, 0, texts, values)
+    if may_be_split(texts) or may_be_encoded("\n".join(texts).lower()):
+        return parts_of_split_tokens(texts, values)
+    return frozenset()
+
+
+def _collect(value: Any, depth: int, texts: list[str], values: list[str]) -> None:
+    """Add the texts in a value to `texts`, and those that are no names of members to `values`, too."""
     if isinstance(value, str):
-        return mask_own_keys(value)
+        texts.append(value)
+        values.append(value)
+    elif depth == _MAX_FULL_DEPTH:
+        return
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            texts.append(member_name(name))
+            _collect(item, depth + 1, texts, values)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _collect(item, depth + 1, texts, values)
+
+
+def _full(value: Any, depth: int, parts: Container[str]) -> Any:
+    if isinstance(value, str):
+        return REDACTED if value in parts else mask_own_keys(value)
     if isinstance(value, dict | list | tuple) and depth == _MAX_FULL_DEPTH:
         return cut_mark("nested too deep")
     if isinstance(value, dict):
         copied: dict[str, Any] = {}
         for key, item in value.items():
-            copied[_unused_name(mask_own_keys(member_name(key)), copied)] = _full(item, depth + 1)
+            name = _full(member_name(key), depth, parts)
+            copied[_unused_name(name, copied)] = _full(item, depth + 1, parts)
         return copied
     if isinstance(value, list | tuple):
-        return [_full(item, depth + 1) for item in value]
+        return REDACTED if holds_token_in_bytes(value) else [_full(item, depth + 1, parts) for item in value]
     return value
 
 
@@ -100,14 +131,15 @@ class _Copy:
         self._nodes_left = bounds.nodes
         self._size_left = bounds.size
         self._texts: list[str] = []
+        self._values: list[str] = []
 
     def of(self, value: Any) -> Any:
         copied = self._value(value, 0)
         shapes = possible_shapes(self._texts)
-        if not shapes:
-            return copied
-        parts = parts_of_tokens(self._texts) if OWN in shapes or OWN_ENCODED in shapes else frozenset()
-        return _masked(copied, shapes, parts)
+        parts = frozenset[str]()
+        if OWN in shapes or OWN_ENCODED in shapes or may_be_split(self._values):
+            parts = parts_of_split_tokens(self._texts, self._values)
+        return _masked(copied, shapes, parts) if shapes or parts else copied
 
     def _value(self, value: Any, depth: int) -> Any:
         self._nodes_left -= 1
@@ -143,6 +175,8 @@ class _Copy:
     def _items(self, items: Sequence[Any], depth: int) -> Any:
         if depth > self._bounds.depth:
             return cut_mark("nested too deep")
+        if holds_token_in_bytes(items):
+            return self._secret()
         copied: list[Any] = []
         for done, (item, is_secret) in enumerate(items_with_secrecy(items)):
             if self._nodes_left <= 0 or self._size_left <= 0:
@@ -166,6 +200,7 @@ class _Copy:
             text = _shortened(text, min(self._bounds.text, max(self._size_left, 0)))
         self._size_left -= len(text) + 3
         self._texts.append(text)
+        self._values.append(text)
         return text
 
     def _secret(self) -> str:

@@ -1,9 +1,12 @@
 """Runs one child process in its own process group and stops the whole group."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
+import sys
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +19,7 @@ _POLL_SECONDS = 0.02
 _KILLED_SECONDS = 1.0
 _LARGEST_BACKLOG = 1024 * 1024
 _PIPES = 3
+_LARGEST_PIPE = 1024 * 1024
 
 ByteHandler = Callable[[bytes], None]
 
@@ -34,6 +38,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._grace = grace
         self._exited: asyncio.Future[int | None] = loop.create_future()
         self._open_pipes = set(range(_PIPES))
+        self._bytes_after_exit = 0
+        self._wants_output = True
         self._writable = asyncio.Event()
         self._writable.set()
         self._finish_timer: asyncio.TimerHandle | None = None
@@ -79,6 +85,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Pass on output of the child; called by the event loop."""
+        if fd == 1 and self._exited.done():
+            self._bytes_after_exit += len(data)
         (self._output if fd == 1 else self._errors)(data)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
@@ -129,7 +137,11 @@ class ChildProcess(asyncio.SubprocessProtocol):
         return 0 in self._open_pipes and not self._input.is_closing()
 
     async def stop(self) -> None:
-        """Close the input, then send SIGTERM, then SIGKILL, to the whole group; SIGKILL at once when cancelled."""
+        """Close the input, then send SIGTERM, then SIGKILL, to the whole group; SIGKILL at once when cancelled.
+
+        Output that was not read yet is dropped.
+        """
+        self._wants_output = False
         task = self._begin_stop()
         try:
             await asyncio.shield(task)
@@ -153,6 +165,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
             self._signal_group(signal.SIGKILL)
             await self._exits_within(_KILLED_SECONDS)
             await self._group_gone_within(_KILLED_SECONDS)
+            while self._has_unread_output():  # noqa: ASYNC110 - nothing tells that a pipe is empty
+                await asyncio.sleep(_POLL_SECONDS)
         except BaseException:
             self._signal_group(signal.SIGKILL)
             raise
@@ -195,7 +209,31 @@ class ChildProcess(asyncio.SubprocessProtocol):
         if self._exited.done() and not self._open_pipes & {1, 2}:
             self._finish()
         elif (self._exited.done() or not {0, 1} <= self._open_pipes) and self._finish_timer is None:
-            self._finish_timer = asyncio.get_running_loop().call_later(_SECONDS_TO_FINISH, self._finish)
+            self._finish_after(_SECONDS_TO_FINISH)
+
+    def _finish_after(self, seconds: float) -> None:
+        self._finish_timer = asyncio.get_running_loop().call_later(seconds, self._finish_when_read)
+
+    def _finish_when_read(self) -> None:
+        if self._has_unread_output():
+            self._finish_after(_POLL_SECONDS)
+        else:
+            self._finish()
+
+    def _has_unread_output(self) -> bool:
+        """Tell whether the pipe may still hold output of the child, because reading is held or the loop was busy.
+
+        A grandchild that goes on writing does not count: what the child wrote is first in the pipe.
+        """
+        output = self._transport.get_pipe_transport(1)
+        if not self._wants_output or output is None or output.is_closing() or 1 not in self._open_pipes:
+            return False
+        if self._bytes_after_exit >= _LARGEST_PIPE:
+            return False
+        # asyncio and uvloop name it differently.
+        pipe = output.get_extra_info("pipe") or output.get_extra_info("socket")
+        waiting = fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4))
+        return int.from_bytes(waiting, sys.byteorder) > 0
 
     def _finish(self) -> None:
         if self._finish_timer is not None:

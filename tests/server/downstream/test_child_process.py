@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from ambassador_server.downstream import child_process
 from ambassador_server.downstream.child_process import ChildProcess
 from ambassador_server.errors import DownstreamUnavailableError
 from tests.fakes.mcp_servers import ROOT
@@ -32,6 +33,59 @@ def test_a_child_starts_answers_and_stops_on_both_loops(run: object):
     grandchild = run(_story())  # type: ignore[operator]  # both take a coroutine
     assert not is_alive(grandchild)
     assert not children()
+
+
+_WRITES_AND_EXITS = "import os; os.read(0, 1); os.write(1, b'x' * 50_000)"
+
+
+async def _hold_output_of_the_dead() -> None:
+    """Hold the output of a child until it is gone."""
+    received = bytearray()
+    child = await ChildProcess.start(
+        [sys.executable, "-c", _WRITES_AND_EXITS],
+        env={},
+        cwd=None,
+        output=received.extend,
+        errors=_ignore,
+        grace=1.0,
+    )
+    async with asyncio.timeout(PATIENCE):
+        child.hold_output(True)
+        await child.write(b"go on")
+        await until_childless()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not child.ended.done()
+        child.hold_output(False)
+        assert await child.ended == 0
+    assert len(received) == 50_000
+    await child.stop()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_output_of_a_dead_child_is_read_when_it_is_held_no_more(run: object, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(child_process, "_SECONDS_TO_FINISH", 0.0)
+    run(_hold_output_of_the_dead())  # type: ignore[operator]  # both take a coroutine
+
+
+async def _leave_a_talker() -> None:
+    child = await ChildProcess.start(
+        [shutil.which("sh") or "", "-c", "setsid yes & exec true"],
+        env={"PATH": os.defpath},
+        cwd=None,
+        output=_ignore,
+        errors=_ignore,
+        grace=1.0,
+    )
+    async with asyncio.timeout(PATIENCE):
+        assert await child.ended == 0
+        await child.stop()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_grandchild_that_goes_on_writing_does_not_keep_a_dead_child(run: object):
+    """It is in a session of its own, and ends when nobody reads its output."""
+    run(_leave_a_talker())  # type: ignore[operator]  # both take a coroutine
 
 
 async def _write_to_the_dead(turns: int) -> None:

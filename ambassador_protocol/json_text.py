@@ -3,14 +3,22 @@
 import json
 from typing import Any
 
+from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
+
+
+def parse_value(content: bytes | str) -> Any:
+    """Return the JSON value in a text; raises ValueError whose message is a predicate, such as "is not JSON"."""
+    if is_too_deep(content.encode(errors="surrogatepass") if isinstance(content, str) else content):
+        raise ValueError(f"is nested deeper than {MAX_NESTING} levels")
+    try:
+        return json.loads(content)
+    except ValueError:
+        raise ValueError("is not JSON") from None
+
 
 def parse_object(content: bytes | str) -> dict[str, Any]:
-    """Return the JSON object in a text; raises ValueError whose message is a predicate, such as "is not JSON"."""
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        # A RecursionError means that the text is nested too deeply.
-        raise ValueError("is not JSON") from None
+    """Return the JSON object in a text; raises ValueError as `parse_value` does."""
+    value = parse_value(content)
     if not isinstance(value, dict):
         raise ValueError("is not a JSON object")
     return value

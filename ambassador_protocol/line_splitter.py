@@ -15,6 +15,11 @@ class LongLine(NamedTuple):
 Line = bytes | LongLine
 
 
+def ends_of(line: bytes) -> LongLine:
+    """Return the first and the last bytes of a line."""
+    return LongLine(line[:_KEPT_BYTES], line[-_KEPT_BYTES:])
+
+
 class LineSplitter:
     """Splits chunks of any size into lines without surrounding white space; empty lines are dropped."""
 

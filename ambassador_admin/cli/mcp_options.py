@@ -1,6 +1,5 @@
 """The options of `mcp add` and `mcp update` that describe an MCP, and warnings about secrets in them."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +10,7 @@ import typer
 from ambassador_admin.cli.parsing import parse_pairs
 from ambassador_admin.declarative.secrets import looks_secret
 from ambassador_admin.errors import UsageError
+from ambassador_protocol.json_text import parse_value
 from ambassador_protocol.references import SCHEMES, parse_reference
 
 
@@ -159,7 +159,7 @@ class McpOptions:
 def _value(text: str) -> Any:
     """Return the JSON value, or the text itself if it is none: a path needs no quotes."""
     try:
-        return json.loads(text)
+        return parse_value(text)
     except ValueError:
         return text
 

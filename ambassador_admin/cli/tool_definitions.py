@@ -17,6 +17,7 @@ from ambassador_admin.output import Format, View
 from ambassador_admin.output.text import printable
 from ambassador_admin.output.view import Column, Item, fields_of
 from ambassador_protocol.admin.mcps import DefinitionApproval, DefinitionView
+from ambassador_protocol.nesting import is_too_deep
 
 DEFINITION = View(
     "tools that wait for an approval",
@@ -123,9 +124,14 @@ def _difference(item: Item) -> Iterator[str]:
 
 
 def _lines(definition: str | None) -> list[str]:
-    """Return a definition as indented JSON; one with a key given twice as it is, because each of them may be read."""
+    """Return a definition as indented JSON.
+
+    One with a key given twice is returned as it is, because each of them may be read; so is one nested too deep.
+    """
     if definition is None:
         return []
+    if is_too_deep(definition.encode(errors="surrogatepass")):
+        return [definition]
     try:
         value = json.loads(definition, object_pairs_hook=_unique)
     except ValueError:

@@ -275,12 +275,12 @@ class ServerClient:
     def _parse_object(self, content: bytes) -> Json:
         try:
             return parse_object(content)
-        except ValueError:
-            raise self._not_an_ambassador() from None
+        except ValueError as error:
+            raise self._not_an_ambassador(f": its answer {error}") from None
 
-    def _not_an_ambassador(self) -> BadAnswerError:
+    def _not_an_ambassador(self, why: str = "") -> BadAnswerError:
         return BadAnswerError(
-            f"{self.url} does not answer like an MCP Ambassador server",
+            f"{self.url} does not answer like an MCP Ambassador server{why}",
             "Check the address; the default client port is 8443.",
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ambassador_client.errors import UsageError
-from ambassador_protocol.json_text import parse_object
+from ambassador_protocol.json_text import parse_object, parse_value
 
 Schema = Mapping[str, Any]
 
@@ -161,8 +161,8 @@ def _convert(type_name: str, text: str) -> Any:
         keyword = text.lower()
         return keyword in _TRUE if keyword in (*_TRUE, *_FALSE) else _NO_VALUE
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_value(text)
+    except ValueError:
         return _NO_VALUE
     if type_name == "number" and isinstance(value, int | float) and not isinstance(value, bool):
         return value if isinstance(value, int) or math.isfinite(value) else _NO_VALUE

@@ -7,6 +7,7 @@ from typing import Any, Final, NoReturn
 from ambassador_protocol.header_values import encode_header_value
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import META_VERSION, METHOD_HEADER, NAME_HEADER, NAME_PARAMS, VERSION_HEADER
+from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 
 RequestId = str | int
 Headers = Sequence[tuple[str, str]]
@@ -33,12 +34,18 @@ _WHITESPACE = " \t\n\r"
 _decoder = json.JSONDecoder(parse_constant=_reject_constant)
 
 
+class TooDeepError(ValueError):
+    """A JSON document is nested deeper than MAX_NESTING levels."""
+
+    def __init__(self) -> None:
+        super().__init__(f"nested deeper than {MAX_NESTING} levels")
+
+
 def read_json(raw: bytes) -> Any:
-    """Parse strict JSON in UTF-8; raises ValueError."""
-    try:
-        return _decoder.decode(raw.decode())
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    """Parse strict JSON in UTF-8; raises ValueError, which is a TooDeepError if the nesting is the reason."""
+    if is_too_deep(raw):
+        raise TooDeepError
+    return _decoder.decode(raw.decode())
 
 
 class MessageError(Exception):
@@ -69,9 +76,11 @@ class Message:
 
     @classmethod
     def parse(cls, line: bytes) -> "Message":
-        """Parse one line; raises MessageError."""
+        """Parse one line; raises MessageError, and TooDeepError if it is nested too deep."""
         try:
             value = read_json(line)
+        except TooDeepError:
+            raise
         except ValueError as error:
             raise MessageError(Code.PARSE_ERROR, "This line is not JSON in UTF-8.") from error
         if isinstance(value, list):
@@ -134,6 +143,8 @@ def split_batch(line: bytes) -> list[bytes]:
     """Return the messages of a batch array, bytes unchanged; raises MessageError if it is empty or not an array."""
     try:
         values, text = read_json(line), line.decode()
+    except TooDeepError as error:
+        raise MessageError(Code.PARSE_ERROR, f"AMB-1001 this batch is {error} and was dropped.") from error
     except ValueError as error:
         raise MessageError(Code.PARSE_ERROR, "This line is not JSON in UTF-8.") from error
     parts: list[bytes] = []

@@ -13,12 +13,13 @@ from ambassador_client.proxy.message import (
     Message,
     MessageError,
     RequestId,
+    TooDeepError,
     is_request_id,
     split_batch,
 )
 from ambassador_client.proxy.stdio import MAX_LINE_BYTES, Output
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.line_splitter import Line, LongLine
+from ambassador_protocol.line_splitter import Line, LongLine, ends_of
 from ambassador_protocol.mcp import BATCH_VERSION
 
 if TYPE_CHECKING:
@@ -100,8 +101,13 @@ class Relay:
 
     def _serve(self, line: Line) -> None:
         if isinstance(line, LongLine):
-            return self._refuse_long_line(line)
-        message = Message.parse(line)
+            text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."
+            return self._refuse_unread(line, Code.TOO_LARGE, text)
+        try:
+            message = Message.parse(line)
+        except TooDeepError as error:
+            text = f"AMB-1001 a line is {error} and was dropped."
+            return self._refuse_unread(ends_of(line), Code.PARSE_ERROR, text)
         if message.is_request:
             self._accept_request(message)
         elif message.method == "notifications/cancelled":
@@ -113,19 +119,19 @@ class Relay:
                 self._listen()
         return None
 
-    def _refuse_long_line(self, line: LongLine) -> None:
+    def _refuse_unread(self, line: LongLine, code: Code, text: str) -> None:
+        """Answer a line that is not decoded; its id is found without decoding it."""
         from ambassador_client.proxy.truncated_line import read_outer_members  # noqa: PLC0415 - rarely needed
 
-        text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."
         found = read_outer_members(line)
         found_id = found["id"] if is_request_id(found.get("id")) else None
         if found_id is None or isinstance(found.get("method"), str):
-            raise MessageError(Code.TOO_LARGE, text, found_id)
+            raise MessageError(code, text, found_id)
         if "result" in found or "error" in found:
             # The server waits for this response. An error to the host would name an id that the host did not choose.
-            self._forward(Message.parse(local_responses.error_response(found_id, Code.TOO_LARGE, text)))
+            self._forward(Message.parse(local_responses.error_response(found_id, code, text)))
             return
-        raise MessageError(Code.TOO_LARGE, text)
+        raise MessageError(code, text)
 
     def _accept_request(self, message: Message) -> None:
         match message.method:

@@ -7,7 +7,7 @@ from ambassador_client.errors import MAY_HAVE_RUN, TRY_AGAIN, BadAnswerError
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy import local_responses
 from ambassador_client.proxy.local_responses import EMPTY_RESULTS
-from ambassador_client.proxy.message import Message, is_request_id, read_json
+from ambassador_client.proxy.message import Message, TooDeepError, is_request_id, read_json
 from ambassador_protocol.jsonrpc import Code
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ def read_response(message: Message, reply: "BufferedResponse") -> bytes:
 
     Raises ServerRefusedError or BadAnswerError if the body is not a JSON-RPC response to this request.
     """
-    value = _object(reply.body) if reply.content_type == "application/json" else None
+    next_step = _NEXT_STEP if message.is_safe else MAY_HAVE_RUN
+    value = _object(reply.body, next_step) if reply.content_type == "application/json" else None
     line = None if value is None else _answer(message, value, reply.body)
     if line is not None:
         return (
@@ -31,13 +32,12 @@ def read_response(message: Message, reply: "BufferedResponse") -> bytes:
         )
     if reply.status != 200:
         raise refusal(reply.status, reply.body, reply.retry_after, is_call=not message.is_safe)
-    next_step = _NEXT_STEP if message.is_safe else MAY_HAVE_RUN
     raise BadAnswerError("the server's answer does not belong to this request", next_step)
 
 
 def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:
     """Return the line in an event, and whether it is the answer to the request; raises BadAnswerError."""
-    value = _object(event)
+    value = _object(event, _NEXT_STEP if message.is_safe else MAY_HAVE_RUN)
     if value is None:
         raise BadAnswerError("the server sent an event that is not JSON", _NEXT_STEP)
     if "method" in value:
@@ -95,9 +95,11 @@ def _answer(message: Message, value: dict[str, Any], raw: bytes) -> bytes | None
     return None
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def _object(body: bytes, next_step: str = _NEXT_STEP) -> dict[str, Any] | None:
     try:
         value = read_json(body)
+    except TooDeepError as error:
+        raise BadAnswerError(f"the server's answer is {error}", next_step) from None
     except ValueError:
         return None
     return value if isinstance(value, dict) else None

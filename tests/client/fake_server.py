@@ -265,7 +265,7 @@ class FakeServer:
 
     async def _answer(self, request: web.Request, message: Json) -> web.StreamResponse:
         handler = self.methods.get(message["method"]) or _METHODS.get(message["method"])
-        if message["method"] == "tools/call":
+        if handler is None and message["method"] == "tools/call":
             handler = _TOOLS.get(message["params"]["name"])
         if handler is None:
             error = {"code": -32601, "message": "Method not found"}

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from ambassador_client.cli.tool_result import FileSaver, show_result
 from ambassador_client.errors import SettingsError
+from ambassador_protocol.nesting import MAX_NESTING
 from tests.client.certificates import FAR_AWAY, make_server_identity
 from tests.client.fake_http_proxy import fake_proxy
 from tests.client.fake_server import KEY, FakeServer, running_server
@@ -184,6 +186,45 @@ async def test_an_event_stream_answer_is_read_to_the_result(server: FakeServer, 
     server.use_events = True
     code, output, _ = await run("call", "echo", "a=1", env=env)
     assert (code, json.loads(output)) == (0, {"a": "1"})
+
+
+@pytest.mark.parametrize("depth", [MAX_NESTING, 5000, 200_000])
+async def test_what_is_nested_too_deep_is_an_error_in_one_line(server: FakeServer, state: Path, depth: int):
+    value = "[" * depth + "]" * depth
+
+    async def answer(_: FakeServer, message: Any, __: web.Request) -> web.Response:
+        text = f'{{"jsonrpc":"2.0","id":{json.dumps(message["id"])},"result":{{"content":{value}}}}}'
+        return web.Response(text=text, content_type="application/json")
+
+    env = environment(server.url, state)
+    arguments = f'{{"a":{value}}}'
+    if depth < 60_000:  # a longer word is refused by the system
+        code, output, errors = await run("call", "echo", "--json", arguments, env=env)
+        assert (code, output, errors.count("\n")) == (2, "", 1)
+        assert "--json is nested deeper than 500 levels" in errors
+    server.methods["tools/call"] = answer
+    code, output, errors = await run("call", "echo", env=env)
+    assert (code != 0, output, errors.count("\n")) == (True, "", 1)
+    assert "nested deeper than 500 levels" in errors
+    for words in (["tools", "list"], ["catalog", "list"]):
+        server.methods["tools/list"] = answer
+        assert "Traceback" not in (await run(*words, env=env))[2]
+
+
+async def test_what_is_nested_as_deep_as_allowed_is_shown(server: FakeServer, state: Path):
+    value = "[" * (MAX_NESTING - 4) + "]" * (MAX_NESTING - 4)
+
+    async def answer(_: FakeServer, message: Any, __: web.Request) -> web.Response:
+        text = (
+            f'{{"jsonrpc":"2.0","id":{json.dumps(message["id"])},"result":{{"structuredContent":{value}}}}}'
+        )
+        return web.Response(text=text, content_type="application/json")
+
+    server.methods["tools/call"] = answer
+    for words in ([], ["-o", "json"]):
+        code, output, errors = await run("call", "echo", *words, env=environment(server.url, state))
+        assert (code, errors) == (0, "")
+        assert value in "".join(output.split())
 
 
 @pytest.mark.parametrize("body", ["", "[]", "null", '{"tools": 1}', "<html>"])

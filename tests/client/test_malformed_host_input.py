@@ -16,6 +16,7 @@ from ambassador_client.proxy.session import Session
 from ambassador_client.proxy.stdio import Output, read_lines
 from ambassador_client.proxy.truncated_line import read_outer_members
 from ambassador_protocol.line_splitter import LineSplitter, LongLine
+from ambassador_protocol.nesting import MAX_NESTING
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
 from tests.patience import PATIENCE
@@ -209,3 +210,35 @@ async def test_the_total_size_of_open_requests_is_limited(server: FakeServer, pr
     for number in range(1, 5):
         await proxy.answer(number)
     assert "result" in await proxy.call("swallow", {"text": text})
+
+
+DEEP = pytest.mark.parametrize("depth", [MAX_NESTING + 1, 5000, 200_000])
+
+
+def nested(depth: int) -> str:
+    """Return a JSON object nested this deep."""
+    return '{"a":' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
+
+
+@DEEP
+@pytest.mark.parametrize(
+    ("line", "request_id"),
+    [
+        ('{"jsonrpc":"2.0","id":7,"method":"ping","params":HERE}', 7),
+        ('{"jsonrpc":"2.0","method":"ping","params":HERE,"id":"x"}', "x"),
+        ('{"jsonrpc":"2.0","method":"notifications/initialized","params":HERE}', None),
+        ('[{"jsonrpc":"2.0","id":7,"method":"ping","params":HERE}]', None),
+    ],
+)
+def test_what_is_nested_too_deep_is_answered_with_its_id(line: str, request_id: object, depth: int):
+    hello = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-03-26"}}'
+    lines = [hello, line.replace("HERE", nested(depth - 1)), '{"jsonrpc":"2.0","id":2,"method":"ping"}']
+    _, refused, after = messages_of(asyncio.run(relayed("\n".join([*lines, ""]).encode())))
+    assert (refused["id"], refused["error"]["code"]) == (request_id, -32700)
+    assert "nested deeper than 500 levels" in refused["error"]["message"]
+    assert after == {"jsonrpc": "2.0", "id": 2, "result": {}}
+
+
+def test_what_is_nested_as_deep_as_allowed_is_served():
+    line = '{"jsonrpc":"2.0","id":7,"method":"ping","params":' + nested(MAX_NESTING - 1) + "}\n"
+    assert messages_of(asyncio.run(relayed(line.encode()))) == [{"jsonrpc": "2.0", "id": 7, "result": {}}]

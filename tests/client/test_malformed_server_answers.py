@@ -7,14 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ambassador_client.errors import ClientError
+from ambassador_client.errors import BadAnswerError, ClientError
 from ambassador_client.link.http_client import BufferedResponse
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.message import Message
 from ambassador_client.proxy.server_responses import read_event, read_response, read_server_message
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
-from tests.client.test_malformed_host_input import IDS, VALUES, messages_of
+from tests.client.test_malformed_host_input import DEEP, IDS, VALUES, messages_of, nested
 
 ANSWERS = st.fixed_dictionaries(
     {},
@@ -96,6 +96,24 @@ def test_any_event_is_a_message_or_an_error(event: bytes, method: str):
         except ClientError:
             continue
         assert "method" in found or found["id"] == 1
+
+
+@DEEP
+@pytest.mark.parametrize(("method", "next_step"), [("tools/call", "may have run"), ("tools/list", "gateway")])
+@pytest.mark.parametrize("member", ["result", "error"])
+def test_what_is_nested_too_deep_is_an_error_that_says_so(
+    method: str, next_step: str, member: str, depth: int
+):
+    body = f'{{"jsonrpc":"2.0","id":1,"{member}":{nested(depth - 1)}}}'.encode()
+    for read in (
+        lambda: read_response(question(method), BufferedResponse(200, "application/json", None, body)),
+        lambda: read_event(question(method), body),
+    ):
+        with pytest.raises(BadAnswerError, match="nested deeper than 500 levels") as refused:
+            read()
+        assert next_step in str(refused.value)
+    refused_by = refusal(400, body)
+    assert str(refused_by).startswith("AMB-1001 the server answered HTTP 400")
 
 
 async def test_a_request_waiting_for_its_session_can_be_cancelled(server: FakeServer, proxy: Host):

@@ -21,7 +21,10 @@ class AuditIndexLag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionFaults:
-    """Counts of one API since the start: connections refused, and those cut off because their clients did not read."""
+    """Counts of one API since the start: connections refused, and those cut off.
+
+    A connection is cut off when its client does not read its answers or does not finish the TLS handshake.
+    """
 
     refused: int
     cut_off: int

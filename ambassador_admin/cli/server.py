@@ -128,7 +128,8 @@ def _details(admin: Invocation) -> dict[str, Any]:
     """Return what only administrators see besides the checks; without a key nothing, which is no error."""
     try:
         health = admin.api.fetch(server.health())
-        return {name: health[name] for name in ("sinks", "audit_index", "sandboxes", "waiting_tools")}
+        names = ("sinks", "audit_index", "connections", "sandboxes", "waiting_tools")
+        return {name: health[name] for name in names}
     except (AdminError, KeyError):
         return {}
 

@@ -1,7 +1,9 @@
 """Bodies of `/v1/admin/server`."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from ambassador_protocol.health import ConnectionFaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +83,14 @@ class AuditIndexView:
 class ServerHealth:
     """`GET /v1/admin/server/health`: the conditions of readiness.
 
-    The audit sinks, the index of the audit, the sandboxes that the server's machine offers, and the tools that wait for
-    an approval, counted by MCP, do not affect it.
+    The audit sinks, the index of the audit, the connections that each API refused or cut off, the sandboxes that the
+    server's machine offers, and the tools that wait for an approval, counted by MCP, do not affect it.
     """
 
     status: str
     checks: dict[str, bool]
     sinks: list[SinkView]
     audit_index: AuditIndexView
+    connections: dict[Literal["client", "admin"], ConnectionFaults]
     sandboxes: list[SandboxView]
     waiting_tools: dict[str, int]

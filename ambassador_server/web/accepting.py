@@ -107,8 +107,11 @@ class BoundedSite(web.BaseSite):
                     ssl=self._ssl_context,
                     ssl_handshake_timeout=None if self._ssl_context is None else _HANDSHAKE_SECONDS,
                 )
-            except OSError:
+            except OSError as error:
                 # The client did not finish TLS: it cannot be told, and every scanner would fill the log.
                 accepted.close()
+                if isinstance(error, ConnectionAbortedError):
+                    # The time for the handshake is over.
+                    self._connections.counts.cut_off += 1
                 return
             await closed

@@ -1,5 +1,7 @@
 """Liveness, readiness and the CA certificate; they need no credential, so they disclose nothing else."""
 
+from typing import Literal
+
 from aiohttp import web
 
 from ambassador_protocol.health import AuditIndexLag, ConnectionFaults, Liveness, Readiness
@@ -32,12 +34,17 @@ async def ready(request: web.Request) -> web.Response:
         audit_index=AuditIndexLag(
             behind_records=index.behind_records, behind_seconds=round(index.behind_seconds, 1)
         ),
-        connections={
-            api: ConnectionFaults(refused=counts.refused, cut_off=counts.cut_off)
-            for api, counts in request.app[SETTINGS].connections.items()
-        },
+        connections=connection_faults(request),
     )
     return json_response(body, status=200 if is_ready else 503)
+
+
+def connection_faults(request: web.Request) -> dict[Literal["client", "admin"], ConnectionFaults]:
+    """Return how many connections each API refused and cut off since the start."""
+    return {
+        api: ConnectionFaults(refused=counts.refused, cut_off=counts.cut_off)
+        for api, counts in request.app[SETTINGS].connections.items()
+    }
 
 
 async def ca_certificate(request: web.Request) -> web.Response:

@@ -37,7 +37,10 @@ class ConnectionBounds:
 
 @dataclass(slots=True)
 class ConnectionCounts:
-    """Counts of one listener since its start; `cut_off` are the connections of clients that did not read."""
+    """Counts of one listener since its start.
+
+    `cut_off` are the connections of clients that did not read, or did not finish the TLS handshake in time.
+    """
 
     refused: int = 0
     cut_off: int = 0

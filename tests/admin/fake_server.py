@@ -13,6 +13,7 @@ from ambassador_protocol.admin.server import (
     SettingView,
     SinkView,
 )
+from ambassador_protocol.health import ConnectionFaults
 from tests.admin.fake_routes import _for
 
 _SETTINGS = (
@@ -95,6 +96,10 @@ async def _health(request: web.Request) -> web.Response:
         checks={"database": True},
         sinks=_SINKS,
         audit_index=_INDEX,
+        connections={
+            "client": ConnectionFaults(refused=3, cut_off=1),
+            "admin": ConnectionFaults(refused=0, cut_off=0),
+        },
         sandboxes=_SANDBOXES,
         waiting_tools={"git": 2},
     )

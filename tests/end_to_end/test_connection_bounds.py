@@ -1,6 +1,7 @@
 """Connections are bounded per listener and per address, and clients that do not read or do not finish are cut off."""
 
 import json
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from tests.rig import Rig
 
 CONNECTIONS = 16
 LARGE = 6_000_000
+NO_DESCRIPTOR = "cannot accept connections: Too many open files"
 LIMITS = {
     "client_connections": CONNECTIONS,
     "admin_connections": CONNECTIONS,
@@ -97,6 +99,7 @@ def test_client_that_reads_nothing_is_cut_off(world: World, caller: Caller) -> N
         # The connection is reset: the client sees less than the answer, and an error or the end.
         until(lambda: was_reset(connection), "the connection is reset")
     assert faults(world, "port")["client"]["cut_off"] > 0
+    assert world.ask("GET", "server/health")["connections"]["client"]["cut_off"] > 0
     assert "cut off; admin: " in world.rig.admin("server", "health").stdout
     assert_works(caller)
 
@@ -128,6 +131,27 @@ def test_connections_from_one_address_are_bounded(tmp_path: Path, prepared: Rig)
         port = world.rig.ports["port"]
         opened = [stack.enter_context(connected(port)) for _ in range(5)]
         assert is_closed(opened[-1])
+
+
+def test_server_without_free_descriptors_accepts_again_when_there_are_some(
+    tmp_path: Path, prepared: Rig
+) -> None:
+    with running(tmp_path, prepared) as world:
+        assert world.rig.process is not None
+        pid, few = world.rig.process.pid, 128
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, before[1]))
+        try:
+            with ExitStack() as stack:
+                for _ in range(few):
+                    stack.enter_context(connected(world.rig.ports["port"]))
+                until(lambda: NO_DESCRIPTOR in world.log_text(), "the log says so")
+            until(lambda: serves(world, "port"), "the listener accepts again")
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        assert serves(world, "admin_port")
+        assert world.log_text().count(NO_DESCRIPTOR) == 1
+        assert "Traceback" not in world.log_text()
 
 
 def test_check_says_how_many_connections_are_accepted(world: World) -> None:

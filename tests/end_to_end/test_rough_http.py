@@ -60,7 +60,7 @@ BROKEN_BODIES = {
     coding: ({"Content-Encoding": coding}, b"this is not compressed")
     for coding in ("gzip", "deflate", "br", "zstd", "x-gzip", "gzip, gzip", "identity", "xyz", "\xff")
 } | {
-    "cut_gzip": ({"Content-Encoding": "gzip"}, gzip.compress(b"{}" * 99)[:-12]),
+    "cut_gzip": ({"Content-Encoding": "gzip"}, gzip.compress(b'{"a":"' + b"xy" * 99 + b'"}')[:-12]),
     "bomb": ({"Content-Encoding": "gzip"}, gzip.compress(b" " * 50_000_000)),
     "charset": ({"Content-Type": "application/json; charset=xyz"}, b"{}\xff"),
     "charset_utf16": ({"Content-Type": "application/json; charset=utf-16"}, b"{}\xff"),
@@ -79,6 +79,24 @@ BROKEN_BODIES = {
 }
 CLIENT_ROUTES = ("/mcp", "/v1/tools/invoke", "/v1/sessions/register", "/v1/sessions/heartbeat", "/v1/me/keys")
 ADMIN_ROUTES = ("users", "groups", "keys", "mcps", "grants", "kill-switches", "batch", "login", "admin-keys")
+ADMIN_ITEM_ROUTES = (
+    ("PUT", "users/{}"),
+    ("PATCH", "users/{}"),
+    ("PUT", "users/{}/password"),
+    ("PUT", "groups/{}"),
+    ("PATCH", "groups/{}"),
+    ("PUT", "groups/{}/members/{}"),
+    ("PUT", "keys/{}/{}"),
+    ("PATCH", "keys/{}"),
+    ("POST", "keys/{}/rotate"),
+    ("PUT", "mcps/{}"),
+    ("PATCH", "mcps/{}"),
+    ("POST", "mcps/{}/approve"),
+    ("POST", "mcps/{}/test"),
+    ("PUT", "subscriptions/{}/{}"),
+    ("POST", "kill-switches/{}/lift"),
+    ("POST", "admin-keys/{}/revoke"),
+)
 
 
 @pytest.mark.parametrize("case", BROKEN_BODIES)
@@ -90,14 +108,16 @@ def test_broken_body_is_refused_on_every_route(
     changes, body = BROKEN_BODIES[case]
     wire = LEGACY.call(caller.secret if authenticated else "amb_st_x", "tools__echo", {})
     admin = {"X-Admin-Key": world.rig.facts["admin_key"] if authenticated else "amb_ak_x"}
-    requests = [("port", path, wire.headers) for path in CLIENT_ROUTES]
+    requests = [("port", "POST", path, wire.headers) for path in CLIENT_ROUTES]
+    admin_routes = [("POST", path) for path in ADMIN_ROUTES] + [("PUT", "password"), ("PUT", "grants")]
+    admin_routes += [(method, path.replace("{}", "rough")) for method, path in ADMIN_ITEM_ROUTES]
     requests += [
-        ("admin_port", f"/v1/admin/{path}", {"Content-Type": "application/json", **admin})
-        for path in ADMIN_ROUTES
+        ("admin_port", method, f"/v1/admin/{path}", {"Content-Type": "application/json", **admin})
+        for method, path in admin_routes
     ]
-    for port, path, headers in requests:
+    for port, method, path, headers in requests:
         sent = {**headers, "Content-Length": str(len(body)), **changes}
-        answer = exchange_refused(world.rig.ports[port], head("POST", path, sent), body)
+        answer = exchange_refused(world.rig.ports[port], head(method, path, sent), body)
         if answer is None:
             continue
         is_harmless = path.endswith("heartbeat") and answer.status in (200, 429)
@@ -313,6 +333,31 @@ def test_unusual_admin_paths_and_queries_are_answered(world: World, path: str) -
     assert answer.status_code in (200, 400, 404), answer.text
     if answer.status_code != 200:
         assert_nothing_internal(answer.text.replace("/etc/", ""))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "%00",
+        "%FF%FE",
+        "%ED%A0%80",
+        "..%2F..%2Fetc%2Fpasswd",
+        "x" * 3000,
+        "x%0A",
+        "%2E",
+        "%20",
+        "*",
+        "a:b%2Fc",
+    ],
+)
+@pytest.mark.parametrize("body", [{}, {"name": "x"}, {"members": 5}, []])
+def test_unusual_names_in_paths_are_refused_by_every_method(world: World, name: str, body: Any) -> None:
+    for method, path in ADMIN_ITEM_ROUTES:
+        answer = world.admin.request(method, f"/v1/admin/{path.replace('{}', name)}", json=body)
+        assert 400 <= answer.status_code < 500, (method, path, answer.text)
+        assert "application/problem+json" in answer.headers["Content-Type"]
+        assert_nothing_internal(answer.text.replace("/etc/", ""))
+    assert "Traceback" not in world.log_text()
 
 
 def test_costly_grant_pattern_delays_no_caller(world: World, directory: Path) -> None:

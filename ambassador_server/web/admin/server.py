@@ -20,6 +20,7 @@ from ambassador_server.web.admin.app_keys import REGISTRY
 from ambassador_server.web.app_keys import HEALTH_CHECKS, SETTINGS
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
+from ambassador_server.web.health import connection_faults
 from ambassador_server.web.timestamps import optional_timestamp
 
 
@@ -30,7 +31,7 @@ async def configuration(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """Show the conditions of readiness, audit sinks and audit index, sandboxes, and tools that wait for an approval."""
+    """Show readiness, audit sinks and index, connections, sandboxes, and tools that wait for an approval."""
     health_checks = request.app[HEALTH_CHECKS]
     checks = await health_checks.checks()
     sinks = [_sink_view(each) for each in await health_checks.sinks()]
@@ -43,6 +44,7 @@ async def health(request: web.Request) -> web.Response:
             checks=checks,
             sinks=sinks,
             audit_index=index,
+            connections=connection_faults(request),
             sandboxes=sandboxes,
             waiting_tools=request.app[REGISTRY].reports.waiting(),
         )

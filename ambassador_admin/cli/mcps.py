@@ -65,7 +65,7 @@ OUTPUT = View(
 TOOL = View(
     "tools",
     (
-        Column("NAME", "name", whole=True),
+        Column("NAME", "pattern", whole=True),
         Column("CLASS", "tool_class"),
         Column("APPROVAL", "approval"),
         Column("PUBLISHED AS", "published_as", wide=True),

@@ -109,12 +109,14 @@ class OutputView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolView:
-    """One tool of a catalog entry with its canonical name (`name`) and its published name.
+    """One tool of a catalog entry with its canonical name (`name`), its exact spelling and its published name.
 
+    The spelling (`pattern`) is what grants and kill switches take; it tells characters apart that look alike.
     `approval` compares its definition with the approved one; a tool that is `gone` is not offered any more.
     """
 
     name: str
+    pattern: str
     published_as: str
     tool_class: ToolClass
     approval: Approval

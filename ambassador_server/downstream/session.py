@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from ambassador_server.domain.catalog.mcps import LeftOutTools, Mcp, Tool
+from ambassador_server.domain.catalog.mcps import LeftOutTools, Mcp, Tool, ToolClass
 from ambassador_server.downstream.era import Agreement, Era, EraAdaptor
 from ambassador_server.downstream.eras.legacy import LegacyEra
 from ambassador_server.downstream.eras.modern import ModernEra
@@ -49,7 +49,7 @@ class DownstreamSession:
         self._progress = ProgressTokens()
         self._renewing = asyncio.Lock()
         self._renewed: str | None = None
-        self._digests: dict[str, str] = {}
+        self._offered: dict[str, tuple[str, ToolClass]] = {}
         self.left_out = LeftOutTools()
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -85,7 +85,7 @@ class DownstreamSession:
             return ()
         left_out = ToolsToLeaveOut()
         tools = await self._era.usable(await list_tools(self._send, left_out), left_out.add)
-        self._digests = {tool.name: tool.digest for tool in tools}
+        self._offered = {tool.name: (tool.digest, tool.tool_class) for tool in tools}
         self._report(left_out.result())
         return tools
 
@@ -156,7 +156,13 @@ class DownstreamSession:
     def _check_definition(self, request: NeutralRequest) -> None:
         """Refuse a call that was decided by another definition, such as that of an earlier session."""
         tool = request.tool
-        if tool is not None and self._digests.get(tool.name, tool.digest) != tool.digest:
+        offered = None if tool is None else self._offered.get(tool.name)
+        if tool is None or offered is None:
+            return
+        digest, tool_class = offered
+        # Kill switches for a class of tools must hold for a process of one user that gives another class, too.
+        differs = digest != tool.digest if request.pinned else tool_class is not tool.tool_class
+        if differs:
             raise DefinitionChangedError(f"{self._name} offers another definition of tool {tool.name!r}")
 
     def _report(self, left_out: LeftOutTools) -> None:

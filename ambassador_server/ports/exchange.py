@@ -53,7 +53,8 @@ class NeutralRequest(Struct, frozen=True, kw_only=True):
 
     `capabilities` are the capabilities that the host declared, which tell which questions it supports. `tell` is None
     if the caller accepts no notices; `ask` is None if the caller's era returns questions as results. `tool` is the tool
-    with the approved definition: the request is not sent to a downstream that offers another one.
+    by which the request was decided: it is not sent to a downstream that offers another definition of the tool, or, if
+    the tool is not `pinned`, one of another class.
     """
 
     method: str
@@ -62,3 +63,4 @@ class NeutralRequest(Struct, frozen=True, kw_only=True):
     tell: Tell | None = None
     ask: Ask | None = None
     tool: Tool | None = None
+    pinned: bool = True

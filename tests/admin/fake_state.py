@@ -91,6 +91,7 @@ class FakeState:
         self.tools[name] = [
             {
                 "name": f"{name}.{tool}",
+                "pattern": f"{name}.{tool}",
                 "published_as": f"{name}__{tool}",
                 "tool_class": kind,
                 "approval": "approved",

@@ -63,8 +63,12 @@ class Hostile:
 
     def approvals(self) -> dict[str, str]:
         """Return the state of each tool."""
-        found = self.world.ask("GET", f"mcps/{self.name}/tools")["items"]
-        return {each["name"].removeprefix(f"{self.name}."): each["approval"] for each in found}
+        return {each["name"].removeprefix(f"{self.name}."): each["approval"] for each in self.shown()}
+
+    def shown(self) -> list[Definition]:
+        """Return the tools as administrators see them."""
+        items: list[Definition] = self.world.ask("GET", f"mcps/{self.name}/tools")["items"]
+        return items
 
     def await_approval(self, name: str, approval: str) -> None:
         """Wait until the server has read the list."""
@@ -72,7 +76,7 @@ class Hostile:
 
 
 def edit(**more: Any) -> Definition:
-    return tool("edit", description="Edits a file.", annotations=WRITES, **more)
+    return tool("edit", **{"description": "Edits a file.", "annotations": WRITES, **more})
 
 
 CHANGES: dict[str, Definition] = {
@@ -337,6 +341,50 @@ def test_process_of_a_user_is_held_to_the_approved_definition(world: World, dire
     world.rig.admin("mcp", "approve", hostile.name)
     for caller in (early, late):
         assert caller.call(LEGACY, name).succeeded
+
+
+def test_process_of_a_user_cannot_leave_a_stopped_class_of_an_mcp_that_is_believed(
+    world: World, directory: Path
+) -> None:
+    hostile = Hostile(world, directory, edit(annotations=READS), isolation="per_user", pin="off")
+    early, late, name = world.caller(), world.caller(), f"{hostile.name}__edit"
+    assert early.call(LEGACY, name).succeeded
+    path = Path(world.ask("GET", f"mcps/{hostile.name}")["options"]["command"][-1])
+    changed = [edit(title="New", annotations=READS), tool("other", annotations=READS)]
+    path.write_text(json.dumps({"tools": changed}), encoding="utf-8")
+    assert late.call(LEGACY, name).succeeded, "another title is believed"
+    latest = world.caller()
+    path.write_text(json.dumps({"tools": [edit(), tool("other", annotations=READS)]}), encoding="utf-8")
+    body = {"scope": "tool_class", "target": "write", "reason": "incident 42", "allow_unmatched": True}
+    switch = world.ask("POST", "kill-switches", body)
+    for face in FACES:
+        assert "definition_changed" in latest.call(face, name).text
+    assert early.call(LEGACY, name).succeeded
+    world.ask("POST", f"kill-switches/{switch['id']}/lift")
+
+
+def test_second_definition_of_a_name_is_left_out_with_a_warning(world: World, directory: Path) -> None:
+    hostile = Hostile(world, directory, edit(annotations=READS), edit())
+    (listed,) = [each for each in hostile.shown() if each["name"] == f"{hostile.name}.edit"]
+    assert listed["tool_class"] == "read-only"
+    shown = world.rig.admin("mcp", "show", hostile.name).stderr
+    assert "the tool 'edit' is left out: an earlier tool of the list has the same name" in shown
+
+
+def test_names_that_look_alike_are_told_apart(world: World, directory: Path) -> None:
+    alike = ["wipe", "wipe\ufe0f", "wip\u0435", "caf\u00e9", "cafe\u0301"]
+    hostile = Hostile(world, directory, *map(tool, alike))
+    table = world.rig.admin("mcp", "tools", hostile.name).stdout
+    spelt = ["wipe", "wipe%EF%B8%8F", "wip%D0%B5", "caf%C3%A9", "cafe%CC%81"]
+    assert {f"{hostile.name}.{each}" for each in spelt} < set(table.split())
+    assert table.isascii()
+    shown = {each["pattern"]: each["name"] for each in hostile.shown()}
+    for name, pattern in zip(alike, spelt, strict=True):
+        assert shown[f"{hostile.name}.{pattern}"] == f"{hostile.name}.{name}"
+    caller, denied = world.caller(), spelt[1]
+    world.rig.admin("grant", "add", "developers", hostile.name, "--deny", "--tool", denied)
+    names = caller.names(LEGACY)
+    assert len([each for each in names if each.startswith(f"{hostile.name}__")]) == len(alike) + 1
 
 
 def test_restart_of_the_server_keeps_what_is_approved(world: World, directory: Path) -> None:

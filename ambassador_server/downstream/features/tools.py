@@ -89,7 +89,10 @@ async def list_tools(
         page = _read_page(await request("tools/list", params))
         for definition in await _definitions(bytes(page.tools)):
             tool = await _read(bytes(definition), left_out)
-            if tool is not None and tool.name not in tools:
+            known = None if tool is None else tools.get(tool.name)
+            if known is not None and tool is not None and known.digest != tool.digest:
+                left_out.add(tool.name, "an earlier tool of the list has the same name")
+            elif tool is not None and known is None:
                 tools[tool.name] = tool
                 size += len(tool.definition)
             if turns.is_due(len(bytes(definition))):

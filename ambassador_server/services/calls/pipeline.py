@@ -200,7 +200,8 @@ class CallPipeline:
             capabilities=call.capabilities,
             tell=call.tell,
             ask=None if call.ask is None else self._recorded_ask(call, call.ask, entry, resource),
-            tool=None if mcp.pin is Pin.OFF else entry.tool,
+            tool=entry.tool,
+            pinned=mcp.pin is not Pin.OFF,
         )
         started = self._clock.monotonic()
         try:

@@ -2,6 +2,7 @@
 
 from ambassador_protocol.admin.mcps import DefinitionView, LeftOutToolView, McpView, OutputView, ToolView
 from ambassador_server.domain.catalog.mcps import OutputLine, Tool
+from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.registry.mcp_reports import DefinitionReport, McpReport, ToolReport
@@ -48,6 +49,7 @@ def tool_view(report: ToolReport) -> ToolView:
     """Convert a tool."""
     return ToolView(
         name=report.name,
+        pattern=spell_name(report.name),
         published_as=report.published,
         tool_class=report.tool.tool_class,
         approval=report.approval,

@@ -45,8 +45,16 @@ async def test_entries_without_a_name_and_repeated_names_are_left_out():
         ("b", "", ToolClass.DESTRUCTIVE),
         ("c", "", ToolClass.DESTRUCTIVE),
     ]
-    assert left_out.count == 6
-    assert [tool.name for tool in left_out.first] == ["", "", "", "", "", "line\\nend"]
+    assert left_out.count == 7
+    assert [tool.name for tool in left_out.first] == ["a", "", "", "", "", "", "line\\nend"]
+    assert left_out.first[0].reason == "an earlier tool of the list has the same name"
+
+
+async def test_a_tool_that_is_listed_twice_with_the_same_definition_is_one_tool():
+    left_out = ToolsToLeaveOut()
+    found = await list_tools(asking(b'{"tools": [{"name": "a"}, { "name":"a" }]}'), left_out)
+    assert [tool.name for tool in found] == ["a"]
+    assert left_out.count == 0
 
 
 async def test_only_the_first_tools_that_are_left_out_are_kept_and_their_names_are_short():

@@ -21,6 +21,7 @@ from ambassador_server.storage.value_checks import check_item, check_key, check_
 
 _EVENT = audit_events.c
 _MAX_COMPARED = 10_000
+_HIGHEST = 2**63 - 1
 _Cursor = ColumnElement[int]
 _Order = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
@@ -87,7 +88,9 @@ class AuditIndexRepository:
         check_key(writer, "The writer")
         highest = func.max(_EVENT.seq)
         rows = await self._transaction.rows(select(highest).where(_EVENT.writer == writer))
-        return rows[0][0] or 0
+        found = rows[0][0] or 0
+        # SQLite stores a number that is none as it is, and sorts it after all others.
+        return found if isinstance(found, int) else _HIGHEST
 
     async def count_after(self, writer: str, seq: int) -> int:
         """Count the rows of a writer with a higher number."""

@@ -38,6 +38,7 @@ class Comparing:
         self._pace = pace
         self._report = report
         self._differing: set[str] = set()
+        self._failed: set[str] = set()
         self._comparisons = [
             IndexComparison(
                 store=store,
@@ -67,7 +68,9 @@ class Comparing:
 
     async def _compare_differing(self) -> None:
         for each in self._comparisons:
-            if each.writer in self._differing:
+            if each.writer in self._failed:
+                await self._compare(each, None)
+            elif each.writer in self._differing:
                 await self._compare(each, each.differing)
 
     async def _compare(self, comparison: IndexComparison, only: set[int] | None) -> None:
@@ -80,8 +83,10 @@ class Comparing:
             found = await comparison.run(only=only, tell=tell)
         except Exception as error:  # an altered row may cause any error, and the copying must go on
             failure = f"{type(error).__name__}: {error}"
+            self._failed.add(writer)
             self._report(Compared(writer=writer, found=None, is_complete=False, failure=failure))
         else:
+            self._failed.discard(writer)
             (self._differing.discard if found is None else self._differing.add)(writer)
             self._report(Compared(writer=writer, found=found, is_complete=True))
 

@@ -218,8 +218,8 @@ class SupervisedIndexer:
                 self._rounds.progress.note(writer, seq, at)
             case Done(number=number, failure=failure):
                 self._rounds.end(number, failure)
-            case Compared(failure=str(why)):
-                _log.warning("the audit index cannot be compared with the log", error=why)
+            case Compared(writer=writer, failure=str(why)):
+                self.differences.note_failure(writer, why)
             case Compared(writer=writer, found=found, is_complete=is_complete):
                 self.differences.note(writer, found, is_complete=is_complete)
             case Alive():

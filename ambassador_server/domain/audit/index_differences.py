@@ -17,6 +17,14 @@ class RowDifferences:
     altered: tuple[int, ...] = ()
     surplus: tuple[int, ...] = ()
 
+    def __add__(self, other: "RowDifferences") -> "RowDifferences":
+        """Return the differences of both pieces."""
+        return RowDifferences(
+            missing=self.missing + other.missing,
+            altered=self.altered + other.altered,
+            surplus=self.surplus + other.surplus,
+        )
+
 
 def differences(
     records: Sequence[AuditRecord], rows: Mapping[int, T], is_copy: Callable[[AuditRecord, T], bool]

@@ -1,17 +1,20 @@
 """Compares the index with the log, because a change of the database alone could hide what has happened."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 
-from ambassador_server.domain.audit.events import AuditAction, IndexedRecord, Outcome
+from ambassador_server.domain.audit.events import AuditAction, AuditRecord, IndexedRecord, Outcome
 from ambassador_server.domain.audit.index_differences import IndexDifference, RowDifferences
 from ambassador_server.domain.audit.query import Attribute, Is, all_of
-from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.errors import AuditUnavailableError, StorageError
 from ambassador_server.ports.audit_log import LogPiece, SegmentedLog
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import LogPosition, Store, UnitOfWork
+from ambassador_server.ports.store import LogPosition, Store
 
+_log = logging.getLogger(__name__)
 _PRUNES = all_of(Is(Attribute.ACTION, AuditAction.AUDIT_PRUNE), Is(Attribute.OUTCOME, Outcome.PERMITTED))
 _PAGE = 1_000
 _LOWEST = -(2**63)
@@ -135,17 +138,32 @@ class IndexComparison:
         return found
 
     async def _look(self, first_seq: int, piece: LogPiece) -> RowDifferences:
+        found = await self._compare(first_seq, piece.last_seq, piece.records)
+        if found == RowDifferences():
+            return found
         async with self._store.read() as work:
-            found = await work.audit.compare(self.writer, first_seq, piece.last_seq, piece.records)
-            if not (found.missing or found.altered or found.surplus):
-                return found
             position = await work.audit.position(self.writer)
-            if position is None or position.seq < (piece.records[-1].seq if piece.records else 0):
-                return RowDifferences()  # the index is being filled again
-            if found.missing and not self._are_pruned(found):
-                self._pruned_before = await self._last_prune(work)
+        if position is None or position.seq < (piece.records[-1].seq if piece.records else 0):
+            return RowDifferences()  # the index is being filled again
+        if not self._are_pruned(found):
+            self._pruned_before = await self._last_prune()
         kept = tuple(each for each in found.missing if not self._is_pruned(each.event.at))
         return RowDifferences(missing=kept, altered=found.altered, surplus=found.surplus)
+
+    async def _compare(self, first_seq: int, last_seq: int, records: Sequence[AuditRecord]) -> RowDifferences:
+        """Compare a range; a row that makes the query fail is found by halves and counts as altered."""
+        try:
+            async with self._store.read() as work:
+                return await work.audit.compare(self.writer, first_seq, last_seq, records)
+        except StorageError:
+            async with self._store.read() as work:
+                await work.audit.position(self.writer)  # raises again if it is the database that fails
+        if first_seq == last_seq:
+            return RowDifferences(altered=(first_seq,))
+        middle = (first_seq + last_seq) // 2
+        return await self._compare(
+            first_seq, middle, [record for record in records if record.seq <= middle]
+        ) + await self._compare(middle + 1, last_seq, [record for record in records if record.seq > middle])
 
     def _are_pruned(self, found: RowDifferences) -> bool:
         return all(self._is_pruned(record.event.at) for record in found.missing)
@@ -157,23 +175,27 @@ class IndexComparison:
         async with self._store.read() as work:
             return await work.audit.first_cursor()
 
-    async def _last_prune(self, work: UnitOfWork) -> datetime | None:
-        """Return the time before which the index was pruned."""
+    async def _last_prune(self) -> datetime | None:
+        """Return the time before which the index was pruned, as far as the events of prunes can be read."""
         latest, cursor = None, None
-        while found := await work.audit.newest(_PRUNES, limit=_PAGE, before=cursor):
-            cursor = found[-1].cursor
-            for each in found:
-                at = self._pruned_by(each)
-                latest = at if latest is None or (at is not None and at > latest) else latest
+        # A forged row can have any content.
+        with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError):
+            while found := await self._prunes_before(cursor):
+                cursor = found[-1].cursor
+                times = [at for each in found if (at := self._pruned_by(each.record)) is not None]
+                latest = max(times if latest is None else [*times, latest], default=None)
         return latest
 
-    def _pruned_by(self, indexed: IndexedRecord) -> datetime | None:
-        record = indexed.record
+    async def _prunes_before(self, cursor: int | None) -> Sequence[IndexedRecord]:
+        async with self._store.read() as work:
+            return await work.audit.newest(_PRUNES, limit=_PAGE, before=cursor)
+
+    def _pruned_by(self, record: AuditRecord) -> datetime | None:
         details = record.event.details
         counts = self._prunes_of is None or record.writer in self._prunes_of
         if not counts or details.get("index") is not True:
             return None
-        return datetime.fromisoformat(str(details.get("before")))
+        return datetime.fromisoformat(details["before"]).astimezone(UTC)
 
 
 class KnownDifferences:
@@ -181,6 +203,7 @@ class KnownDifferences:
 
     def __init__(self) -> None:
         self._found: dict[str, IndexDifference] = {}
+        self._failures: dict[str, str] = {}
 
     def all(self) -> Sequence[IndexDifference]:
         """Return the differences, one for each writer."""
@@ -188,7 +211,14 @@ class KnownDifferences:
 
     def note(self, writer: str, found: IndexDifference | None, *, is_complete: bool) -> None:
         """Take note of a comparison; one that is not complete never replaces what is known."""
+        self._failures.pop(writer, None)
         if found is None:
             self._found.pop(writer, None)
         elif is_complete or writer not in self._found:
             self._found[writer] = found
+
+    def note_failure(self, writer: str, why: str) -> None:
+        """Log why a comparison has failed, once while it fails for the same reason."""
+        if self._failures.get(writer) != why:
+            _log.warning("the audit index cannot be compared with the log of %s: %s", writer, why)
+        self._failures[writer] = why

@@ -186,6 +186,43 @@ async def test_prune_of_an_unknown_writer_explains_nothing(world: World) -> None
     assert await world.compare(prunes_of=None) is None
 
 
+@pytest.mark.parametrize("before", ['"never"', "7", '"2026-01-05"', '"9999-12-31T23:59:59-14:00"'])
+async def test_forged_event_of_a_prune_does_not_stop_the_comparison(world: World, before: str) -> None:
+    await world.append(range(20))
+    seqs = [record.seq for record in await read_all(world.log)]
+    document = f'{{"details": {{"index": true, "before": {before}}}}}'.replace(":", r"\:")
+    await world.change(
+        f"UPDATE audit_events SET action = '{AuditAction.AUDIT_PRUNE}', document = '{document}' "
+        f"WHERE seq = {seqs[3]}"
+    )
+    await world.change(f"DELETE FROM audit_events WHERE seq = {seqs[7]}")
+    found = await world.compare()
+    assert (found.first_seq, found.altered) == (seqs[3], 1)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "reason = CAST(x'ff' AS TEXT)",
+        "document = CAST(x'ff' AS TEXT)",
+        "document = x'00'",
+        "document = '{'",
+        "at = 'never'",
+        "at = 17",
+        "seq = 'first'",
+        f"action = '{AuditAction.AUDIT_PRUNE}', document = '['",
+    ],
+)
+async def test_row_that_cannot_be_read_is_a_difference(world: World, change: str) -> None:
+    await world.append(range(20))
+    seqs = [record.seq for record in await read_all(world.log)]
+    await world.change(f"UPDATE audit_events SET {change} WHERE seq = {seqs[3]}")
+    await world.change(f"DELETE FROM audit_events WHERE seq = {seqs[7]}")
+    found = await world.compare()
+    assert (found.missing + found.altered + found.surplus, found.first_seq) in {(2, seqs[3]), (3, seqs[3])}
+
+
 async def test_index_that_is_being_emptied_is_looked_at_again(world: World) -> None:
     await world.append(range(20))
     search = AuditSearch(store=world.store, indexer=world.indexer)

@@ -87,3 +87,20 @@ def test_only_who_operates_takes_a_member_out_of_a_stopped_group(
     assert send(world.admin, request).is_success
     world.ask("POST", f"kill-switches/{switch['id']}/lift")
     assert send(provisioner, deletion).is_success
+
+
+def test_first_role_cancels_the_codes_that_were_given_before(world: World, provisioner: httpx.Client) -> None:
+    person, other = world.person(), world.person()
+    codes = {}
+    for name in (person.name, other.name):
+        given = send(provisioner, ("POST", "enrolments", {"user": name, "name": "more"}))
+        codes[name] = given.json()["code"]
+    world.ask("PATCH", f"users/{person.name}", {"roles": ["admin"]})
+    refused = world.http.post("/v1/enrol", json={"code": codes[person.name]})
+    assert refused.status_code == 401, refused.text
+    assert world.events(action="admin:enrolment:cancel")[0]["details"]["user"] == person.name
+    assert world.http.post("/v1/enrol", json={"code": codes[other.name]}).status_code == 201
+    # A further role changes nothing: who gives a code to a user with roles may do so.
+    given = world.ask("POST", "enrolments", {"user": person.name, "name": "more"})
+    world.ask("PATCH", f"users/{person.name}", {"roles": ["admin", "operator"]})
+    assert world.http.post("/v1/enrol", json={"code": given["code"]}).status_code == 201

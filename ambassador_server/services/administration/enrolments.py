@@ -2,20 +2,20 @@
 
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.people.enrolments import Enrolment, digest_code
 from ambassador_server.domain.people.role_rules import check_may_act_for
-from ambassador_server.domain.people.users import UserStatus
+from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.secrets.tokens import mint_code
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
-from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_user
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=1)
@@ -65,7 +65,7 @@ class Enrolments:
             await change.work.enrolments.add(enrolment)
             change.record(
                 AuditAction.KEY_ENROL,
-                _resource(enrolment),
+                enrolment_resource(enrolment),
                 user=owner.name,
                 expires_at=enrolment.expires_at.isoformat(),
                 key_seconds=enrolment.key_seconds,
@@ -91,7 +91,9 @@ class Enrolments:
                 check_may_act_for(requester.administrator, user)
             await change.work.enrolments.remove(enrolment_id)
             change.record(
-                AuditAction.ENROLMENT_CANCEL, _resource(enrolment), user=None if user is None else user.name
+                AuditAction.ENROLMENT_CANCEL,
+                enrolment_resource(enrolment),
+                user=None if user is None else user.name,
             )
 
     async def forget_expired(self) -> None:
@@ -100,5 +102,17 @@ class Enrolments:
             await work.enrolments.forget(self._clock.now() - _STORED_AFTER_EXPIRY)
 
 
-def _resource(enrolment: Enrolment) -> Resource:
+def enrolment_resource(enrolment: Enrolment) -> Resource:
+    """Return the resource of the events about an enrolment."""
     return Resource(kind="enrolment", id=enrolment.enrolment_id, name=enrolment.key_name)
+
+
+async def cancel_codes(change: Change, user: User, now: datetime) -> None:
+    """Cancel every open code of a user.
+
+    A user who is given the first role gets no key from a code of an administrator who may not issue one any more.
+    """
+    for enrolment in await change.work.enrolments.all():
+        if enrolment.user_id == user.user_id and enrolment.is_open(now):
+            await change.work.enrolments.remove(enrolment.enrolment_id)
+            change.record(AuditAction.ENROLMENT_CANCEL, enrolment_resource(enrolment), user=user.name)

@@ -21,8 +21,9 @@ from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.ports.store import Store
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left, end_logins
+from ambassador_server.services.administration.enrolments import cancel_codes
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_user
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
@@ -126,11 +127,14 @@ class Users:
             check_not_locking_out(requester.administrator, before, after)
         written = await write(change, change.work.users, before, after, _EVENTS)
         if before is not None:
-            await self._apply_consequences(change.work, before, after)
+            await self._apply_consequences(change, before, after)
         return written
 
-    async def _apply_consequences(self, work: UnitOfWork, before: User, after: User) -> None:
-        """End logins and remove the password if the user may have none now; check that an admin is left."""
+    async def _apply_consequences(self, change: Change, before: User, after: User) -> None:
+        """End logins, password and codes that the user may not have now; check that an admin is left."""
+        work = change.work
+        if after.roles and not before.roles:
+            await cancel_codes(change, after, self._clock.now())
         if not can_log_in(after):
             await end_logins(work, after, self._clock.now())
         no_password = after.source is not AuthSource.LOCAL or not after.roles

@@ -55,6 +55,7 @@ STEPS = [
     Step(("PATCH", ONE), False, {"options": OTHER}, draft=True),
     Step(("PUT", ONE), False, {"options": OTHER}, draft=True),
     Step(("POST", MCPS), False, {"name": "another", "transport": "stdio", "options": OTHER}),
+    Step(("POST", f"{ONE}/approve"), False, {"tools": {}}),
     Step(("POST", f"{ONE}/archive"), False),
     Step(("DELETE", ONE), False, draft=True),
 ]

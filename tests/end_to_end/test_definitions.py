@@ -15,6 +15,7 @@ import json, sys
 deep = "[" * {deep} + "]" * {deep}
 good = json.dumps({{"name": "good", "inputSchema": {{"type": "object"}}}})
 bad = '{{"name":"bad","inputSchema":{{"type":"object","default":%s}}}}' % deep
+half = '{{"name":"half","description":"half a character: \\\\ud800","inputSchema":{{"type":"object"}}}}'
 large = json.dumps({{"name": "large", "description": "x" * 2_000_000, "inputSchema": {{"type": "object"}}}})
 also = json.dumps({{"name": "deep_answer", "inputSchema": {{"type": "object"}}}})
 for line in sys.stdin:
@@ -28,7 +29,7 @@ for line in sys.stdin:
             "serverInfo": {{"name": "s", "version": "1"}},
         }})
     elif method == "tools/list":
-        result = '{{"tools":[%s]}}' % ",".join([bad, good, '{{"name":5}}', '"text"', large, also])
+        result = '{{"tools":[%s]}}' % ",".join([bad, half, good, '{{"name":5}}', '"text"', large, also])
     elif method == "tools/call" and message["params"]["name"] == "deep_answer":
         result = '{{"content":[],"structuredContent":{{"x":%s}}}}' % deep
     elif method == "tools/call":
@@ -42,7 +43,7 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="module")
 def odd(world: World, directory: Path) -> World:
-    """Publish an MCP with two good definitions among bad ones."""
+    """Publish an MCP with three usable definitions among bad ones."""
     script = directory / "odd.py"
     script.write_text(SERVER.format(deep=DEEP))
     world.publish("odd", "stdio", {"command": [sys.executable, str(script)]})
@@ -52,7 +53,11 @@ def odd(world: World, directory: Path) -> World:
 def test_other_tools_stay(odd: World) -> None:
     caller = odd.caller()
     for face in FACES:
-        assert {name for name in caller.names(face) if "odd" in name} == {"odd__good", "odd__deep_answer"}
+        assert {name for name in caller.names(face) if "odd" in name} == {
+            "odd__good",
+            "odd__half",
+            "odd__deep_answer",
+        }
         assert caller.call(face, "odd__good").succeeded
     log = odd.log_text()
     assert "odd: the tool 'bad' is left out: its definition is nested deeper than 500 levels" in log
@@ -62,7 +67,7 @@ def test_other_tools_stay(odd: World) -> None:
 
 def test_administrators_see_what_is_left_out(odd: World) -> None:
     entry = odd.ask("GET", "mcps/odd")
-    assert (entry["tools"], entry["tools_left_out"]) == (2, len(entry["left_out"]))
+    assert (entry["tools"], entry["tools_left_out"]) == (3, len(entry["left_out"]))
     for verb in ("show", "tools"):
         done = odd.rig.admin("mcp", verb, "odd")
         assert "the tool 'bad' is left out: its definition is nested deeper than 500 levels" in done.stderr

@@ -1,6 +1,7 @@
 """Encodes and decodes JSON-RPC envelopes for every transport; params, results and errors stay raw bytes."""
 
 import codecs
+import re
 from functools import lru_cache
 from typing import Literal
 
@@ -43,6 +44,12 @@ class Message(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Message)
+_SURROGATE, _REPLACEMENT = rb"\ud", rb"\ufffd"
+# An escape of half a character is one of a surrogate without its other half. A pair, and any other escape, stays.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
@@ -54,7 +61,8 @@ async def read_message(data: bytes) -> Message | None:
 def decode_message(data: bytes) -> Message | None:
     """Return the envelope, or None for data that is not one.
 
-    Invalid UTF-8 is replaced, and what is nested too deep is cut, so that the rest of the message can be read.
+    Invalid UTF-8 and escapes of half a character are replaced, and what is nested too deep is cut, so that the rest of
+    the message can be read.
     """
     try:
         data = _valid_utf8(data)
@@ -62,9 +70,22 @@ def decode_message(data: bytes) -> Message | None:
             if len(data) > _LARGEST_CUT:
                 return None
             data = cut_nesting(data)
-        return _decoder.decode(data)
+        return _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _decode(data: bytes) -> Message:
+    try:
+        return _decoder.decode(data)
+    except msgspec.DecodeError:
+        if _SURROGATE not in data.lower():
+            raise
+    return _decoder.decode(_ESCAPE.sub(_whole_character, data))
+
+
+def _whole_character(escape: re.Match[bytes]) -> bytes:
+    return _REPLACEMENT if escape["half"] else escape[0]
 
 
 def check_whole(reply: Reply) -> Reply:

@@ -3,6 +3,7 @@
 import json
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,33 @@ def test_a_request_with_any_method_is_valid_json():
 )
 def test_data_that_is_not_an_envelope_is_none(garbage: bytes):
     assert decode_message(garbage) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb"x\ud800y", "x\ufffdy"),
+        (rb"\uDFFF", "\ufffd"),
+        (rb"\ud800\ud800\udc00", "\ufffd\U00010000"),
+        (rb"\ud83d\ude00 \udc00", "\U0001f600 \ufffd"),
+        (rb"\\ud800 \ud800", "\\ud800 \ufffd"),
+        (rb"\\\ud800", "\\\ufffd"),
+    ],
+)
+def test_an_escape_of_half_a_character_is_replaced_and_the_rest_kept(written: bytes, read: str):
+    message = decode_message(b'{"jsonrpc":"2.0","id":1,"result":{"a":"' + written + b'","b":1e400}}')
+    assert message is not None
+    assert bytes(message.result).endswith(b',"b":1e400}')
+    assert msgspec.json.decode(bytes(message.result).replace(b"1e400", b"1"))["a"] == read
+
+
+@given(st.text(alphabet=st.characters(codec=None) | st.just("\\"), max_size=20))
+def test_every_text_that_json_can_escape_is_read(text: str):
+    data = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"a": text}}).encode()
+    message = decode_message(data)
+    assert message is not None
+    expected = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert msgspec.json.decode(message.result)["a"] == expected
 
 
 def test_bodies_are_kept_byte_for_byte():

@@ -74,7 +74,7 @@ def closed_fault(
 ) -> Fault | None:
     """Verify the last closed segments of a writer's directory, and that the last segment continues them.
 
-    That are the last two, and more of them while they have `max_bytes` together. Returns the first fault. Raises
+    These are the last two, and more of them while they have `max_bytes` together. Returns the first fault. Raises
     OSError when a file cannot be read.
     """
     return _Chain(path, ChainProof(path.name, trusted), pause).closed_fault(max_bytes)

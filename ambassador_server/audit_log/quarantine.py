@@ -137,7 +137,9 @@ def quarantine_segment(
     return finish(directory, number)
 
 
-def unfinished(directory: WriterDirectory, writer: str, trusted: dict[str, PublicKey]) -> int | None:
+def unfinished_quarantine(
+    directory: WriterDirectory, writer: str, trusted: dict[str, PublicKey]
+) -> int | None:
     """Return the segment that a signed statement says was quarantined although its file has still its old name."""
     numbers = directory.numbers()
     if len(numbers) < 2:

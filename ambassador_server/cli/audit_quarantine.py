@@ -11,7 +11,12 @@ import typer
 from ambassador_protocol.audit.files import segment_name
 from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
 from ambassador_server.audit_log.closed_quarantine import BrokenClosedSegment, quarantine_closed_segment
-from ambassador_server.audit_log.quarantine import BrokenSegment, finish, quarantine_segment, unfinished
+from ambassador_server.audit_log.quarantine import (
+    BrokenSegment,
+    finish,
+    quarantine_segment,
+    unfinished_quarantine,
+)
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.config import ServerConfig
@@ -93,7 +98,7 @@ def _finish(
     directory: WriterDirectory, writer: str, trusted: dict[str, PublicKey], *, dry_run: bool
 ) -> list[dict[str, Any]]:
     """Rename the file of a quarantine that was interrupted after its statement was signed."""
-    number = unfinished(directory, writer, trusted)
+    number = unfinished_quarantine(directory, writer, trusted)
     if number is None:
         return []
     gone = None if dry_run else str(finish(directory, number))

@@ -6,6 +6,8 @@ bytes of its UTF-8 encoding, each as `%` and two hexadecimal digits: a `*` in th
 """
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final
 
 EVERYTHING: Final = "*"
@@ -36,6 +38,12 @@ def exact_name(text: str) -> str:
         return _read(text)
     except PatternError:
         return text
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the exact spellings of similar ones, if there are any."""
+    found = ", ".join(repr(spell_name(each)) for each in get_close_matches(name, list(known)))
+    return f"; near: {found}" if found else ""
 
 
 def spell_pattern(pattern: str) -> str:

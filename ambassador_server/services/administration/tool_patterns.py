@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, canonical_name
 from ambassador_server.domain.policy.grants import matches_any, normalise_pattern
-from ambassador_server.domain.policy.pattern_spelling import EVERYTHING, spell_name
+from ambassador_server.domain.policy.pattern_spelling import EVERYTHING, near_names
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.ports.store import UnitOfWork
@@ -108,6 +107,5 @@ def unmatched_patterns(mcp: Mcp, patterns: Collection[str], canonical: Collectio
 
 
 def _unmatched(pattern: str, mcp: Mcp, known: Collection[str]) -> str:
-    near = map(spell_name, get_close_matches(pattern.removeprefix(f"{mcp.name}."), known))
-    guess = ", ".join(map(repr, near))
-    return f"{pattern!r} matches no tool of MCP {mcp.name!r} today{f'; near: {guess}' if guess else ''}."
+    near = near_names(pattern.removeprefix(f"{mcp.name}."), known)
+    return f"{pattern!r} matches no tool of MCP {mcp.name!r} today{near}."

@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
@@ -13,7 +12,7 @@ from ambassador_server.domain.catalog.published_names import published_names, re
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
-from ambassador_server.domain.policy.pattern_spelling import spell_name
+from ambassador_server.domain.policy.pattern_spelling import near_names
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -74,8 +73,7 @@ class Catalog:
         """Return the end of an error about an unknown tool: the published ones with similar names, if there are any."""
         is_canonical = not {".", ":"}.isdisjoint(name)
         names = [entry.ref.name if is_canonical else entry.published for entry in self.index().entries]
-        found = ", ".join(map(repr, map(spell_name, get_close_matches(name, names))))
-        return f"; near: {found}" if found else ""
+        return near_names(name, names)
 
     def find(self, principal: Principal, kind: CapabilityKind, name: str) -> CatalogEntry | None:
         """Find a capability that the principal may use right now."""

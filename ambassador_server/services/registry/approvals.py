@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
@@ -15,6 +14,7 @@ from ambassador_server.domain.catalog.approved_tools import (
     compare_tools,
 )
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
+from ambassador_server.domain.policy.pattern_spelling import near_names
 from ambassador_server.errors import Advice, ChangedMeanwhileError, ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams
@@ -102,6 +102,4 @@ def difference(compared: ToolComparison) -> dict[str, Any]:
 
 def _check_known(mcp: Mcp, tool: str, known: Sequence[str]) -> None:
     if tool not in known:
-        near = get_close_matches(tool, known)
-        guess = f"; near: {', '.join(map(repr, near))}" if near else ""
-        raise NotFoundError(f"MCP {mcp.name!r} has no tool {tool!r}{guess}")
+        raise NotFoundError(f"MCP {mcp.name!r} has no tool {tool!r}{near_names(tool, known)}")

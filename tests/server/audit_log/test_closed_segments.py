@@ -15,7 +15,7 @@ from ambassador_server.audit_log.archive import JsonlArchive
 from ambassador_server.audit_log.closed_quarantine import BrokenClosedSegment, quarantine_closed_segment
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
-from ambassador_server.audit_log.quarantine import unfinished
+from ambassador_server.audit_log.quarantine import unfinished_quarantine
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.anomalies import AnomalyKind
 from ambassador_server.errors import AuditUnavailableError
@@ -146,7 +146,7 @@ def quarantine(directory: Path) -> None:
         broken = BrokenClosedSegment.find(locked, WRITER, trusted)
         assert broken is not None
         quarantine_closed_segment(locked, WRITER, broken, trusted=trusted, signer=SIGNER, clock=ManualClock())
-        assert unfinished(locked, WRITER, trusted) is None
+        assert unfinished_quarantine(locked, WRITER, trusted) is None
         assert BrokenClosedSegment.find(locked, WRITER, trusted) is None
     finally:
         locked.close()

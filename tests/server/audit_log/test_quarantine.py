@@ -11,7 +11,12 @@ from ambassador_protocol.audit.verify import TimeRange
 from ambassador_protocol.audit.verify import verify as verify_with
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
-from ambassador_server.audit_log.quarantine import BrokenSegment, finish, quarantine_segment, unfinished
+from ambassador_server.audit_log.quarantine import (
+    BrokenSegment,
+    finish,
+    quarantine_segment,
+    unfinished_quarantine,
+)
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.domain.audit.events import AuditAction
@@ -110,7 +115,7 @@ async def test_whole_log_is_left_alone(tmp_path: Path):
     await write(tmp_path, range(5))
     locked = WriterDirectory.lock(tmp_path, WRITER)
     assert BrokenSegment.find(locked, WRITER, keys_by_id(KEYS)) is None
-    assert unfinished(locked, WRITER, keys_by_id(KEYS)) is None
+    assert unfinished_quarantine(locked, WRITER, keys_by_id(KEYS)) is None
     locked.close()
 
 
@@ -140,7 +145,7 @@ async def test_interrupted_quarantine_is_finished(tmp_path: Path):
     gone = broken.path.with_suffix(".quarantined")
     gone.rename(broken.path)
     locked = WriterDirectory.lock(tmp_path, WRITER)
-    number = unfinished(locked, WRITER, keys_by_id(KEYS))
+    number = unfinished_quarantine(locked, WRITER, keys_by_id(KEYS))
     assert number == broken.statement.segment
     assert verify(tmp_path).faults
     finish(locked, number)

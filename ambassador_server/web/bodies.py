@@ -1,7 +1,8 @@
 """Reads request bodies and writes JSON responses; only bodies of the original protocol may have unknown members."""
 
 import asyncio
-from typing import Any, Final, TypeVar
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -10,6 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
 
@@ -26,6 +30,11 @@ def json_response(body: Any, status: int = 200, *, revision: str | None = None) 
     if revision is not None:
         response.etag = revision
     return response
+
+
+def extended(kind: type[T], view: "DataclassInstance", **more: Any) -> T:
+    """Return a view of a kind that has the members of another view, and more."""
+    return kind(**{field.name: getattr(view, field.name) for field in fields(view)}, **more)
 
 
 async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:

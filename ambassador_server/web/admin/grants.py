@@ -1,6 +1,5 @@
 """`/v1/admin/grants`: adds, removes and lists grants."""
 
-from dataclasses import fields
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -15,7 +14,7 @@ from ambassador_server.services.administration.grants import GrantSpec
 from ambassador_server.services.changes.writing import WriteResult, Written
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.policy_views import grant_view
-from ambassador_server.web.bodies import json_response
+from ambassador_server.web.bodies import extended, json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import choice, duration, requester
@@ -48,9 +47,8 @@ async def index(request: web.Request) -> web.Response:
 
 def _render(request: web.Request, written: Written[Grant]) -> web.Response:
     shown = grant_view(written.item, request.app[ADMINISTRATION].names)
-    members = {field.name: getattr(shown, field.name) for field in fields(shown)}
     status = 201 if written.result is WriteResult.CREATED else 200
-    return json_response(WrittenGrant(**members, warnings=list(written.warnings)), status=status)
+    return json_response(extended(WrittenGrant, shown, warnings=list(written.warnings)), status=status)
 
 
 def grant_spec(body: NewGrant) -> GrantSpec:

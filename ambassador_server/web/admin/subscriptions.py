@@ -1,7 +1,5 @@
 """`/v1/admin/subscriptions`: changes and lists the subscriptions of client keys."""
 
-from dataclasses import fields
-
 from aiohttp import web
 
 from ambassador_protocol.admin.page import Page
@@ -11,7 +9,7 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.policy_views import subscription_view
-from ambassador_server.web.bodies import json_response
+from ambassador_server.web.bodies import extended, json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import requester
@@ -23,8 +21,7 @@ async def put(request: web.Request, body: SubscriptionPut) -> web.Response:
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
     written = await administration.subscriptions.set_for(requester(request), key_id, mcp, body.tools)
     shown = subscription_view(written.item, administration.names)
-    members = {field.name: getattr(shown, field.name) for field in fields(shown)}
-    view = WrittenSubscription(**members, warnings=list(written.warnings))
+    view = extended(WrittenSubscription, shown, warnings=list(written.warnings))
     return json_response(view, status=201 if written.result is WriteResult.CREATED else 200)
 
 

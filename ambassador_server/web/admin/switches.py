@@ -1,6 +1,5 @@
 """`/v1/admin/kill-switches`: activates, lifts and lists kill switches."""
 
-from dataclasses import fields
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -13,7 +12,7 @@ from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.services.administration.switch_effects import NamedImpact
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.policy_views import switch_view
-from ambassador_server.web.bodies import json_response
+from ambassador_server.web.bodies import extended, json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import choice, duration, flag, requester
@@ -64,9 +63,8 @@ async def index(request: web.Request) -> web.Response:
 
 def _detail(switch: KillSwitch, impact: NamedImpact | None, warnings: tuple[str, ...] = ()) -> SwitchDetail:
     shown = switch_view(switch, datetime.now(UTC))
-    members = {field.name: getattr(shown, field.name) for field in fields(shown)}
     shown_impact = None if impact is None else _impact_view(impact)
-    return SwitchDetail(**members, impact=shown_impact, warnings=list(warnings))
+    return extended(SwitchDetail, shown, impact=shown_impact, warnings=list(warnings))
 
 
 def _impact_view(impact: NamedImpact) -> ImpactView:

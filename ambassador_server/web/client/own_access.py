@@ -1,6 +1,5 @@
 """`/v1/me`: shows and changes the user's own access, for the client key of the request."""
 
-from dataclasses import fields
 from datetime import timedelta
 
 from aiohttp import web
@@ -23,7 +22,7 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.services.administration.own_access import KnownTool, OfferedMcp
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import extended, json_response, read_strict
 from ambassador_server.web.client.app_keys import OWN_ACCESS
 from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.requests import duration
@@ -86,12 +85,11 @@ async def subscribe(request: web.Request) -> web.Response:
         _ALL_TOOLS if body.tools is None else body.tools,
     )
     shown = _mcp(changed.offer)
-    members = {field.name: getattr(shown, field.name) for field in fields(shown)}
     warnings = [
         f"{pattern!r} matches no tool of MCP {shown.name!r} that you may know of"
         for pattern in changed.unmatched
     ]
-    return json_response(ChangedMcp(**members, warnings=warnings))
+    return json_response(extended(ChangedMcp, shown, warnings=warnings))
 
 
 async def unsubscribe(request: web.Request) -> web.Response:

@@ -8,8 +8,8 @@ from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition, Store
 
-_SMALLEST, _FIRST, _LARGEST = 100, 250, 2_000
-_WANTED_SECONDS = 0.03
+_SMALLEST, _FIRST, _LARGEST = 250, 250, 1_000
+_WANTED_SECONDS = 0.05
 """A transaction takes about this long, because sessions and changes wait for it where there is one writer."""
 _GROWTH = 2
 _BATCH_BYTES = 4 * 1024 * 1024
@@ -38,6 +38,7 @@ class LogCopier:
         self._clock = clock
         self._limit = _FIRST
         self._lock = asyncio.Lock()
+        self._reached: LogPosition | None = None
 
     async def copy(self) -> Copied:
         """Copy one batch.
@@ -46,28 +47,41 @@ class LogCopier:
         Nothing is stored if another process has moved the position meanwhile.
         """
         async with self._lock:
-            async with self._store.read() as work:
-                position = await work.audit.position(self.log.writer)
-            limit = self._limit
-            records, end = await self.log.read(position, limit, _BATCH_BYTES)
-            if end is None or end == position:
-                return Copied(records=0, complete=True, seq=0 if end is None else end.seq)
-            held = 0.0
-            async with self._store.write(durable=False) as work:
-                began = self._clock.monotonic()
-                if await work.audit.position(self.log.writer) != position:
-                    return Copied(records=0, complete=False, seq=0 if position is None else position.seq)
-                await work.audit.insert(records, end)
-                held = self._clock.monotonic() - began
-            self._adapt(len(records), held)
-            last = records[-1]
-            return Copied(
-                records=len(records),
-                complete=len(records) < limit and not _is_cut(position, end),
-                seq=last.seq,
-                at=last.event.at,
-                held=held,
-            )
+            reached, self._reached = self._reached, None
+            if reached is not None and (copied := await self._copy_after(reached)) is not None:
+                return copied
+            # Only the database tells that the position was moved, for example because the index was emptied.
+            stored = await self._stored_position()
+            copied = await self._copy_after(stored)
+            return copied or Copied(records=0, complete=True, seq=0 if stored is None else stored.seq)
+
+    async def _stored_position(self) -> LogPosition | None:
+        async with self._store.read() as work:
+            return await work.audit.position(self.log.writer)
+
+    async def _copy_after(self, start: LogPosition | None) -> Copied | None:
+        """Copy one batch; None means that the log holds nothing after `start`."""
+        limit = self._limit
+        records, end = await self.log.read(start, limit, _BATCH_BYTES)
+        if end is None or end == start:
+            return None
+        held = 0.0
+        async with self._store.write(durable=False) as work:
+            began = self._clock.monotonic()
+            if await work.audit.position(self.log.writer) != start:
+                return Copied(records=0, complete=False, seq=0 if start is None else start.seq)
+            await work.audit.insert(records, end)
+            held = self._clock.monotonic() - began
+        self._reached = end
+        self._adapt(len(records), held)
+        last = records[-1]
+        return Copied(
+            records=len(records),
+            complete=len(records) < limit and not _is_cut(start, end),
+            seq=last.seq,
+            at=last.event.at,
+            held=held,
+        )
 
     def _adapt(self, count: int, held: float) -> None:
         if count < self._limit and held < _WANTED_SECONDS:

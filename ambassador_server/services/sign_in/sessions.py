@@ -27,6 +27,7 @@ from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.shared.database_deadline import within_deadline
+from ambassador_server.services.shared.joined_writes import JoinedWrites
 from ambassador_server.services.sign_in.held_sessions import KEPT_AFTER_END, HeldSessions
 from ambassador_server.services.sign_in.key_proof import KeyProver, principal_of
 from ambassador_server.services.sign_in.login_throttle import count_wrong_token
@@ -57,6 +58,7 @@ class Sessions:
         bounds: SessionBounds,
     ) -> None:
         self._store = store
+        self._writes = JoinedWrites(store)
         self._policy = policy
         self._tokens = tokens
         self._prover = prover
@@ -99,8 +101,7 @@ class Sessions:
             ended_at=None,
             end_reason=None,
         )
-        async with self._store.write(durable=False) as work:
-            await work.sessions.add(session)
+        await self._writes.run(lambda work: work.sessions.add(session))
         await self._record_open(session, principal_of(key, user, session_id), origin)
         self._held.remember(session)
         surplus = self._held.end_excess(session, self._clock.now(), _BEYOND_LIMIT)
@@ -138,8 +139,9 @@ class Sessions:
             wait = (MIN_HEARTBEAT - (now - session.last_seen_at)).seconds + 1
             raise RateLimitedError("Heartbeats come too often", retry_after=wait)
         expires_at = self._bounds.next_expiry(now, session.lifetime_ends_at)
-        async with self._store.write(durable=False) as work:
-            await work.sessions.touch(session.session_id, seen_at=now, expires_at=expires_at)
+        await self._writes.run(
+            lambda work: work.sessions.touch(session.session_id, seen_at=now, expires_at=expires_at)
+        )
         # Read again: the session may have been closed during the write.
         session = replace(self._session_of(principal), last_seen_at=now, expires_at=expires_at)
         self._held.remember(session)

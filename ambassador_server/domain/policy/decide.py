@@ -156,10 +156,11 @@ class PrincipalPolicy:
             [],
             [],
         )
+        by_group = self._snapshot.grants.get(mcp_id, {})
         for group_id in self._group_ids:
             group = self._snapshot.groups.get(group_id)
             active = group is not None and group.status is GroupStatus.ACTIVE
-            for grant in self._snapshot.grants.get((group_id, mcp_id), ()):
+            for grant in by_group.get(group_id, ()):
                 if grant.expires_at is not None and grant.expires_at <= self._moment.now:
                     continue
                 if grant.effect is Effect.DENY:

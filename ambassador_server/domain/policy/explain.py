@@ -82,9 +82,7 @@ def _grants(
     snapshot: Snapshot, principal: Principal, tool: CapabilityRef, decision: Decision, now: datetime
 ) -> Iterator[ConsideredRule]:
     group_ids = snapshot.group_ids_of.get(principal.user_id, ())
-    for (group_id, mcp_id), grants in snapshot.grants.items():
-        if mcp_id != tool.mcp_id:
-            continue
+    for group_id, grants in snapshot.grants.get(tool.mcp_id, {}).items():
         for grant in grants:
             yield ConsideredRule(
                 rule=grant,

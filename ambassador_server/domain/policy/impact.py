@@ -239,9 +239,11 @@ def _group_by_mcp(tools: Iterable[CapabilityRef]) -> dict[str, list[CapabilityRe
 def _permitted_mcp_ids(snapshot: Snapshot, mcp_ids: Container[str]) -> dict[str, set[str]]:
     """Return, for each group, those of these MCPs that its grants permit something of."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for (group_id, mcp_id), grants in snapshot.grants.items():
-        if mcp_id in mcp_ids and any(grant.effect is Effect.PERMIT for grant in grants):
-            found[group_id].add(mcp_id)
+    for mcp_id, by_group in snapshot.grants.items():
+        if mcp_id in mcp_ids:
+            for group_id, grants in by_group.items():
+                if any(grant.effect is Effect.PERMIT for grant in grants):
+                    found[group_id].add(mcp_id)
     return dict(found)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 K = TypeVar("K")
+P = TypeVar("P")
 V = TypeVar("V")
 
 
@@ -62,6 +63,44 @@ class Index(Generic[C, K]):
         if len(items) < 2:
             return items
         return tuple(sorted(items, key=lambda item: (item.created_at, self.id_of(item))))
+
+
+@dataclass(frozen=True)
+class TwoLevelIndex(Generic[C, P, K]):
+    """An index for each value of an outer key; two mappings take less memory than one with pairs as its keys."""
+
+    outer_key_of: Callable[[C], P]
+    inner: Index[C, K]
+
+    def build(self, items: Iterable[C]) -> dict[P, Mapping[K, tuple[C, ...]]]:
+        """Index all objects."""
+        collected = collect((self.outer_key_of(item), item) for item in items)
+        return {key: self.inner.build(same) for key, same in collected.items()}
+
+    def updated(
+        self,
+        index: Mapping[P, Mapping[K, tuple[C, ...]]],
+        before: Mapping[str, C],
+        after: Mapping[str, C],
+        touched: Iterable[str],
+    ) -> Mapping[P, Mapping[K, tuple[C, ...]]]:
+        """Return the index of `after`, given that of `before`; only objects with `touched` ids differ."""
+        if before is after:
+            return index
+        removed, added = self._by_outer_key(before, touched), self._by_outer_key(after, touched)
+        result = dict(index)
+        for key in removed.keys() | added.keys():
+            old, new = removed.get(key, {}), added.get(key, {})
+            inner = self.inner.updated(result.pop(key, {}), old, new, old.keys() | new.keys())
+            if inner:
+                result[key] = inner
+        return result
+
+    def _by_outer_key(self, items: Mapping[str, C], touched: Iterable[str]) -> dict[P, dict[str, C]]:
+        found = collect(
+            (self.outer_key_of(item), (item_id, item)) for item_id in touched if (item := items.get(item_id))
+        )
+        return {key: dict(pairs) for key, pairs in found.items()}
 
 
 def collect(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:

@@ -13,12 +13,12 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
-from ambassador_server.domain.policy.incremental_index import Index, collect, with_changes
+from ambassador_server.domain.policy.incremental_index import Index, TwoLevelIndex, collect, with_changes
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
 _KEYS_BY_PREFIX = Index[ClientKey, str](lambda key: key.prefix, lambda key: key.key_id)
-_GRANTS_BY_GROUP_AND_MCP = Index[Grant, tuple[str, str]](
-    lambda grant: (grant.group_id, grant.mcp_id), lambda grant: grant.grant_id
+_GRANTS_BY_MCP_AND_GROUP = TwoLevelIndex[Grant, str, str](
+    lambda grant: grant.mcp_id, Index(lambda grant: grant.group_id, lambda grant: grant.grant_id)
 )
 _SWITCHES_BY_TARGET = Index[KillSwitch, tuple[SwitchScope, str | None]](
     lambda switch: (switch.scope, switch.target), lambda switch: switch.switch_id
@@ -78,7 +78,8 @@ class Snapshot:
     keys_by_prefix: Mapping[str, tuple[ClientKey, ...]]
     mcps: Mapping[str, Mcp]
     approved: Mapping[str, ApprovedTools]
-    grants: Mapping[tuple[str, str], tuple[Grant, ...]]
+    grants: Mapping[str, Mapping[str, tuple[Grant, ...]]]
+    """By MCP, and then by group."""
     grants_by_id: Mapping[str, Grant]
     switches: Mapping[tuple[SwitchScope, str | None], tuple[KillSwitch, ...]]
     switches_by_id: Mapping[str, KillSwitch]
@@ -101,7 +102,7 @@ class Snapshot:
             keys_by_prefix=_KEYS_BY_PREFIX.build(rows.keys),
             mcps={mcp.mcp_id: mcp for mcp in rows.mcps},
             approved={approved.mcp_id: approved for approved in rows.approved},
-            grants=_GRANTS_BY_GROUP_AND_MCP.build(rows.grants),
+            grants=_GRANTS_BY_MCP_AND_GROUP.build(rows.grants),
             grants_by_id={grant.grant_id: grant for grant in rows.grants},
             switches=_SWITCHES_BY_TARGET.build(switches),
             switches_by_id={switch.switch_id: switch for switch in switches},
@@ -138,7 +139,7 @@ class Snapshot:
             keys_by_prefix=_KEYS_BY_PREFIX.updated(self.keys_by_prefix, self.keys, keys, changes.keys),
             mcps=with_changes(self.mcps, changes.mcps),
             approved=with_changes(self.approved, changes.approved),
-            grants=_GRANTS_BY_GROUP_AND_MCP.updated(self.grants, self.grants_by_id, grants, changes.grants),
+            grants=_GRANTS_BY_MCP_AND_GROUP.updated(self.grants, self.grants_by_id, grants, changes.grants),
             grants_by_id=grants,
             switches=_SWITCHES_BY_TARGET.updated(self.switches, self.switches_by_id, switches, effective),
             switches_by_id=switches,

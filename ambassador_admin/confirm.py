@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from getpass import getpass
 from typing import TextIO
 
-from ambassador_admin.errors import AdminError, UsageError
+from ambassador_admin.errors import NotConfirmedError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Terminal:
         return self.stdin.isatty() and self.stderr.isatty()
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Return when `yes` is true or the person agrees; raise AdminError otherwise, UsageError without a terminal."""
+        """Return if `yes` is true or the person agrees; raises NotConfirmedError, UsageError without a terminal."""
         if yes:
             return
         if not self.is_interactive:
@@ -30,7 +30,7 @@ class Terminal:
         self.stderr.write(f"{question} [y/N] ")
         self.stderr.flush()
         if self.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise AdminError("Not confirmed; nothing was changed.")
+            raise NotConfirmedError("Not confirmed; nothing was changed.")
 
     def read_secret(self, prompt: str) -> str:
         """Return what the person types; the terminal does not show it."""

@@ -61,6 +61,10 @@ class UsageError(AdminError):
     exit_code = ExitCode.USAGE
 
 
+class NotConfirmedError(AdminError):
+    """The user has answered no to a question; this is no failure, but nothing was done."""
+
+
 class SettingsError(AdminError):
     """An option, environment variable or context has an invalid value."""
 

@@ -78,6 +78,10 @@ class ApiClient:
     """A client of one server; `key` is called when a request needs the key, and returns None if there is none."""
 
     def __init__(self, server: str, *, key: Callable[[], str | None], tls: ssl.SSLContext | None) -> None:
+        self.unanswered: str | None = None
+        """The change that was sent last and has no answer yet."""
+        self.changes = 0
+        """How many changes the server has made."""
         self._server = server
         self._key = key
         self._http = httpx.Client(
@@ -200,13 +204,18 @@ class ApiClient:
         if request.body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(request.body, ensure_ascii=False).encode()
+        changes = request.method != "GET"
+        self.unanswered = f"{request.method} {request.path}" if changes else None
         with (
             http_failures(partial(_error_for, self._server)),
             self._http.stream(
                 request.method, request.path, params=dict(request.query), content=content, headers=headers
             ) as response,
         ):
-            return _Answer(response.status_code, response.headers, self._read(response))
+            answer = _Answer(response.status_code, response.headers, self._read(response))
+        self.unanswered = None
+        self.changes += changes and answer.status < 300
+        return answer
 
     def _read(self, response: httpx.Response) -> bytes:
         content = bytearray()

@@ -36,9 +36,10 @@ from ambassador_admin.cli import (
     tool_definitions,
     users,
 )
+from ambassador_admin.cli.aliases import without_help_verb
 from ambassador_admin.cli.command import accept_options_before_noun, noun
 from ambassador_admin.context.invocation import Environment
-from ambassador_admin.errors import AdminError, ExitCode, ReaderGoneError, UsageError
+from ambassador_admin.errors import AdminError, ExitCode, NotConfirmedError, ReaderGoneError, UsageError
 from ambassador_admin.output.text import mark_position, printable
 from ambassador_client.errors import SettingsError as AccountError
 
@@ -82,6 +83,9 @@ def run(arguments: Sequence[str], environment: Environment | None = None) -> int
         return _dispatch(arguments, environment)
     except ReaderGoneError:
         return ExitCode.OK
+    except NotConfirmedError as error:
+        environment.stderr.write(f"{error.message}\n")
+        return error.exit_code
     except AdminError as error:
         return _report(environment, error)
     except AccountError as error:
@@ -103,9 +107,9 @@ def _dispatch(arguments: Sequence[str], environment: Environment) -> int:
         get_completion_inspect_parameters()  # registers the shells; Typer does so only for its own options
     # Without arguments, show the help.
     words = list(arguments) or ["--help"]
+    topics = frozenset(str(topic.name) for topic in help_topics.app.registered_commands)
+    words = without_help_verb(words, topics)
     code = _command_tree().main(words, prog_name=PROGRAM, standalone_mode=False, obj=environment)
-    if code == ExitCode.INTERRUPTED and environment.stderr.isatty():
-        environment.stderr.write("\n")  # ends the line with ^C, so that the prompt is on the next line
     return code if isinstance(code, int) else ExitCode.OK
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from ambassador_admin.cli.aliases import NounGroup
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Environment, Invocation
 from ambassador_admin.context.settings import GlobalOptions
@@ -22,7 +23,9 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 
 def noun(help: str) -> typer.Typer:
     """Return an empty group of commands."""
-    return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, context_settings=_HELP)
+    return typer.Typer(
+        cls=NounGroup, help=help, add_completion=False, rich_markup_mode=None, context_settings=_HELP
+    )
 
 
 def verb(
@@ -44,7 +47,8 @@ def verb(
             for parameter, kind in value_objects.items():
                 values[parameter] = _collect(kind, values)
             earlier, environment = ctx.obj
-            with Invocation(options.merged_over(earlier), environment) as admin:
+            merged = options.merged_over(earlier)
+            with Invocation(merged, environment, changes=changes or destroys) as admin:
                 function(admin, **values)  # type: ignore[call-arg] # the parser fills in what `own` declares
 
         _declare(command, [*_expanded(own), *extra, *_SHARED])

@@ -64,7 +64,15 @@ def remove(admin: Invocation, name: Name) -> None:
     Example: ambassador-admin context remove staging
     """
     admin.contexts.get(name)
+    was_current = admin.contexts.current() == name
     if not admin.skips_in_dry_run(f"remove context {name!r} and its key"):
         admin.forget_key(name)
         admin.contexts.remove(name)
-        admin.output.say(f"Removed context {name!r}.")
+        current = None if was_current else admin.contexts.current()
+        admin.output.say(f"Removed context {name!r}. {_current(current)}")
+
+
+def _current(name: str | None) -> str:
+    if name is not None:
+        return f"The current context is {name!r}."
+    return "No context is current; choose one: ambassador-admin context use NAME"

@@ -32,6 +32,7 @@ from ambassador_protocol.references import parse_reference
 if TYPE_CHECKING:
     from ambassador_admin.api.client import ApiClient
 
+NOTHING_CHANGED = "Interrupted; nothing was changed."
 _ID_LENGTH = 36  # of a UUID in its usual form
 
 
@@ -58,10 +59,11 @@ class Environment:
 
 
 class Invocation:
-    """One invocation of a command, with its options and its environment."""
+    """One invocation of a command, with its options and its environment; `changes` tells what kind of command."""
 
-    def __init__(self, options: GlobalOptions, environment: Environment) -> None:
+    def __init__(self, options: GlobalOptions, environment: Environment, *, changes: bool = False) -> None:
         self.options = options
+        self._changes = changes
         self.environment = environment
         self.terminal = Terminal(environment.stdin, environment.stderr)
         self._clients: list[ApiClient] = []
@@ -70,10 +72,23 @@ class Invocation:
         """Return the invocation itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close the connections to the server."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the connections to the server; after Ctrl-C, say what a command that changes something has done."""
         for client in self._clients:
             client.close()
+        if kind is KeyboardInterrupt:
+            if self.environment.stderr.isatty():
+                self.environment.stderr.write("\n")  # ends the line with ^C
+            if self._changes:
+                self.output.say(self._what_was_done())
+
+    def _what_was_done(self) -> str:
+        unanswered = next((client.unanswered for client in self._clients if client.unanswered), None)
+        done = sum(client.changes for client in self._clients)
+        if unanswered is not None:
+            also = f" {done} before it were made." if done else ""
+            return f"Interrupted before the answer to {unanswered}: that change may have been made, or not.{also}"
+        return f"Interrupted; {done} of the changes were made and stay." if done else NOTHING_CHANGED
 
     @cached_property
     def output(self) -> Output:

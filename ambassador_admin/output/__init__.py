@@ -9,7 +9,7 @@ from typing import TextIO
 from ambassador_admin.errors import AdminError, ReaderGoneError, UsageError
 from ambassador_admin.output.formats import Format, csv_lines, json_document, json_line, yaml_document
 from ambassador_admin.output.table import Table, record_lines, styled
-from ambassador_admin.output.text import printable
+from ambassador_admin.output.text import encodable_json, printable
 from ambassador_admin.output.view import Item, View, lookup
 
 __all__ = ["Format", "Item", "Output", "Stream", "View"]
@@ -34,6 +34,7 @@ class Output:
         now: Callable[[], datetime],
     ) -> None:
         self._stdout = stdout
+        self._encoding: str | None = getattr(stdout, "encoding", None)
         self._stderr = stderr
         self._now = now
         self.requested_format = format
@@ -101,8 +102,10 @@ class Output:
 
     def document(self, value: object) -> None:
         """Show any value as YAML, JSON lines or JSON, whichever was asked for."""
-        layout = {Format.YAML: yaml_document, Format.JSONL: json_line}.get(self.format, json_document)
-        self.write(layout(value))
+        if self.format is Format.YAML:
+            self.write(yaml_document(value, self._encoding))
+        else:
+            self.write(self.encodable((json_line if self.format is Format.JSONL else json_document)(value)))
 
     def say(self, text: str) -> None:
         """Write a message to stderr."""
@@ -127,6 +130,10 @@ class Output:
             raise ReaderGoneError from None
         except OSError as error:
             raise AdminError(f"The output cannot be written: {error.strerror}.") from error
+
+    def encodable(self, document: str) -> str:
+        """Return a JSON document with escapes for the characters that stdout cannot encode."""
+        return encodable_json(document, self._encoding)
 
     def table(self, view: View) -> Table:
         """Return an empty table for the view, as wide as the terminal."""
@@ -161,7 +168,8 @@ class Stream:
     def show(self, items: Sequence[Item]) -> None:
         """Show the next items."""
         if self._output.format is Format.JSONL:
-            lines = [json_line(self._view.select(item, self._output.fields)) for item in items]
+            chosen = (self._view.select(item, self._output.fields) for item in items)
+            lines = [self._output.encodable(json_line(item)) for item in chosen]
         elif self._output.format is Format.CSV:
             lines = self._csv(items)
         else:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
-from ambassador_admin.output.text import json_printable, printable
+from ambassador_admin.output.text import is_encodable, json_printable, printable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -33,14 +33,14 @@ def json_line(value: Any) -> str:
     return json_printable(json.dumps(value, ensure_ascii=False))
 
 
-def yaml_document(value: Any) -> str:
-    """Return block-style YAML in the order given."""
+def yaml_document(value: Any, encoding: str | None = None) -> str:
+    """Return block-style YAML in the order given; characters that the encoding lacks are escaped."""
     import yaml  # noqa: PLC0415 - slow to import, and only needed for YAML
 
     text: str = yaml.safe_dump(
         value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
     )
-    if not text.replace("\n", "").isprintable():
+    if not (text.replace("\n", "").isprintable() and is_encodable(text, encoding)):
         text = yaml.safe_dump(
             value, sort_keys=False, allow_unicode=False, default_flow_style=False, width=100
         )

@@ -31,6 +31,23 @@ def json_printable(document: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else _json_escaped(char) for char in document)
 
 
+def encodable_json(document: str, encoding: str | None) -> str:
+    """Return a JSON document with every character that the encoding lacks written as a JSON escape."""
+    if is_encodable(document, encoding):
+        return document
+    # Outside of strings our documents are ASCII.
+    return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in document)
+
+
+def is_encodable(text: str, encoding: str | None) -> bool:
+    """Tell whether the encoding of a stream has every character of the text; None stands for UTF-8."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _escaped(char: str) -> str:
     if char.isprintable():
         return char

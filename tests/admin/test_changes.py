@@ -97,7 +97,8 @@ def test_destructive_command_asks_on_a_terminal_and_is_refused_without(
     for answer in ("n\n", "\n", "maybe\n", ""):
         done = shell.run(*words, stdin=answer, terminal=True)
         assert done.code == 1
-        assert done.err.endswith("[y/N] error: AMB-1000 Not confirmed; nothing was changed.\n")
+        assert done.err.endswith("[y/N] Not confirmed; nothing was changed.\n")
+        assert "error" not in done.err
     assert api.changes == []
     assert shell.run(*words, stdin="y\n", terminal=True).code == 0
     assert len(api.changes) == 1
@@ -119,7 +120,9 @@ def test_question_on_a_real_terminal_can_be_answered_or_interrupted(
     else:
         os.write(screen, answer)
     process.communicate(timeout=PATIENCE)
+    shown += os.read(screen, 1024)
     os.close(screen)
+    assert (b"nothing was changed." in shown) is (changes == 0)
     assert (process.returncode, len(api.changes)) == (code, changes)
 
 

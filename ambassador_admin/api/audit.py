@@ -6,6 +6,7 @@ from ambassador_admin.api.request import Request, body_of, get, subpath
 from ambassador_protocol.admin.audit import Pruning
 from ambassador_protocol.paths import (
     AUDIT_EVENTS,
+    AUDIT_FILES,
     AUDIT_KEYS,
     AUDIT_PRUNING,
     AUDIT_STATISTICS,
@@ -51,6 +52,17 @@ def verification(since: str | None, until: str | None) -> Request:
 def keys() -> Request:
     """List the public keys that checkpoints are signed with, the current one first."""
     return get(AUDIT_KEYS)
+
+
+def files() -> Request:
+    """List the files of the audit log that a verification reads, each with its size."""
+    return get(AUDIT_FILES)
+
+
+def file_part(writer: str, name: str, offset: int, end: int) -> Request:
+    """Read a file of the audit log from one byte up to another."""
+    query = {"offset": str(offset), "end": str(end)}
+    return get(subpath(AUDIT_FILES, writer, name), query=query, missing_hint="run the command again")
 
 
 def prune(pruning: Pruning) -> Request:

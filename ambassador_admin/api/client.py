@@ -6,6 +6,7 @@ Imported only by commands that send a request, because importing the HTTP librar
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -169,8 +170,33 @@ class ApiClient:
 
     def follow(self, request: Request) -> Iterator[tuple[list[ServerSentEvent], str]]:
         """Yield the events of a stream as they come, with the last event id, until the server ends the stream."""
-        headers = {"Authorization": f"Bearer {self._required_key()}", "Accept": EVENT_STREAM}
         reader = EventStreamReader(_LARGEST_EVENT)
+        with self._streamed(request, EVENT_STREAM) as response:
+            try:
+                for chunk in response.iter_raw():
+                    yield reader.feed(chunk), reader.last_id
+            except EventTooLargeError as error:
+                raise BadAnswerError(f"{self._server} sends {error}.", code=ProblemCode.TOO_LARGE) from None
+
+    def download(self, request: Request, take: Callable[[bytes], object], *, length: int) -> None:
+        """Give the content of the answer to `take` piece by piece; it must have this many bytes."""
+        remaining = length
+        with self._streamed(request, "application/octet-stream") as response:
+            for chunk in response.iter_raw():
+                remaining -= len(chunk)
+                if remaining < 0:
+                    raise self._protocol_error(f"its answer is longer than {length} bytes")
+                take(chunk)
+        if remaining > 0:
+            raise _unreachable(self._server, f"its answer ended {remaining} bytes too early")
+
+    @contextmanager
+    def _streamed(self, request: Request, media_type: str) -> Iterator[httpx.Response]:
+        headers = {
+            "Authorization": f"Bearer {self._required_key()}",
+            "Accept": media_type,
+            "Accept-Encoding": "identity",
+        }
         with (
             http_failures(partial(_error_for, self._server)),
             self._http.stream("GET", request.path, params=dict(request.query), headers=headers) as response,
@@ -178,11 +204,7 @@ class ApiClient:
             if response.status_code >= 300:
                 answer = _Answer(response.status_code, response.headers, self._read(response))
                 raise self._refusal(answer, request)
-            try:
-                for chunk in response.iter_raw():
-                    yield reader.feed(chunk), reader.last_id
-            except EventTooLargeError as error:
-                raise BadAnswerError(f"{self._server} sends {error}.", code=ProblemCode.TOO_LARGE) from None
+            yield response
 
     def _send(self, request: Request) -> _Answer:
         answer = self._exchange(request, key=self._required_key())

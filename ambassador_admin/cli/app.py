@@ -15,6 +15,7 @@ from ambassador_admin.cli import (
     admin_keys,
     audit,
     audit_export,
+    audit_fetch,
     audit_pruning,
     audit_tail,
     audit_verification,
@@ -67,6 +68,7 @@ audit_tail.register(audit.app)
 tool_definitions.register(mcps.app)
 audit_export.register(audit.app)
 audit_verification.register(audit.app)
+audit_fetch.register(audit.app)
 audit_pruning.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(server.app, name="server")

@@ -157,3 +157,13 @@ class AuditKeyView:
     id: str
     signs: bool
     pem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFileView:
+    """A file of the audit log, up to its last whole line; only one that is not `closed` still grows."""
+
+    writer: str
+    name: str
+    size: int
+    closed: bool

@@ -92,6 +92,7 @@ AUDIT_ACTIONS = OneOf(
     "system:definition:change",
     "system:definition:trust",
     "admin:audit:prune",
+    "admin:audit:fetch",
     "system:server:start",
     "system:server:stop",
     "system:audit-log:recovery",

@@ -36,6 +36,11 @@ def quarantined_numbers(path: Path) -> list[int]:
     return sorted(number for number in found - set(segments) if number >= first)
 
 
+def is_log_file(name: str) -> bool:
+    """Tell whether this is the file name of a segment, or of a quarantined one."""
+    return bool(_SEGMENT.fullmatch(name) or _QUARANTINED.fullmatch(name))
+
+
 def _numbers(path: Path, pattern: re.Pattern[str]) -> list[int]:
     return sorted(int(found[1]) for name in os.listdir(path) if (found := pattern.fullmatch(name)))
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.archive import JsonlArchive
+from ambassador_server.audit_log.archive_files import ArchiveFiles
 from ambassador_server.audit_log.read_only_log import ReadOnlyLog
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.bootstrap.foundation import Foundation
@@ -36,6 +37,7 @@ from ambassador_server.services.audit.anchors import AuditAnchors
 from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import LONGEST_WAIT, AuditDeliveries, SinkSettings
 from ambassador_server.services.audit.feed import AuditFeed
+from ambassador_server.services.audit.file_copies import AuditFileCopies
 from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.proof import AuditProof
 from ambassador_server.services.audit.retention import AuditRetention
@@ -109,7 +111,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     return UseCases(
         calls=_calls(config, base, catalog, in_flight),
         in_flight=in_flight,
-        audit=_audit(base, indexer, deliveries, AuditProof(archive, anchors, anomalies)),
+        audit=_audit(config, base, indexer, deliveries, AuditProof(archive, anchors, anomalies)),
         client_sign_in=client_sign_in,
         administrator_sign_in=_administrator_sign_in(config, base, passwords),
         registry=_registry(config, base, catalog),
@@ -171,7 +173,11 @@ def _calls(
 
 
 def _audit(
-    base: Foundation, indexer: SupervisedIndexer, deliveries: AuditDeliveries, proof: AuditProof
+    config: ServerConfig,
+    base: Foundation,
+    indexer: SupervisedIndexer,
+    deliveries: AuditDeliveries,
+    proof: AuditProof,
 ) -> AuditUseCases:
     search = AuditSearch(store=base.store, indexer=indexer)
     retention = AuditRetention(
@@ -186,6 +192,7 @@ def _audit(
         search=search,
         feed=AuditFeed(search),
         proof=proof,
+        copies=AuditFileCopies(ArchiveFiles(config.audit_dir), base.recorder),
         retention=retention,
     )
 

@@ -105,6 +105,7 @@ def administer(world: World) -> None:
     world.ask("DELETE", "mcps/draft")
     world.ask("DELETE", f"groups/{group}")
     world.ask("POST", "audit/prune", {"older_than_seconds": 86400})
+    assert world.admin.get("/v1/admin/audit/files/main/00000001.jsonl").is_success
 
 
 def catalog_and_calls(world: World, directory: Path) -> None:

@@ -65,6 +65,7 @@ class AuditAction(StrEnum):
     DEFINITION_CHANGE = "system:definition:change"
     DEFINITION_TRUST = "system:definition:trust"
     AUDIT_PRUNE = "admin:audit:prune"
+    AUDIT_FETCH = "admin:audit:fetch"
     SERVER_START = "system:server:start"
     SERVER_STOP = "system:server:stop"
     LOG_RECOVERY = "system:audit-log:recovery"

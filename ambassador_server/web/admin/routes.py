@@ -6,6 +6,7 @@ from ambassador_server.web.admin import (
     account,
     admin_keys,
     audit,
+    audit_files,
     audit_proof,
     audit_stream,
     batch,
@@ -44,6 +45,7 @@ _MODULES = (
     batch,
     audit,
     audit_proof,
+    audit_files,
     audit_stream,
 )
 

@@ -103,6 +103,8 @@ audit:read  GET    /v1/admin/audit/statistics
 audit:read  GET    /v1/admin/audit/stream
 audit:read  GET    /v1/admin/audit/verify
 audit:read  GET    /v1/admin/audit/keys
+audit:read  GET    /v1/admin/audit/files
+audit:read  GET    /v1/admin/audit/files/{writer}/{name}
 audit:prune POST   /v1/admin/audit/prune
 """
 """The right that each route needs; add every new route here."""
@@ -152,7 +154,7 @@ class AdminServer:
     def existing_path(self, path: str) -> str:
         """Return the path of an existing object."""
         (noun,) = [noun for noun in self.path_values if path.startswith(f"/v1/admin/{noun}/")] or [""]
-        names = {"user": "alice", "mcp": "files", "key_id": self.path_values["keys"]}
+        names = {"user": "alice", "writer": "test", "mcp": "files", "key_id": self.path_values["keys"]}
         return path.format(**names, id=self.path_values.get(noun), name=self.path_values.get(noun))
 
     def stored(self) -> list[str]:

@@ -192,8 +192,11 @@ class Supervisor:
         return session, tools
 
     def _forget_era(self, error: BaseException, *, exited: bool) -> None:
-        """Keep a proven era through an outage; try the legacy era after a program exited at the modern request."""
-        if not self._era_is_proven or isinstance(error, RejectedError):
+        """Keep a proven era through an outage, unless the downstream answers no handshake of that era any more.
+
+        After a program exited at the modern request the legacy era is tried.
+        """
+        if not self._era_is_proven or isinstance(error, RejectedError | DownstreamTimeoutError):
             self._era = Era.LEGACY if self._era is None and exited else None
             self._era_is_proven = False
 

@@ -20,6 +20,7 @@ from ambassador_server.downstream.programs.plan import MARK, Launch, ProgramLimi
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import check_sandbox, choose, load
 from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks
+from ambassador_server.downstream.wire.first_line import answers_in
 from ambassador_server.downstream.wire.incoming_lines import IncomingLines
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
@@ -118,6 +119,7 @@ class StdioTransport:
         self._numbers = itertools.count(1)
         # The result is the reply, or the reason why there is none.
         self._waiting: dict[int, asyncio.Future[Reply | str]] = {}
+        self._has_answered = False
         self._other_output = OutputRing(hooks.mask)
         self._error_output = OutputRing(hooks.mask)
         self._lines = LineSplitter(LARGEST_MESSAGE)
@@ -254,6 +256,8 @@ class StdioTransport:
 
     def _handle_line(self, message: Message | None, line: bytes) -> None:
         if message is None:
+            if not self._has_answered:
+                self._look_for_answers(line)
             self._unreadable(line, line, "answered with something that cannot be read")
         elif message.is_notification:
             # Later than the callers of earlier answers continue, so that events keep the order of the lines.
@@ -265,6 +269,14 @@ class StdioTransport:
         else:
             self._set_reply(message, line)
 
+    def _look_for_answers(self, line: bytes) -> None:
+        """Take answers out of other output until the first answer of the handshake.
+
+        Later the output may have text of users, which could contain a forged answer to the call of another user.
+        """
+        for message in answers_in(line):
+            self._set_reply(message, line)
+
     def _set_reply(self, message: Message, line: bytes) -> None:
         if not isinstance(message.id, int):
             self._other_output.add(line)
@@ -272,6 +284,7 @@ class StdioTransport:
         waiter = self._waiting.get(message.id)
         # None when the caller was cancelled before this answer came.
         if waiter is not None:
+            self._has_answered = True
             try:
                 _set_outcome(waiter, reply_from(message))
             except DownstreamUnavailableError as error:

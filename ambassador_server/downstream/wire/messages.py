@@ -61,8 +61,8 @@ async def read_message(data: bytes) -> Message | None:
 def decode_message(data: bytes) -> Message | None:
     """Return the envelope, or None for data that is not one.
 
-    Invalid UTF-8 and escapes of half a character are replaced, and what is nested too deep is cut, so that the rest of
-    the message can be read.
+    A byte order mark is dropped, invalid UTF-8 and escapes of half a character are replaced, and what is nested too
+    deep is cut, so that the rest of the message can be read.
     """
     try:
         data = _valid_utf8(data)
@@ -152,6 +152,8 @@ def _quoted(method: str) -> bytes:
 def _valid_utf8(data: bytes) -> bytes:
     if data.isascii():
         return data
+    # Some programs begin their output, or each message, with a byte order mark, which is not JSON.
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         data.decode()
     except UnicodeDecodeError:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import shlex
 import signal
 import ssl
 import sys
@@ -20,7 +21,6 @@ from ambassador_server.bootstrap.open_files import connection_bounds, raise_desc
 from ambassador_server.bootstrap.options import program_settings
 from ambassador_server.bootstrap.periodic import run_periodically
 from ambassador_server.bootstrap.server import Ambassador, build
-from ambassador_server.cli.options import make_data_dir
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import (
     Certificates,
@@ -114,14 +114,16 @@ async def _prepare_programs(programs: ProgramSettings) -> None:
 
 
 async def _migrate_sqlite(settings: ServerConfig) -> None:
-    """Migrate the SQLite file. A missing file in a used directory is an error: the kill switches would be lost."""
-    make_data_dir(settings)
+    """Migrate the SQLite file, which `init` has created: an empty one in its place would have no kill switches."""
     state = await check(settings.store_url)
-    if state.status is SchemaStatus.MISSING and settings.keys_dir.exists():
-        raise StorageError(
-            f"{settings.data_dir} has been in use, but its database is missing.",
-            hint="Restore it from a backup. To start without users and grants: ambassador-server init.",
-        )
+    if state.status is SchemaStatus.MISSING:
+        initialise = f"ambassador-server init --data-dir {shlex.quote(str(settings.data_dir))}"
+        if settings.keys_dir.exists():
+            raise StorageError(
+                f"{settings.data_dir} has been in use, but its database is missing.",
+                hint=f"Restore it from a backup. To start without users and grants: {initialise}",
+            )
+        raise StorageError(f"{settings.data_dir} is not initialised.", hint=f"Run: {initialise}")
     await upgrade(settings.store_url)
 
 

@@ -142,24 +142,36 @@ def test_invalid_configuration_is_named(rig: Rig, tmp_path: Path, content: str, 
     assert_refuses(rig, words, flags=("--config", str(configured)))
 
 
-def test_new_data_directory_can_be_served_before_init(
-    tmp_path: Path,
+@pytest.mark.parametrize("exists", [False, True])
+def test_directory_without_init_is_refused_with_the_command(
+    rig: Rig, tmp_path: Path, exists: bool
 ) -> None:
-    """`serve` creates database and keys; `init` issues the first admin key while the server runs."""
-    rig = Rig(tmp_path, tls=False)
+    """A misspelt directory would be served without users, grants and kill switches."""
+    place = tmp_path / "not mine"
+    if exists:
+        place.mkdir()
+    refused = assert_refuses(rig, f"{place} is not initialised", data_dir=place)
+    assert f"ambassador-server init --data-dir '{place}'" in refused
+    assert not place.exists() or list(place.iterdir()) == []
+
+
+def test_server_whose_admin_keys_are_revoked_names_the_next_step(rig: Rig) -> None:
+    """`init` issues another admin key while the server runs."""
+    change_database(rig, "UPDATE admin_keys SET revoked_at = created_at")
     try:
         rig.start()
-        with httpx.Client(base_url=rig.admin_url, trust_env=False) as admin:
-            assert admin.get("/ready").status_code == 200
-            assert admin.get("/v1/admin/users").status_code == 401
-            facts = rig.init()
-            headers = {"X-Admin-Key": facts["admin_key"]}
-            assert admin.get("/v1/admin/users", headers=headers).status_code == 200
+        words = ("init", "--data-dir", str(rig.data_dir), "--json", "--new-admin-key", "--admin-key-name", "2")
+        facts = json.loads(rig.run("ambassador-server", *words).stdout)
+        headers = {"X-Admin-Key": facts["admin_key"]}
+        answer = httpx.get(f"{rig.admin_url}/v1/admin/users", headers=headers, trust_env=False)
+        assert answer.status_code == 200
         assert rig.stop() == 0
     finally:
         end(rig)
     log = [json.loads(line) for line in rig.log_file.read_text().splitlines()]
-    assert [line["next"] for line in log if line["level"] == "warning"] == ["ambassador-server init"]
+    assert [line["next"] for line in log if line["level"] == "warning"] == [
+        "ambassador-server init --new-admin-key --admin-key-name NAME"
+    ]
 
 
 def test_lost_database_is_not_replaced_by_an_empty_one(rig: Rig) -> None:

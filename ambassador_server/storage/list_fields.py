@@ -1,12 +1,27 @@
 """The fields of a list as SQL: how each kind of field is filtered and sorted."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import EnumType
 from functools import cached_property
 from typing import Any, Protocol
 
-from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, literal, not_, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    exists,
+    false,
+    literal,
+    not_,
+    or_,
+    select,
+    type_coerce,
+)
 
 from ambassador_server.domain.shared.listing import Condition, Operator
 from ambassador_server.storage.dialects import Dialect
@@ -84,6 +99,46 @@ class OwnColumn:
     def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
         """Return the condition that the column matches."""
         return and_(self.column.is_not(None), match(self.column)) if self.nullable else match(self.column)
+
+
+@dataclass(frozen=True)
+class StatusUntilExpiry:
+    """A status that a time replaces by `expired`, except the last status, which stays; see `at`."""
+
+    status: Column[Any]
+    expires_at: Column[Any]
+    last: str
+    expired: str
+    now: datetime | None = None
+
+    filters = True
+    nullable = False
+
+    def at(self, now: datetime | None) -> "StatusUntilExpiry":
+        """Return the field with the time by which something counts as expired; None for the stored status."""
+        return replace(self, now=now)
+
+    @property
+    def sort(self) -> ColumnElement[str]:
+        """Return the status at that time."""
+        stored = type_coerce(self.status, String)
+        if self.now is None:
+            return stored
+        over = and_(self.expires_at <= literal(self.now, self.expires_at.type), stored != self.last)
+        return case((over, literal(self.expired, String)), else_=stored)
+
+    @property
+    def values(self) -> Collection[str]:
+        """Return every status."""
+        return [*(OwnColumn(self.status).values or ()), self.expired]
+
+    def is_empty(self) -> ColumnElement[bool]:
+        """Return the condition that never holds."""
+        return false()
+
+    def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
+        """Return the condition that the status at that time matches."""
+        return match(self.sort)
 
 
 @dataclass(frozen=True)

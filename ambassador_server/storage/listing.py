@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 
 from ambassador_server.domain.shared.listing import Listing, Position, Slice, sort_text
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.storage.list_fields import where
+from ambassador_server.storage.list_fields import Field, StatusUntilExpiry, where
 from ambassador_server.storage.object_mappings import ObjectMapping
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.types import UtcDateTime
@@ -24,7 +24,7 @@ async def read_page(transaction: Transaction, mapping: ObjectMapping[T], listing
     check_listing(listing)
     mapping.vocabulary.check(listing)
     conditions = [
-        where(mapping.fields[condition.field], condition, transaction.dialect)
+        where(_field(mapping, condition.field, listing), condition, transaction.dialect)
         for condition in listing.conditions
     ]
     if listing.open_at is not None:
@@ -53,8 +53,13 @@ def _page(
     return statement.order_by(*by).limit(listing.limit + 1)
 
 
+def _field(mapping: ObjectMapping[Any], name: str, listing: Listing) -> Field:
+    field = mapping.fields[name]
+    return field.at(listing.now) if isinstance(field, StatusUntilExpiry) else field
+
+
 def _sort(mapping: ObjectMapping[Any], listing: Listing) -> tuple[ColumnElement[Any], bool]:
-    field = None if listing.sort is None else mapping.fields[listing.sort]
+    field = None if listing.sort is None else _field(mapping, listing.sort, listing)
     if field is None or field.sort is None:
         return mapping.order[0], False
     return field.sort, field.nullable

@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Table, and_, or_, true
 from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.administrators import AdminKey, Password
-from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.client_keys import EXPIRED, ClientKey, KeyStatus
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.sessions import Session
@@ -20,7 +20,7 @@ from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Vocabulary
 from ambassador_server.storage import tables
-from ambassador_server.storage.list_fields import Field, LinkedNames, OwnColumn, ReferencedName, WordList
+from ambassador_server.storage.list_fields import Field, LinkedNames, OwnColumn, ReferencedName, StatusUntilExpiry, WordList
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -139,7 +139,13 @@ CLIENT_KEYS = ObjectMapping(
     owners="user",
     fields={
         "user": ReferencedName(tables.client_keys.c.user_id),
-        **_own(tables.client_keys, "name", "prefix", "status", "owner"),
+        **_own(tables.client_keys, "name", "prefix", "owner"),
+        "status": StatusUntilExpiry(
+            tables.client_keys.c.status,
+            tables.client_keys.c.expires_at,
+            last=KeyStatus.REVOKED,
+            expired=EXPIRED,
+        ),
         **_own(tables.client_keys, "created_at", "expires_at", "last_used_at"),
     },
 )

@@ -296,6 +296,23 @@ async def test_only_objects_that_have_not_ended_are_open(stocked: Store) -> None
     assert await ids(stocked, "users", open_at=NOW + HOUR) == ["u1", "u2", "u3"]
 
 
+async def test_keys_that_have_expired_are_found_as_such(stocked: Store) -> None:
+    async with stocked.write() as work:
+        await work.keys.add(client_key(3, expires_at=NOW, created_at=NOW + HOUR))
+        await work.keys.add(client_key(4, expires_at=NOW + HOUR, created_at=NOW + HOUR))
+        await work.keys.add(
+            client_key(5, expires_at=NOW, status=KeyStatus.SUSPENDED, created_at=NOW + HOUR)
+        )
+    assert await ids(stocked, "keys", "status=expired", now=NOW) == ["k3", "k5"]
+    assert await ids(stocked, "keys", "status=active", now=NOW) == ["k1", "k4"]
+    assert await ids(stocked, "keys", "status!=active", now=NOW) == ["k2", "k3", "k5"]
+    assert await ids(stocked, "keys", "status~*expire*", now=NOW - SECOND) == []
+    assert await ids(stocked, "keys", "status=revoked", now=NOW) == ["k2"]
+    assert await ids(stocked, "keys", sort="-status", now=NOW) == ["k2", "k5", "k3", "k4", "k1"]
+    walked = await _walk(stocked, "keys", listing(sort="status", limit=2, now=NOW))
+    assert [each for each, _ in walked] == ["k1", "k4", "k3", "k5", "k2"]
+
+
 @pytest.mark.parametrize("kind", LISTS)
 async def test_unknown_fields_and_values_are_refused_naming_the_known_ones(store: Store, kind: str) -> None:
     filters, sorts = LISTS[kind]

@@ -1,11 +1,12 @@
 """The fields by which the store in memory filters and sorts its lists, in plain Python."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from ambassador_server.domain.catalog.mcps import Isolation, McpStatus
 from ambassador_server.domain.people.administrators import Role
-from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.client_keys import SHOWN_STATUSES
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -18,12 +19,14 @@ Pairs = Iterable[tuple[str, str]]
 NAMED = {"user", "group", "MCP", "admin key"}
 
 
-def stored_list(noun: str, id_field: str, table: Tables, pairs: Pairs) -> InMemoryList[Any]:
+def stored_list(
+    noun: str, id_field: str, table: Tables, pairs: Pairs, now: datetime | None
+) -> InMemoryList[Any]:
     """Return how to list the objects of a noun."""
     all_fields: dict[str, Callable[[], dict[str, Field[Any]]]] = {
         "user": lambda: _users(table, pairs),
         "group": lambda: _groups(table, pairs),
-        "client key": lambda: _client_keys(table),
+        "client key": lambda: _client_keys(table, now),
         "MCP": _mcps,
         "grant": lambda: _grants(table),
         "subscription": lambda: _subscriptions(table),
@@ -95,11 +98,14 @@ def _groups(table: Tables, pairs: Pairs) -> dict[str, Field[Any]]:
     }
 
 
-def _client_keys(table: Tables) -> dict[str, Field[Any]]:
+def _client_keys(table: Tables, now: datetime | None) -> dict[str, Field[Any]]:
+    def status(key: Any) -> str:
+        return str(key.status if now is None else key.shown_status(now))
+
     return {
         "user": _name(table, "user", "user_id"),
         **_own("name", "prefix", "owner"),
-        **_own("status", values=list(KeyStatus)),
+        "status": Field(status, values=SHOWN_STATUSES),
         **_times("created_at", "expires_at", "last_used_at"),
     }
 

@@ -22,6 +22,11 @@ class KeyStatus(StrEnum):
     REVOKED = "revoked"
 
 
+EXPIRED: Final = "expired"
+SHOWN_STATUSES: Final = (*(status.value for status in KeyStatus), EXPIRED)
+"""Every status that lists show; a key that has expired is not stored as such."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientKey:
     """A preshared key of one user; `digest` is its HMAC under the pepper, never the key itself.
@@ -45,6 +50,11 @@ class ClientKey:
     def has_expired(self, now: datetime) -> bool:
         """Tell whether the key has expired."""
         return self.expires_at is not None and self.expires_at <= now
+
+    def shown_status(self, now: datetime) -> str:
+        """Return the status for people: `expired` for a key that has expired and is not revoked."""
+        expired = self.has_expired(now) and self.status is not KeyStatus.REVOKED
+        return EXPIRED if expired else self.status.value
 
     def is_good(self, now: datetime) -> bool:
         """Tell whether the key is active and has not expired; its user may still be inactive."""

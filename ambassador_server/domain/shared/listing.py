@@ -77,7 +77,8 @@ class Listing:
     """A request for one page: at most `limit` objects after `after`; objects that sort equally are ordered by id.
 
     A field that is not set sorts first. Without `sort`, a list is ordered by name, or by creation if its objects have
-    no name. With `open_at`, objects that have ended by that time are left out.
+    no name. With `open_at`, objects that have ended by that time are left out. `now` is the time by which a client
+    key counts as expired.
     """
 
     conditions: tuple[Condition, ...] = ()
@@ -86,6 +87,7 @@ class Listing:
     limit: int = 100
     after: Position | None = None
     open_at: datetime | None = None
+    now: datetime | None = None
 
     def __post_init__(self) -> None:
         """Raise InvalidInputError for too many conditions and for a limit below 1."""

@@ -206,7 +206,7 @@ class ClientKeys:
     async def page(self, listing: Listing) -> Slice[ClientKey]:
         """Return one page of the keys."""
         async with self._store.read() as work:
-            return await work.keys.page(listing)
+            return await work.keys.page(replace(listing, now=self._clock.now()))
 
     def _new(self, user_id: str, spec: KeySpec) -> tuple[ClientKey, str]:
         owner = None if spec.owner is None else check_owner(spec.owner)

@@ -1,6 +1,6 @@
 """`/v1/admin/keys`: issues, changes, revokes and lists client keys."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
@@ -50,10 +50,10 @@ async def ensure(request: web.Request, body: KeyPut) -> web.Response:
 
 async def change(request: web.Request, body: KeyChange) -> web.Response:
     """Suspend a client key, or activate it again."""
-    administration = request.app[ADMINISTRATION]
+    keys = request.app[ADMINISTRATION].client_keys
     status = choice(KeyStatus, body.status, "status")
-    key = await administration.client_keys.set_status(requester(request), request.match_info["id"], status)
-    return json_response(key_view(key, administration.names))
+    key = await keys.set_status(requester(request), request.match_info["id"], status)
+    return json_response(_view(request, key))
 
 
 async def rotate(request: web.Request, body: KeyRotation) -> web.Response:
@@ -75,19 +75,22 @@ async def revoke(request: web.Request) -> web.Response:
         request.match_info["id"],
         keep_replacements=flag(request, "keep_replacements", default=False),
     )
-    return json_response(key_view(key, administration.names))
+    return json_response(_view(request, key))
 
 
 async def index(request: web.Request) -> web.Response:
     """List client keys, only those of `user` if given, oldest first by default."""
-    administration = request.app[ADMINISTRATION]
-    keys = await administration.client_keys.page(listing(request, also=await user_condition(request)))
-    return json_response(page(request, keys, lambda key: key_view(key, administration.names)))
+    wanted = listing(request, also=await user_condition(request))
+    keys = await request.app[ADMINISTRATION].client_keys.page(wanted)
+    return json_response(page(request, keys, lambda key: _view(request, key)))
 
 
 def _render(request: web.Request, key: ClientKey, secret: str | None, status: int) -> web.Response:
-    view = key_view(key, request.app[ADMINISTRATION].names)
-    return json_response(IssuedKey(key=view, preshared_key=secret), status=status)
+    return json_response(IssuedKey(key=_view(request, key), preshared_key=secret), status=status)
+
+
+def _view(request: web.Request, key: ClientKey) -> KeyView:
+    return key_view(key, request.app[ADMINISTRATION].names, datetime.now(UTC))
 
 
 def endpoints() -> list[Endpoint]:

@@ -48,14 +48,14 @@ def group_view(group: Group, names: Names) -> GroupView:
     )
 
 
-def key_view(key: ClientKey, names: Names) -> KeyView:
+def key_view(key: ClientKey, names: Names, now: datetime) -> KeyView:
     """Convert a client key, without its secret."""
     return KeyView(
         id=key.key_id,
         user=names.user(key.user_id) or key.user_id,
         name=key.name,
         prefix=key.prefix,
-        status=key.status,
+        status=key.shown_status(now),
         expires_at=optional_timestamp(key.expires_at),
         last_used_at=optional_timestamp(key.last_used_at),
         last_host=key.last_host,

@@ -166,14 +166,17 @@ class Invocation:
         """Return the one id in the listing that begins with `given`.
 
         A whole id, or a text that no id begins with, is returned unchanged, so that the server answers for it. Raises
-        UsageError when several ids begin with it.
+        UsageError when several ids begin with it, and when it is not an id but the name of an item.
         """
         if not given:
             raise UsageError("The id is empty.")
         if len(given) >= _ID_LENGTH:
             return given
-        found = [str(item.get("id")) for item in self.api.items(listing)]
-        matches = [each for each in found if each.startswith(given)]
+        items = list(self.api.items(listing))
+        matches = [each for each in (str(item.get("id")) for item in items) if each.startswith(given)]
+        named = [item for item in items if not matches and item.get("name") == given]
+        if named:
+            raise UsageError(f"{given!r} is a name, not an id.", hint=f"ids of that name: {_ids(named)}")
         if given in matches or not matches:
             return given
         if len(matches) > 1:
@@ -260,6 +263,13 @@ class Invocation:
     @cached_property
     def _directory(self) -> Path:
         return config_directory(self.environment.variables)
+
+
+def _ids(items: list[dict[str, Any]]) -> str:
+    """Return the first ids, each with its user if it has one."""
+    return ", ".join(
+        f"{item.get('id')} ({item['user']})" if item.get("user") else str(item.get("id")) for item in items[:5]
+    )
 
 
 def _field_names(fields: str) -> tuple[str, ...]:

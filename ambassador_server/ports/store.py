@@ -69,6 +69,10 @@ class NamedRepository(Repository[T], Protocol[T]):
         """Return the object with this natural name, or None."""
         ...
 
+    async def names(self) -> list[str]:
+        """Return every natural name, sorted."""
+        ...
+
 
 class MembershipRepository(Protocol):
     """Stores which users are in which groups."""

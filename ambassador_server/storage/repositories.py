@@ -121,6 +121,12 @@ class NamedTableRepository(TableRepository[T]):
         check_key(name, "The name")
         return await self._one(self._mapping.table.c.name == name)
 
+    async def names(self) -> list[str]:
+        """Return every natural name, sorted."""
+        await self._lock_shared()
+        name = self._mapping.table.c.name
+        return [row[0] for row in await self._transaction.rows(select(name).order_by(name))]
+
 
 class ClientKeyRepository(TableRepository[ClientKey]):
     """Client keys with their last use."""

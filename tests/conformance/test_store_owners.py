@@ -59,6 +59,19 @@ async def test_password_is_removed_without_its_user(store: Store) -> None:
         assert await work.users.get("u1") == user()
 
 
+async def test_names_are_listed_in_order(store: Store) -> None:
+    async with store.write() as work:
+        await add_owners(work)
+        for number in (3, 2):
+            await work.users.add(user(number))
+        assert await work.users.names() == ["user-1", "user-2", "user-3"]
+    async with store.read() as work:
+        assert await work.users.names() == ["user-1", "user-2", "user-3"]
+        assert await work.groups.names() == ["group-1"]
+        assert await work.mcps.names() == ["mcp-1"]
+        assert await work.admin_keys.names() == []
+
+
 async def test_admin_keys_are_found_by_their_prefix(store: Store) -> None:
     twins = [admin_key(1, prefix="12345678"), admin_key(2, prefix="12345678", digest=b"e" * 32)]
     async with store.write() as work:

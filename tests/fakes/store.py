@@ -181,7 +181,7 @@ class _Repository(Generic[T]):
     async def page(self, listing: Listing) -> Slice[T]:
         check_listing(listing)
         state = self._transaction.reading()
-        listed = stored_list(self._kind.noun, self._kind.id_field, state.table, state.memberships)
+        listed = stored_list(self._kind.noun, self._kind.id_field, state.table, state.memberships, listing.now)
         return listed.page((item for item in self._all().values() if is_open(item, listing)), listing)
 
     def _all(self) -> dict[str, T]:
@@ -227,6 +227,9 @@ class _NamedRepository(_Repository[T]):
     async def by_name(self, name: str) -> T | None:
         check_key(name, "The name")
         return next((item for item in self._all().values() if item.name == name), None)
+
+    async def names(self) -> list[str]:
+        return [item.name for item in await self.all()]
 
 
 class _AdminKeys(_NamedRepository[AdminKey]):

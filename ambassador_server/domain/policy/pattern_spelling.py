@@ -6,9 +6,10 @@ bytes of its UTF-8 encoding, each as `%` and two hexadecimal digits: a `*` in th
 """
 
 import re
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Collection
 from typing import Final
+
+from ambassador_server.domain.shared.names import similar_names
 
 EVERYTHING: Final = "*"
 """The pattern of a whole MCP: every tool, resource and prompt it has."""
@@ -40,9 +41,9 @@ def exact_name(text: str) -> str:
         return text
 
 
-def near_names(name: str, known: Iterable[str]) -> str:
+def near_names(name: str, known: Collection[str]) -> str:
     """Return the end of a message about an unknown name: the exact spellings of similar ones, if there are any."""
-    found = ", ".join(repr(spell_name(each)) for each in get_close_matches(name, list(known)))
+    found = ", ".join(repr(spell_name(each)) for each in similar_names(name, known))
     return f"; near: {found}" if found else ""
 
 

@@ -1,12 +1,16 @@
-"""Validates names, owner labels and free texts, so that they are safe in paths, shells, logs and tables."""
+"""Validates names, owner labels and free texts, and finds the names that a misspelt one may have meant."""
 
 import re
+from collections.abc import Collection
+from difflib import get_close_matches
 
 from ambassador_server.errors import InvalidInputError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 _TEXT_LIMIT = 1000
+_MOST_SIMILAR = 3
+_MOST_COMPARED = 5000
 
 
 def check_name(kind: str, name: str) -> str:
@@ -35,3 +39,22 @@ def check_text(kind: str, text: str) -> str:
             f"The {kind} must be one line of printable text, at most {_TEXT_LIMIT} characters."
         )
     return text
+
+
+def similar_names(name: str, known: Collection[str]) -> list[str]:
+    """Return at most three known names that a misspelt or shortened name may stand for, the most similar first."""
+    if len(known) > _MOST_COMPARED:
+        # Comparing takes long among very many names, and few people misspell the first letter.
+        known = [each for each in known if each[:1].casefold() == name[:1].casefold()][:_MOST_COMPARED]
+    folded: dict[str, list[str]] = {}
+    for each in known:
+        folded.setdefault(each.casefold(), []).append(each)
+    wanted = name.casefold()
+    close = get_close_matches(wanted, folded) or sorted(each for each in folded if each.startswith(wanted))
+    return [each for spelling in close if name for each in folded[spelling]][:_MOST_SIMILAR]
+
+
+def near(name: str, known: Collection[str]) -> str:
+    """Return the end of a message about an unknown name: the similar known ones, if there are any."""
+    found = ", ".join(map(repr, similar_names(name, known)))
+    return f"; near: {found}" if found else ""

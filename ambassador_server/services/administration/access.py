@@ -14,6 +14,7 @@ from ambassador_server.domain.policy.explain import Explanation, explain
 from ambassador_server.domain.policy.pattern_spelling import exact_name
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
+from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import NotFoundError
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -44,7 +45,8 @@ class AccessQueries:
         snapshot = self._policy.snapshot
         user = next((user for user in snapshot.users.values() if user.name == user_name), None)
         if user is None:
-            raise NotFoundError(f"No user {user_name!r}")
+            names = [each.name for each in snapshot.users.values()]
+            raise NotFoundError(f"No user {user_name!r}{near(user_name, names)}")
         key = self._key(snapshot, user, key_name)
         tool = self._tool(snapshot, tool_name)
         return ExplainedAccess(
@@ -69,9 +71,11 @@ class AccessQueries:
     def _key(self, snapshot: Snapshot, user: User, name: str | None) -> ClientKey | None:
         keys = [key for key in snapshot.keys.values() if key.user_id == user.user_id]
         if name is not None:
-            keys = [key for key in keys if name in {key.name, key.key_id}]
-            if not keys:
-                raise NotFoundError(f"User {user.name!r} has no key {name!r}")
+            named = [key for key in keys if name in {key.name, key.key_id}]
+            if not named:
+                similar = near(name, [key.name for key in keys])
+                raise NotFoundError(f"User {user.name!r} has no key {name!r}{similar}")
+            keys = named
         now = self._policy.current_moment().now
         return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
 

@@ -13,11 +13,12 @@ from ambassador_server.domain.people.new_keys import mint_admin_key
 from ambassador_server.domain.people.role_rules import check_key_roles, check_not_own_key
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name
-from ambassador_server.errors import ConflictError, NotFoundError
+from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left
 from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.lookups import unknown_name
 
 
 class AdminKeys:
@@ -57,7 +58,7 @@ class AdminKeys:
         async with self._changes.open(requester) as change:
             before = await change.work.admin_keys.by_name(name)
             if before is None:
-                raise NotFoundError(f"No admin key {name!r}")
+                raise await unknown_name(change.work.admin_keys, "admin key", name)
             if before.revoked_at is not None:
                 raise ConflictError("This admin key is revoked already")
             check_not_own_key(requester.administrator, before)

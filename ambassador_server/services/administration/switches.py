@@ -12,7 +12,7 @@ from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.policy.pattern_spelling import exact_name
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.domain.shared.listing import Listing, Slice
-from ambassador_server.domain.shared.names import check_text
+from ambassador_server.domain.shared.names import check_text, near
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
@@ -21,6 +21,8 @@ from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp, find_user
 from ambassador_server.services.changes.writing import WriteResult, Written
+
+_TOOL_CLASSES = [tool_class.value for tool_class in ToolClass]
 
 
 class Switches:
@@ -140,8 +142,10 @@ class Switches:
                 return target
             case SwitchScope.TOOL:
                 return await self._tool_name(work, exact_name(target))
-            case SwitchScope.TOOL_CLASS if target in {tool_class.value for tool_class in ToolClass}:
+            case SwitchScope.TOOL_CLASS if target in _TOOL_CLASSES:
                 return target
+            case SwitchScope.TOOL_CLASS:
+                raise NotFoundError(f"No {_subject(scope, target)}{near(target, _TOOL_CLASSES)}")
             case _:
                 raise NotFoundError(f"No {_subject(scope, target)}")
 

@@ -1,18 +1,22 @@
-"""Finds an object by its name or id, or raises NotFoundError."""
+"""Finds an object by its name or id, or raises NotFoundError, which names similar objects."""
+
+import asyncio
+from typing import Any
 
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.users import User
+from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import NotFoundError
-from ambassador_server.ports.store import UnitOfWork
+from ambassador_server.ports.store import NamedRepository, UnitOfWork
 
 
 async def find_user(work: UnitOfWork, name: str) -> User:
     """Return the user of this name, or raise NotFoundError."""
     user = await work.users.by_name(name)
     if user is None:
-        raise NotFoundError(f"No user {name!r}")
+        raise await unknown_name(work.users, "user", name)
     return user
 
 
@@ -20,7 +24,7 @@ async def find_group(work: UnitOfWork, name: str) -> Group:
     """Return the group of this name, or raise NotFoundError."""
     group = await work.groups.by_name(name)
     if group is None:
-        raise NotFoundError(f"No group {name!r}")
+        raise await unknown_name(work.groups, "group", name)
     return group
 
 
@@ -44,5 +48,11 @@ async def find_mcp(work: UnitOfWork, name: str) -> Mcp:
     """Return the entry of this name, or raise NotFoundError."""
     mcp = await work.mcps.by_name(name)
     if mcp is None:
-        raise NotFoundError(f"No MCP {name!r}")
+        raise await unknown_name(work.mcps, "MCP", name)
     return mcp
+
+
+async def unknown_name(repository: NamedRepository[Any], kind: str, name: str) -> NotFoundError:
+    """Return the error about a name that no object has, with similar names."""
+    similar = await asyncio.to_thread(near, name, await repository.names())
+    return NotFoundError(f"No {kind} {name!r}{similar}")

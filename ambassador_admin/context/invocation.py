@@ -268,7 +268,8 @@ class Invocation:
 def _ids(items: list[dict[str, Any]]) -> str:
     """Return the first ids, each with its user if it has one."""
     return ", ".join(
-        f"{item.get('id')} ({item['user']})" if item.get("user") else str(item.get("id")) for item in items[:5]
+        f"{item.get('id')} ({item['user']})" if item.get("user") else str(item.get("id"))
+        for item in items[:5]
     )
 
 

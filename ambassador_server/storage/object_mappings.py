@@ -20,7 +20,14 @@ from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Vocabulary
 from ambassador_server.storage import tables
-from ambassador_server.storage.list_fields import Field, LinkedNames, OwnColumn, ReferencedName, StatusUntilExpiry, WordList
+from ambassador_server.storage.list_fields import (
+    Field,
+    LinkedNames,
+    OwnColumn,
+    ReferencedName,
+    StatusUntilExpiry,
+    WordList,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

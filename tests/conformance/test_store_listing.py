@@ -300,9 +300,7 @@ async def test_keys_that_have_expired_are_found_as_such(stocked: Store) -> None:
     async with stocked.write() as work:
         await work.keys.add(client_key(3, expires_at=NOW, created_at=NOW + HOUR))
         await work.keys.add(client_key(4, expires_at=NOW + HOUR, created_at=NOW + HOUR))
-        await work.keys.add(
-            client_key(5, expires_at=NOW, status=KeyStatus.SUSPENDED, created_at=NOW + HOUR)
-        )
+        await work.keys.add(client_key(5, expires_at=NOW, status=KeyStatus.SUSPENDED, created_at=NOW + HOUR))
     assert await ids(stocked, "keys", "status=expired", now=NOW) == ["k3", "k5"]
     assert await ids(stocked, "keys", "status=active", now=NOW) == ["k1", "k4"]
     assert await ids(stocked, "keys", "status!=active", now=NOW) == ["k2", "k3", "k5"]

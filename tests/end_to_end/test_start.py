@@ -143,9 +143,7 @@ def test_invalid_configuration_is_named(rig: Rig, tmp_path: Path, content: str, 
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_directory_without_init_is_refused_with_the_command(
-    rig: Rig, tmp_path: Path, exists: bool
-) -> None:
+def test_directory_without_init_is_refused_with_the_command(rig: Rig, tmp_path: Path, exists: bool) -> None:
     """A misspelt directory would be served without users, grants and kill switches."""
     place = tmp_path / "not mine"
     if exists:
@@ -160,7 +158,15 @@ def test_server_whose_admin_keys_are_revoked_names_the_next_step(rig: Rig) -> No
     change_database(rig, "UPDATE admin_keys SET revoked_at = created_at")
     try:
         rig.start()
-        words = ("init", "--data-dir", str(rig.data_dir), "--json", "--new-admin-key", "--admin-key-name", "2")
+        words = (
+            "init",
+            "--data-dir",
+            str(rig.data_dir),
+            "--json",
+            "--new-admin-key",
+            "--admin-key-name",
+            "2",
+        )
         facts = json.loads(rig.run("ambassador-server", *words).stdout)
         headers = {"X-Admin-Key": facts["admin_key"]}
         answer = httpx.get(f"{rig.admin_url}/v1/admin/users", headers=headers, trust_env=False)

@@ -1,7 +1,5 @@
 """A name that nothing has is an error that names similar objects; a key that has expired is listed as expired."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.end_to_end.world import World, until
@@ -10,12 +8,12 @@ REASON = ("--reason", "test")
 
 
 @pytest.fixture(scope="module")
-def named(world: World) -> Iterator[World]:
+def named(world: World) -> World:
     world.ask("POST", "users", {"name": "marianne"})
     world.ask("POST", "groups", {"name": "gardeners"})
     world.ask("POST", "keys", {"user": "marianne", "name": "greenhouse"})
     world.ask("POST", "admin-keys", {"name": "pipeline", "roles": ["auditor"]})
-    yield world
+    return world
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,9 @@ class _Repository(Generic[T]):
     async def page(self, listing: Listing) -> Slice[T]:
         check_listing(listing)
         state = self._transaction.reading()
-        listed = stored_list(self._kind.noun, self._kind.id_field, state.table, state.memberships, listing.now)
+        listed = stored_list(
+            self._kind.noun, self._kind.id_field, state.table, state.memberships, listing.now
+        )
         return listed.page((item for item in self._all().values() if is_open(item, listing)), listing)
 
     def _all(self) -> dict[str, T]:

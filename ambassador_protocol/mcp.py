@@ -3,6 +3,7 @@
 Source: the specification revisions 2024-11-05 to 2026-07-28; a test compares these tables with `mcp-types`.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 LEGACY_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -41,15 +42,11 @@ QUESTIONS: Final = {
 INPUT_REQUIRED: Final = "input_required"
 """The `resultType` of an answer that holds questions, in the modern era."""
 
+FEATURES: Final[Mapping[str, Mapping[str, bool]]] = {"tools": {}}
+"""The capabilities that the server declares to hosts."""
 
-FEATURES: Final = {
-    "tools": {"listChanged": True},
-    "prompts": {"listChanged": True},
-    "resources": {"subscribe": True, "listChanged": True},
-    "completions": {},
-    "logging": {},
-}
-"""The capabilities the client announces to hosts; a list that no server offers is answered empty."""
+CLIENT_FEATURES: Final[Mapping[str, Mapping[str, bool]]] = {**FEATURES, "tools": {"listChanged": True}}
+"""Those that the client declares: it answers before the server is known, and says itself when the tools may differ."""
 
 
 def is_legacy(version: str | None) -> bool:

@@ -10,6 +10,7 @@ from ambassador_admin.api import mcps
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.mcp_options import McpOptions, secret_warnings
+from ambassador_admin.cli.unmatched import warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
@@ -150,7 +151,7 @@ def show(admin: Invocation, name: Name) -> None:
     """
     entry = admin.api.fetch(mcps.show(name))
     admin.output.record(MCP, entry)
-    warn_of_left_out(admin, entry)
+    warn_of_tools(admin, entry)
 
 
 @verb(app, "publish", changes=True)
@@ -232,8 +233,9 @@ def logs(
     admin.output.rows(OUTPUT, admin.api.fetch(mcps.logs(name, lines))["items"])
 
 
-def warn_of_left_out(admin: Invocation, entry: Mapping[str, Any]) -> None:
-    """Name the tools that an MCP lists but that cannot be offered."""
+def warn_of_tools(admin: Invocation, entry: Mapping[str, Any]) -> None:
+    """Name the tools that an MCP lists but that cannot be offered, and what else is wrong with its list."""
+    warn_of(admin, entry)
     left_out, count = entry.get("left_out", []), entry.get("tools_left_out", 0)
     for tool in left_out:
         which = f"the tool '{tool['name']}'" if tool["name"] else "a tool without a name"

@@ -10,7 +10,7 @@ import typer
 from ambassador_admin.api import mcps
 from ambassador_admin.cli.command import verb
 from ambassador_admin.cli.list_options import ListOptions
-from ambassador_admin.cli.mcps import MCP, TOOL, Name, warn_of_left_out
+from ambassador_admin.cli.mcps import MCP, TOOL, Name, warn_of_tools
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import NotFoundError, UsageError
 from ambassador_admin.output import Format, View
@@ -53,7 +53,7 @@ def tools(
     """
     if not diff:
         list_options.show(admin, mcps.tools(name), TOOL)
-        warn_of_left_out(admin, admin.api.fetch(mcps.show(name)))
+        warn_of_tools(admin, admin.api.fetch(mcps.show(name)))
         return
     if list_options != ListOptions():
         raise UsageError("--diff shows every tool that waits; it takes no --filter, --sort or --limit.")

@@ -15,7 +15,7 @@ from ambassador_client.proxy.message import Message, RequestId
 from ambassador_protocol import __version__
 from ambassador_protocol.jsonrpc import Code, error_reply
 from ambassador_protocol.mcp import (
-    FEATURES,
+    CLIENT_FEATURES,
     LATEST_LEGACY,
     LEGACY_VERSIONS,
     META_SERVER_INFO,
@@ -56,7 +56,7 @@ EMPTY_RESULTS: Final[dict[str, dict[str, Any]]] = {
     "completion/complete": {"completion": {"values": []}},
     "logging/setLevel": {},
 }
-"""Results of methods that the handshake announces before the server is known; used where the server lacks them."""
+"""Results of methods that some hosts call although they are not declared; used where the server lacks the method."""
 
 TOOLS_CHANGED = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
@@ -69,7 +69,7 @@ def negotiate_version(params: dict[str, Any]) -> str:
 
 def initialize_response(message: Message, version: str) -> bytes:
     """Return the response to `initialize`."""
-    result = {"protocolVersion": version, "capabilities": FEATURES, "serverInfo": _SERVER_INFO}
+    result = {"protocolVersion": version, "capabilities": CLIENT_FEATURES, "serverInfo": _SERVER_INFO}
     return _result(message.id, result)
 
 
@@ -81,7 +81,7 @@ def discover_response(message: Message) -> bytes:
     result = {
         "resultType": "complete",
         "supportedVersions": list(MODERN_VERSIONS),
-        "capabilities": FEATURES,
+        "capabilities": CLIENT_FEATURES,
         "ttlMs": _DISCOVER_TTL_MS,
         "cacheScope": "private",
         "_meta": {META_SERVER_INFO: _SERVER_INFO},

@@ -69,6 +69,7 @@ class McpView:
 
     `connections`, `calls_in_flight` and `restarts` count the shared and the per-user ones of the answering server.
     `tools_left_out` counts the tools that the MCP lists but that cannot be offered; `left_out` has the first of them.
+    `warnings` tell what else is wrong with the list of its tools.
     `sandbox` is the one in which that server starts the program; null if there is no program, or no sandbox for it.
     With `pin` `block` a tool is not offered while its definition differs from the approved one; `waiting` counts these
     tools and those that are gone.
@@ -91,6 +92,7 @@ class McpView:
     waiting: int
     tools_left_out: int
     left_out: list[LeftOutToolView]
+    warnings: list[str]
     connections: int
     calls_in_flight: int
     restarts: int

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from ambassador_server.domain.catalog.mcps import LeftOutTools, Mcp, Tool, ToolClass
+from ambassador_server.domain.catalog.mcps import Mcp, Tool, ToolClass, ToolListReport
 from ambassador_server.downstream.era import Agreement, Era, EraAdaptor
 from ambassador_server.downstream.eras.legacy import LegacyEra
 from ambassador_server.downstream.eras.modern import ModernEra
+from ambassador_server.downstream.features.list_faults import ListFaults
 from ambassador_server.downstream.features.progress import PROGRESS, ProgressTokens
-from ambassador_server.downstream.features.tools import ToolsToLeaveOut, list_tools
+from ambassador_server.downstream.features.tools import list_tools
 from ambassador_server.downstream.handshake import agree, initialize
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, RejectedError, SessionLostError
@@ -32,8 +33,8 @@ _log = logging.getLogger(__name__)
 class DownstreamSession:
     """A session over one transport; `changed` is set when the tools may have changed and when the session ended.
 
-    `notifications` counts what the downstream has said without being asked, which shows that it is alive. `left_out`
-    are the tools of its last list that cannot be offered.
+    `notifications` counts what the downstream has said without being asked, which shows that it is alive. `report`
+    tells what is wrong with its last list of tools.
     """
 
     def __init__(self, mcp: Mcp, mask: Callable[[str], str], programs: ProgramSettings) -> None:
@@ -50,7 +51,7 @@ class DownstreamSession:
         self._renewing = asyncio.Lock()
         self._renewed: str | None = None
         self._offered: dict[str, tuple[str, ToolClass]] = {}
-        self.left_out = LeftOutTools()
+        self.report = ToolListReport()
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -83,10 +84,10 @@ class DownstreamSession:
         """Return every tool; raises DownstreamUnavailableError."""
         if not self._agreement.has_tools:
             return ()
-        left_out = ToolsToLeaveOut()
-        tools = await self._era.usable(await list_tools(self._send, left_out), left_out.add)
+        faults = ListFaults()
+        tools = await self._era.usable(await list_tools(self._send, faults), faults.leave_out)
         self._offered = {tool.name: (tool.digest, tool.tool_class) for tool in tools}
-        self._report(left_out.result())
+        self._log_faults(faults.result())
         return tools
 
     async def request(self, request: NeutralRequest) -> Reply:
@@ -165,14 +166,17 @@ class DownstreamSession:
         if differs:
             raise DefinitionChangedError(f"{self._name} offers another definition of tool {tool.name!r}")
 
-    def _report(self, left_out: LeftOutTools) -> None:
-        """Log the tools that are left out; a list that is read again is logged only if it differs."""
-        if left_out != self.left_out:
-            self.left_out = left_out
-            for tool in left_out.first:
-                _log.warning("%s: the tool '%s' is left out: %s", self._name, tool.name, tool.reason)
-            if left_out.count > len(left_out.first):
-                _log.warning("%s: %d tools are left out in all", self._name, left_out.count)
+    def _log_faults(self, report: ToolListReport) -> None:
+        """Log what is wrong with a list; one that is read again is logged only if that differs."""
+        if report == self.report:
+            return
+        self.report = report
+        for warning in report.warnings:
+            _log.warning("%s: %s", self._name, warning)
+        for tool in report.left_out:
+            _log.warning("%s: the tool '%s' is left out: %s", self._name, tool.name, tool.reason)
+        if report.left_out_count > len(report.left_out):
+            _log.warning("%s: %d tools are left out in all", self._name, report.left_out_count)
 
     async def _send(self, method: str, params: bytes) -> Reply:
         return await self._exchange(NeutralRequest(method=method, params=params))

@@ -273,15 +273,15 @@ class Supervisor:
     def _publish(self, status: DownstreamStatus, error: str | None, tools: tuple[Tool, ...]) -> None:
         state = self.state
         session = self._newest if status is DownstreamStatus.READY else None
-        left_out = state.left_out if session is None else session.left_out
+        report = state.report if session is None else session.report
         tools_changed = tools != state.tools
-        known = (state.status, state.error, state.left_out)
-        if self._is_stopping or (not tools_changed and (status, error, left_out) == known):
+        known = (state.status, state.error, state.report)
+        if self._is_stopping or (not tools_changed and (status, error, report) == known):
             return
         if not tools_changed:
             # The same list of a hundred connections is kept once.
             tools = self.state.tools
-        self.state = DownstreamState(status=status, error=error, tools=tools, left_out=left_out)
+        self.state = DownstreamState(status=status, error=error, tools=tools, report=report)
         _log.info(
             "%s: %s, %d tools%s", self.mcp.name, status.value, len(tools), f": {error}" if error else ""
         )

@@ -317,6 +317,7 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "waiting": 0,
         "tools_left_out": 0,
         "left_out": [],
+        "warnings": [],
         "connections": 1 if status == "published" else 0,
         "calls_in_flight": 0,
         "restarts": 0,

@@ -13,7 +13,7 @@ from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
 from ambassador_client.proxy.stdio import Output
 from ambassador_protocol import __version__
-from ambassador_protocol.mcp import FEATURES
+from ambassador_protocol.mcp import CLIENT_FEATURES
 from tests.client.fake_server import FakeServer
 from tests.client.host import MODERN, Host
 
@@ -21,7 +21,7 @@ from tests.client.host import MODERN, Host
 async def test_initialize_returns_a_known_version(proxy: Host):
     result = (await proxy.initialize("2024-11-05"))["result"]
     assert result["protocolVersion"] == "2024-11-05"
-    assert result["capabilities"] == FEATURES
+    assert result["capabilities"] == CLIENT_FEATURES
     assert result["serverInfo"]["name"] == "mcp-ambassador"
 
 
@@ -34,7 +34,7 @@ async def test_discover_names_the_modern_version(proxy: Host):
     result = (await proxy.request("server/discover", modern=True))["result"]
     assert result["resultType"] == "complete"
     assert result["supportedVersions"] == ["2026-07-28"]
-    assert result["capabilities"] == FEATURES
+    assert result["capabilities"] == CLIENT_FEATURES
     assert result["cacheScope"] == "private"
     assert result["ttlMs"] >= 0
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "mcp-ambassador"
@@ -303,7 +303,7 @@ async def test_invalid_lines_get_an_error_response(proxy: Host):
 @pytest.mark.parametrize("modern", [False, True])
 @pytest.mark.parametrize("method", EMPTY_RESULTS)
 async def test_methods_missing_at_the_server_return_empty_results(proxy: Host, method: str, modern: bool):
-    """The handshake announces the method before the server is known."""
+    """Some hosts call the method although it is not declared."""
     result = (await proxy.request(method, modern=modern))["result"]
     assert EMPTY_RESULTS[method].items() <= result.items()
     assert ("resultType" in result) == modern

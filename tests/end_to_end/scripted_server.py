@@ -1,9 +1,10 @@
 """An MCP server over stdio that sends the exact bytes of a script; run it with the path of the script.
 
 The script is a JSON object: `tools` are the definitions, `raw_tools` further ones as JSON texts, `replies` map a tool
-to the raw members of its answer, such as `"result":{}`, `final_output` maps a tool to what is written to stderr before
-the process exits without an answer. With `announces`, a call of the tool `announce` reads the script again and says
-that the tools have changed.
+to the raw members of its answer, such as `"result":{}`, in which `NUMBER` stands for the id of the call. `raw_cursor`
+is a list of at most one cursor that each page of the list ends with. `final_output` maps a tool to what is written to
+stderr before the process exits without an answer. With `announces`, a call of the tool `announce` reads the script
+again and says that the tools have changed.
 """
 
 import json
@@ -35,9 +36,10 @@ def _members(script: dict[str, Any], message: dict[str, Any]) -> str:
             return f'"result":{json.dumps(result)}'
         case "tools/list":
             definitions = [*map(json.dumps, script["tools"]), *script.get("raw_tools", ())]
-            return f'"result":{{"tools":[{",".join(definitions)}]}}'
+            more = "".join(f',"nextCursor":{cursor}' for cursor in script.get("raw_cursor", ()))
+            return f'"result":{{"tools":[{",".join(definitions)}]{more}}}'
         case "tools/call":
-            return _called(script, message["params"]["name"])
+            return _called(script, message["params"]["name"]).replace("NUMBER", str(message["id"]))
         case _:
             return '"error":{"code":-32601,"message":"Method not found"}'
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, Face
+from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, Face
 from tests.end_to_end.scripted_server import options, tool
 from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, assert_works, until
 from tests.fakes.mcp_servers import stdio_options
 from tests.patience import PATIENCE
+from tests.well_formed import assert_well_formed
 
 DOWNSTREAM_UNAVAILABLE, DOWNSTREAM_TIMEOUT = -31002, -31003
 FINAL_OUTPUT = "fatal: /srv/mcp/a.py: password=hunter2hunter2 token ghp_0123456789abcdefghijABCDEFGHIJ012345"
@@ -35,6 +36,10 @@ ODD_REPLIES = {
     "error_odd": '"error":{"code":"x","message":5}',
     "error_both": '"result":{"content":[]},"error":{"code":-1,"message":"both"}',
     "neither": '"x":1',
+    "odd_structure": '"result":{"content":[],"structuredContent":[1],"_meta":null}',
+    "asks_for_input": '"result":{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}',
+    "error_code_as_text": '"error":{"code":"-5","message":"m"}',
+    "id_as_text": '"result":{"content":[]},"id":"NUMBER"',
 }
 UNREADABLE_REPLIES = {
     "deeper": '"result":{"content":[],"deep":' + "[" * 20000 + "]" * 20000 + "}",
@@ -160,6 +165,9 @@ def test_unusual_answer_becomes_a_valid_result(unusual_mcp: Caller, face: Face, 
     assert_nothing_internal(response.text[:5000])
     if face in MCP_FACES:
         assert response.content.startswith(b'{"jsonrpc":"2.0","id":7,')
+        # Python refuses to convert very long integers.
+        body = json.loads(response.content, parse_int=lambda digits: int(digits[:20]))
+        assert_well_formed(body, host=face is MODERN)
     else:
         assert response.json()["result"] is not None
 
@@ -278,6 +286,15 @@ def test_call_of_a_stopped_downstream_fails_quickly_and_is_reported(world: World
         assert_nothing_internal(json.dumps(answer.body))
         assert "gone__die" in caller.names(face)
     assert_works(caller)
+
+
+@pytest.mark.parametrize("cursor", ['""', '"again"', "7"])
+def test_list_that_never_ends_keeps_its_tools_and_warns(world: World, directory: Path, cursor: str) -> None:
+    name = world.fresh("endless")
+    world.publish(name, "stdio", options(directory, {"tools": [tool("kept")], "raw_cursor": [cursor]}))
+    assert world.caller().call(LEGACY, f"{name}__kept").succeeded
+    assert "cursor" in " ".join(world.ask("GET", f"mcps/{name}")["warnings"])
+    assert "cursor" in world.rig.admin("mcp", "show", name).stderr
 
 
 def attempts(world: World, resource: str) -> int:

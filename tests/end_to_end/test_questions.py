@@ -106,17 +106,22 @@ def test_rest_face_refuses_questions(world: World) -> None:
 
 def test_a_modern_host_gets_the_questions_in_the_result_and_answers_with_a_retry(world: World) -> None:
     caller = world.caller()
-    first = caller.call(MODERN, "modern-http__confirm", {}).body["result"]
-    assert first["resultType"] == "input_required"
     params = {
         "name": "modern-http__confirm",
         "arguments": {},
-        "inputResponses": {"sure": YES},
-        "requestState": first["requestState"],
+        "_meta": {"io.modelcontextprotocol/clientCapabilities": ELICITATION},
     }
-    wire = MODERN.request(caller.secret, "tools/call", params)
-    body = caller.http.post(wire.path, content=wire.body, headers=wire.headers).json()
+    first = caller.send(MODERN.request(caller.secret, "tools/call", params)).json()["result"]
+    assert first["resultType"] == "input_required"
+    again = {"inputResponses": {"sure": YES}, "requestState": first["requestState"]}
+    body = caller.send(MODERN.request(caller.secret, "tools/call", params | again)).json()
     assert body["result"]["structuredContent"]["answers"] == [YES]
+
+
+def test_a_modern_host_that_did_not_declare_the_question_gets_a_missing_capability(world: World) -> None:
+    answer = world.caller().call(MODERN, "modern-http__confirm", {})
+    assert (answer.status, answer.code) == (400, -32021)
+    assert answer.body["error"]["data"] == {"requiredCapabilities": {"elicitation": {}}}
 
 
 def test_modern_downstream_gets_the_declared_capabilities_without_extensions(world: World) -> None:

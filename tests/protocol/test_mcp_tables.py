@@ -50,15 +50,14 @@ def test_our_own_codes_are_outside_the_reserved_range():
     assert not own & set(range(-32768, -31999))
 
 
-def test_relayed_capabilities_are_server_capabilities():
-    capabilities = mcp_types.ServerCapabilities.model_validate(mcp.FEATURES)
-    assert capabilities.model_dump(exclude_none=True, by_alias=True) == mcp.FEATURES
-    # Tasks are an extension; the others are not names of methods.
-    assert set(mcp_types.ServerCapabilities.model_fields) - set(mcp.FEATURES) == {
-        "experimental",
-        "extensions",
-        "tasks",
-    }
+@pytest.mark.parametrize("features", [mcp.FEATURES, mcp.CLIENT_FEATURES])
+def test_declared_capabilities_are_server_capabilities(features: dict[str, object]):
+    capabilities = mcp_types.ServerCapabilities.model_validate(features)
+    assert capabilities.model_dump(exclude_none=True, by_alias=True) == features
+
+
+def test_the_client_declares_what_the_server_has():
+    assert mcp.CLIENT_FEATURES.keys() == mcp.FEATURES.keys()
 
 
 def test_every_method_is_classified_by_whether_it_may_be_sent_twice():

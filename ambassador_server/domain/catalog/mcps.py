@@ -101,21 +101,22 @@ class LeftOutTool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOutTools:
-    """The tools of one list that cannot be offered: how many there are, and the first of them."""
+class ToolListReport:
+    """What is wrong with one list of tools: how many cannot be offered, the first of them, and warnings."""
 
-    count: int = 0
-    first: tuple[LeftOutTool, ...] = ()
+    left_out_count: int = 0
+    left_out: tuple[LeftOutTool, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamState:
-    """The status, last error and tools of one downstream."""
+    """The status, last error and tools of one downstream, and what is wrong with its list of tools."""
 
     status: DownstreamStatus
     error: str | None
     tools: tuple[Tool, ...]
-    left_out: LeftOutTools = LeftOutTools()
+    report: ToolListReport = ToolListReport()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

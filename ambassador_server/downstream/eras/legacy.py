@@ -6,15 +6,23 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from ambassador_protocol.mcp import META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION
+from ambassador_protocol.mcp import INPUT_REQUIRED, META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION
 from ambassador_server.domain.catalog.mcps import Tool
 from ambassador_server.downstream.era import Era, Exchange
 from ambassador_server.downstream.features.progress import PROGRESS_TOKEN
 from ambassador_server.downstream.transport import Transport
 from ambassador_server.downstream.wire.params import REPLACED_META, read_members
+from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 _MODERN_ONLY: Final = (META_VERSION, META_CLIENT_INFO, META_CLIENT_CAPABILITIES)
+
+
+class _Kind(msgspec.Struct):
+    resultType: Raw = Raw()
+
+
+_kind_decoder = msgspec.json.Decoder(_Kind)
 
 
 class LegacyEra:
@@ -39,12 +47,26 @@ class LegacyEra:
         return False
 
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
-        """Return the answer, because questions come as separate requests."""
+        """Return the answer, because questions come as separate requests; raises DownstreamUnavailableError for one."""
+        if reply.result is not None and INPUT_REQUIRED.encode() in reply.result:
+            _check_final(reply.result)
         return reply
 
     async def listen(self, transport: Transport, send: Exchange) -> bool:
         """Listen on the transport's stream for notifications, if it has one."""
         return await transport.listen()
+
+
+def _check_final(result: bytes) -> None:
+    """Refuse an answer that asks for input: a host would take it for an empty success."""
+    try:
+        kind = bytes(_kind_decoder.decode(result).resultType)
+    except msgspec.DecodeError:
+        return
+    if kind == b'"%b"' % INPUT_REQUIRED.encode():
+        raise DownstreamUnavailableError(
+            "asked for input in a way that its version of the protocol does not have"
+        )
 
 
 def legacy_params(params: bytes, progress_token: int | None = None) -> bytes:

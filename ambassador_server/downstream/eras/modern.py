@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ambassador_protocol.header_values import encode_header_value
 from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.jsonrpc import error_reply as jsonrpc_error
 from ambassador_protocol.mcp import (
     INPUT_REQUIRED,
     META_CLIENT_CAPABILITIES,
@@ -65,8 +66,8 @@ class _Key(str):
 
 
 class _Result(msgspec.Struct, rename="camel"):
-    result_type: str = ""
-    input_requests: Raw = Raw(b"{}")
+    result_type: Raw = Raw()
+    input_requests: Raw = Raw()
     request_state: Raw = Raw()
 
 
@@ -82,6 +83,10 @@ class _Error(msgspec.Struct):
 _result_decoder = msgspec.json.Decoder(_Result)
 _error_decoder = msgspec.json.Decoder(_Error)
 _HEADER_MISMATCH: Final = b"%d" % Code.HEADER_MISMATCH
+_INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
+_NOT_MCP: Final = "asked for input in a form that is not MCP"
+_NULL: Final = b"null"
+_UNSET: Final = (b"", _NULL)
 
 
 class ModernEra:
@@ -126,10 +131,11 @@ class ModernEra:
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
         """Ask the host the questions in an answer and retry with its answers, until the answer is final.
 
-        Without `request.ask` the answer is returned unchanged. An error of the host becomes the final answer.
+        Without `request.ask` the host reads the questions in the answer, if it has declared that it supports them. An
+        error of the host becomes the final answer.
         """
         if request.ask is None:
-            return reply
+            return _readable_by_host(reply, request.capabilities)
         pause = _FIRST_PAUSE
         for _ in range(MAX_ROUNDS):
             asked = _input_required(reply)
@@ -189,22 +195,44 @@ def modern_params(
     return msgspec.json.encode(fields), fields
 
 
+def _readable_by_host(reply: Reply, capabilities: bytes) -> Reply:
+    """Return the answer for a host that reads questions in answers; an error if it does not support one of them."""
+    asked = _input_required(reply)
+    if asked is None or reply.result is None:
+        return reply
+    declared = read_members(capabilities, "capabilities")
+    needed = {QUESTIONS[each.method] for each in asked.questions.values()}
+    missing: dict[str, dict[str, Any]] = {name: {} for name in sorted(needed - declared.keys())}
+    if missing:
+        text = f"The MCP asks for input, but the host did not declare: {', '.join(missing)}"
+        error = jsonrpc_error(None, Code.MISSING_CAPABILITY, text, {"requiredCapabilities": missing})["error"]
+        return Reply(result=None, error=msgspec.json.encode(error))
+    members = read_members(reply.result, "result")
+    unset = [name for name in ("inputRequests", "requestState") if bytes(members.get(name, b"")) == _NULL]
+    for name in unset:
+        del members[name]
+    return Reply(result=msgspec.json.encode(members), error=None) if unset else reply
+
+
 def _input_required(reply: Reply) -> _InputRequired | None:
     """Return the input an answer asks for, None for a final answer; raises DownstreamUnavailableError if malformed."""
     if reply.result is None or b"input_required" not in reply.result:
         return None
     try:
         result = _result_decoder.decode(reply.result)
-        if result.result_type != INPUT_REQUIRED:
+        if bytes(result.result_type) != _INPUT_REQUIRED:
             return None
-        questions = _questions(bytes(result.input_requests))
+        asked, state = bytes(result.input_requests), bytes(result.request_state)
+        questions = {} if asked in _UNSET else _questions(asked)
     except (msgspec.DecodeError, RecursionError):
-        return None
-    if not questions and not bytes(result.request_state):
+        raise DownstreamUnavailableError(_NOT_MCP) from None
+    if state not in _UNSET and not state.startswith(b'"'):
+        raise DownstreamUnavailableError("asked for input with a state that is no text")
+    if not questions and state in _UNSET:
         raise DownstreamUnavailableError("asked for input without saying which")
     if any(each.method not in QUESTIONS for each in questions.values()):
         raise DownstreamUnavailableError("asked for something that the protocol does not know")
-    return _InputRequired(questions, result.request_state)
+    return _InputRequired(questions, Raw() if state in _UNSET else result.request_state)
 
 
 def _questions(raw: bytes) -> dict[str, _Asked]:
@@ -218,6 +246,8 @@ def _questions(raw: bytes) -> dict[str, _Asked]:
         return _Key(text)
 
     questions = msgspec.json.decode(raw, type=dict[_Key, _Asked], dec_hook=key)
+    if not all(bytes(each.params).startswith(b"{") for each in questions.values()):
+        raise DownstreamUnavailableError(_NOT_MCP)
     return {str(name): asked for name, asked in questions.items()}
 
 

@@ -9,8 +9,9 @@ from msgspec import Raw
 
 from ambassador_protocol.nesting import CUT, MAX_NESTING
 from ambassador_server.definition_digest import definition_digest
-from ambassador_server.domain.catalog.mcps import LeftOutTool, LeftOutTools, Tool, classify_tool
+from ambassador_server.domain.catalog.mcps import Tool, classify_tool
 from ambassador_server.domain.shared.large_documents import Turns, off_loop
+from ambassador_server.downstream.features.list_faults import MAX_NAME_CHARACTERS, ListFaults
 from ambassador_server.downstream.wire.items import split_items
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
@@ -22,15 +23,12 @@ _LARGE_PAGE = 1024 * 1024
 _MAX_BYTES = 16 * 1024 * 1024
 _MAX_DEFINITION_BYTES = 1024 * 1024
 _LARGE_DEFINITION = 64 * 1024
-_MAX_NAME_CHARACTERS = 256
 _NOT_MCP: Final = "answered tools/list with something that is not MCP"
-MOST_LEFT_OUT: Final = 20
-"""How many of the tools that are left out are named."""
 
 
 class _Page(msgspec.Struct, rename="camel"):
     tools: Raw
-    next_cursor: str | None = None
+    next_cursor: Raw = Raw(b"null")
 
 
 class _Named(msgspec.Struct):
@@ -49,49 +47,31 @@ _name_decoder = msgspec.json.Decoder(_Named)
 _head_decoder = msgspec.json.Decoder(_Head)
 
 
-class ToolsToLeaveOut:
-    """Collects the tools of one list that cannot be offered, the first of them with the reasons."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: list[LeftOutTool] = []
-
-    def result(self) -> LeftOutTools:
-        """Return the tools that were left out."""
-        return LeftOutTools(count=self.count, first=tuple(self.first))
-
-    def add(self, name: str, reason: str) -> None:
-        """Leave a tool out; name and reason may have text of the downstream, the name is empty if it gave none."""
-        self.count += 1
-        if len(self.first) < MOST_LEFT_OUT:
-            self.first.append(LeftOutTool(name=_shown(name), reason=_shown(reason)))
-
-
-def _shown(text: str) -> str:
-    """Return the beginning of a text of a downstream, on one line and without control characters."""
-    cut = text if len(text) <= _MAX_NAME_CHARACTERS else text[:_MAX_NAME_CHARACTERS] + "…"
-    return cut if cut.isprintable() else cut.encode("unicode_escape").decode()
-
-
 async def list_tools(
-    request: Callable[[str, bytes], Awaitable[Reply]], left_out: ToolsToLeaveOut
+    request: Callable[[str, bytes], Awaitable[Reply]], faults: ListFaults
 ) -> tuple[Tool, ...]:
     """Return the tools of all pages; of tools with the same name only the first is returned.
 
-    `request(method, params)` sends one request. Tools that cannot be used are added to `left_out`. Raises
-    DownstreamUnavailableError for a list that is refused, malformed or too large.
+    `request(method, params)` sends one request. Tools that cannot be used are left out with a note in `faults`. A list
+    ends at a cursor that came before. Raises DownstreamUnavailableError for a list that is refused, malformed or too
+    large.
     """
     tools: dict[str, Tool] = {}
-    params = b"{}"
+    cursors: set[bytes] = set()
+    cursor = b""
     size = 0
     turns = Turns()
     for _ in range(_MAX_PAGES):
-        page = _read_page(await request("tools/list", params))
+        reply = await request("tools/list", b'{"cursor":%b}' % cursor if cursor else b"{}")
+        if reply.result is None and cursor == b'""':
+            # Some servers mark the last page with an empty cursor, which they refuse to continue at.
+            return tuple(tools.values())
+        page = _read_page(reply)
         for definition in await _definitions(bytes(page.tools)):
-            tool = await _read(bytes(definition), left_out)
+            tool = await _read(bytes(definition), faults)
             known = None if tool is None else tools.get(tool.name)
             if known is not None and tool is not None and known.digest != tool.digest:
-                left_out.add(tool.name, "an earlier tool of the list has the same name")
+                faults.leave_out(tool.name, "an earlier tool of the list has the same name")
             elif tool is not None and known is None:
                 tools[tool.name] = tool
                 size += len(tool.definition)
@@ -102,9 +82,14 @@ async def list_tools(
                 f"offers more than {_MAX_TOOLS} tools or {_MAX_BYTES} bytes of them"
             )
         # An empty cursor is a valid cursor.
-        if page.next_cursor is None:
+        cursor = bytes(page.next_cursor)
+        if cursor == b"null":
             return tuple(tools.values())
-        params = msgspec.json.encode({"cursor": page.next_cursor})
+        if cursor in cursors or not cursor.startswith(b'"'):
+            what = "came before" if cursor in cursors else "is no text"
+            faults.warn(f"the list of its tools ends at a cursor that {what}; tools may be missing")
+            return tuple(tools.values())
+        cursors.add(cursor)
     raise DownstreamUnavailableError(f"lists its tools on more than {_MAX_PAGES} pages")
 
 
@@ -131,27 +116,27 @@ async def _definitions(tools: bytes) -> Sequence[bytes | Raw]:
     return found
 
 
-async def _read(definition: bytes, left_out: ToolsToLeaveOut) -> Tool | None:
+async def _read(definition: bytes, faults: ListFaults) -> Tool | None:
     if len(definition) > _LARGE_DEFINITION:
         # The digest of a megabyte takes a third of a second.
-        return await off_loop(_read_tool, definition, left_out)
-    return _read_tool(definition, left_out)
+        return await off_loop(_read_tool, definition, faults)
+    return _read_tool(definition, faults)
 
 
-def _read_tool(definition: bytes, left_out: ToolsToLeaveOut) -> Tool | None:
+def _read_tool(definition: bytes, faults: ListFaults) -> Tool | None:
     try:
         if len(definition) > _MAX_DEFINITION_BYTES:
             # Without the other members, which may take long to decode.
             name = _name_decoder.decode(definition).name
-            left_out.add(name, f"its definition is larger than {_MAX_DEFINITION_BYTES} bytes")
+            faults.leave_out(name, f"its definition is larger than {_MAX_DEFINITION_BYTES} bytes")
             return None
         head = _head_decoder.decode(definition)
     except msgspec.DecodeError:
-        left_out.add("", "it has no name")
+        faults.leave_out("", "it has no name")
         return None
     reason = _refusal(head.name, definition)
     if reason is not None:
-        left_out.add(head.name, reason)
+        faults.leave_out(head.name, reason)
         return None
     return Tool(
         name=head.name,
@@ -163,7 +148,7 @@ def _read_tool(definition: bytes, left_out: ToolsToLeaveOut) -> Tool | None:
 
 
 def _refusal(name: str, definition: bytes) -> str | None:
-    if not 0 < len(name) <= _MAX_NAME_CHARACTERS or not name.isprintable():
+    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
         return "its name is empty, too long or not printable"
     if CUT in definition:
         return f"its definition is nested deeper than {MAX_NESTING} levels"

@@ -44,8 +44,8 @@ _MAX_ERROR_CHARACTERS = 300
 
 # The id of an answer that is too large is found in its first or its last bytes.
 _TAIL = 200
-_ID_FIRST = re.compile(rb'\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d{1,18})\s*,')
-_ID_LAST = re.compile(rb'[\]}"\s],\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,18})\s*\}\s*\Z')
+_ID_FIRST = re.compile(rb'\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*"?(\d{1,18})"?\s*,')
+_ID_LAST = re.compile(rb'[\]}"\s],\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*"?(\d{1,18})"?\s*\}\s*\Z')
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,10 +278,11 @@ class StdioTransport:
             self._set_reply(message, line)
 
     def _set_reply(self, message: Message, line: bytes) -> None:
-        if not isinstance(message.id, int):
+        number = message.answers
+        if number is None:
             self._other_output.add(line)
             return
-        waiter = self._waiting.get(message.id)
+        waiter = self._waiting.get(number)
         # None when the caller was cancelled before this answer came.
         if waiter is not None:
             self._has_answered = True

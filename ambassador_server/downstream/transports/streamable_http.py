@@ -226,7 +226,7 @@ class StreamableHttpTransport:
         if message is None or message.method is not None:
             raise _rejection(status)
         # The answer to a request that the downstream could not parse has no id.
-        if message.id != number and not bytes(message.error):
+        if message.answers != number and not bytes(message.error):
             raise DownstreamUnavailableError("answered a request that was not asked")
         reply = reply_from(message)
         if status >= 300 and reply.error is None:
@@ -265,7 +265,7 @@ class StreamableHttpTransport:
 
     @staticmethod
     def _is_answer_to(message: Message, number: int) -> bool:
-        return message.id == number or (message.id is None and bool(bytes(message.error)))
+        return message.answers == number or (message.id is None and bool(bytes(message.error)))
 
     def _drain_later(self, response: Response) -> None:
         """Read the rest of the stream in the background, so that its connection can be reused."""

@@ -9,8 +9,10 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.mcp import QUESTIONS
 from ambassador_protocol.nesting import CUT, MAX_NESTING, cut_nesting, is_too_deep
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
+from ambassador_server.downstream.wire.errors import well_formed_error
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
@@ -26,7 +28,7 @@ class Message(msgspec.Struct):
 
     # Required, so that a log line that happens to be JSON is not taken for a message.
     jsonrpc: Literal["2.0"]
-    id: int | str | UnsetType | None = UNSET
+    id: int | float | str | UnsetType | None = UNSET
     method: str | None = None
     params: Raw = Raw()
     result: Raw = Raw()
@@ -42,7 +44,18 @@ class Message(msgspec.Struct):
         """Tell whether the downstream sent a notification."""
         return self.method is not None and (self.id is UNSET or self.id is None)
 
+    @property
+    def answers(self) -> int | None:
+        """Return the number of our request that this answers; some servers send it as text or with a fraction."""
+        given = self.id
+        if isinstance(given, int):
+            return given
+        if isinstance(given, float):
+            return int(given) if given.is_integer() else None
+        return int(given) if isinstance(given, str) and _NUMBER.fullmatch(given) else None
 
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _decoder = msgspec.json.Decoder(Message)
 _SURROGATE, _REPLACEMENT = rb"\ud", rb"\ufffd"
 # An escape of half a character is one of a surrogate without its other half. A pair, and any other escape, stays.
@@ -62,7 +75,7 @@ def decode_message(data: bytes) -> Message | None:
     """Return the envelope, or None for data that is not one.
 
     A byte order mark is dropped, invalid UTF-8 and escapes of half a character are replaced, and what is nested too
-    deep is cut, so that the rest of the message can be read.
+    deep is cut, so that the rest of the message can be read. An error becomes one that JSON-RPC allows.
     """
     try:
         data = _valid_utf8(data)
@@ -70,7 +83,10 @@ def decode_message(data: bytes) -> Message | None:
             if len(data) > _LARGEST_CUT:
                 return None
             data = cut_nesting(data)
-        return _decode(data)
+        message = _decode(data)
+        if bytes(message.error).startswith(b"{"):
+            message.error = Raw(well_formed_error(bytes(message.error)))
+        return message
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
@@ -102,9 +118,11 @@ def reply_from(message: Message) -> Reply:
     if error.startswith(b"{"):
         return Reply(result=None, error=error)
     result = bytes(message.result)
-    if not result:
+    if result.startswith(b"{"):
+        return Reply(result=result, error=None)
+    if not result or result == b"null":
         raise DownstreamUnavailableError("answered with neither a result nor an error")
-    return Reply(result=result, error=None)
+    raise DownstreamUnavailableError("answered with a result that is not an object")
 
 
 def encode_request(number: int, method: str, params: bytes) -> bytes:
@@ -127,7 +145,10 @@ def encode_answer(request: Message) -> bytes:
     head = b'{"jsonrpc":"2.0","id":%b,' % msgspec.json.encode(request.id)
     if request.method == "ping":
         return head + b'"result":{}}'
-    return head + b'"error":{"code":%d,"message":"Method not found"}}' % Code.METHOD_NOT_FOUND
+    text = "Method not found"
+    if request.method in QUESTIONS:
+        text = f"The host cannot be asked: {request.method} cannot be passed on from here"
+    return head + b'"error":{"code":%d,"message":%b}}' % (Code.METHOD_NOT_FOUND, msgspec.json.encode(text))
 
 
 def encode_response(request: Message, reply: Reply) -> bytes:

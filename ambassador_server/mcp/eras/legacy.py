@@ -6,7 +6,14 @@ from typing import Final
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import LATEST_LEGACY, LEGACY_VERSIONS, SESSION_HEADER, VERSION_HEADER
+from ambassador_protocol.mcp import (
+    FEATURES,
+    INPUT_REQUIRED,
+    LATEST_LEGACY,
+    LEGACY_VERSIONS,
+    SESSION_HEADER,
+    VERSION_HEADER,
+)
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.mcp.caller import Caller, Method, Outcome, Page, is_large
@@ -17,12 +24,14 @@ from ambassador_server.mcp.envelope import (
     Notification,
     Request,
     Response,
+    error_object,
     error_response,
     read_members,
     result_response,
     write_members,
 )
 from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO
+from ambassador_server.mcp.methods.tool_results import INVALID_RESULT
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.questions.asking import asker
 from ambassador_server.mcp.questions.capabilities import askable
@@ -33,6 +42,15 @@ from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import FaceReply, FaceRequest
 
 _MODERN_MEMBERS: Final = frozenset({"resultType", "ttlMs", "cacheScope"})
+_INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
+
+
+class _ModernMembers(msgspec.Struct):
+    resultType: msgspec.Raw = msgspec.Raw()
+    structuredContent: msgspec.Raw = msgspec.Raw()
+
+
+_modern_decoder = msgspec.json.Decoder(_ModernMembers)
 
 
 class LegacyEra:
@@ -104,7 +122,7 @@ class LegacyEra:
         conversation_id = self._conversations.open(request.principal, capabilities)
         result = {
             "protocolVersion": wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY,
-            "capabilities": {"tools": {}},
+            "capabilities": FEATURES,
             "serverInfo": SERVER_INFO,
             "instructions": INSTRUCTIONS,
         }
@@ -131,20 +149,37 @@ def _take_answer(message: Response, conversation: Conversation | None) -> FaceRe
 
 
 def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
-    """Return the response, without the members that only the modern era has."""
+    """Return the response, without what only the modern era has: some members, and structured content of any type."""
     if isinstance(outcome, Page):
         return result_response(message_id, b'{"' + outcome.member + b'":[' + outcome.items + b"]}")
     if outcome.result is None:
         return error_response(message_id, outcome.error or b"null")
     result = outcome.result
-    if b'"resultType"' in result:
-        try:
-            members = read_members(result)
-        except EnvelopeError:
-            return result_response(message_id, result)
-        if "resultType" in members:
-            result = write_members({k: raw for k, raw in members.items() if k not in _MODERN_MEMBERS})
+    if b'"resultType"' not in result and b'"structuredContent"' not in result:
+        return result_response(message_id, result)
+    try:
+        found = _modern_decoder.decode(result)
+        kind, structured = bytes(found.resultType), bytes(found.structuredContent)
+        if kind.startswith(b'"') and kind != b'"complete"':
+            return error_response(message_id, _not_final(kind))
+        removed = _MODERN_MEMBERS if kind else frozenset()
+        if structured and not structured.startswith(b"{"):
+            removed |= {"structuredContent"}
+        if removed:
+            result = write_members({k: raw for k, raw in read_members(result).items() if k not in removed})
+    except (msgspec.MsgspecError, EnvelopeError):
+        return error_response(message_id, INVALID_RESULT.error or b"null")
     return result_response(message_id, result)
+
+
+def _not_final(kind: bytes) -> bytes:
+    """Return the error for a result that would be an empty success for a host of this era."""
+    if kind == _INPUT_REQUIRED:
+        text = "The MCP asks for input in a way that this host does not support"
+    else:
+        shown = kind[:100].decode(errors="replace")
+        text = f"The MCP answered with a result of type {shown}, which this host does not know"
+    return error_object(Code.DOWNSTREAM_UNAVAILABLE, text)
 
 
 async def _ping(_: Request, __: Caller) -> Outcome:

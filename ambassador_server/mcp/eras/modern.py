@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import META_CLIENT_CAPABILITIES, META_SERVER_INFO, MODERN_VERSIONS
+from ambassador_protocol.mcp import FEATURES, META_CLIENT_CAPABILITIES, META_SERVER_INFO, MODERN_VERSIONS
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.mcp.caller import Caller, Method, Outcome, Page, is_large
@@ -21,6 +21,7 @@ from ambassador_server.mcp.envelope import (
     write_members,
 )
 from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO
+from ambassador_server.mcp.methods.tool_results import INVALID_RESULT
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.questions.capabilities import askable
 from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
@@ -35,10 +36,15 @@ _PAGE_END: Final = b'],"resultType":"complete","ttlMs":0,"cacheScope":"private"}
 
 
 class _Kind(msgspec.Struct):
-    resultType: str | msgspec.UnsetType | None = msgspec.UNSET
+    resultType: msgspec.Raw = msgspec.Raw()
+
+
+class _Error(msgspec.Struct):
+    code: int
 
 
 _kind_decoder = msgspec.json.Decoder(_Kind)
+_error_decoder = msgspec.json.Decoder(_Error)
 
 
 class ModernEra:
@@ -79,9 +85,16 @@ class ModernEra:
             outcome = await method(message, caller)
             if is_large(outcome):
                 return json_reply(await off_loop(_shaped, message.id, outcome))
-            return json_reply(_shaped(message.id, outcome))
+            return json_reply(_shaped(message.id, outcome), _status(outcome))
         except (EnvelopeError, AmbassadorError) as error:
             return failure(message.id, error, request.origin)
+
+
+def _status(outcome: Outcome) -> int:
+    """Return the HTTP status: a request that needs another capability of the client is a bad one."""
+    if isinstance(outcome, Page) or outcome.error is None:
+        return 200
+    return 400 if _error_decoder.decode(outcome.error).code == Code.MISSING_CAPABILITY else 200
 
 
 def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
@@ -92,14 +105,14 @@ def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
         return error_response(message_id, outcome.error or b"null")
     result = outcome.result
     try:
-        kind = _kind_decoder.decode(result).resultType
-        if kind is msgspec.UNSET or (kind is None and len(result) > LARGE):
+        kind = bytes(_kind_decoder.decode(result).resultType)
+        if not kind or (not kind.startswith(b'"') and len(result) > LARGE):
             # Added without splitting the result, which takes long if it has many members.
             result = _with_kind(result.strip())
-        elif kind is None:
+        elif not kind.startswith(b'"'):
             result = write_members(read_members(result) | {"resultType": _COMPLETE})
     except msgspec.MsgspecError:
-        return result_response(message_id, result)
+        return error_response(message_id, INVALID_RESULT.error or b"null")
     return result_response(message_id, result)
 
 
@@ -112,7 +125,7 @@ async def _discover(_: Request, __: Caller) -> Outcome:
     result = {
         "resultType": "complete",
         "supportedVersions": list(MODERN_VERSIONS),
-        "capabilities": {"tools": {}},
+        "capabilities": FEATURES,
         "instructions": INSTRUCTIONS,
         "ttlMs": 0,
         "cacheScope": "private",

@@ -25,6 +25,7 @@ from ambassador_server.mcp.envelope import (
     write_members,
 )
 from ambassador_server.mcp.methods.progress import PROGRESS_TOKEN, progress_teller
+from ambassador_server.mcp.methods.tool_results import valid_result
 from ambassador_server.mirrored_arguments import mirrored_arguments
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import Headers
@@ -36,7 +37,7 @@ _ANNOTATION: Final = b"x-mcp-header"
 
 
 class ToolMethods:
-    """Lists and calls tools for a principal; arguments and results are forwarded unchanged."""
+    """Lists and calls tools for a principal; arguments and valid results are forwarded unchanged."""
 
     def __init__(self, *, catalog: Catalog, calls: CallPipeline) -> None:
         self._catalog = catalog
@@ -73,7 +74,7 @@ class ToolMethods:
                 ask=caller.ask,
             )
         )
-        return _refusal(answer, name) if isinstance(answer, Deny) else answer.reply
+        return _refusal(answer, name) if isinstance(answer, Deny) else await valid_result(answer.reply)
 
     async def check_mirrored_arguments(
         self, request: Request, principal: Principal, headers: Headers

@@ -40,15 +40,16 @@ class Host:
         return Reply(result=json.dumps({"n": len(self.asked)}).encode(), error=None)
 
 
-def asking(state: str | None = "s", **questions: Any) -> dict[str, Any]:
+def asking(state: Any = "s", **questions: Any) -> dict[str, Any]:
     result: dict[str, Any] = {"resultType": "input_required", "inputRequests": questions}
     return result if state is None else {**result, "requestState": state}
 
 
-async def finish(downstream: Downstream, host: Host | None) -> Reply:
+async def finish(downstream: Downstream, host: Host | None, capabilities: bytes = b"{}") -> Reply:
     request = NeutralRequest(
         method="tools/call",
         params=b'{"name":"x","arguments":{"n":1.0},"requestState":"old"}',
+        capabilities=capabilities,
         ask=None if host is None else host.ask,
     )
     era = ModernEra("box", mirrors_headers=False)
@@ -74,8 +75,23 @@ async def test_the_retry_holds_answers_by_key_and_the_unchanged_state():
 
 async def test_a_host_that_reads_questions_in_results_gets_the_unchanged_result():
     downstream = Downstream(asking(a=ELICITATION))
-    assert json.loads((await finish(downstream, None)).result or b"") == asking(a=ELICITATION)
+    reply = await finish(downstream, None, b'{"elicitation":{}}')
+    assert json.loads(reply.result or b"") == asking(a=ELICITATION)
     assert downstream.sent == []
+
+
+async def test_a_question_that_the_host_did_not_declare_is_a_missing_capability():
+    downstream = Downstream(asking(a=ELICITATION, b={"method": "roots/list"}))
+    reply = await finish(downstream, None, b'{"roots":{}}')
+    error = json.loads(reply.error or b"")
+    assert error["code"] == -32021
+    assert error["data"] == {"requiredCapabilities": {"elicitation": {}}}
+
+
+async def test_members_without_a_value_are_removed_from_what_the_host_reads():
+    asked = {"resultType": "input_required", "inputRequests": None, "requestState": "s"}
+    reply = await finish(Downstream(asked), None)
+    assert json.loads(reply.result or b"") == {"resultType": "input_required", "requestState": "s"}
 
 
 async def test_a_result_that_only_mentions_the_word_is_final():
@@ -109,12 +125,17 @@ async def test_a_downstream_that_never_stops_asking_is_given_up():
         (asking(None), "without saying which"),
         (asking(**{f"q{n}": ELICITATION for n in range(MAX_QUESTIONS + 1)}), "at once"),
         (asking(a={"method": "tools/call"}), "does not know"),
+        (asking(a=5), "not MCP"),
+        (asking(a={"method": "roots/list", "params": [1]}), "not MCP"),
+        ({"resultType": "input_required", "inputRequests": []}, "not MCP"),
+        (asking(7, a=ELICITATION), "no text"),
     ],
 )
 async def test_malformed_questions_are_not_asked_of_the_host(result: Any, complaint: str):
     host = Host()
-    with pytest.raises(DownstreamUnavailableError, match=complaint):
-        await finish(Downstream(result), host)
+    for asked in (host, None):
+        with pytest.raises(DownstreamUnavailableError, match=complaint):
+            await finish(Downstream(result), asked, b'{"elicitation":{}}')
     assert host.asked == []
 
 

@@ -11,7 +11,8 @@ from mcp.shared.inbound import find_invalid_x_mcp_header, mcp_param_headers, x_m
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.downstream.features import tools
-from ambassador_server.downstream.features.tools import MOST_LEFT_OUT, ToolsToLeaveOut, list_tools
+from ambassador_server.downstream.features.list_faults import MOST_KEPT, ListFaults
+from ambassador_server.downstream.features.tools import list_tools
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
@@ -38,7 +39,7 @@ async def test_entries_without_a_name_and_repeated_names_are_left_out():
         {"name": "b", "description": null, "annotations": [1]},
         {"name": "c", "annotations": {"readOnlyHint": "yes", "destructiveHint": 0}}
     ]}"""
-    left_out = ToolsToLeaveOut()
+    left_out = ListFaults()
     found = await list_tools(asking(page), left_out)
     assert [(tool.name, tool.description, tool.tool_class) for tool in found] == [
         ("a", "first", ToolClass.READ_ONLY),
@@ -51,7 +52,7 @@ async def test_entries_without_a_name_and_repeated_names_are_left_out():
 
 
 async def test_a_tool_that_is_listed_twice_with_the_same_definition_is_one_tool():
-    left_out = ToolsToLeaveOut()
+    left_out = ListFaults()
     found = await list_tools(asking(b'{"tools": [{"name": "a"}, { "name":"a" }]}'), left_out)
     assert [tool.name for tool in found] == ["a"]
     assert left_out.count == 0
@@ -59,16 +60,16 @@ async def test_a_tool_that_is_listed_twice_with_the_same_definition_is_one_tool(
 
 async def test_only_the_first_tools_that_are_left_out_are_kept_and_their_names_are_short():
     many = json.dumps({"tools": [{"name": "\x1b" * 5000} for _ in range(100)]}).encode()
-    left_out = ToolsToLeaveOut()
+    left_out = ListFaults()
     assert await list_tools(asking(many), left_out) == ()
-    assert (left_out.count, len(left_out.first)) == (100, MOST_LEFT_OUT)
+    assert (left_out.count, len(left_out.first)) == (100, MOST_KEPT)
     assert left_out.first[0].name.startswith("\\x1b\\x1b")
     assert len(left_out.first[0].name) < 2000
 
 
 async def test_cursors_are_passed_on_unchanged():
     ask = asking(b'{"tools":[],"nextCursor":""}', b'{"tools":[],"nextCursor":"\xc3\xa9\\""}', b'{"tools":[]}')
-    assert await list_tools(ask, ToolsToLeaveOut()) == ()
+    assert await list_tools(ask, ListFaults()) == ()
     assert [json.loads(params) for params in ask.asked] == [{}, {"cursor": ""}, {"cursor": 'é"'}]
 
 
@@ -78,24 +79,63 @@ async def test_cursors_are_passed_on_unchanged():
         (None, "refused to list its tools"),
         (b"{}", "not MCP"),
         (b'{"tools":{}}', "not MCP"),
-        (b'{"tools":[],"nextCursor":5}', "not MCP"),
+        (b'{"tools":[{"name":"a"}],"nextCursor":', "not MCP"),
     ],
 )
 async def test_a_refused_or_malformed_list_is_an_error(page: bytes | None, text: str):
     with pytest.raises(DownstreamUnavailableError, match=text):
-        await list_tools(asking(page), ToolsToLeaveOut())
+        await list_tools(asking(page), ListFaults())
+
+
+@pytest.mark.parametrize(
+    ("cursor", "requests", "warning"),
+    [
+        (b'"again"', 2, "came before"),
+        (b'""', 2, "came before"),
+        (b"5", 1, "is no text"),
+        (b'["x"]', 1, "is no text"),
+        (b"false", 1, "is no text"),
+    ],
+)
+async def test_a_list_ends_with_a_warning_at_a_cursor_that_leads_nowhere(
+    cursor: bytes, requests: int, warning: str
+):
+    ask = asking(b'{"tools":[{"name":"a"},{"name":"b"}],"nextCursor":' + cursor + b"}")
+    faults = ListFaults()
+    assert [tool.name for tool in await list_tools(ask, faults)] == ["a", "b"]
+    assert len(ask.asked) == requests
+    (told,) = faults.result().warnings
+    assert warning in told
+
+
+async def test_a_list_whose_empty_cursor_is_refused_is_whole():
+    ask = asking(b'{"tools":[{"name":"a"}],"nextCursor":""}', None)
+    faults = ListFaults()
+    assert [tool.name for tool in await list_tools(ask, faults)] == ["a"]
+    assert faults.result().warnings == ()
+
+
+async def test_only_the_first_warnings_are_kept():
+    faults = ListFaults()
+    for number in range(MOST_KEPT + 5):
+        faults.warn(f"\x1b{number}" + "y" * 5000)
+    warnings = faults.result().warnings
+    assert warnings[-1] == "5 more warnings"
+    assert len(warnings) == MOST_KEPT + 1
+    assert all(len(each) < 1000 and each.isprintable() for each in warnings)
 
 
 async def test_endless_lists_are_given_up(monkeypatch: pytest.MonkeyPatch):
+    pages = [b'{"tools":[{"name":"a"}],"nextCursor":"%d"}' % number for number in range(1001)]
     with pytest.raises(DownstreamUnavailableError, match="more than 1000 pages"):
-        await list_tools(asking(b'{"tools":[{"name":"a"}],"nextCursor":"again"}'), ToolsToLeaveOut())
+        await list_tools(asking(*pages), ListFaults())
     many = json.dumps({"tools": [{"name": f"t{number}"} for number in range(10_001)]}).encode()
     with pytest.raises(DownstreamUnavailableError, match="more than 10000 tools"):
-        await list_tools(asking(many), ToolsToLeaveOut())
+        await list_tools(asking(many), ListFaults())
     monkeypatch.setattr(tools, "_MAX_BYTES", 100)
     with pytest.raises(DownstreamUnavailableError, match="100 bytes"):
         await list_tools(
-            asking(json.dumps({"tools": [{"name": "a", "x": "y" * 100}]}).encode()), ToolsToLeaveOut()
+            asking(json.dumps({"tools": [{"name": "a", "x": "y" * 100}]}).encode()), ListFaults()
         )
 
 
@@ -106,19 +146,19 @@ async def test_a_large_page_is_split_into_the_same_definitions():
     ]
     page = json.dumps({"tools": definitions}, indent=1).encode()
     assert len(page) > 1024 * 1024
-    found = await list_tools(asking(page), ToolsToLeaveOut())
+    found = await list_tools(asking(page), ListFaults())
     assert [json.loads(tool.definition) for tool in found] == definitions
 
 
 async def test_a_page_of_more_entries_than_tools_may_be_offered_is_not_decoded():
     page = b'{"tools":[' + b",".join([b"0"] * 2_000_000) + b"]}"
     with pytest.raises(DownstreamUnavailableError, match="more than 20000 tools on one page"):
-        await list_tools(asking(page), ToolsToLeaveOut())
+        await list_tools(asking(page), ListFaults())
 
 
 async def test_a_huge_definition_costs_one_tool_and_is_not_decoded():
     huge = b'{"name":"huge","description":[' + b",".join([b"[]"] * 500_000) + b"]}"
-    left_out = ToolsToLeaveOut()
+    left_out = ListFaults()
     found = await list_tools(asking(b'{"tools":[' + huge + b',{"name":"small"}]}'), left_out)
     assert [tool.name for tool in found] == ["small"]
     assert left_out.first[0].name == "huge"

@@ -99,12 +99,89 @@ def test_a_null_error_beside_a_result_is_ignored():
     assert reply_from(with_null).result == b'{"a":1}'
 
 
-@pytest.mark.parametrize("body", [b"", b',"error":null', b',"error":"text"'])
+@pytest.mark.parametrize(
+    "body", [b"", b',"error":null', b',"error":"text"', b',"result":null', b',"result":null,"error":null']
+)
 def test_a_message_without_an_answer_is_none(body: bytes):
     message = decode_message(b'{"jsonrpc":"2.0","id":1' + body + b"}")
     assert message is not None
     with pytest.raises(DownstreamUnavailableError, match="neither a result nor an error"):
         reply_from(message)
+
+
+@pytest.mark.parametrize("result", [b"5", b"[]", b'"x"', b"true"])
+def test_a_result_that_is_not_an_object_is_none(result: bytes):
+    message = decode_message(b'{"jsonrpc":"2.0","id":1,"result":' + result + b"}")
+    assert message is not None
+    with pytest.raises(DownstreamUnavailableError, match="not an object"):
+        reply_from(message)
+
+
+@pytest.mark.parametrize(
+    ("identity", "number"),
+    [
+        (b"7", 7),
+        (b'"7"', 7),
+        (b"7.0", 7),
+        (b"7.5", None),
+        (b'"x"', None),
+        (b'"' + b"7" * 5000 + b'"', None),
+        (b"null", None),
+    ],
+)
+def test_an_answer_is_found_by_its_number_in_any_form(identity: bytes, number: int | None):
+    message = decode_message(b'{"jsonrpc":"2.0","id":' + identity + b',"result":{}}')
+    assert message is not None
+    assert message.answers == number
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (b"{}", {"code": -32603, "message": "The MCP answered with an error that has no message"}),
+        (b'{"code":-5}', {"code": -5, "message": "The MCP answered with an error that has no message"}),
+        (b'{"code":"-5","message":"m"}', {"code": -5, "message": "m"}),
+        (b'{"code":-5.0,"message":"m"}', {"code": -5, "message": "m"}),
+        (b'{"code":"ENOENT","message":"no file"}', {"code": -32603, "message": "ENOENT: no file"}),
+        (b'{"code":null,"message":{"x":1}}', {"code": -32603, "message": '{"x":1}'}),
+        (b'{"code":1e300,"message":5}', {"code": -32603, "message": "1e300: 5"}),
+        (
+            b'{"code":-1,"message":null,"data":[1.0],"x":2}',
+            {
+                "code": -1,
+                "message": "The MCP answered with an error that has no message",
+                "data": [1.0],
+                "x": 2,
+            },
+        ),
+    ],
+)
+def test_an_error_gets_an_integer_code_and_a_message(error: bytes, expected: dict[str, object]):
+    message = decode_message(b'{"jsonrpc":"2.0","id":1,"error":' + error + b"}")
+    assert message is not None
+    assert json.loads(reply_from(message).error or b"") == expected
+
+
+def test_a_well_formed_error_is_kept_byte_for_byte():
+    error = b'{ "message":"m",  "code":-32602, "data":{"big":123456789012345678901234567890} }'
+    message = decode_message(b'{"jsonrpc":"2.0","id":1,"error":' + error + b"}")
+    assert message is not None
+    assert reply_from(message).error == error
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["code", "message", "data", "x"]), JSON | st.text(st.characters(codec=None))
+    )
+)
+def test_every_error_of_a_downstream_becomes_one_that_json_rpc_allows(error: dict[str, object]):
+    data = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error}).encode()
+    message = decode_message(data)
+    assert message is not None
+    read = msgspec.json.decode(reply_from(message).error or b"")
+    assert type(read["code"]) is int
+    assert abs(read["code"]) < 2**53
+    assert isinstance(read["message"], str)
 
 
 @pytest.mark.parametrize(

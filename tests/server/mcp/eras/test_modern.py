@@ -19,7 +19,7 @@ LARGE_RESULT = b'{"resultType":null,"x":[' + b",".join([b"0"] * LARGE) + b"]}"
         (b'{"a":1,"b":{"resultType":"x"}}', {"a": 1, "b": {"resultType": "x"}, "resultType": "complete"}),
         (b'{"resultType":null}', {"resultType": "complete"}),
         (b'{"resultType":"input_required","a":1}', {"resultType": "input_required", "a": 1}),
-        (b'{"resultType":5}', {"resultType": 5}),
+        (b'{"resultType":5}', {"resultType": "complete"}),
         (LARGE_RESULT, {"x": [0] * LARGE, "resultType": "complete"}),
     ],
 )

@@ -13,9 +13,9 @@ def main() -> None:
         return
     if find_spec("aiohttp") is None or find_spec("sqlalchemy") is None:
         sys.stderr.write(
-            # Without --force pipx leaves what is installed as it is.
-            "error: the server is not installed here. Add it with: "
-            "pipx install --force 'mcp-ambassador[server]'\n"
+            # Without --force pipx leaves what is installed as it is. A path, because no index has the distribution.
+            "error: the server is not installed here. Add it from a checkout or a wheel with: "
+            "pipx install --force 'PATH[server]'\n"
         )
         raise SystemExit(1)
     from ambassador_server.cli.app import run

@@ -5,7 +5,8 @@ _ambassador_server_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="init serve migrate check version audit" options="-V --version $shared" ;;
+        "") commands="quickstart init serve migrate check version audit" options="-V --version $shared" ;;
+        "quickstart") options="--data-dir --hostname --mcp --url --user --group --port --admin-port $shared" ;;
         "init") options="--data-dir --config --database-url --hostname --admin-key-name --new-admin-key --json $shared" ;;
         "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --lame-duck --ready-file $shared" ;;
         "migrate") options="--data-dir --config --database-url $shared" ;;
@@ -26,8 +27,8 @@ _ambassador_server_option() {
     takes="" choices="" live=""
     case $path:$1 in
         *:--data-dir) takes=directory ;;
+        *:--hostname | *:--mcp | *:--url | *:--user | *:--group | *:--port | *:--admin-port | *:--database-url | *:--admin-key-name | *:--host | *:--admin-host | *:--lame-duck) takes=word ;;
         *:--config | *:--ready-file | *:--anchor | *:--offline) takes=file ;;
-        *:--database-url | *:--hostname | *:--admin-key-name | *:--host | *:--port | *:--admin-host | *:--admin-port | *:--lame-duck) takes=word ;;
         *:--tls) takes=word choices="on off" ;;
     esac
 }

@@ -15,7 +15,7 @@ function __ambassador_server_at
                 break
             case '--*=*'
                 continue
-            case --data-dir --config --database-url --hostname --admin-key-name --host --port --admin-host --admin-port --tls --lame-duck --ready-file --anchor --offline
+            case --data-dir --hostname --mcp --url --user --group --port --admin-port --config --database-url --admin-key-name --host --admin-host --tls --lame-duck --ready-file --anchor --offline
                 set is_value yes
                 continue
             case '-*'
@@ -23,7 +23,7 @@ function __ambassador_server_at
         end
         switch "$typed"
             case ''
-                contains -- $word init serve migrate check version audit; and set -a typed $word
+                contains -- $word quickstart init serve migrate check version audit; and set -a typed $word
             case 'audit'
                 contains -- $word reindex quarantine anchor verify accept-loss rotate-key; and set -a typed $word
         end
@@ -38,6 +38,7 @@ end
 complete -c ambassador-server -f
 
 complete -c ambassador-server -s h -l help -d 'Show the help and exit.'
+complete -c ambassador-server -n '__ambassador_server_at' -a quickstart -d 'Set up a server with a first MCP and a first developer, and serve until SIGTERM or Ctrl-C.'
 complete -c ambassador-server -n '__ambassador_server_at' -a init -d 'Prepare a data directory and print the first admin key, which is not shown again.'
 complete -c ambassador-server -n '__ambassador_server_at' -a serve -d 'Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to finish.'
 complete -c ambassador-server -n '__ambassador_server_at' -a migrate -d 'Apply the missing schema migrations; it can safely run repeatedly and concurrently.'
@@ -45,6 +46,14 @@ complete -c ambassador-server -n '__ambassador_server_at' -a check -d 'Check wha
 complete -c ambassador-server -n '__ambassador_server_at' -a version -d 'Print the version.'
 complete -c ambassador-server -n '__ambassador_server_at' -a audit -d 'The audit log of this machine.'
 complete -c ambassador-server -n '__ambassador_server_at' -s V -l version -d 'Show the version.'
+complete -c ambassador-server -n '__ambassador_server_at quickstart' -l data-dir -x -a '(__fish_complete_directories)' -d 'New directory of keys, database and audit log.'
+complete -c ambassador-server -n '__ambassador_server_at quickstart' -l hostname -x -d 'Host name of this machine for developers; localhost admits no other machine.'
+complete -c ambassador-server -n '__ambassador_server_at quickstart' -l mcp -x -d 'Name of the first MCP.'
+complete -c ambassador-server -n '__ambassador_server_at quickstart' -l url -x -d 'The first MCP\'s endpoint, if no command.'
+complete -c ambassador-server -n '__ambassador_server_at quickstart' -l user -x -d 'Name of the first developer.'
+complete -c ambassador-server -n '__ambassador_server_at quickstart' -l group -x -d 'Name of the first developer\'s group.'
+complete -c ambassador-server -n '__ambassador_server_at quickstart' -l port -x -d 'Port of the client API.'
+complete -c ambassador-server -n '__ambassador_server_at quickstart' -l admin-port -x -d 'Port of the admin API.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l config -r -F -d 'YAML file with settings.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l database-url -x -d 'Database to use instead of SQLite in the data directory.'

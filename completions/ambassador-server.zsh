@@ -9,6 +9,7 @@ _ambassador-server() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
+        'quickstart:Set up a server with a first MCP and a first developer, and serve until SIGTERM or Ctrl-C.'
         'init:Prepare a data directory and print the first admin key, which is not shown again.'
         'serve:Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to finish.'
         'migrate:Apply the missing schema migrations; it can safely run repeatedly and concurrently.'
@@ -25,6 +26,7 @@ _ambassador-server() {
         command) _describe -t commands command commands ;;
         below)
             case $line[1] in
+                quickstart) _ambassador-server_quickstart ;;
                 init) _ambassador-server_init ;;
                 serve) _ambassador-server_serve ;;
                 migrate) _ambassador-server_migrate ;;
@@ -34,6 +36,20 @@ _ambassador-server() {
             esac
             ;;
     esac
+}
+
+_ambassador-server_quickstart() {
+    _arguments -s -S : \
+        --data-dir='[New directory of keys, database and audit log.]:PATH:_files -/' \
+        --hostname='[Host name of this machine for developers; localhost admits no other machine.]:TEXT: ' \
+        --mcp='[Name of the first MCP.]:NAME: ' \
+        --url='[The first MCP'\''s endpoint, if no command.]:URL: ' \
+        --user='[Name of the first developer.]:NAME: ' \
+        --group='[Name of the first developer'\''s group.]:NAME: ' \
+        --port='[Port of the client API.]:N: ' \
+        --admin-port='[Port of the admin API.]:N: ' \
+        $shared \
+        '*:-- COMMAND ARG: '
 }
 
 _ambassador-server_init() {

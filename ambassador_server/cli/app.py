@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ambassador_protocol import __version__
-from ambassador_server.cli import audit, check, init, migrate, serve
+from ambassador_server.cli import audit, check, init, migrate, quickstart, serve
 from ambassador_server.errors import AmbassadorError, ConfigurationError, ConflictError, InvalidInputError
 from ambassador_server.wording.advice import hint_text
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(name="quickstart")(quickstart.quickstart)
 app.command(name="init")(init.init)
 app.command(name="serve")(serve.serve)
 app.command(name="migrate")(migrate.migrate)

@@ -7,8 +7,9 @@ import shlex
 import signal
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,16 +45,35 @@ _log = structlog.get_logger("server")
 _SERVER = Resource(kind="server", id=None, name=None)
 
 
-def run_server(settings: ServerConfig, ready_file: Path | None) -> None:
-    """Serve until SIGTERM or Ctrl-C."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """A server whose ports are open; `certificates` are those of its own CA, None without TLS and with given ones."""
+
+    ambassador: Ambassador
+    certificates: Certificates | None
+    ports: Mapping[str, int]
+
+    @property
+    def scheme(self) -> str:
+        """Return the scheme of both APIs."""
+        return "https" if self.ambassador.config.tls == "on" else "http"
+
+
+WhenServing = Callable[[Serving], Coroutine[None, None, None]]
+
+
+def run_server(
+    settings: ServerConfig, ready_file: Path | None, *, when_serving: WhenServing | None = None
+) -> None:
+    """Serve until SIGTERM or Ctrl-C. `when_serving` runs once the ports are open; an error in it ends the server."""
     _configure_logging(settings.log_level)
     hide_own_memory()
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, ready_file))
+        runner.run(_serve(settings, ready_file, when_serving))
 
 
-async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
+async def _serve(settings: ServerConfig, ready_file: Path | None, when_serving: WhenServing | None) -> None:
     if settings.store_url.startswith("sqlite"):
         await _migrate_sqlite(settings)
     certificates, tls = _tls(settings)
@@ -77,12 +97,29 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         ports = await _listen(stack, ambassador, certificates, tls)
         await _warn_without_admin(ambassador)
         keep_start_in_memory()
-        _announce(settings, certificates, ports, ready_file)
+        serving = Serving(ambassador=ambassador, certificates=certificates, ports=ports)
+        _announce(serving, ready_file)
+        if when_serving is not None:
+            await _unless_stopped(stop, when_serving(serving))
         await stop.wait()
         ambassador.services.health.start_draining()
         await _stay_open(settings.lame_duck_seconds, stop)
         _log.info("draining", at_most_seconds=settings.drain_seconds)
     _log.info("stopped")
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Finish the work, or cancel it when the server is told to stop."""
+    tasks = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        was_done = tasks[0].done()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    if was_done:
+        tasks[0].result()
 
 
 async def _stay_open(seconds: float, stop: asyncio.Event) -> None:
@@ -219,20 +256,18 @@ async def _listen(
     return {"port": first.port, "admin_port": second.port}
 
 
-def _announce(
-    settings: ServerConfig, certificates: Certificates | None, ports: dict[str, int], ready_file: Path | None
-) -> None:
-    scheme = "https" if settings.tls == "on" else "http"
+def _announce(serving: Serving, ready_file: Path | None) -> None:
+    settings, ports, certificates = serving.ambassador.config, serving.ports, serving.certificates
     _log.info(
         "serving",
         version=__version__,
-        client_api=f"{scheme}://{settings.host}:{ports['port']}",
-        admin_api=f"{scheme}://{settings.admin_host}:{ports['admin_port']}",
+        client_api=f"{serving.scheme}://{settings.host}:{ports['port']}",
+        admin_api=f"{serving.scheme}://{settings.admin_host}:{ports['admin_port']}",
         ca_fingerprint=None if certificates is None else certificates.ca_fingerprint,
     )
     if ready_file is not None:
         partial = ready_file.with_name(ready_file.name + ".partial")
-        partial.write_text(json.dumps(ports), encoding="utf-8")
+        partial.write_text(json.dumps(dict(ports)), encoding="utf-8")
         partial.replace(ready_file)
 
 

@@ -20,11 +20,12 @@ FIRST_ROLES = (Role.ADMIN, Role.AUDITOR)
 
 def initialise(settings: ServerConfig, key_name: str, *, another: bool, as_json: bool) -> None:
     """Prepare the data directory; print what an administrator needs to know, and the admin key."""
-    certificates, admin_key = asyncio.run(_init(settings, key_name, another=another))
+    certificates, admin_key = asyncio.run(prepare(settings, key_name, another=another))
     _print(settings, certificates, admin_key, as_json=as_json)
 
 
-async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tuple[Certificates | None, str]:
+async def prepare(settings: ServerConfig, key_name: str, *, another: bool) -> tuple[Certificates | None, str]:
+    """Prepare the data directory; return its certificates and a new admin key. Raises ConflictError if it has one."""
     make_data_dir(settings)
     await upgrade(settings.store_url)
     certificates = None

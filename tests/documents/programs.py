@@ -194,7 +194,11 @@ def _server() -> Program:
         settings=yaml.safe_dump(ServerConfig().model_dump(mode="json"), sort_keys=False),
         steps=(
             (
-                "Set up a server and start it:",
+                "Set up a first server by five questions, and start it:",
+                ("ambassador-server quickstart",),
+            ),
+            (
+                "Set up a server step by step and start it:",
                 (
                     "ambassador-server init --data-dir ./data --hostname ambassador.example.com",
                     "ambassador-server serve --data-dir ./data --host 0.0.0.0",

@@ -25,15 +25,20 @@ _INSTALL_SECONDS = 120
 _COMMAND_SECONDS = 60
 
 
-def build_wheel(directory: Path, version: str = __version__) -> Path:
-    """Build the wheel for publication; only the version may differ from the sources."""
-    sources = directory / "sources"
+def copy_sources(sources: Path) -> Path:
+    """Copy what the distribution is built from into a new directory."""
     sources.mkdir(parents=True)
     for found in (path for pattern in _SOURCES for path in ROOT.glob(pattern)):
         if found.is_dir():
             shutil.copytree(found, sources / found.name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(found, sources)
+    return sources
+
+
+def build_wheel(directory: Path, version: str = __version__) -> Path:
+    """Build the wheel for publication; only the version may differ from the sources."""
+    sources = copy_sources(directory / "sources")
     module = sources / "ambassador_protocol" / "__init__.py"
     text, changes = re.subn(r'(?m)^__version__ = ".+"$', f'__version__ = "{version}"', module.read_text())
     assert changes == 1
@@ -74,7 +79,7 @@ class Pipx:
         (found,) = self.environment.glob("lib/python*/site-packages")
         return found
 
-    def pipx(self, *words: str) -> str:
+    def pipx(self, *words: str, cwd: Path | None = None) -> str:
         """Run pipx."""
         own = {
             "PIPX_HOME": "pipx",
@@ -93,7 +98,7 @@ class Pipx:
             "PIPX_DISABLE_SHARED_LIBS_AUTO_UPGRADE": "1",
             "PIP_CONSTRAINT": str(self._constraints()),
         }
-        return _run(sys.executable, "-m", "pipx", *words, env=inherited | places | chosen)
+        return _run(sys.executable, "-m", "pipx", *words, env=inherited | places | chosen, cwd=cwd)
 
     def _constraints(self) -> Path:
         file = self.directory / "constraints.txt"
@@ -146,7 +151,7 @@ def command_lines() -> list[str]:
     return found
 
 
-def _run(*command: str, env: Mapping[str, str] | None = None, cwd: str | None = None) -> str:
+def _run(*command: str, env: Mapping[str, str] | None = None, cwd: str | Path | None = None) -> str:
     done = subprocess.run(
         command, env=env, cwd=cwd, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False
     )

@@ -80,7 +80,7 @@ def test_server_command_says_in_one_line_how_to_add_the_server(base: Pipx):
     assert base.run(SERVER, "--version").stdout == f"{SERVER} {__version__}\n"
     refused = base.run(SERVER, "serve", expect=1)
     assert (refused.stdout, refused.stderr.count("\n")) == ("", 1)
-    assert "pipx install --force 'mcp-ambassador[server]'" in refused.stderr
+    assert "pipx install --force 'PATH[server]'" in refused.stderr
 
 
 def test_no_library_of_an_extra_is_there(base: Pipx, wheel: Path):

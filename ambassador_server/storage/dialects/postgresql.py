@@ -59,7 +59,8 @@ class Postgresql:
             raise ConfigurationError(f"PostgreSQL needs a URL that begins with '{_DRIVER}:'.")
         if importlib.util.find_spec("asyncpg") is None:
             raise ConfigurationError(
-                "PostgreSQL needs its driver.", hint="Run `pip install 'mcp-ambassador[server,postgres]'`."
+                "PostgreSQL needs its driver.",
+                hint="pipx inject mcp-ambassador asyncpg, or add the extra postgres to what you install.",
             )
         query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
         if unknown := sorted(query.keys() - _OPTIONS):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, BinaryIO, Final
 import typer
 
 from ambassador_admin.api import audit
-from ambassador_admin.api.request import Request
+from ambassador_admin.api.request import Request, quoted
 from ambassador_admin.cli.command import verb
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, UnreachableError
@@ -67,7 +67,7 @@ def fetch(
     admin.output.rows(FETCHED, items)
     admin.output.say(
         f"{sum(item['fetched'] for item in items)} bytes were fetched. Verify the copy with a key that you stored "
-        f"earlier: ambassador-admin audit verify --offline {directory} --key audit-key.pem"
+        f"earlier: ambassador-admin audit verify --offline {quoted(str(directory))} --key audit-key.pem"
     )
 
 

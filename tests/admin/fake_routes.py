@@ -17,6 +17,7 @@ from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.users import NewUser, UserPut
+from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.shared.listing import Condition, Field, InMemoryList, Listing, Position
 from ambassador_server.errors import InvalidInputError
@@ -42,6 +43,11 @@ _CODES = {
     503: ProblemCode.OVERLOADED,
 }
 
+
+_AUDIT_FILES = (
+    ("node-1", "00000001.jsonl", b"a line\n" * 100),
+    ("node-1", "00000002.jsonl", b"a line\n" * 3),
+)
 
 T = TypeVar("T")
 Route = Callable[[web.Request], Awaitable[web.Response]]
@@ -105,6 +111,8 @@ def application(api: FakeState) -> web.Application:
             web.get(paths.AUDIT_VERIFICATION, _for("audit:read", _verification)),
             web.post(paths.AUDIT_PRUNING, _for("audit:prune", _prune)),
             web.get(paths.AUDIT_KEYS, _for("audit:read", _audit_keys)),
+            web.get(paths.AUDIT_FILES, _for("audit:read", _audit_files)),
+            web.get(paths.AUDIT_FILES + "/{writer}/{name}", _for("audit:read", _audit_file)),
         ]
     )
     return app
@@ -492,9 +500,23 @@ async def _prune(request: web.Request) -> web.Response:
     return web.json_response({"before": AT, **gone, "indexed": 880 if wanted.index else 0})
 
 
+async def _audit_files(request: web.Request) -> web.Response:
+    items = [
+        {"writer": writer, "name": name, "size": len(content), "closed": content is not _AUDIT_FILES[-1][-1]}
+        for writer, name, content in _AUDIT_FILES
+    ]
+    return web.json_response({"items": items, "next_cursor": None, "total": None})
+
+
+async def _audit_file(request: web.Request) -> web.Response:
+    wanted = (request.match_info["writer"], request.match_info["name"])
+    [content] = [content for *place, content in _AUDIT_FILES if tuple(place) == wanted]
+    return web.Response(body=content[int(request.query["offset"]) : int(request.query["end"])])
+
+
 async def _audit_keys(request: web.Request) -> web.Response:
-    pem = f"-----BEGIN PUBLIC KEY-----\n{'A' * 60}\n-----END PUBLIC KEY-----\n"
-    items = [{"id": "0123456789abcdef", "signs": True, "pem": pem}]
+    key = PublicKey.from_raw(b"A" * 32)
+    items = [{"id": key.key_id, "signs": True, "pem": key.pem()}]
     return web.json_response({"items": items, "next_cursor": None, "total": None})
 
 

@@ -58,7 +58,6 @@ def test_answer_must_have_the_length_that_was_listed(
     auditor: Shell, api: FakeApi, tmp_path: Path, sent: str, code: int, complaint: str, kept: str
 ) -> None:
     offer(api, FILE)
-    api.broken_answers["GET", paths.AUDIT_KEYS] = (200, json.dumps({"items": [], "next_cursor": None}))
     api.broken_answers[CONTENT] = (200, sent)
     done = auditor.run("audit", "fetch", str(tmp_path / "copy"))
     assert (done.code, complaint in done.err) == (code, True), done.err
@@ -97,6 +96,8 @@ def test_copy_that_does_not_fit_is_not_begun(auditor: Shell, api: FakeApi, tmp_p
 
 def test_key_that_is_none_is_refused(auditor: Shell, api: FakeApi, tmp_path: Path) -> None:
     offer(api, FILE)
+    items = [{"id": "0123456789abcdef", "signs": True, "pem": "../no key"}]
+    api.broken_answers["GET", paths.AUDIT_KEYS] = (200, json.dumps({"items": items, "next_cursor": None}))
     done = auditor.run("audit", "fetch", str(tmp_path / "copy"))
     assert (done.code, "is no Ed25519 public key" in done.err) == (1, True)
 

@@ -230,6 +230,7 @@ COMMANDS = {
     "audit-verify-no-key": ["audit", "verify", "--offline", "."],
     "audit-verify-nowhere": ["audit", "verify", "--offline", "{home}/nowhere", "--key", "key.pem"],
     "audit-key": ["audit", "key"],
+    "audit-fetch": ["audit", "fetch", "{home}/copy"],
     "audit-prune": ["audit", "prune", "--older-than", "90d", "--yes"],
     "audit-prune-index": ["audit", "prune", "--older-than", "90d", "--index-only", "--yes"],
     "audit-prune-unasked": ["audit", "prune", "--older-than", "90d"],

@@ -19,7 +19,7 @@ class AuditFilters:
         typer.Argument(
             metavar="[WORD=VALUE]...",
             help="A query such as user=alice tool~git.* since=1h, with the words user, tool, resource, kind, action, "
-            "outcome, decision, reason, request, session, source, since and until.",
+            "outcome, decision, reason, request, session, source, subject, since and until.",
             show_default=False,
         ),
     ] = None

@@ -9,14 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+import msgspec
 from sqlalchemy import Column, ColumnElement, and_, false, func, not_, or_, select, true
 
 from ambassador_server.domain.audit.query import (
+    About,
     And,
     Attribute,
+    Comparison,
     Is,
     Like,
+    Member,
+    Mentions,
     Not,
+    OneOf,
     Or,
     Query,
     Since,
@@ -27,7 +33,7 @@ from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.storage.dialects import Dialect
 from ambassador_server.storage.tables import audit_events
 from ambassador_server.storage.transaction import Transaction
-from ambassador_server.storage.value_checks import check_key, check_value
+from ambassador_server.storage.value_checks import check_key, check_value, encode_json
 
 MAX_BRANCHES = 128
 """The maximum number of branches; a query that would have more becomes one condition."""
@@ -49,6 +55,7 @@ _BY_RARITY = (
     Attribute.OUTCOME,
     Attribute.RESOURCE_KIND,
     Attribute.ACTOR_KIND,
+    Attribute.RESOURCE_ID,  # without an index
 )
 """The attributes, from the one whose single values occur in the fewest events to the one with the most."""
 
@@ -57,8 +64,7 @@ _RARE = frozenset(_BY_RARITY[:6])
 
 _LAST = "\U0010ffff"
 
-Term = Is | Like | Since | Until
-_Branch = tuple[tuple[Term, bool], ...]
+_Branch = tuple[tuple[Comparison, bool], ...]
 
 
 def check_query(query: Query) -> None:
@@ -67,6 +73,11 @@ def check_query(query: Query) -> None:
         match term:
             case Is(attribute, value) | Like(attribute, value):
                 check_key(value, attribute)
+            case OneOf(name, values) | Mentions(name, values):
+                for value in values:
+                    check_key(value, name)
+            case About(user):
+                check_key(user, "subject")
             case Since(at) | Until(at):
                 check_value(at, "The time")
 
@@ -137,7 +148,7 @@ def _column(attribute: Attribute) -> ColumnElement[str]:
 
 
 def _term(
-    term: Term, column_of: Callable[[Attribute], ColumnElement[str]], dialect: Dialect, *, holds: bool
+    term: Comparison, column_of: Callable[[Attribute], ColumnElement[str]], dialect: Dialect, *, holds: bool
 ) -> ColumnElement[bool]:
     match term:
         case Is(attribute, value):
@@ -147,10 +158,35 @@ def _term(
             column = column_of(attribute)
             found = dialect.glob(column, glob)
             return and_(*_range(column, glob), found) if holds else or_(column.is_(None), not_(found))
+        case OneOf(attribute, values):
+            column = column_of(attribute)
+            return column.in_(values) if holds else or_(column.is_(None), column.not_in(values))
+        case Mentions(member, values):
+            found = _mentions(member, values, dialect)
+            return found if holds else not_(found)
+        case About(user):
+            raise LookupError(f"which events are about {user!r} was not looked up")
         case Since(at):
             return audit_events.c.at >= at if holds else audit_events.c.at < at
         case Until(at):
             return audit_events.c.at < at if holds else audit_events.c.at >= at
+
+
+def _mentions(member: Member, values: Sequence[str], dialect: Dialect) -> ColumnElement[bool]:
+    """Return the condition that the document has a member with one of these values.
+
+    Quotes inside of names and texts are escaped, so this finds members only.
+    """
+    texts = [f"{beginning}{text}" for text in _written(member, values) for beginning in "{,"]
+    return or_(false(), *(dialect.contains(audit_events.c.document, text) for text in texts))
+
+
+def _written(member: Member, values: Sequence[str]) -> list[str]:
+    """Return the member as documents have it: most are written by msgspec, those that it refuses in ASCII."""
+    pairs = [{member.value: value} for value in values]
+    written = [msgspec.json.encode(pair).decode() for pair in pairs]
+    written += [encode_json(pair, member) for pair in pairs]
+    return [text[1:-1] for text in dict.fromkeys(written)]
 
 
 def _disjunctive_form(query: Query, *, holds: bool) -> Sequence[_Branch] | None:

@@ -145,3 +145,44 @@ def test_stream_ends_when_the_key_is_revoked(world: World) -> None:
         assert next(lines).startswith("id: ")
         threading.Timer(0.0, world.ask, ["POST", "admin-keys/listener/revoke"]).start()
         assert all(line == "" or line.startswith(("id: ", "data: ")) for line in lines)
+
+
+def test_subject_finds_who_gave_a_user_access(world: World) -> None:
+    """A query, the counts, an export and the stream agree on the events that are about a user."""
+    make_groups(world, "subject-group", "other-group")
+    for name in ("subject-user", "other-user"):
+        world.ask("POST", "users", {"name": name})
+    world.ask("PUT", "groups/subject-group/members/other-user")
+    world.ask("PUT", "groups/subject-group/members/subject-user")
+    world.ask("POST", "mcps", {"name": "subject-mcp", "transport": "stdio", "options": {"command": ["none"]}})
+    granted = world.ask("POST", "grants", {"group": "subject-group", "mcp": "subject-mcp"})["id"]
+    world.ask("POST", "grants", {"group": "other-group", "mcp": "subject-mcp"})
+    key = world.ask("POST", "keys", {"user": "subject-user", "name": "desk"})["key"]["id"]
+    world.ask("POST", f"keys/{key}/revoke")
+    world.ask("DELETE", "groups/subject-group/members/subject-user")
+    expected = [
+        "admin:user:create",
+        "admin:group:add-member",
+        "admin:grant:add",
+        "admin:key:issue",
+        "admin:key:revoke",
+        "admin:group:remove-member",
+    ]
+    events = found(world, q="subject=subject-user")[::-1]
+    assert [event["action"] for event in events] == expected
+    assert events[2]["resource"]["id"] == granted
+    assert found(world, subject="subject-user")[::-1] == events
+    counted = world.admin.get("/v1/admin/audit/statistics", params={"q": "subject=subject-user"}).json()
+    assert counted["total"] == len(events)
+    lines = world.rig.admin("audit", "export", "subject=subject-user").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [event["id"] for event in events]
+    tailed = world.rig.admin("audit", "tail", "subject=subject-user").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in tailed] == [event["id"] for event in events]
+    with listening(world, q="subject=subject-user", after="0") as stream:
+        sent = (event["data"]["id"] for event in stream if "data" in event)
+        assert [next(sent) for _ in events] == [event["id"] for event in events]
+
+
+def test_events_are_not_counted_by_subject(world: World) -> None:
+    answer = world.admin.get("/v1/admin/audit/statistics", params={"by": "subject"})
+    assert answer.status_code == 400

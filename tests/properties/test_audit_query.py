@@ -22,7 +22,10 @@ from ambassador_server.domain.audit.query import (
     Attribute,
     Is,
     Like,
+    Member,
+    Mentions,
     Not,
+    OneOf,
     Or,
     Query,
     Since,
@@ -31,6 +34,7 @@ from ambassador_server.domain.audit.query import (
 )
 from ambassador_server.domain.audit.query_fields import FIELDS, TIME_FIELDS
 from ambassador_server.domain.audit.query_parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse_query
+from ambassador_server.domain.audit.subjects import Subject, resolve, subjects_in
 from ambassador_server.errors import InvalidQueryError
 from ambassador_server.ports.store import Store
 from ambassador_server.storage.migrate import upgrade
@@ -60,6 +64,17 @@ optional = st.none() | texts
 globs = st.text(alphabet="ab*.%_[]\\äx🦊A", max_size=4)
 times = st.integers(-3, 3).map(lambda hours: NOW + hours * HOUR)
 
+members = st.sampled_from([*Member, "users", 'x"user', ',"user', "{", "ä"])
+details = st.dictionaries(
+    members,
+    st.recursive(
+        texts | st.none() | st.integers() | st.just('{"user":"a"}'),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(members, inner, max_size=2),
+        max_leaves=4,
+    ),
+    max_size=3,
+)
+
 records = st.builds(
     lambda **parts: record(1, **parts),
     at=times,
@@ -71,6 +86,7 @@ records = st.builds(
     request_id=optional,
     session_id=optional,
     source=optional,
+    details=details,
 )
 attributes = st.sampled_from(Attribute)
 sought = texts.filter(lambda text: "\0" not in text and len(text) <= 512) | st.sampled_from(
@@ -79,6 +95,8 @@ sought = texts.filter(lambda text: "\0" not in text and len(text) <= 512) | st.s
 leaves = (
     st.builds(Is, attributes, sought)
     | st.builds(Like, attributes, globs)
+    | st.builds(OneOf, attributes, st.lists(sought, max_size=3).map(tuple))
+    | st.builds(Mentions, st.sampled_from(Member), st.lists(sought, max_size=3).map(tuple))
     | st.builds(Since, times)
     | st.builds(Until, times)
 )
@@ -154,7 +172,9 @@ pieces = st.sampled_from(
 @given(st.lists(pieces, max_size=30).map("".join) | st.lists(pieces, max_size=30).map(" ".join) | st.text())
 def test_any_text_is_a_query_or_an_error_with_a_position(text: str) -> None:
     try:
-        matches(parse_query(text, NOW), record(1).event)
+        query = parse_query(text, NOW)
+        subjects = {name: Subject(user=name) for name in subjects_in(query)}
+        matches(resolve(query, subjects), record(1).event)
     except InvalidQueryError as error:
         place, message = error.position, error.message
     else:

@@ -15,6 +15,7 @@ from ambassador_protocol.tls import client_context
 from ambassador_server.domain.audit.events import AuditEvent
 from ambassador_server.domain.audit.query import Query, Since, Until, comparisons, matches
 from ambassador_server.domain.audit.query_parser import parse_query
+from ambassador_server.domain.audit.subjects import subjects_in
 from ambassador_server.errors import ConfigurationError, InvalidQueryError
 from ambassador_server.secret_stores import check_reference, resolve_reference
 
@@ -50,6 +51,8 @@ def _check_query(text: str) -> str:
         raise ValueError(error.message.removeprefix("where: ")) from None
     if any(isinstance(term, Since | Until) for term in comparisons(query)):
         raise ValueError("a sink gets records when they are written, so a query cannot name times")
+    if subjects_in(query):
+        raise ValueError("a sink does not know the groups of users, so a query cannot name a subject")
     return text
 
 

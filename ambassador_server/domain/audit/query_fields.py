@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.audit.query import Attribute, Is, Like, Query, Since, Until, all_of
+from ambassador_server.domain.audit.query import (
+    About,
+    Attribute,
+    Is,
+    Like,
+    Query,
+    Since,
+    Until,
+    all_of,
+)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _PART = re.compile(r"([0-9]{1,9})([smhdw])")
@@ -49,6 +58,22 @@ class QueryField:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectField:
+    """A field that is compared with the user whom an event is about; events cannot be counted by it."""
+
+    meaning: str
+    values: None = None
+
+    def equals(self, value: str) -> Query:
+        """Return the comparison with a user."""
+        return About(value)
+
+    def resembles(self, _: str) -> Query:
+        """Raise ValueError: the keys and groups of a user are found by the exact name."""
+        raise ValueError("is compared with = and != only")
+
+
+@dataclass(frozen=True, slots=True)
 class TimeField:
     """A field that is compared with the time of an event."""
 
@@ -73,7 +98,7 @@ _ACTOR = QueryField(Attribute.ACTOR_NAME, "the name of who did it")
 _REQUEST = QueryField(Attribute.REQUEST_ID, "the id of the request")
 _SESSION = QueryField(Attribute.SESSION_ID, "the id of the session")
 
-FIELDS: Mapping[str, QueryField] = {
+COUNTED_FIELDS: Mapping[str, QueryField] = {
     "user": _ACTOR,
     "actor": _ACTOR,
     "actor_kind": QueryField(Attribute.ACTOR_KIND, "what did it", _same(ActorKind)),
@@ -96,6 +121,13 @@ FIELDS: Mapping[str, QueryField] = {
     "session": _SESSION,
     "session_id": _SESSION,
     "source": QueryField(Attribute.SOURCE, "the address it came from"),
+}
+
+"""The fields that events can be counted by, because each has one value of them."""
+
+FIELDS: Mapping[str, QueryField | SubjectField] = {
+    **COUNTED_FIELDS,
+    "subject": SubjectField("the user whom a grant, membership, key or role is about"),
 }
 
 TIME_FIELDS: Mapping[str, TimeField] = {

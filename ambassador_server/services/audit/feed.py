@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import EVERYTHING, Query, matches
+from ambassador_server.domain.audit.subjects import SUBJECT_CHANGES
 from ambassador_server.errors import OverloadedError
 from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
 
@@ -69,13 +70,16 @@ class AuditFeed:
             at = last if cursor is None else min(cursor, last)
             # A cursor greater than the newest comes from before the index was rebuilt.
             gap = cursor is not None and cursor > 0 and (cursor > last or first > cursor + 1)
+            resolved = await self._search.resolve(wanted)
             yield FeedUpdate(records=(), cursor=at, gap=gap)
             while not self._closed:
-                update = await self._next(wanted, at)
+                update = await self._next(resolved, at)
                 if update is None:
                     await self._wait(quiet_seconds)
-                    update = await self._next(wanted, at) or FeedUpdate(records=(), cursor=at)
+                    update = await self._next(resolved, at) or FeedUpdate(records=(), cursor=at)
                 at = update.cursor
+                if any(row.record.event.action in SUBJECT_CHANGES for row in update.records):
+                    resolved = await self._search.resolve(wanted)
                 yield update
 
     def close(self) -> None:

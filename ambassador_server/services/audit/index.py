@@ -11,6 +11,7 @@ from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.store import EventCounts, Store
 from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
+from ambassador_server.services.audit.subjects import with_subjects
 
 _BATCH = 2000
 MAX_PAGE = 1000
@@ -72,15 +73,22 @@ class AuditSearch:
     async def newest(self, wanted: Query, *, limit: int, before: int | None) -> list[IndexedRecord]:
         """Return matching records, newest first."""
         async with self._store.read() as work:
-            return await work.audit.newest(wanted, limit=min(limit, MAX_PAGE), before=before)
+            resolved = await with_subjects(wanted, work)
+            return await work.audit.newest(resolved, limit=min(limit, MAX_PAGE), before=before)
 
     async def after(self, wanted: Query, *, limit: int, cursor: int) -> tuple[list[IndexedRecord], int]:
         """Return matching records after a cursor, oldest first, and the cursor to continue from."""
         async with self._store.read() as work:
             last = await work.audit.last_cursor()
-            found = await work.audit.after(wanted, limit=min(limit, MAX_PAGE), cursor=cursor)
+            resolved = await with_subjects(wanted, work)
+            found = await work.audit.after(resolved, limit=min(limit, MAX_PAGE), cursor=cursor)
         full_page = len(found) == min(limit, MAX_PAGE)
         return found, found[-1].cursor if full_page else max(last, cursor)
+
+    async def resolve(self, wanted: Query) -> Query:
+        """Return a query that can be compared with an event, with the keys and groups that its subjects have now."""
+        async with self._store.read() as work:
+            return await with_subjects(wanted, work)
 
     async def extent(self) -> tuple[int, int]:
         """Return the oldest and the newest cursor; 0 and 0 if there are no records."""
@@ -90,7 +98,7 @@ class AuditSearch:
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
         """Count matching records by an attribute."""
         async with self._store.read() as work:
-            return await work.audit.counts(wanted, by, top=min(top, MAX_PAGE))
+            return await work.audit.counts(await with_subjects(wanted, work), by, top=min(top, MAX_PAGE))
 
     async def trace(self, found_by: str) -> Trace:
         """Return all records of one request, and the rule that decided it.

@@ -106,6 +106,10 @@ class Dialect(Protocol):
         """Return the condition that the whole text matches, case-sensitively; only `*` is a wildcard."""
         ...
 
+    def contains(self, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+        """Return the condition that the column contains the text, case-sensitively and without wildcards."""
+        ...
+
     def without_index(self, column: ColumnElement[T]) -> ColumnElement[T]:
         """Return the column in a form for which the database prefers the index of another column."""
         ...

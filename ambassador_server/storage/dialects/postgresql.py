@@ -154,6 +154,10 @@ class Postgresql:
         quoted = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return column.like(quoted.replace("*", "%"), escape="\\")
 
+    def contains(self, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+        """Return a condition with `strpos`."""
+        return func.strpos(column, text) > 0
+
     def without_index(self, column: ColumnElement[T]) -> ColumnElement[T]:
         """Return the column itself, because the planner knows how often each value occurs."""
         return column

@@ -170,6 +170,10 @@ class Sqlite:
         """Return a GLOB condition, which is case-sensitive; GLOB's other two wildcards are escaped."""
         return column.op("GLOB", is_comparison=True)(re.sub(r"[\[?]", r"[\g<0>]", pattern))
 
+    def contains(self, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+        """Return a condition with `instr`."""
+        return func.instr(column, text) > 0
+
     def without_index(self, column: ColumnElement[T]) -> ColumnElement[T]:
         """Return the column with a unary plus, which leaves texts unchanged and keeps the planner from its index."""
         return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)

@@ -39,6 +39,7 @@ FAULTS: list[tuple[Any, str]] = [
     ([HOOK | {"batch_records": 0}], "audit.sinks.0.batch_records"),
     ([HOOK | {"where": "colour = red"}], "audit.sinks.0.where"),
     ([HOOK | {"where": "since = 1h"}], "audit.sinks.0.where"),
+    ([HOOK | {"where": "not subject = alice"}], "a query cannot name a subject"),
     ([SYSLOG | {"protocol": "udp", "ca_file": "/c.pem"}], "belong to the protocol tls"),
     ([SYSLOG | {"protocol": "udp", "record_bytes": 100_000}], "a datagram holds at most"),
     ([SYSLOG | {"app_name": "two words"}], "audit.sinks.0.app_name"),

@@ -185,9 +185,14 @@ class DownstreamSession:
         method, ask = request.method, request.ask
         prepared, headers = await self._era.prepare(request, token)
         try:
-            return await self._transport.request(method, prepared, headers, ask=ask)
-        except SessionLostError as lost:
-            await self._renew(lost.session_id)
+            try:
+                return await self._transport.request(method, prepared, headers, ask=ask)
+            except SessionLostError as lost:
+                await self._renew(lost.session_id)
+                if lost.may_have_run:
+                    raise DownstreamUnavailableError(
+                        "lost the session of the call, which may have run, so it is not repeated"
+                    ) from None
         except RejectedError:
             # Listing the tools again shows whether the downstream refused only this request or the whole session.
             self.changed.set()
@@ -201,7 +206,7 @@ class DownstreamSession:
         # All requests in flight notice the loss, and the first opens the new session for all.
         async with self._renewing:
             if self._renewed != session_id:
-                await initialize(self._transport)
+                self._agreement = await initialize(self._transport)
                 self._renewed = session_id
                 # The downstream has probably been restarted, and may offer something else now.
                 self.changed.set()

@@ -29,11 +29,15 @@ class Hooks:
 
 
 class SessionLostError(Exception):
-    """The downstream does not know this session any more; the request did not run and may be repeated in a new one."""
+    """The downstream does not know this session any more.
 
-    def __init__(self, session_id: str) -> None:
+    The request may be repeated in a new one unless it `may_have_run`.
+    """
+
+    def __init__(self, session_id: str, *, may_have_run: bool = False) -> None:
         super().__init__("the session is lost")
         self.session_id = session_id
+        self.may_have_run = may_have_run
 
 
 class RejectedError(DownstreamUnavailableError):

@@ -41,7 +41,18 @@ class HttpClient:
         host = (url.raw_host or "").rstrip(".")
         self._pool = ConnectionPool(ServerAddress(host, url.port or 0, tls))
         self._target = url.raw_path_qs
-        self._fields = encode_fields({"Host": url.host_port_subcomponent or "", **fields})
+        self._host = url.host_port_subcomponent or ""
+        self._fields = b""
+        self.use_fields(fields)
+
+    @property
+    def fields(self) -> bytes:
+        """Return the headers of every request, encoded."""
+        return self._fields
+
+    def use_fields(self, fields: Mapping[str, str]) -> None:
+        """Send these headers with every request from now on."""
+        self._fields = encode_fields({"Host": self._host, **fields})
 
     async def post(self, fields: bytes, body: bytes) -> Response:
         """Send a body and return the answer; after a NoAnswerError the request may have run."""

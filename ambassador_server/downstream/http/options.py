@@ -21,6 +21,10 @@ from ambassador_server.downstream.wire.messages import LARGEST_MESSAGE
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 
 JSON = "application/json"
+GATEWAY_FAILURES = frozenset({502, 503, 504})
+"""The HTTP statuses by which a gateway says that the downstream behind it does not answer."""
+_SHORT_BODY = 64 * 1024
+_SHORT_BODY_SECONDS = 1.0
 _OWN_HEADERS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te"}
     | {"keep-alive", "last-event-id", "trailer", "transfer-encoding", "upgrade"}
@@ -55,15 +59,34 @@ def open_client(options: HttpOptions) -> HttpClient:
 
     Raises DownstreamUnavailableError when a secret or a certificate it needs is missing.
     """
+    url = URL(options.url)
+    tls = _tls_context(options.ca_file) if url.scheme == "https" else None
+    return HttpClient(url, request_fields(options), tls)
+
+
+def request_fields(options: HttpOptions) -> Mapping[str, str]:
+    """Return the headers of every request with the secrets as they are now.
+
+    Raises DownstreamUnavailableError when a secret is missing.
+    """
     fields = CIMultiDict({"User-Agent": f"mcp-ambassador/{__version__}", "Accept-Encoding": "identity"})
     fields.update({name: resolve_reference(value) for name, value in options.headers.items()})
-    url = URL(options.url)
-    return HttpClient(url, fields, _tls_context(options.ca_file) if url.scheme == "https" else None)
+    return fields
 
 
 async def read_body(response: Response) -> bytes:
     """Return the whole body; raises DownstreamUnavailableError beyond the limit."""
     return await response.read(LARGEST_MESSAGE)
+
+
+async def read_short_body(response: Response) -> bytes:
+    """Return the body if it is short and arrives soon, else nothing."""
+    try:
+        async with asyncio.timeout(_SHORT_BODY_SECONDS):
+            return await response.read(_SHORT_BODY)
+    except (TimeoutError, DownstreamUnavailableError):
+        response.close()
+        return b""
 
 
 def read_events(reader: EventStreamReader, chunk: bytes) -> list[ServerSentEvent]:

@@ -6,18 +6,27 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ambassador_protocol.event_stream import EVENT_STREAM, EventStreamReader
-from ambassador_protocol.mcp import SESSION_HEADER, VERSION_HEADER, is_legacy
+from ambassador_protocol.mcp import SESSION_HEADER
 from ambassador_server.downstream.features.questions import OpenQuestions
-from ambassador_server.downstream.http.client import HttpClient, encode_fields
-from ambassador_server.downstream.http.connection import NoAnswerError, Response
+from ambassador_server.downstream.http.client import encode_fields
+from ambassador_server.downstream.http.connection import Response
+from ambassador_server.downstream.http.endpoint import SEND_SECONDS, Endpoint
+from ambassador_server.downstream.http.lost_sessions import (
+    Answer,
+    denies_session,
+    is_certain,
+    is_doubtful,
+    proves_nothing_ran,
+)
 from ambassador_server.downstream.http.options import (
+    GATEWAY_FAILURES,
     JSON,
     HttpOptions,
     drain,
-    open_client,
     read_body,
     read_events,
     read_http_options,
+    read_short_body,
     status_text,
 )
 from ambassador_server.downstream.programs.settings import ProgramSettings
@@ -36,13 +45,11 @@ from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Ask, Reply
 
 _MAX_BACKGROUND_TASKS = 64
-_SEND_SECONDS = 5.0
-_DELETE_SECONDS = 2.0
 _DRAIN_SECONDS = 1.0
-_GATEWAY_FAILURES = frozenset({502, 503, 504})
-_FAILURES_TO_OPEN = 3
-_POST_FIELDS = encode_fields({"Content-Type": JSON, "Accept": f"{JSON}, {EVENT_STREAM}"})
-_LISTEN_FIELDS = encode_fields({"Accept": EVENT_STREAM})
+_LONGEST_REASON = 4 * 1024
+"""How many bytes of an error are searched for a reason."""
+_NO_STREAM = frozenset({405, 406, 501})
+"""The HTTP statuses by which a downstream says that it has no stream of its own."""
 
 Options = HttpOptions
 
@@ -73,27 +80,23 @@ class StreamableHttpTransport:
     mirrors_headers = True
 
     def __init__(self, options: Options, hooks: Hooks) -> None:
-        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._options = options
+        self._endpoint = Endpoint(options)
         self._hooks = hooks
-        self._http: HttpClient | None = None
         self._numbers = itertools.count(1)
-        self._version: str | None = None
-        self._session_id: str | None = None
-        self._fields = b""
-        self._failures = 0
         self._background: set[asyncio.Task[None]] = set()
+
+    @property
+    def ended(self) -> asyncio.Future[str]:
+        """Return the future that holds why the connection ended; pending while it has not."""
+        return self._endpoint.ended
 
     async def open(self) -> None:
         """Read the secrets and certificates; connections are opened when they are needed."""
-        self._http = open_client(self._options)
+        self._endpoint.open()
 
     def use_version(self, version: str) -> None:
         """Name this protocol version in every request from now on."""
-        self._version = version
-        if not self._is_legacy:
-            self._session_id = None
-        self._rebuild_fields()
+        self._endpoint.use_version(version)
 
     async def request(
         self,
@@ -105,49 +108,50 @@ class StreamableHttpTransport:
     ) -> Reply:
         """Post one request and return its answer, as JSON or at the end of an event stream."""
         number = next(self._numbers)
-        # A request for a new session must not name an old one.
-        is_new = method == "initialize"
-        session_id = None if is_new else self._session_id
-        fields = b"" if is_new else self._fields
-        if headers:
-            fields += encode_fields(headers)
+        body = encode_request(number, method, params)
+        if method == "initialize":
+            return await self._open_session(body, number)
+        session_id = self._endpoint.session_id
         try:
-            response = await self._post(encode_request(number, method, params), fields)
-            try:
-                return await self._reply(response, number, method, session_id, ask)
-            except BaseException:
-                response.close()
-                raise
+            response = await self._endpoint.post(body, encode_fields(headers) if headers else b"")
+            answer = await self._answer(response, number, ask)
         except asyncio.CancelledError:
             # A modern downstream takes the closed connection for the cancellation, a legacy one needs a notification.
-            if self._is_legacy and method not in UNCANCELLABLE:
-                _ = self._in_background(self._send, encode_cancelled(number))
+            if self._endpoint.is_legacy and method not in UNCANCELLABLE:
+                _ = self._in_background(self._endpoint.send, encode_cancelled(number))
             raise
+        if session_id is not None and is_doubtful(answer):
+            await self._check_session(session_id, answer)
+        return _reply_in(answer)
 
     async def notify(self, method: str, params: bytes) -> None:
         """Post one notification."""
-        response = await self._post(encode_notification(method, params), self._fields)
+        response = await self._endpoint.post(encode_notification(method, params))
         response.close()
         if response.status >= 300:
             raise DownstreamUnavailableError(status_text(response.status))
 
     async def listen(self) -> bool:
         """Read the stream on which a legacy downstream reports changes, if it has one."""
-        if not self._is_legacy:
+        if not self._endpoint.is_legacy:
             return False
-        session_id = self._session_id
-        response = await self._client().get(_LISTEN_FIELDS + self._fields)
+        session_id = self._endpoint.session_id
+        response = await self._endpoint.get_stream()
         try:
-            _check_session(response, session_id)
-            if response.status != 200 or response.kind != EVENT_STREAM:
-                return False
-            events = EventStreamReader(LARGEST_MESSAGE)
-            async for chunk in response.chunks():
-                for event in read_events(events, chunk):
-                    await self._handle_message(event.data)
+            if response.status == 200 and response.kind == EVENT_STREAM:
+                events = EventStreamReader(LARGEST_MESSAGE)
+                async for chunk in response.chunks():
+                    for event in read_events(events, chunk):
+                        message = await read_message(event.data)
+                        if message is not None:
+                            self._take(message)
+                return True
+            answer = await _other_answer(response)
+            if session_id is not None and response.status not in _NO_STREAM and is_doubtful(answer):
+                await self._check_session(session_id, answer)
         finally:
             response.close()
-        return True
+        return False
 
     def last_error_line(self) -> str:
         """Return nothing, because over HTTP there is no output but MCP."""
@@ -159,113 +163,77 @@ class StreamableHttpTransport:
 
     async def close(self) -> None:
         """End the session and close every connection; requests that still wait fail."""
-        self._end("was stopped")
         for task in self._background:
             task.cancel()
-        client, self._http = self._http, None
-        if client is None:
-            return
+        await self._endpoint.close()
+
+    async def _open_session(self, body: bytes, number: int) -> Reply:
+        """Post the request for a new session; if there was one before, with the secrets as they are now."""
+        if self._endpoint.session_id is not None:
+            self._endpoint.read_secrets()
+        response = await self._endpoint.post(body, is_new=True)
+        reply = _reply_in(await self._answer(response, number))
+        self._endpoint.use_session(response.headers.get(SESSION_HEADER))
+        return reply
+
+    async def _check_session(self, session_id: str, answer: Answer) -> None:
+        """Raise SessionLostError if this doubtful answer came because the session is lost."""
+        if is_certain(answer) or await self._is_lost(session_id):
+            raise SessionLostError(session_id, may_have_run=not proves_nothing_ran(answer))
+
+    async def _is_lost(self, session_id: str) -> bool:
+        """Ask in the session whether it lives; without any answer it is not taken for lost."""
+        if session_id != self._endpoint.session_id:
+            return True
+        number = next(self._numbers)
         try:
-            if self._session_id is not None:
-                await self._delete_session(client)
-        finally:
-            await client.close()
+            async with asyncio.timeout(SEND_SECONDS):
+                response = await self._endpoint.post(encode_request(number, "ping", b""))
+                return denies_session(await self._answer(response, number))
+        except (TimeoutError, DownstreamUnavailableError):
+            return False
 
-    def _client(self) -> HttpClient:
-        if self._http is None:
-            raise DownstreamUnavailableError(self.ended.result() if self.ended.done() else "is not started")
-        return self._http
-
-    @property
-    def _is_legacy(self) -> bool:
-        return self._version is not None and is_legacy(self._version)
-
-    def _rebuild_fields(self) -> None:
-        fields = {VERSION_HEADER: self._version, SESSION_HEADER: self._session_id}
-        self._fields = encode_fields({name: value for name, value in fields.items() if value is not None})
-
-    async def _post(self, body: bytes, fields: bytes) -> Response:
-        try:
-            response = await self._client().post(_POST_FIELDS + fields, body)
-        except NoAnswerError as error:
-            self._failed(error.message)
-            raise
-        if response.status in _GATEWAY_FAILURES:
-            self._failed(status_text(response.status))
-        else:
-            self._failures = 0
-        return response
-
-    def _failed(self, reason: str) -> None:
-        self._failures += 1
-        if self._failures >= _FAILURES_TO_OPEN:
-            self._end(reason)
-
-    def _end(self, reason: str) -> None:
-        if not self.ended.done():
-            self.ended.set_result(reason)
-
-    async def _reply(
-        self, response: Response, number: int, method: str, session_id: str | None, ask: Ask | None
-    ) -> Reply:
-        _check_session(response, session_id)
+    async def _answer(self, response: Response, number: int, ask: Ask | None = None) -> Answer:
         kind = response.kind
-        if response.status == 200 and kind == EVENT_STREAM:
-            reply = await self._reply_in_stream(response, number, ask)
-        elif kind == JSON:
-            reply = await self._reply_in_body(await read_body(response), number, response.status)
-        else:
-            raise _rejection(response.status)
-        if method == "initialize":
-            self._session_id = response.headers.get(SESSION_HEADER)
-            self._rebuild_fields()
-        return reply
+        try:
+            if kind == EVENT_STREAM and response.status == 200:
+                return await self._answer_in_stream(response, number, ask)
+            if kind == JSON:
+                return await _answer_in_body(response, number)
+            return await _other_answer(response)
+        except BaseException:
+            response.close()
+            raise
 
-    async def _reply_in_body(self, body: bytes, number: int, status: int) -> Reply:
-        message = await read_message(body)
-        if message is None or message.method is not None:
-            raise _rejection(status)
-        # The answer to a request that the downstream could not parse has no id.
-        if message.answers != number and not bytes(message.error):
-            raise DownstreamUnavailableError("answered a request that was not asked")
-        reply = reply_from(message)
-        if status >= 300 and reply.error is None:
-            raise _rejection(status)
-        return reply
-
-    async def _reply_in_stream(self, response: Response, number: int, ask: Ask | None) -> Reply:
+    async def _answer_in_stream(self, response: Response, number: int, ask: Ask | None) -> Answer:
         events = EventStreamReader(LARGEST_MESSAGE)
-        questions = OpenQuestions(ask, self._send)
+        questions = OpenQuestions(ask, self._endpoint.send)
+        other = b""
         try:
             async for chunk in response.chunks():
                 for event in read_events(events, chunk):
-                    reply = await self._handle_message(event.data, number, questions)
-                    if reply is not None:
+                    message = await read_message(event.data)
+                    if message is None:
+                        other = event.data[:_LONGEST_REASON]
+                    elif message.method is not None:
+                        self._take(message, questions)
+                    elif _is_answer_to(message, number):
                         self._drain_later(response)
-                        return reply
+                        return _answer_of(message, number, response.status)
         finally:
             questions.close()
+        if other:
+            return Answer(response.status, None, is_own=False, text=other)
         raise DownstreamUnavailableError("ended its answer before the result")
 
-    async def _handle_message(
-        self, data: bytes, number: int | None = None, questions: OpenQuestions | None = None
-    ) -> Reply | None:
-        message = await read_message(data)
-        if message is None:
-            return None
+    def _take(self, message: Message, questions: OpenQuestions | None = None) -> None:
+        """Handle a message that is no answer."""
         if message.is_notification:
             self._hooks.notified(message.method or "", bytes(message.params))
         elif message.is_request and questions is not None:
             questions.put(message)
         elif message.is_request:
-            _ = self._in_background(self._send, encode_answer(message))
-        elif number is not None and self._is_answer_to(message, number):
-            return reply_from(message)
-        return None
-
-    @staticmethod
-    def _is_answer_to(message: Message, number: int) -> bool:
-        return message.answers == number or (message.id is None and bool(bytes(message.error)))
+            _ = self._in_background(self._endpoint.send, encode_answer(message))
 
     def _drain_later(self, response: Response) -> None:
         """Read the rest of the stream in the background, so that its connection can be reused."""
@@ -289,29 +257,47 @@ class StreamableHttpTransport:
         task.add_done_callback(self._background.discard)
         return task
 
-    async def _send(self, message: bytes) -> None:
-        try:
-            async with asyncio.timeout(_SEND_SECONDS):
-                response = await self._client().post(_POST_FIELDS + self._fields, message)
-                response.close()
-        except (TimeoutError, DownstreamUnavailableError):
-            return
 
-    async def _delete_session(self, client: HttpClient) -> None:
-        try:
-            async with asyncio.timeout(_DELETE_SECONDS):
-                response = await client.delete(self._fields)
-                response.close()
-        except (TimeoutError, DownstreamUnavailableError):
-            return
+async def _answer_in_body(response: Response, number: int) -> Answer:
+    body = await read_body(response)
+    message = await read_message(body)
+    if message is None or message.method is not None:
+        return Answer(response.status, None, is_own=False, text=body[:_LONGEST_REASON])
+    # The answer to a request that the downstream could not parse has no id.
+    if message.answers != number and not bytes(message.error):
+        raise DownstreamUnavailableError("answered a request that was not asked")
+    answer = _answer_of(message, number, response.status)
+    if response.status >= 300 and answer.reply is not None and answer.reply.error is None:
+        return Answer(response.status, None, is_own=False)
+    return answer
 
 
-def _check_session(response: Response, session_id: str | None) -> None:
-    if response.status == 404 and session_id is not None:
-        raise SessionLostError(session_id)
+async def _other_answer(response: Response) -> Answer:
+    text = await read_short_body(response)
+    return Answer(response.status, None, is_own=False, text=text[:_LONGEST_REASON])
 
 
-def _rejection(status: int) -> DownstreamUnavailableError:
-    if status in _GATEWAY_FAILURES:
-        return DownstreamUnavailableError(status_text(status))
-    return RejectedError(status_text(status) if status >= 300 else "answered with something that is not MCP")
+def _answer_of(message: Message, number: int, status: int) -> Answer:
+    is_own = message.answers == number
+    text = bytes(message.error)[:_LONGEST_REASON]
+    try:
+        return Answer(status, reply_from(message), is_own, text)
+    except DownstreamUnavailableError:
+        answer = Answer(status, None, is_own, text)
+        if denies_session(answer):
+            return answer
+        raise
+
+
+def _is_answer_to(message: Message, number: int) -> bool:
+    return message.answers == number or (message.id is None and bool(bytes(message.error)))
+
+
+def _reply_in(answer: Answer) -> Reply:
+    """Return the reply; raises DownstreamUnavailableError for an answer that is not JSON-RPC."""
+    if answer.reply is not None:
+        return answer.reply
+    status = answer.status
+    if status in GATEWAY_FAILURES:
+        raise DownstreamUnavailableError(status_text(status))
+    raise RejectedError(status_text(status) if status >= 300 else "answered with something that is not MCP")

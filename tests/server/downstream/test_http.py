@@ -118,33 +118,6 @@ async def test_a_server_that_forgets_every_session_is_given_up():
         assert server.toolbox.calls == 0
 
 
-async def test_a_session_lost_without_the_proper_status_costs_one_call():
-    async with served() as server, bench(http_entry(server.url)) as box:
-        server.unknown_session_status = 400
-        server.sessions.clear()
-        box.listener.changes.clear()
-        with pytest.raises(DownstreamUnavailableError, match="HTTP 400"):
-            await box.call("echo")
-        await box.listener.status(DownstreamStatus.READY)
-        assert await box.text("echo", text="new session") == "new session"
-        assert server.toolbox.calls == 1
-
-
-async def test_a_secret_that_is_replaced_is_read_again(tmp_path: Path):
-    secret = tmp_path / "token"
-    secret.write_text("Bearer one")
-    async with served() as server:
-        server.token = "Bearer one"
-        async with bench(http_entry(server.url, headers={"Authorization": f"file://{secret}"})) as box:
-            secret.write_text("Bearer two")
-            server.token = "Bearer two"
-            box.listener.changes.clear()
-            with pytest.raises(DownstreamUnavailableError, match="refused the credentials"):
-                await box.call("echo")
-            await box.listener.status(DownstreamStatus.READY)
-            assert await box.text("echo", text="let in") == "let in"
-
-
 @pytest.mark.parametrize(
     ("status", "text"),
     [

@@ -26,6 +26,9 @@ def _run(arguments: list[str]) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         # A pipe on Windows accepts only the characters of its code page.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdin, TextIOWrapper):
+        # What is typed may have any bytes; each reader refuses what is no text, in its own words.
+        sys.stdin.reconfigure(errors="surrogateescape")
     from ambassador_client.cli.app import run
 
     return run(arguments, _proxy)

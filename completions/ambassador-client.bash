@@ -12,7 +12,7 @@ _ambassador_client_words() {
         "logout") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "whoami") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "accounts") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
-        "call") options="--json --save --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "call") options="--json --save --allow-unknown --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "subscribe") options="--tool --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "unsubscribe") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "select") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;

@@ -129,6 +129,7 @@ complete -c ambassador-client -n '__ambassador_client_at accounts' -l config -r 
 complete -c ambassador-client -n '__ambassador_client_at accounts' -s o -l output -x -a 'table json' -d 'Output format.'
 complete -c ambassador-client -n '__ambassador_client_at call' -l json -x -d 'All arguments as a JSON object; - for stdin.'
 complete -c ambassador-client -n '__ambassador_client_at call' -l save -r -F -d 'Write images and other data to files in this directory.'
+complete -c ambassador-client -n '__ambassador_client_at call' -l allow-unknown -d 'Send also arguments that the tool does not declare.'
 complete -c ambassador-client -n '__ambassador_client_at call' -l account -x -d 'Name of the account.'
 complete -c ambassador-client -n '__ambassador_client_at call' -l server -x -d 'Address of the server.'
 complete -c ambassador-client -n '__ambassador_client_at call' -l ca-file -r -F -d 'Trust only these CA certificates.'

@@ -24,6 +24,7 @@ _Output = Annotated[Format | None, typer.Option("--output", "-o", help="Output f
 def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
     """Run one command and return its exit code; `proxy` implements the command `proxy`."""
     try:
+        _check_text(arguments)
         code = _app(proxy)(args=list(arguments or ["--help"]), prog_name=_PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
@@ -87,6 +88,16 @@ def version(output: _Output = None) -> int:
     protocols = [*LEGACY_VERSIONS, *MODERN_VERSIONS]
     show({"client": __version__, "protocols": protocols, "python": sys.version.split()[0]}, output)
     return 0
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    for each in arguments:
+        try:
+            each.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{each[:60]!r} on the command line is not UTF-8 text", "Give it by a file, as KEY=@FILE."
+            ) from None
 
 
 def _fail(error: ClientError) -> int:

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ambassador_client.cli.tool_arguments import allowed_values, describe_type, read_value
+from ambassador_client.cli.tool_arguments import read_value
+from ambassador_client.cli.tool_schema import ToolSchema
 from ambassador_client.errors import UsageError, one_line
 
 CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
@@ -34,22 +35,19 @@ def ask_user(tool: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _form(schema: Any) -> dict[str, Any]:
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    required = schema.get("required") if isinstance(schema, dict) else None
-    wanted = required if isinstance(required, list) else []
+    form = ToolSchema(schema)
     answers: dict[str, Any] = {}
-    fields = list(properties.items()) if isinstance(properties, dict) else []
-    for name, field in fields[:_MAX_FIELDS]:
-        _answer(answers, name, field if isinstance(field, dict) else {}, required=name in wanted)
+    for name, field in list(form.properties.items())[:_MAX_FIELDS]:
+        _answer(answers, name, field, required=name in form.required)
     return answers
 
 
-def _answer(answers: dict[str, Any], name: str, field: Mapping[str, Any], *, required: bool) -> None:
+def _answer(answers: dict[str, Any], name: str, field: ToolSchema, *, required: bool) -> None:
     """Ask for one field until the answer is valid, or empty where the field is optional."""
     while True:
         text = _read(_prompt(name, field, required=required))
-        if not text and "default" in field:
-            answers[name] = field["default"]
+        if not text and field.has_default():
+            answers[name] = field.annotation("default")
             return
         if not text and not required:
             return
@@ -61,12 +59,12 @@ def _answer(answers: dict[str, Any], name: str, field: Mapping[str, Any], *, req
             return
 
 
-def _prompt(name: str, field: Mapping[str, Any], *, required: bool) -> str:
-    title, description = _text(field.get("title")) or one_line(name), _text(field.get("description"))
-    allowed = allowed_values(field)
-    about = [", ".join(one_line(str(each)) for each in allowed[:20]) if allowed else describe_type(field)]
-    if "default" in field:
-        about.append(f"default {one_line(str(field['default']))}")
+def _prompt(name: str, field: ToolSchema, *, required: bool) -> str:
+    title = _text(field.annotation("title")) or one_line(name)
+    description, allowed = _text(field.annotation("description")), field.allowed_values
+    about = [", ".join(one_line(str(each)) for each in allowed[:20]) if allowed else field.describe()]
+    if field.has_default():
+        about.append(f"default {one_line(str(field.annotation('default')))}")
     elif not required:
         about.append("may be left empty")
     return f"{title}{f': {description}' if description else ''} ({'; '.join(about)}): "
@@ -77,12 +75,19 @@ def _confirm(question: str) -> bool:
 
 
 def _read(prompt: str) -> str:
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    line = sys.stdin.readline()
-    if not line:
-        raise EOFError
-    return line.strip()
+    """Return the line that the user types; asks again for one that is no text."""
+    while True:
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        try:
+            line.encode()
+        except UnicodeEncodeError:
+            _say("that is not UTF-8 text")
+        else:
+            return line.strip()
 
 
 def _text(value: object) -> str:

@@ -3,62 +3,50 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
+from ambassador_client.cli.argument_files import ArgumentFiles
+from ambassador_client.cli.tool_schema import ToolSchema, types_of
 from ambassador_client.errors import UsageError
 from ambassador_protocol.json_text import parse_object, parse_value
-
-Schema = Mapping[str, Any]
+from ambassador_protocol.nesting import MAX_NESTING
 
 _TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
+_SEND_ANYWAY = "With --allow-unknown it is sent all the same."
+_NO_VALUE = object()
+_CHECKED_LEVELS = 50
 
 
-def read_arguments(schema: Schema, pairs: Iterable[str], json_text: str | None) -> dict[str, Any]:
+def read_arguments(
+    schema: Mapping[str, Any],
+    pairs: Iterable[str],
+    json_text: str | None,
+    *,
+    allow_unknown: bool = False,
+    files: ArgumentFiles | None = None,
+) -> dict[str, Any]:
     """Return the arguments: the JSON object `json_text`, overridden by the `key=value` pairs.
 
-    A repeated key makes a list; `a.b=1` sets a member of an object. Raises UsageError that names the argument.
+    A repeated key makes a list; `a.b=1` sets a member of an object; `key=@file` and `key=@-` read the value. Unless
+    `allow_unknown`, an argument that the schema does not declare is refused. Raises UsageError that names the argument.
     """
+    wanted = ToolSchema(schema)
     arguments = {} if json_text is None else _object(json_text)
-    _check_object(schema, arguments)
-    repeated: dict[str, list[str]] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(
-                f"{pair[:60]!r} is not an argument", "Write key=value, or give an object with --json."
-            )
-        repeated.setdefault(key, []).append(value)
-    for key, values in repeated.items():
-        _place(arguments, schema, key, values)
-    _check_required(schema, arguments)
+    given = _values_by_key(pairs, files or ArgumentFiles())
+    # An object is set as a whole before its members are.
+    for key in sorted(given, key=lambda key: key.count(".")):
+        _place(arguments, wanted, key, given[key], allow_unknown)
+    _check_members(wanted, arguments, "", allow_unknown, 0)
+    _refuse_surrogates(arguments)
     return arguments
 
 
-def read_value(schema: Schema, name: str, text: str) -> Any:
+def read_value(schema: ToolSchema, name: str, text: str) -> Any:
     """Parse one value by its schema; a list is separated by commas. Raises UsageError that names it."""
-    if "array" in _types(schema) and not text.lstrip().startswith("["):
-        items = _items(schema)
-        return [_value(items, name, each.strip()) for each in text.split(",")]
+    if "array" in schema.likely_types and not text.lstrip().startswith("["):
+        return [_value(schema.items, name, each.strip()) for each in text.split(",")]
     return _value(schema, name, text)
-
-
-def allowed_values(schema: Schema) -> list[Any] | None:
-    """Return the values that a schema allows by `enum` or `const` alternatives, or None."""
-    declared = schema.get("enum")
-    if isinstance(declared, list):
-        return declared
-    for keyword in ("oneOf", "anyOf"):
-        options = schema.get(keyword)
-        if isinstance(options, list) and all(
-            isinstance(each, Mapping) and "const" in each for each in options
-        ):
-            return [each["const"] for each in options]
-    return None
-
-
-def describe_type(schema: Schema) -> str:
-    """Return the types that a schema allows, as text for people."""
-    return " or ".join(sorted(_types(schema))) or "any value"
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -68,84 +56,119 @@ def _object(text: str) -> dict[str, Any]:
         raise UsageError(f"--json {error}", 'Give one object, such as {"text": "hello"}.') from error
 
 
-def _place(arguments: dict[str, Any], schema: Schema, key: str, values: list[str]) -> None:
-    head, dot, rest = key.partition(".")
-    if dot and key not in _properties(schema) and head in _properties(schema):
-        inner = arguments.setdefault(head, {})
-        if not isinstance(inner, dict):
+def _values_by_key(pairs: Iterable[str], files: ArgumentFiles) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
             raise UsageError(
-                f"{head} is given both as a whole and by its members", "Use one of the two forms."
+                f"{pair[:60]!r} is not an argument", "Write key=value, or give an object with --json."
             )
-        _place(inner, _properties(schema)[head], rest, values)
-        return
-    wanted = _schema_of(schema, key)
-    types = _types(wanted)
+        if key.count(".") > MAX_NESTING:
+            raise UsageError(f"{key[:60]!r} is nested deeper than {MAX_NESTING} levels", "Correct it.")
+        values.setdefault(key, []).append(files.expand(key, text))
+    return values
+
+
+def _place(
+    arguments: dict[str, Any], schema: ToolSchema, key: str, values: list[str], allow_unknown: bool
+) -> None:
+    """Set the argument or, where the key has dots, the member of the argument."""
+    target, rest, path = arguments, key, ""
+    while True:
+        head, _, tail = rest.partition(".")
+        if not head or not tail or rest in schema.properties:
+            break
+        schema = _member(schema, head, path, allow_unknown)
+        path = f"{path}{head}"
+        if schema.likely_types and "object" not in schema.likely_types:
+            raise UsageError(f"{path} is {schema.describe()}, which has no members", f"Write {path}=...")
+        inside = target.setdefault(head, {})
+        if not isinstance(inside, dict):
+            raise UsageError(
+                f"{path} is given both as a whole and by its members", "Use one of the two forms."
+            )
+        target, rest, path = inside, tail, f"{path}."
+    target[rest] = _typed(_member(schema, rest, path, allow_unknown), key, values)
+
+
+def _typed(schema: ToolSchema, key: str, values: list[str]) -> Any:
+    types = schema.likely_types
     if len(values) > 1 or ("array" in types and not values[0].lstrip().startswith("[")):
         if types and "array" not in types:
             raise UsageError(f"{key} is given {len(values)} times", "It takes one value.")
-        items = _items(wanted)
-        arguments[key] = [_value(items, key, value) for value in values]
-    else:
-        arguments[key] = _value(wanted, key, values[0])
+        return [_value(schema.items, key, value) for value in values]
+    return _value(schema, key, values[0])
 
 
-def _schema_of(schema: Schema, key: str) -> Schema:
-    properties = _properties(schema)
-    if key in properties:
-        return properties[key]
-    if schema.get("additionalProperties") is False:
-        known = ", ".join(sorted(properties)) or "none"
-        raise UsageError(f"the tool takes no argument {key[:60]!r}", f"It takes: {known}.")
-    more = schema.get("additionalProperties")
-    return more if isinstance(more, Mapping) else {}
+def _member(schema: ToolSchema, name: str, path: str, allow_unknown: bool) -> ToolSchema:
+    """Return the schema of an argument, or of a member of the object at `path`, which ends with a dot."""
+    found = schema.member(name)
+    if found is None and not allow_unknown:
+        known = sorted(schema.properties)
+        near = get_close_matches(name, known, n=3)
+        guess = f"Did you mean {' or '.join(path + each for each in near)}? " if near else ""
+        what = f"{path[:-1]} has no member" if path else "the tool takes no argument"
+        takes = "It has" if path else "It takes"
+        raise UsageError(
+            f"{what} {name[:60]!r}", f"{guess}{takes}: {', '.join(known) or 'none'}. {_SEND_ANYWAY}"
+        )
+    return found or ToolSchema({})
 
 
-def _value(schema: Schema, key: str, text: str) -> Any:
-    types = _types(schema)
-    value = _convert_to_any(types, text)
+def _value(schema: ToolSchema, key: str, text: str) -> Any:
+    allowed = schema.allowed_values
+    if allowed is not None and text.strip() in allowed:
+        text = text.strip()
+    value = _convert_to_any(schema.likely_types, text)
     if value is _NO_VALUE:
-        raise UsageError(f"{key} must be {describe_type(schema)}, not {text[:60]!r}", "Correct it.")
-    allowed = allowed_values(schema)
+        raise UsageError(f"{key[:200]} must be {schema.describe()}, not {text[:60]!r}", "Correct it.")
     if allowed is not None and value not in allowed:
-        listed = ", ".join(map(str, allowed[:20]))
-        raise UsageError(f"{key} cannot be {text[:60]!r}", f"It is one of: {listed}.")
+        raise _not_allowed(key, f"{text[:60]!r}", allowed)
     return value
 
 
-_NO_VALUE = object()
+def _not_allowed(key: str, shown: str, allowed: list[Any]) -> UsageError:
+    near = [] if not shown else get_close_matches(shown.strip("'\""), list(map(str, allowed)), n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return UsageError(
+        f"{key} cannot be {shown}", f"{guess}It is one of: {', '.join(map(str, allowed[:20]))}."
+    )
 
 
-def _check_object(schema: Schema, arguments: Mapping[str, Any]) -> None:
-    """Check the top-level members of the JSON object; the server checks deeper ones."""
-    for key, value in arguments.items():
-        wanted = _schema_of(schema, key)
-        types = _types(wanted)
-        if types and not types & _types_of(value):
-            shown = json.dumps(value)[:60]
-            raise UsageError(f"{key} must be {describe_type(wanted)}, not {shown}", "Correct it.")
-        allowed = allowed_values(wanted)
-        if allowed is not None and value not in allowed:
-            listed = ", ".join(map(str, allowed[:20]))
-            raise UsageError(f"{key} cannot be {json.dumps(value)[:60]}", f"It is one of: {listed}.")
+def _check(schema: ToolSchema, value: Any, name: str, allow_unknown: bool, level: int) -> None:
+    """Check a value by its type, its allowed values and its members; raises UsageError."""
+    if schema.types and not schema.types & types_of(value):
+        raise UsageError(f"{name} must be {schema.describe()}, not {json.dumps(value)[:60]}", "Correct it.")
+    if schema.allowed_values is not None and value not in schema.allowed_values:
+        raise _not_allowed(name, json.dumps(value)[:60], schema.allowed_values)
+    if level >= _CHECKED_LEVELS:
+        return
+    if isinstance(value, dict):
+        _check_members(schema, value, f"{name}.", allow_unknown, level + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(schema.items, item, name, allow_unknown, level + 1)
 
 
-def _types_of(value: Any) -> frozenset[str]:
-    match value:
-        case None:
-            return frozenset({"null"})
-        case bool():
-            return frozenset({"boolean"})
-        case int():
-            return frozenset({"integer", "number"})
-        case float():
-            # JSON Schema counts 1.0 as an integer.
-            return frozenset({"integer", "number"} if value.is_integer() else {"number"})
-        case str():
-            return frozenset({"string"})
-        case list():
-            return frozenset({"array"})
-        case _:
-            return frozenset({"object"})
+def _check_members(
+    schema: ToolSchema, value: dict[str, Any], path: str, allow_unknown: bool, level: int
+) -> None:
+    for name, each in value.items():
+        _check(_member(schema, name, path, allow_unknown), each, path + name, allow_unknown, level)
+    missing = next((name for name in schema.required if name not in value), None)
+    if missing is not None:
+        wanted = schema.properties.get(missing, ToolSchema({})).describe()
+        raise UsageError(f"the argument {path + missing!r} is missing", f"Add {path}{missing}=..., {wanted}.")
+
+
+def _refuse_surrogates(arguments: dict[str, Any]) -> None:
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "an argument contains bytes or characters that are not UTF-8 text", "Correct it."
+        ) from None
 
 
 def _convert_to_any(types: frozenset[str], text: str) -> Any:
@@ -158,7 +181,7 @@ def _convert_to_any(types: frozenset[str], text: str) -> Any:
 
 def _convert(type_name: str, text: str) -> Any:
     if type_name == "boolean":
-        keyword = text.lower()
+        keyword = text.strip().lower()
         return keyword in _TRUE if keyword in (*_TRUE, *_FALSE) else _NO_VALUE
     try:
         value = parse_value(text)
@@ -168,40 +191,3 @@ def _convert(type_name: str, text: str) -> Any:
         return value if isinstance(value, int) or math.isfinite(value) else _NO_VALUE
     python_types = {"null": type(None), "integer": int, "object": dict, "array": list}
     return value if type(value) is python_types.get(type_name) else _NO_VALUE
-
-
-def _items(schema: Schema) -> Schema:
-    items = schema.get("items")
-    return items if isinstance(items, Mapping) else {}
-
-
-def _types(schema: Schema) -> frozenset[str]:
-    declared = schema.get("type")
-    if isinstance(declared, str):
-        return frozenset({declared})
-    if isinstance(declared, list):
-        return frozenset(each for each in declared if isinstance(each, str))
-    found: frozenset[str] = frozenset()
-    for keyword in ("anyOf", "oneOf"):
-        options = schema.get(keyword)
-        for option in options if isinstance(options, list) else []:
-            found |= _types(option) if isinstance(option, Mapping) else frozenset()
-    return found
-
-
-def _properties(schema: Schema) -> Mapping[str, Schema]:
-    declared = schema.get("properties")
-    return {
-        name: each if isinstance(each, Mapping) else {}
-        for name, each in (declared.items() if isinstance(declared, Mapping) else ())
-    }
-
-
-def _check_required(schema: Schema, arguments: Mapping[str, Any]) -> None:
-    declared = schema.get("required")
-    names = [name for name in declared if isinstance(name, str)] if isinstance(declared, list) else []
-    missing = [name for name in names if name not in arguments]
-    if missing:
-        first = missing[0]
-        wanted = describe_type(_properties(schema).get(first, {}))
-        raise UsageError(f"the argument {first!r} is missing", f"Add {first}=..., {wanted}.")

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_client.cli import questions
+from ambassador_client.cli.argument_files import ArgumentFiles
+from ambassador_client.cli.argument_rows import argument_rows
 from ambassador_client.cli.catalog import refusal_hint
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import Format, show, show_rows
@@ -17,10 +19,8 @@ from ambassador_client.cli.progress import ProgressBar
 from ambassador_client.cli.server_client import CallError
 from ambassador_client.cli.tool_arguments import read_arguments
 from ambassador_client.cli.tool_result import FileSaver, ToolFailedError, show_result
-from ambassador_client.errors import NotFoundError, UsageError, one_line
+from ambassador_client.errors import NotFoundError, one_line
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
-
-_MAX_CHARACTERS = 16 << 20
 
 _Name = Annotated[str, typer.Argument(metavar="TOOL", help="The name of the tool.")]
 
@@ -68,20 +68,8 @@ def show_tool(run: Run, name: _Name) -> int:
     if run.output is Format.JSON:
         show(tool, run.output)
         return 0
-    schema = tool.get("inputSchema")
-    schema = schema if isinstance(schema, dict) else {}
-    properties, required = schema.get("properties"), schema.get("required")
     show({"name": tool["name"], "class": _effect_class(tool), "description": _description(tool)}, None)
-    rows = [
-        {
-            "argument": argument,
-            "type": _type_name(each),
-            "required": isinstance(required, list) and argument in required,
-            "description": _description(each) if isinstance(each, dict) else "",
-        }
-        for argument, each in (properties.items() if isinstance(properties, dict) else ())
-    ]
-    if rows:
+    if rows := argument_rows(_input_schema(tool)):
         sys.stdout.write("\n")
         show_rows(rows, None)
     return 0
@@ -92,7 +80,10 @@ def call(
     name: _Name,
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Arguments, converted to the types of the tool."),
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="Arguments, converted to the types of the tool; KEY=@FILE and KEY=@- read the value.",
+        ),
     ] = None,
     given: Annotated[
         str | None,
@@ -102,19 +93,24 @@ def call(
         Path | None,
         typer.Option(metavar="DIR", help="Write images and other data to files in this directory."),
     ] = None,
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Send also arguments that the tool does not declare.")
+    ] = False,
 ) -> int:
     """Call a tool. Text goes to standard output, progress and messages to standard error.
 
-    A repeated key makes a list; a.b=1 sets a member of an object.
+    A repeated key makes a list; a.b=1 sets a member of an object. key=@file.txt takes the value from a file, key=@-
+    from standard input; key=@@text is the text @text.
 
     Example: ambassador-client call time__get_current_time timezone=Europe/Zurich
     """
     listed = _tools(run)
     # Without such a tool the call is sent as well, so that the server refuses it and records that.
     tool = _lookup(listed, name) or {"name": name}
-    schema = tool.get("inputSchema")
+    files = ArgumentFiles()
+    text = files.standard_input("--json") if given == "-" else given
     values = read_arguments(
-        schema if isinstance(schema, dict) else {}, arguments or [], _read_json_option(given)
+        _input_schema(tool), arguments or [], text, allow_unknown=allow_unknown, files=files
     )
     try:
         result = _call_tool(run, tool, values)
@@ -161,15 +157,6 @@ def _not_found(run: Run, listed: Collection[str], name: str) -> NotFoundError:
     )
 
 
-def _read_json_option(source: str | None) -> str | None:
-    if source != "-":
-        return source
-    text = sys.stdin.read(_MAX_CHARACTERS + 1)
-    if len(text) > _MAX_CHARACTERS:
-        raise UsageError(f"standard input is larger than {_MAX_CHARACTERS >> 20} MB", "Give less.")
-    return text
-
-
 def _argument_headers(tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, str]:
     try:
         return param_headers(read_header_map(json.dumps(tool).encode()), arguments)
@@ -200,6 +187,11 @@ def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
         show_rows(rows, run.output)
 
 
+def _input_schema(tool: dict[str, Any]) -> dict[str, Any]:
+    schema = tool.get("inputSchema")
+    return schema if isinstance(schema, dict) else {}
+
+
 def _effect_class(tool: dict[str, Any]) -> str:
     values = tool.get("annotations")
     hints = values if isinstance(values, dict) else {}
@@ -211,8 +203,3 @@ def _effect_class(tool: dict[str, Any]) -> str:
 def _description(described: dict[str, Any]) -> str:
     text = described.get("description")
     return one_line(text) if isinstance(text, str) else ""
-
-
-def _type_name(schema: Any) -> str:
-    values = schema.get("type") if isinstance(schema, dict) else None
-    return " or ".join(map(str, values)) if isinstance(values, list) else str(values or "any")

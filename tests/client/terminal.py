@@ -29,8 +29,8 @@ class Terminal:
         assert words in self.seen, self.seen
 
     async def type(self, text: str) -> None:
-        """Type the text; control characters work as at a terminal."""
-        os.write(self._master, text.encode())
+        """Type the text; control characters work as at a terminal, and surrogates stand for bytes that are no text."""
+        os.write(self._master, text.encode(errors="surrogateescape"))
 
     async def end(self) -> int:
         """Wait for the end of the command and return its exit code."""

@@ -50,6 +50,8 @@ async def test_a_form_is_filled_in_field_by_field(env: Mapping[str, str]):
         await terminal.until("Your name (string):")
         await terminal.type("Zoë\n")
         await terminal.until("age (integer):")
+        await terminal.type("\udcff\n")
+        await terminal.until("that is not UTF-8 text")
         await terminal.type("old\n")
         await terminal.until("age must be integer, not 'old'")
         await terminal.type("7\n")

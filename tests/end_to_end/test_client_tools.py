@@ -139,3 +139,62 @@ def test_ctrl_c_ends_a_call_at_once(client: Client, tools: Downstream) -> None:
 
 def test_json_output_of_a_call_is_json(client: Client) -> None:
     assert json.loads(client.run("call", "tools__params", "-o", "json").stdout)["content"]
+
+
+def test_values_come_from_files_and_from_standard_input(client: Client) -> None:
+    (client.home / "note.txt").write_text("from a file")
+    assert client.run("call", "tools__echo", f"text=@{client.home / 'note.txt'}").stdout == "from a file\n"
+    assert client.run("call", "tools__echo", "text=@-", stdin="piped\n").stdout == "piped\n"
+    assert client.run("call", "tools__echo", "text=@@home").stdout == "@home\n"
+    twice = client.run("call", "tools__echo", "--json", "-", "text=@-", stdin="{}", expect=2)
+    assert "both --json and text read standard input" in twice.stderr
+    missing = client.run("call", "tools__echo", "text=@/no/such/file", expect=2)
+    assert "the file of text cannot be read" in missing.stderr
+    assert "text=@@..." in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "told"),
+    [
+        (["text=@-"], b"\xff\xfe\xff", "standard input is not UTF-8 text"),
+        (["--json", "-"], b'{"text": "\xff"}', "standard input is not UTF-8 text: byte 11 is 0xff"),
+        ([b"text=a\xff"], b"", "on the command line is not UTF-8 text"),
+        ([b"--json", b'{"text": "\xff"}'], b"", "on the command line is not UTF-8 text"),
+        (["--json", '{"text": "\\ud800"}'], b"", "not UTF-8 text"),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused_in_one_line(
+    client: Client, tools: Downstream, words: list[str | bytes], given: bytes, told: str
+) -> None:
+    before = tools.count()
+    done = subprocess.run(
+        [str(BIN / "ambassador-client"), "call", "tools__echo", *words],
+        env={**client.environment, "PYTHONUTF8": "1"},
+        input=given,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert told in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+    assert tools.count() == before
+
+
+def test_argument_that_the_tool_does_not_declare_is_refused_with_near_names(
+    client: Client, tools: Downstream
+) -> None:
+    before = tools.count()
+    refused = client.run("call", "tools__echo", "tex=a", expect=2).stderr
+    assert "the tool takes no argument 'tex'. Did you mean text? It takes: text." in refused
+    assert tools.count() == before
+    client.run("call", "tools__echo", "text=a", "tex=b", "--allow-unknown")
+    assert tools.calls()[-1]["arguments"] == {"text": "a", "tex": "b"}
+    client.run("call", "tools__params", "a.b=1")
+    assert tools.calls()[-1]["arguments"] == {"a": {"b": "1"}}
+
+
+def test_allowed_values_and_defaults_are_shown(client: Client) -> None:
+    shown = client.run("tools", "show", "tools__media").stdout
+    assert "VALUES" in shown
+    assert "png, jpeg" in shown

@@ -46,6 +46,18 @@ class OwnSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnStop:
+    """A kill switch that stops the user or granted tools, and what its author tells users.
+
+    `target` is the name of the MCP, the tool or the class of tools; None where the user is stopped.
+    """
+
+    scope: str
+    target: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
     """`GET /v1/me`: `session` is None when the key was sent; `refused` is why no tool is permitted."""
 
@@ -56,6 +68,7 @@ class Me:
     session: OwnSession | None
     tools: int
     refused: str | None
+    stops: list[OwnStop]
     server_version: str
 
 
@@ -73,13 +86,17 @@ class OwnRotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTool:
-    """A tool that is visible to the user; `refused` is None for one that the user may call now."""
+    """A tool that is visible to the user; `refused` is None for one that the user may call now.
+
+    `message` is what the author of the kill switch that stops it tells users.
+    """
 
     name: str
     published_as: str
     description: str
     tool_class: str
     refused: str | None
+    message: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

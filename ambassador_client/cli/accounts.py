@@ -7,6 +7,7 @@ import typer
 
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import show, show_rows
+from ambassador_client.cli.stops import stop_texts
 from ambassador_client.errors import SettingsError, UsageError
 from ambassador_protocol.paths import ME, OWN_KEY_ROTATION
 
@@ -42,6 +43,7 @@ def whoami(run: Run) -> int:
         "key_expires_at": key.get("expires_at"),
         "tools": me.get("tools"),
         "refused": me.get("refused"),
+        "stopped": stop_texts(me),
     }
     show(view, run.output)
     return 0

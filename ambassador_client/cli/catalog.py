@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
 import typer
@@ -94,13 +94,26 @@ def select(
     return 0
 
 
-def refusal_hint(run: Run, names: Collection[str]) -> str:
-    """Return the next step for a tool of one of these names that is refused; empty if the catalog has none."""
+class Refusal(NamedTuple):
+    """Why a tool of the catalog is refused: the reason, and the administrator's message if there is one."""
+
+    mcp: str
+    reason: str
+    message: str | None
+
+    @property
+    def hint(self) -> str:
+        """Return the next step."""
+        return f"The reason is {self.reason}. Run: ambassador-client catalog show {self.mcp}"
+
+
+def find_refusal(run: Run, names: Collection[str]) -> Refusal | None:
+    """Return why a tool of one of these names is refused; None if the catalog has no such tool."""
     for mcp in _catalog(run):
         for tool in mcp.get("tools") or []:
             if tool.get("published_as") in names and (reason := tool.get("refused")) is not None:
-                return f"The reason is {reason}. Run: ambassador-client catalog show {mcp.get('name')}"
-    return ""
+                return Refusal(str(mcp.get("name")), str(reason), tool.get("message"))
+    return None
 
 
 def _put(run: Run, name: str, tools: list[str] | None) -> None:
@@ -130,10 +143,11 @@ def _show(run: Run, mcp: dict[str, Any]) -> None:
         show(mcp, run.output)
         return
     show(_row(mcp) | {"description": mcp.get("description")}, None)
-    rows = [
-        {"tool": each.get("published_as"), "class": each.get("tool_class"), "refused": each.get("refused")}
-        for each in mcp.get("tools") or []
-    ]
+    tools = mcp.get("tools") or []
+    members = {"tool": "published_as", "class": "tool_class", "refused": "refused"}
+    if any(each.get("message") for each in tools):
+        members["message"] = "message"
+    rows = [{title: each.get(member) for title, member in members.items()} for each in tools]
     if rows:
         sys.stdout.write("\n")
         show_rows(rows, None)

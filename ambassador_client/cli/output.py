@@ -41,7 +41,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
 
 def _format_value(value: object) -> str:
     match value:
-        case None:
+        case None | []:
             return "-"
         case bool():
             return "yes" if value else "no"

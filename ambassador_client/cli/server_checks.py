@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.cli.check_context import CONNECT_SECONDS, CheckContext, CheckWarning
+from ambassador_client.cli.stops import stop_texts
 from ambassador_client.errors import (
     ClientError,
     ServerRefusedError,
@@ -149,7 +150,9 @@ def session(context: CheckContext) -> str:
 
 
 def tools(context: CheckContext) -> str:
-    """Check that there are tools to call."""
+    """Check that there are tools to call, and that no kill switch stops any."""
+    if stopped := stop_texts(context.me):
+        raise CheckWarning("; ".join(stopped), "Ask your administrator.")
     if (refused := context.me.get("refused")) is not None:
         raise CheckWarning(f"every call is refused now: {refused}", "Ask your administrator.")
     if not context.me.get("tools"):

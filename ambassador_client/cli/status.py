@@ -5,6 +5,7 @@ from typing import Any
 
 from ambassador_client.cli.command import Run
 from ambassador_client.cli.output import show
+from ambassador_client.cli.stops import stop_texts
 from ambassador_client.errors import (
     ClientError,
     LinkError,
@@ -33,6 +34,7 @@ def status(run: Run) -> int:
         "session_expires_at": None,
         "tools": None,
         "refused": None,
+        "stopped": [],
         "client": __version__,
         "server_version": None,
         "same_version": None,
@@ -65,5 +67,6 @@ def _query(run: Run, view: dict[str, Any]) -> None:
             server.disconnect(session)
     key, version = me.get("key") or {}, me.get("server_version")
     view |= {name: me.get(name) for name in ("user", "tools", "refused")}
+    view |= {"stopped": stop_texts(me)}
     view |= {"key": key.get("name"), "key_expires_at": key.get("expires_at")}
     view |= {"server_version": version, "same_version": version == __version__}

@@ -12,17 +12,37 @@ import typer
 from ambassador_client.cli import questions
 from ambassador_client.cli.argument_files import ArgumentFiles
 from ambassador_client.cli.argument_rows import argument_rows
-from ambassador_client.cli.catalog import refusal_hint
+from ambassador_client.cli.catalog import find_refusal
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import Format, show, show_rows
 from ambassador_client.cli.progress import ProgressBar
 from ambassador_client.cli.server_client import CallError
+from ambassador_client.cli.stops import stop_texts
 from ambassador_client.cli.tool_arguments import read_arguments
 from ambassador_client.cli.tool_result import FileSaver, ToolFailedError, show_result
 from ambassador_client.errors import NotFoundError, one_line
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
+from ambassador_protocol.paths import ME
 
 _Name = Annotated[str, typer.Argument(metavar="TOOL", help="The name of the tool.")]
+_Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Arguments, converted to the types of the tool; KEY=@FILE and KEY=@- read the value.",
+    ),
+]
+_GivenJson = Annotated[
+    str | None,
+    typer.Option("--json", metavar="JSON", help="All arguments as a JSON object; - for stdin."),
+]
+_SaveDirectory = Annotated[
+    Path | None,
+    typer.Option("--save", metavar="DIR", help="Write images and other data to files in this directory."),
+]
+_AllowUnknown = Annotated[
+    bool, typer.Option("--allow-unknown", help="Send also arguments that the tool does not declare.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -78,24 +98,10 @@ def show_tool(run: Run, name: _Name) -> int:
 def call(
     run: Run,
     name: _Name,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[KEY=VALUE]...",
-            help="Arguments, converted to the types of the tool; KEY=@FILE and KEY=@- read the value.",
-        ),
-    ] = None,
-    given: Annotated[
-        str | None,
-        typer.Option("--json", metavar="JSON", help="All arguments as a JSON object; - for stdin."),
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write images and other data to files in this directory."),
-    ] = None,
-    allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Send also arguments that the tool does not declare.")
-    ] = False,
+    arguments: _Arguments = None,
+    given: _GivenJson = None,
+    save: _SaveDirectory = None,
+    allow_unknown: _AllowUnknown = False,
 ) -> int:
     """Call a tool. Text goes to standard output, progress and messages to standard error.
 
@@ -118,7 +124,8 @@ def call(
         if error.is_unknown_tool:
             raise _not_found(run, listed, name) from None
         if _lookup(listed, name) is None:
-            error.next_step = refusal_hint(run, _spellings(name))
+            refused = find_refusal(run, _spellings(name))
+            error.next_step = "" if refused is None else refused.hint
         raise
     if run.output is Format.JSON:
         show(result, run.output)
@@ -150,10 +157,14 @@ def _spellings(name: str) -> tuple[str, ...]:
 
 
 def _not_found(run: Run, listed: Collection[str], name: str) -> NotFoundError:
+    cause = f"there is no tool {name[:100]!r} that you may call"
+    if (refused := find_refusal(run, _spellings(name))) is not None:
+        if refused.message is not None:
+            cause = f"{name[:100]} is stopped by an administrator: {refused.message}"
+        return NotFoundError(cause, refused.hint)
     near = get_close_matches(name, listed, n=3)
-    guess = f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list"
     return NotFoundError(
-        f"there is no tool {name[:100]!r} that you may call", refusal_hint(run, _spellings(name)) or guess
+        cause, f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list"
     )
 
 
@@ -181,7 +192,10 @@ def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
         {"tool": each["name"], "class": _effect_class(each), "description": _description(each)}
         for each in tools
     ]
-    if not rows:
+    stopped = stop_texts(run.server.request("GET", ME))
+    for text in stopped:
+        run.say(text)
+    if not rows and not stopped:
         run.say("You have no such tool. Run: ambassador-client catalog list")
     if rows or run.output is not None:
         show_rows(rows, run.output)

@@ -24,5 +24,5 @@ def refusal_text(deny: Deny, name: str) -> str:
     if not deny.disclosed:
         return f"Unknown tool: {name}"
     if deny.switch is not None:
-        return f"{name} is stopped by an administrator: {deny.switch.message or deny.switch.reason}"
+        return f"{name} is stopped by an administrator: {deny.switch.text_for_users}"
     return f"{name} is refused: {_DISCLOSED[deny.reason]}"

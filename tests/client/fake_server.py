@@ -194,7 +194,7 @@ class FakeServer:
             return problem(401, "AMB-2002", "The session is not valid.")
         key = {"id": "key-1", "name": "laptop", "expires_at": None}
         me = {"user": "alice", "groups": ["developers"], "key": key, "tools": len(self.tools)}
-        return web.json_response({**me, "refused": None, "server_version": "0.0.9"})
+        return web.json_response({**me, "refused": None, "stops": [], "server_version": "0.0.9"})
 
     def _check(self, request: web.Request) -> web.Response | None:
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")

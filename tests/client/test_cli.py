@@ -42,6 +42,7 @@ async def test_status_as_json(server: FakeServer, state: Path):
         "key_expires_at": None,
         "tools": 1,
         "refused": None,
+        "stopped": [],
         "client": __version__,
         "server_version": "0.0.9",
         "same_version": False,

@@ -118,7 +118,9 @@ def test_kill_switch_and_user_status_apply_to_every_change(world: World) -> None
     for method, path in changes:
         body = {"preshared_key": person.key} if path == "/key/rotate" else {}
         assert ask(world, person.key, method, path, body).status_code == 403
-    assert ask(world, person.key, "GET", "").json()["refused"] == "kill_switch"
+    me = ask(world, person.key, "GET", "").json()
+    assert me["refused"] == "kill_switch"
+    assert me["stops"] == [{"scope": "user", "target": None, "message": "x"}]
     world.ask("POST", f"kill-switches/{switch['id']}/lift")
     caller = world.session(person)
     world.ask("PATCH", f"users/{person.name}", {"status": "suspended"})

@@ -38,6 +38,11 @@ class KillSwitch:
     lifted_at: datetime | None
     lifted_by: str | None
 
+    @property
+    def text_for_users(self) -> str:
+        """Return what users are told: the message that the author wrote for them, else the reason."""
+        return self.message or self.reason
+
     def is_active(self, now: datetime) -> bool:
         """Tell whether the switch is in force; a drill never is."""
         return (

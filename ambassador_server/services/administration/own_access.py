@@ -13,6 +13,7 @@ from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.grants import Delivery, Subscription
+from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import (
     Advice,
@@ -24,6 +25,7 @@ from ambassador_server.errors import (
 )
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.administration.client_keys import ClientKeys
+from ambassador_server.services.administration.own_stops import stops_on
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.administration.tool_patterns import unmatched_patterns
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
@@ -41,7 +43,8 @@ LONGEST_OVERLAP = timedelta(days=30)
 class OwnStatus:
     """A principal's user, groups, key and session.
 
-    `tools` is how many tools the principal may call; `refused` is set if nothing is permitted at all.
+    `tools` is how many tools the principal may call; `refused` is set if nothing is permitted at all; `stops` are the
+    kill switches that stop the principal or granted tools.
     """
 
     user: User
@@ -50,17 +53,18 @@ class OwnStatus:
     session: Session | None
     tools: int
     refused: Reason | None
+    stops: tuple[KillSwitch, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownTool:
-    """A tool that the principal may know of; `refused` is None if the principal may call it.
+    """A tool that the principal may know of; `denial` is None if the principal may call it.
 
     `description` is empty while the definition waits for an approval.
     """
 
     entry: CatalogEntry
-    refused: Reason | None
+    denial: Deny | None
     description: str
 
 
@@ -127,6 +131,7 @@ class OwnAccess:
             session=self._sessions.held(principal),
             tools=0 if policy.denial is not None else len(self._catalog.visible(principal)),
             refused=None if policy.denial is None else policy.denial.reason,
+            stops=stops_on(policy, self._catalog.index().entries) if snapshot.switches else (),
         )
 
     def offers(self, principal: Principal) -> list[OfferedMcp]:
@@ -244,4 +249,4 @@ def _known(policy: PrincipalPolicy, entry: CatalogEntry) -> KnownTool | None:
     if not isinstance(decision, Deny):
         return KnownTool(entry, None, entry.tool.description)
     description = "" if policy.waits_for_approval(entry.ref) else entry.tool.description
-    return KnownTool(entry, decision.reason, description) if decision.disclosed else None
+    return KnownTool(entry, decision, description) if decision.disclosed else None

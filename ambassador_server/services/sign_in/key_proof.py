@@ -131,7 +131,7 @@ class KeyProver:
             session_id=principal.session_id,
             details={"switch": switch.switch_id},
         )
-        raise StoppedError(f"You are stopped by an administrator: {switch.message or switch.reason}")
+        raise StoppedError(f"You are stopped by an administrator: {switch.text_for_users}")
 
     async def refuse_fast(self, principal: Principal, origin: Origin) -> None:
         """Raise RateLimitedError if the key opens sessions too fast; the audit counts the refusals, against a flood."""

@@ -14,12 +14,14 @@ from ambassador_protocol.me import (
     OwnMcp,
     OwnRotation,
     OwnSession,
+    OwnStop,
     OwnSubscriptionPut,
     OwnTool,
 )
 from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_SUBSCRIPTIONS
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.services.administration.own_access import KnownTool, OfferedMcp
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import extended, json_response, read_strict
@@ -44,6 +46,7 @@ async def show(request: web.Request) -> web.Response:
             session=None if status.session is None else _session(status.session),
             tools=status.tools,
             refused=status.refused,
+            stops=[_stop(switch) for switch in status.stops],
             server_version=__version__,
         )
     )
@@ -119,6 +122,15 @@ def _session(session: Session) -> OwnSession:
     )
 
 
+def _stop(switch: KillSwitch) -> OwnStop:
+    names_target = switch.scope in (SwitchScope.MCP, SwitchScope.TOOL, SwitchScope.TOOL_CLASS)
+    return OwnStop(
+        scope=switch.scope,
+        target=switch.target_name or switch.target if names_target else None,
+        message=switch.text_for_users,
+    )
+
+
 def _mcp(offer: OfferedMcp) -> OwnMcp:
     choice = offer.subscription
     return OwnMcp(
@@ -133,12 +145,14 @@ def _mcp(offer: OfferedMcp) -> OwnMcp:
 
 
 def _tool(known: KnownTool) -> OwnTool:
+    switch = None if known.denial is None else known.denial.switch
     return OwnTool(
         name=known.entry.ref.name,
         published_as=known.entry.published,
         description=known.description,
         tool_class=known.entry.tool.tool_class,
-        refused=known.refused,
+        refused=None if known.denial is None else known.denial.reason,
+        message=None if switch is None else switch.text_for_users,
     )
 
 

@@ -2,15 +2,15 @@
 
 # Sets `commands` and `options` to what may follow the command `path`.
 _ambassador_admin_words() {
-    local shared="--server --ca --context -o --output --fields --no-color -h --help"
+    local shared="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
         "change-password") options="--current-from --password-from --dry-run $shared" ;;
-        "status") options="$shared" ;;
+        "status") options="--watch --every $shared" ;;
         "version") options="$shared" ;;
         "export") options="--owner $shared" ;;
         "diff") options="-f --file --prune --take-over $shared" ;;
@@ -23,7 +23,7 @@ _ambassador_admin_words() {
         "config view") options="--show-origin $shared" ;;
         "user") commands="create list show update suspend activate deactivate reset-password" options="-h --help" ;;
         "user create") options="--display-name --email --role --source --dry-run $shared" ;;
-        "user list") options="--filter --sort --limit $shared" ;;
+        "user list") options="--filter --sort --limit --watch --every $shared" ;;
         "user show") options="$shared" ;;
         "user update") options="--display-name --email --role --no-roles --source --owner --dry-run $shared" ;;
         "user suspend") options="--dry-run $shared" ;;
@@ -32,7 +32,7 @@ _ambassador_admin_words() {
         "user reset-password") options="--password-from --generate --dry-run $shared" ;;
         "group") commands="create list show update delete add-member remove-member" options="-h --help" ;;
         "group create") options="--description --dry-run $shared" ;;
-        "group list") options="--filter --sort --limit $shared" ;;
+        "group list") options="--filter --sort --limit --watch --every $shared" ;;
         "group show") options="$shared" ;;
         "group update") options="--description --status --owner --dry-run $shared" ;;
         "group delete") options="--dry-run -y --yes $shared" ;;
@@ -41,42 +41,42 @@ _ambassador_admin_words() {
         "mcp") commands="add update list show publish test archive remove restart status logs tools approve" options="-h --help" ;;
         "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --dry-run $shared" ;;
         "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --no-test --dry-run $shared" ;;
-        "mcp list") options="--filter --sort --limit $shared" ;;
-        "mcp show") options="$shared" ;;
+        "mcp list") options="--filter --sort --limit --watch --every $shared" ;;
+        "mcp show") options="--watch --every $shared" ;;
         "mcp publish") options="--dry-run $shared" ;;
         "mcp test") options="$shared" ;;
         "mcp archive") options="--dry-run -y --yes $shared" ;;
         "mcp remove") options="--dry-run -y --yes $shared" ;;
         "mcp restart") options="--dry-run $shared" ;;
-        "mcp status") options="$shared" ;;
+        "mcp status") options="--watch --every $shared" ;;
         "mcp logs") options="-n --lines $shared" ;;
         "mcp tools") options="--filter --sort --limit --diff $shared" ;;
         "mcp approve") options="--dry-run $shared" ;;
         "grant") commands="add list remove" options="-h --help" ;;
         "grant add") options="--tool --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
-        "grant list") options="--filter --sort --limit $shared" ;;
+        "grant list") options="--filter --sort --limit --watch --every $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
         "key") commands="issue enrol rotate list suspend activate revoke" options="-h --help" ;;
         "key issue") options="--name --for --owner --if-missing --key-file --to-command --dry-run $shared" ;;
         "key enrol") options="--name --for --key-for --dry-run $shared" ;;
         "key rotate") options="--overlap --key-file --to-command --dry-run $shared" ;;
-        "key list") options="--filter --sort --limit --user $shared" ;;
+        "key list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "key suspend") options="--dry-run $shared" ;;
         "key activate") options="--dry-run $shared" ;;
         "key revoke") options="--keep-replacements --dry-run -y --yes $shared" ;;
         "enrolment") commands="list cancel" options="-h --help" ;;
-        "enrolment list") options="--filter --sort --limit --user $shared" ;;
+        "enrolment list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "enrolment cancel") options="--dry-run -y --yes $shared" ;;
         "admin-key") commands="issue list revoke" options="-h --help" ;;
         "admin-key issue") options="--role --for --key-file --dry-run $shared" ;;
-        "admin-key list") options="--filter --sort --limit $shared" ;;
+        "admin-key list") options="--filter --sort --limit --watch --every $shared" ;;
         "admin-key revoke") options="--dry-run -y --yes $shared" ;;
         "subscription") commands="list set remove" options="-h --help" ;;
-        "subscription list") options="--filter --sort --limit $shared" ;;
+        "subscription list") options="--filter --sort --limit --watch --every $shared" ;;
         "subscription set") options="--tool --none --dry-run $shared" ;;
         "subscription remove") options="--dry-run -y --yes $shared" ;;
         "session") commands="list revoke" options="-h --help" ;;
-        "session list") options="--filter --sort --limit --user $shared" ;;
+        "session list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "session revoke") options="--dry-run -y --yes $shared" ;;
         "kill") commands="everyone user group key session mcp tool tool-class show list lift" options="-h --help" ;;
         "kill everyone") options="--reason --for --message --drill --dry-run -y --yes $shared" ;;
@@ -87,8 +87,8 @@ _ambassador_admin_words() {
         "kill mcp") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill tool") options="--reason --for --message --drill --allow-unmatched --dry-run $shared" ;;
         "kill tool-class") options="--reason --for --message --drill --dry-run $shared" ;;
-        "kill show") options="$shared" ;;
-        "kill list") options="--filter --sort --limit --all $shared" ;;
+        "kill show") options="--watch --every $shared" ;;
+        "kill list") options="--filter --sort --limit --all --watch --every $shared" ;;
         "kill lift") options="--dry-run $shared" ;;
         "access") commands="explain who-can test" options="-h --help" ;;
         "access explain") options="--key $shared" ;;
@@ -121,10 +121,10 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
-        *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
+        *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
         "key list":--user | "enrolment list":--user | "session list":--user) takes=word live=user ;;
         "mcp add":--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
@@ -146,44 +146,44 @@ _ambassador_admin_argument() {
         "context remove":1) takes=word live=context ;;
         "user show":1) takes=word live=user ;;
         "user update":1) takes=word live=user ;;
-        "user suspend":1) takes=word live=user ;;
-        "user activate":1) takes=word live=user ;;
-        "user deactivate":1) takes=word live=user ;;
+        "user suspend":*) takes=word live=user ;;
+        "user activate":*) takes=word live=user ;;
+        "user deactivate":*) takes=word live=user ;;
         "user reset-password":1) takes=word live=user ;;
         "group show":1) takes=word live=group ;;
         "group update":1) takes=word live=group ;;
-        "group delete":1) takes=word live=group ;;
+        "group delete":*) takes=word live=group ;;
         "group add-member":1) takes=word live=group ;;
-        "group add-member":2) takes=word live=user ;;
+        "group add-member":*) takes=word live=user ;;
         "group remove-member":1) takes=word live=group ;;
-        "group remove-member":2) takes=word live=user ;;
+        "group remove-member":*) takes=word live=user ;;
         "mcp update":1) takes=word live=mcp ;;
         "mcp show":1) takes=word live=mcp ;;
-        "mcp publish":1) takes=word live=mcp ;;
+        "mcp publish":*) takes=word live=mcp ;;
         "mcp test":1) takes=word live=mcp ;;
-        "mcp archive":1) takes=word live=mcp ;;
-        "mcp remove":1) takes=word live=mcp ;;
-        "mcp restart":1) takes=word live=mcp ;;
+        "mcp archive":*) takes=word live=mcp ;;
+        "mcp remove":*) takes=word live=mcp ;;
+        "mcp restart":*) takes=word live=mcp ;;
         "mcp status":1) takes=word live=mcp ;;
         "mcp logs":1) takes=word live=mcp ;;
         "mcp tools":1) takes=word live=mcp ;;
         "mcp approve":1) takes=word live=mcp ;;
         "grant add":1) takes=word live=group ;;
         "grant add":2) takes=word live=mcp ;;
-        "grant remove":1) takes=word live=grant ;;
+        "grant remove":*) takes=word live=grant ;;
         "key issue":1) takes=word live=user ;;
         "key enrol":1) takes=word live=user ;;
         "key rotate":1) takes=word live=key ;;
-        "key suspend":1) takes=word live=key ;;
-        "key activate":1) takes=word live=key ;;
-        "key revoke":1) takes=word live=key ;;
-        "enrolment cancel":1) takes=word live=enrolment ;;
-        "admin-key revoke":1) takes=word live=admin-key ;;
+        "key suspend":*) takes=word live=key ;;
+        "key activate":*) takes=word live=key ;;
+        "key revoke":*) takes=word live=key ;;
+        "enrolment cancel":*) takes=word live=enrolment ;;
+        "admin-key revoke":*) takes=word live=admin-key ;;
         "subscription set":1) takes=word live=key ;;
         "subscription set":2) takes=word live=mcp ;;
         "subscription remove":1) takes=word live=key ;;
         "subscription remove":2) takes=word live=mcp ;;
-        "session revoke":1) takes=word live=session ;;
+        "session revoke":*) takes=word live=session ;;
         "kill user":1) takes=word live=user ;;
         "kill group":1) takes=word live=group ;;
         "kill key":1) takes=word live=key ;;
@@ -191,7 +191,7 @@ _ambassador_admin_argument() {
         "kill mcp":1) takes=word live=mcp ;;
         "kill tool-class":1) takes=word choices="read-only write destructive" ;;
         "kill show":1) takes=word live=switch ;;
-        "kill lift":1) takes=word live=switch ;;
+        "kill lift":*) takes=word live=switch ;;
         "access explain":1) takes=word live=user ;;
         "access test":1) takes=file ;;
         "audit fetch":1) takes=file ;;

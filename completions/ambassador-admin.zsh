@@ -7,8 +7,11 @@ _ambassador-admin() {
         --server='[The server'\''s admin address; port 9443 by default.]:URL: '
         --ca='[The CA certificate to verify the server with, in PEM.]:FILE:_files'
         --context='[The context to use instead of the current one.]:NAME:_ambassador-admin_names context'
-        '(-o --output)'{-o+,--output=}'[One of table, wide, json, yaml, jsonl, csv.]:FORMAT:(table wide json yaml jsonl csv)'
+        '(-o --output)'{-o+,--output=}'[One of table, wide, json, yaml, jsonl, csv, name.]:FORMAT:(table wide json yaml jsonl csv name)'
         --fields='[Show only these fields of the JSON output.]:A,B: '
+        --jq='[Show what a jq expression selects from the JSON output.]:EXPRESSION: '
+        --no-headers'[Leave out the titles of a table or of CSV.]'
+        '(-q --quiet)'{-q,--quiet}'[No messages besides warnings and errors.]'
         --no-color'[Use no colours.]'
         '(- : *)'{-h,--help}'[Show the help and exit.]'
     )
@@ -114,6 +117,8 @@ _ambassador-admin_change-password() {
 
 _ambassador-admin_status() {
     _arguments -s -S : \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -225,9 +230,9 @@ _ambassador-admin_user() {
         'list:List the users.'
         'show:Show one user.'
         'update:Change a user; options that are not given change nothing.'
-        'suspend:Suspend a user\: all keys of the user are refused until `activate`.'
-        'activate:Activate a suspended or deactivated user.'
-        'deactivate:Deactivate a user who has left; `activate` reverses it.'
+        'suspend:Suspend users\: all their keys are refused until `activate`.'
+        'activate:Activate suspended or deactivated users.'
+        'deactivate:Deactivate users who have left; `activate` reverses it.'
         'reset-password:Set the password of a user with a role; this ends the user'\''s logins.'
     )
     _arguments -C -s -S : \
@@ -267,6 +272,8 @@ _ambassador-admin_user_list() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -293,14 +300,14 @@ _ambassador-admin_user_suspend() {
     _arguments -s -S : \
         --dry-run'[Show the request without sending it.]' \
         $shared \
-        ':NAME:_ambassador-admin_names user'
+        '*:NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_activate() {
     _arguments -s -S : \
         --dry-run'[Show the request without sending it.]' \
         $shared \
-        ':NAME:_ambassador-admin_names user'
+        '*:NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_deactivate() {
@@ -308,7 +315,7 @@ _ambassador-admin_user_deactivate() {
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':NAME:_ambassador-admin_names user'
+        '*:NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_reset-password() {
@@ -328,9 +335,9 @@ _ambassador-admin_group() {
         'list:List the groups.'
         'show:Show one group.'
         'update:Change a group; options that are not given change nothing.'
-        'delete:Delete a group with its memberships and grants; the users stay.'
-        'add-member:Add a user to a group.'
-        'remove-member:Remove a user from a group.'
+        'delete:Delete groups with their memberships and grants; the users stay.'
+        'add-member:Add users to a group.'
+        'remove-member:Remove users from a group.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -365,6 +372,8 @@ _ambassador-admin_group_list() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -389,7 +398,7 @@ _ambassador-admin_group_delete() {
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':NAME:_ambassador-admin_names group'
+        '*:NAME:_ambassador-admin_names group'
 }
 
 _ambassador-admin_group_add-member() {
@@ -397,7 +406,7 @@ _ambassador-admin_group_add-member() {
         --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names group' \
-        ':USER:_ambassador-admin_names user'
+        '*:USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_group_remove-member() {
@@ -405,7 +414,7 @@ _ambassador-admin_group_remove-member() {
         --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names group' \
-        ':USER:_ambassador-admin_names user'
+        '*:USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_mcp() {
@@ -416,11 +425,11 @@ _ambassador-admin_mcp() {
         'update:Change an MCP; options that are not given change nothing.'
         'list:List the catalog.'
         'show:Show one MCP and the state of its connection.'
-        'publish:Publish an MCP, so that users with a grant can call its tools; this approves the tools that it offers now.'
+        'publish:Publish MCPs, so that users with a grant can call their tools; this approves the tools that they offer now.'
         'test:Open a separate connection to an MCP and list its tools; this changes nothing.'
-        'archive:Archive an MCP, so that it serves no calls; `publish` restores it.'
-        'remove:Delete an MCP that is not published, with its grants.'
-        'restart:Close and reopen the connections to an MCP; calls in flight fail; per-user connections reopen at the next call.'
+        'archive:Archive MCPs, so that they serve no calls; `publish` restores them.'
+        'remove:Delete MCPs that are not published, with their grants.'
+        'restart:Close and reopen the connections to MCPs; calls in flight fail; per-user connections reopen at the next call.'
         'status:Show the MCPs'\'' state, open connections, calls in flight and attempts to reconnect.'
         'logs:Show the last lines that an MCP wrote besides MCP messages, such as its stderr; secrets are masked.'
         'tools:List the tools of an MCP, and whether the definition of each is approved, changed, new or gone.'
@@ -500,11 +509,15 @@ _ambassador-admin_mcp_list() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
 _ambassador-admin_mcp_show() {
     _arguments -s -S : \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
 }
@@ -513,7 +526,7 @@ _ambassador-admin_mcp_publish() {
     _arguments -s -S : \
         --dry-run'[Show the request without sending it.]' \
         $shared \
-        ':NAME:_ambassador-admin_names mcp'
+        '*:NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_test() {
@@ -527,7 +540,7 @@ _ambassador-admin_mcp_archive() {
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':NAME:_ambassador-admin_names mcp'
+        '*:NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_remove() {
@@ -535,18 +548,20 @@ _ambassador-admin_mcp_remove() {
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':NAME:_ambassador-admin_names mcp'
+        '*:NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_restart() {
     _arguments -s -S : \
         --dry-run'[Show the request without sending it.]' \
         $shared \
-        ':NAME:_ambassador-admin_names mcp'
+        '*:NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_status() {
     _arguments -s -S : \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \
         '::NAME:_ambassador-admin_names mcp'
 }
@@ -582,7 +597,7 @@ _ambassador-admin_grant() {
     local -a commands=(
         'add:Permit the members of a group to call the tools of an MCP\: all, or those that --tool names.'
         'list:List the grants.'
-        'remove:Remove a grant; the next call is decided without it.'
+        'remove:Remove grants; the next call is decided without them.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -619,6 +634,8 @@ _ambassador-admin_grant_list() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -627,7 +644,7 @@ _ambassador-admin_grant_remove() {
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':ID:_ambassador-admin_names grant'
+        '*:ID:_ambassador-admin_names grant'
 }
 
 _ambassador-admin_key() {
@@ -638,9 +655,9 @@ _ambassador-admin_key() {
         'enrol:Issue a one-time code that the user'\''s client exchanges for a key. The code is shown only once.'
         'rotate:Issue a key that replaces another, which stays valid for the overlap. The new key is shown only once.'
         'list:List the client keys.'
-        'suspend:Suspend a key until it is activated; its next call is refused.'
-        'activate:Activate a suspended key.'
-        'revoke:Revoke a key at once and permanently, and every key that replaced it.'
+        'suspend:Suspend keys until they are activated; their next call is refused.'
+        'activate:Activate suspended keys.'
+        'revoke:Revoke keys at once and permanently, and every key that replaced them.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -701,6 +718,8 @@ _ambassador-admin_key_list() {
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
         --user='[Only this user'\''s keys.]:USER:_ambassador-admin_names user' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -708,23 +727,23 @@ _ambassador-admin_key_suspend() {
     _arguments -s -S : \
         --dry-run'[Show the request without sending it.]' \
         $shared \
-        ':ID:_ambassador-admin_names key'
+        '*:ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_activate() {
     _arguments -s -S : \
         --dry-run'[Show the request without sending it.]' \
         $shared \
-        ':ID:_ambassador-admin_names key'
+        '*:ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_revoke() {
     _arguments -s -S : \
-        --keep-replacements'[Revoke this key alone, not the keys that replaced it.]' \
+        --keep-replacements'[Revoke only the named keys, not those that replaced them.]' \
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':ID:_ambassador-admin_names key'
+        '*:ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_enrolment() {
@@ -732,7 +751,7 @@ _ambassador-admin_enrolment() {
     typeset -A opt_args
     local -a commands=(
         'list:List the one-time codes that can still be exchanged; the codes themselves are not shown.'
-        'cancel:Cancel a one-time code before it expires; a key that it was exchanged for stays valid.'
+        'cancel:Cancel one-time codes before they expire; a key that one was exchanged for stays valid.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -755,6 +774,8 @@ _ambassador-admin_enrolment_list() {
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
         --user='[Only those of this user.]:USER:_ambassador-admin_names user' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -763,7 +784,7 @@ _ambassador-admin_enrolment_cancel() {
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':ID:_ambassador-admin_names enrolment'
+        '*:ID:_ambassador-admin_names enrolment'
 }
 
 _ambassador-admin_admin-key() {
@@ -772,7 +793,7 @@ _ambassador-admin_admin-key() {
     local -a commands=(
         'issue:Issue an admin key for a program. It is shown only once.'
         'list:List the admin keys and the logins.'
-        'revoke:Revoke an admin key, or end a login, at once and permanently.'
+        'revoke:Revoke admin keys, or end logins, at once and permanently.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -805,6 +826,8 @@ _ambassador-admin_admin-key_list() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -813,7 +836,7 @@ _ambassador-admin_admin-key_revoke() {
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':NAME:_ambassador-admin_names admin-key'
+        '*:NAME:_ambassador-admin_names admin-key'
 }
 
 _ambassador-admin_subscription() {
@@ -845,6 +868,8 @@ _ambassador-admin_subscription_list() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -872,7 +897,7 @@ _ambassador-admin_session() {
     typeset -A opt_args
     local -a commands=(
         'list:List the open sessions.'
-        'revoke:Revoke a session; its client registers again unless its key is revoked, too.'
+        'revoke:Revoke sessions; a client registers again unless its key is revoked, too.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -895,6 +920,8 @@ _ambassador-admin_session_list() {
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
         --user='[Only those of this user.]:USER:_ambassador-admin_names user' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -903,7 +930,7 @@ _ambassador-admin_session_revoke() {
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
-        ':ID:_ambassador-admin_names session'
+        '*:ID:_ambassador-admin_names session'
 }
 
 _ambassador-admin_kill() {
@@ -920,7 +947,7 @@ _ambassador-admin_kill() {
         'tool-class:Stop every tool of a class\: read-only, write or destructive.'
         'show:Show a kill switch and its impact; for a drill or an ended one, the impact it would have if it were in force.'
         'list:List the kill switches that are in force.'
-        'lift:Lift a kill switch at once.'
+        'lift:Lift kill switches at once.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -1037,6 +1064,8 @@ _ambassador-admin_kill_tool-class() {
 
 _ambassador-admin_kill_show() {
     _arguments -s -S : \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \
         ':ID:_ambassador-admin_names switch'
 }
@@ -1047,6 +1076,8 @@ _ambassador-admin_kill_list() {
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
         --all'[Also those that were lifted or have expired.]' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
 }
 
@@ -1054,7 +1085,7 @@ _ambassador-admin_kill_lift() {
     _arguments -s -S : \
         --dry-run'[Show the request without sending it.]' \
         $shared \
-        ':ID:_ambassador-admin_names switch'
+        '*:ID:_ambassador-admin_names switch'
 }
 
 _ambassador-admin_access() {

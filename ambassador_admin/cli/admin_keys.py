@@ -9,6 +9,7 @@ from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import KeyFile, SecretKind, issue_secret
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.cli.several import listed, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
@@ -74,7 +75,7 @@ def issue(
     issue_secret(admin, admin_keys.issue(key), ISSUED_ADMIN_KEY, key_file)
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the admin keys and the logins.
 
@@ -86,11 +87,11 @@ def list_all(admin: Invocation, list_options: ListOptions) -> None:
 @verb(app, "revoke", destroys=True)
 def revoke(
     admin: Invocation,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name."), NameKind.ADMIN_KEY],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="The keys' names."), NameKind.ADMIN_KEY],
 ) -> None:
-    """Revoke an admin key, or end a login, at once and permanently.
+    """Revoke admin keys, or end logins, at once and permanently.
 
     Example: ambassador-admin admin-key revoke ci --yes
     """
-    admin.confirm(f"Revoke admin key {name} permanently?")
-    admin.submit(admin_keys.revoke(name), ADMIN_KEY)
+    admin.confirm(f"Revoke admin key {listed(names)} permanently?")
+    submit_each(admin, names, admin_keys.revoke, ADMIN_KEY)

@@ -1,5 +1,6 @@
 """The `key` commands: client keys of users."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import KeyFile, SecretKind, ToCommand, issue_secret
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.cli.several import listed, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
@@ -60,6 +62,9 @@ CLIENT_KEY = SecretKind(
 )
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning."), NameKind.KEY]
+KeyIds = Annotated[
+    list[str], typer.Argument(metavar="ID", help="The keys' ids, or their beginnings."), NameKind.KEY
+]
 
 app = noun("Client keys of users.")
 
@@ -151,7 +156,7 @@ def rotate(
     issue_secret(admin, client_keys.rotate(key_id, rotation), CLIENT_KEY, key_file, to_command)
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(
     admin: Invocation,
     list_options: ListOptions,
@@ -167,45 +172,46 @@ def list_all(
 
 
 @verb(app, "suspend", changes=True)
-def suspend(admin: Invocation, key_id: KeyId) -> None:
-    """Suspend a key until it is activated; its next call is refused.
+def suspend(admin: Invocation, key_ids: KeyIds) -> None:
+    """Suspend keys until they are activated; their next call is refused.
 
     Example: ambassador-admin key suspend 0198c0de
     """
-    _set_status(admin, key_id, "suspended")
+    _set_status(admin, key_ids, "suspended")
 
 
 @verb(app, "activate", changes=True)
-def activate(admin: Invocation, key_id: KeyId) -> None:
-    """Activate a suspended key.
+def activate(admin: Invocation, key_ids: KeyIds) -> None:
+    """Activate suspended keys.
 
     Example: ambassador-admin key activate 0198c0de
     """
-    _set_status(admin, key_id, "active")
+    _set_status(admin, key_ids, "active")
 
 
 @verb(app, "revoke", destroys=True)
 def revoke(
     admin: Invocation,
-    key_id: KeyId,
+    key_ids: KeyIds,
     *,
     keep_replacements: Annotated[
         bool,
-        typer.Option("--keep-replacements", help="Revoke this key alone, not the keys that replaced it."),
+        typer.Option("--keep-replacements", help="Revoke only the named keys, not those that replaced them."),
     ] = False,
 ) -> None:
-    """Revoke a key at once and permanently, and every key that replaced it.
+    """Revoke keys at once and permanently, and every key that replaced them.
 
     The holder of a stolen key may have replaced it. After a rotation that was yours, give --keep-replacements.
 
     Example: ambassador-admin key revoke 0198c0de
     """
-    key_id = admin.resolve_id(client_keys.list_all(user=None), key_id)
+    whole_ids = admin.resolve_ids(client_keys.list_all(user=None), key_ids)
     line = "" if keep_replacements else " and the keys that replaced it"
-    admin.confirm(f"Revoke key {key_id}{line} permanently?")
-    admin.submit(client_keys.revoke(key_id, keep_replacements=keep_replacements), KEY)
+    admin.confirm(f"Revoke key {listed(whole_ids)}{line} permanently?")
+    revocation = partial(client_keys.revoke, keep_replacements=keep_replacements)
+    submit_each(admin, whole_ids, revocation, KEY)
 
 
-def _set_status(admin: Invocation, key_id: str, status: str) -> None:
-    key_id = admin.resolve_id(client_keys.list_all(user=None), key_id)
-    admin.submit(client_keys.change(key_id, KeyChange(status=status)), KEY)
+def _set_status(admin: Invocation, key_ids: list[str], status: str) -> None:
+    whole_ids = admin.resolve_ids(client_keys.list_all(user=None), key_ids)
+    submit_each(admin, whole_ids, lambda key_id: client_keys.change(key_id, KeyChange(status=status)), KEY)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
+from functools import partial
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from ambassador_admin.cli.aliases import NounGroup
+from ambassador_admin.cli.watching import WatchOptions
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Environment, Invocation
 from ambassador_admin.context.settings import GlobalOptions
@@ -29,27 +31,28 @@ def noun(help: str) -> typer.Typer:
 
 
 def verb(
-    group: typer.Typer, name: str, *, changes: bool = False, destroys: bool = False
+    group: typer.Typer, name: str, *, changes: bool = False, destroys: bool = False, watch: bool = False
 ) -> Callable[[Verb[P]], Verb[P]]:
     """Register a function as the command `name`; it takes the invocation and its own parameters.
 
     A parameter whose type is a dataclass becomes one option per field. A command that `changes` something gets the
-    option --dry-run, one that `destroys` something also --yes.
+    option --dry-run, one that `destroys` something also --yes, and one that people `watch` gets --watch.
     """
 
     def register(function: Verb[P]) -> Verb[P]:
         own = _parameters(function)[1:]
         value_objects = {each.name: each.annotation for each in own if is_dataclass(each.annotation)}
-        extra = [_DRY_RUN] * (changes or destroys) + [_YES] * destroys
+        extra = [_DRY_RUN] * (changes or destroys) + [_YES] * destroys + _WATCH * watch
 
         def command(ctx: typer.Context, **values: Any) -> None:
             options = _collect(GlobalOptions, values)
+            watching = _collect(WatchOptions, values)
             for parameter, kind in value_objects.items():
                 values[parameter] = _collect(kind, values)
             earlier, environment = ctx.obj
             merged = options.merged_over(earlier)
             with Invocation(merged, environment, changes=changes or destroys) as admin:
-                function(admin, **values)  # type: ignore[call-arg] # the parser fills in what `own` declares
+                watching.run(admin, partial(function, admin, **values))
 
         _declare(command, [*_expanded(own), *extra, *_SHARED])
         group.command(name, help=function.__doc__, context_settings=_HELP)(command)
@@ -92,6 +95,18 @@ def _shared(
     fields: Annotated[
         str | None, typer.Option("--fields", metavar="A,B", help="Show only these fields of the JSON output.")
     ] = None,
+    jq: Annotated[
+        str | None,
+        typer.Option(
+            "--jq", metavar="EXPRESSION", help="Show what a jq expression selects from the JSON output."
+        ),
+    ] = None,
+    no_headers: Annotated[
+        bool, typer.Option("--no-headers", help="Leave out the titles of a table or of CSV.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No messages besides warnings and errors.")
+    ] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="Use no colours.")] = False,
 ) -> None:
     """Declare the options of every command."""
@@ -123,11 +138,6 @@ def _parameters(function: Callable[..., None]) -> list[Parameter]:
     return list(signature(function, eval_str=True).parameters.values())
 
 
-_SHARED = _parameters(_shared)
-_DRY_RUN, _YES = _parameters(_changing)
-(_VERSION,) = _parameters(_root)
-
-
 def _expanded(parameters: Iterable[Parameter]) -> Iterator[Parameter]:
     for parameter in parameters:
         if not is_dataclass(parameter.annotation):
@@ -146,3 +156,9 @@ def _declare(command: Callable[..., None], parameters: Iterable[Parameter]) -> N
     context = Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
     named = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
     vars(command)["__signature__"] = Signature([context, *named])
+
+
+_SHARED = _parameters(_shared)
+_DRY_RUN, _YES = _parameters(_changing)
+_WATCH = list(_expanded([Parameter("_", Parameter.KEYWORD_ONLY, annotation=WatchOptions)]))
+(_VERSION,) = _parameters(_root)

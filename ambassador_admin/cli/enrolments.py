@@ -7,6 +7,7 @@ import typer
 from ambassador_admin.api import enrolments
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.several import listed, send_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
@@ -29,7 +30,7 @@ ENROLMENT = View(
 app = noun("One-time codes that were not used yet; key enrol issues them.")
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(
     admin: Invocation,
     list_options: ListOptions,
@@ -47,14 +48,16 @@ def list_all(
 @verb(app, "cancel", destroys=True)
 def cancel(
     admin: Invocation,
-    enrolment_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The enrolment's id, or its beginning."), NameKind.ENROLMENT
+    enrolment_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID", help="The enrolments' ids, or their beginnings."),
+        NameKind.ENROLMENT,
     ],
 ) -> None:
-    """Cancel a one-time code before it expires; a key that it was exchanged for stays valid.
+    """Cancel one-time codes before they expire; a key that one was exchanged for stays valid.
 
     Example: ambassador-admin enrolment cancel 0198c0de
     """
-    enrolment_id = admin.resolve_id(enrolments.list_all(user=None), enrolment_id)
-    admin.confirm(f"Cancel enrolment {enrolment_id}?")
-    admin.send_and_say(enrolments.cancel(enrolment_id), f"Cancelled enrolment {enrolment_id}.")
+    whole_ids = admin.resolve_ids(enrolments.list_all(user=None), enrolment_ids)
+    admin.confirm(f"Cancel enrolment {listed(whole_ids)}?")
+    send_each(admin, whole_ids, enrolments.cancel, lambda each: f"Cancelled enrolment {each}.")

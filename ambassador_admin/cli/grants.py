@@ -8,6 +8,7 @@ from ambassador_admin.api import grants
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.cli.several import listed, send_each
 from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
@@ -84,7 +85,7 @@ def add(
     warn_of(admin, admin.submit(grants.add(grant), GRANT))
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the grants.
 
@@ -96,14 +97,14 @@ def list_all(admin: Invocation, list_options: ListOptions) -> None:
 @verb(app, "remove", destroys=True)
 def remove(
     admin: Invocation,
-    grant_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The grant's id, or its beginning."), NameKind.GRANT
+    grant_ids: Annotated[
+        list[str], typer.Argument(metavar="ID", help="The grants' ids, or their beginnings."), NameKind.GRANT
     ],
 ) -> None:
-    """Remove a grant; the next call is decided without it.
+    """Remove grants; the next call is decided without them.
 
     Example: ambassador-admin grant remove 0198c0de
     """
-    grant_id = admin.resolve_id(grants.list_all(), grant_id)
-    admin.confirm(f"Remove grant {grant_id}?")
-    admin.send_and_say(grants.remove(grant_id), f"Removed grant {grant_id}.")
+    whole_ids = admin.resolve_ids(grants.list_all(), grant_ids)
+    admin.confirm(f"Remove grant {listed(whole_ids)}?")
+    send_each(admin, whole_ids, grants.remove, lambda grant_id: f"Removed grant {grant_id}.")

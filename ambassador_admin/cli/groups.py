@@ -7,6 +7,7 @@ import typer
 from ambassador_admin.api import groups
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.several import listed, send_each, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
@@ -31,7 +32,8 @@ app = noun("Groups of users, which grants are given to.")
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The group's name.")]
 Name = Annotated[NewName, NameKind.GROUP]
-User = Annotated[str, typer.Argument(metavar="USER", help="The user's name."), NameKind.USER]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help="The groups' names."), NameKind.GROUP]
+Users = Annotated[list[str], typer.Argument(metavar="USER", help="The users' names."), NameKind.USER]
 
 
 @verb(app, "create", changes=True)
@@ -49,7 +51,7 @@ def create(
     admin.submit(groups.create(NewGroup(name=name, description=description)), GROUP)
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the groups.
 
@@ -100,28 +102,28 @@ def update(
 
 
 @verb(app, "delete", destroys=True)
-def delete(admin: Invocation, name: Name) -> None:
-    """Delete a group with its memberships and grants; the users stay.
+def delete(admin: Invocation, names: Names) -> None:
+    """Delete groups with their memberships and grants; the users stay.
 
     Example: ambassador-admin group delete developers --yes
     """
-    admin.confirm(f"Delete group {name} with its memberships and grants?")
-    admin.submit(groups.remove(name), GROUP)
+    admin.confirm(f"Delete group {listed(names)} with all memberships and grants?")
+    send_each(admin, names, groups.remove, lambda name: f"Deleted group {name}.")
 
 
 @verb(app, "add-member", changes=True)
-def add_member(admin: Invocation, name: Name, user: User) -> None:
-    """Add a user to a group.
+def add_member(admin: Invocation, name: Name, users: Users) -> None:
+    """Add users to a group.
 
-    Example: ambassador-admin group add-member developers alice
+    Example: ambassador-admin group add-member developers alice bob
     """
-    admin.submit(groups.add_member(name, user), GROUP)
+    submit_each(admin, users, lambda user: groups.add_member(name, user), GROUP, same_object=True)
 
 
 @verb(app, "remove-member", changes=True)
-def remove_member(admin: Invocation, name: Name, user: User) -> None:
-    """Remove a user from a group.
+def remove_member(admin: Invocation, name: Name, users: Users) -> None:
+    """Remove users from a group.
 
     Example: ambassador-admin group remove-member developers alice
     """
-    admin.submit(groups.remove_member(name, user), GROUP)
+    submit_each(admin, users, lambda user: groups.remove_member(name, user), GROUP, same_object=True)

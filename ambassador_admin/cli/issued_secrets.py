@@ -152,7 +152,11 @@ def show_secret(admin: Invocation, view: View, item: Item, secret: str, advice: 
 
 
 def _is_for_program(admin: Invocation) -> bool:
-    return admin.output.fields is not None or admin.output.format not in (Format.TABLE, Format.WIDE)
+    return admin.output.fields is not None or admin.output.format not in (
+        Format.TABLE,
+        Format.WIDE,
+        Format.NAME,
+    )
 
 
 class _StandardOutput:

@@ -10,6 +10,7 @@ from ambassador_admin.api import mcps
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.mcp_options import McpOptions, secret_warnings
+from ambassador_admin.cli.several import listed, send_each, submit_each
 from ambassador_admin.cli.unmatched import warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
@@ -60,7 +61,7 @@ HEALTH = View(
 )
 OUTPUT = View(
     "lines of output",
-    (Column("USER", "user", whole=True), Column("LINE", "text", whole=True)),
+    (Column("USER", "user", whole=True), Column("LINE", "text", wraps=True)),
     fields_of(OutputView),
 )
 TOOL = View(
@@ -79,6 +80,7 @@ app = noun("The catalog of downstream MCP servers.")
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The MCP's name.")]
 Name = Annotated[NewName, NameKind.MCP]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help="The MCPs' names."), NameKind.MCP]
 
 Command = Annotated[
     list[str] | None,
@@ -134,7 +136,7 @@ def update(
     admin.submit(mcps.update(name, facts, test=not no_test), MCP)
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the catalog.
 
@@ -143,7 +145,7 @@ def list_all(admin: Invocation, list_options: ListOptions) -> None:
     list_options.show(admin, mcps.list_all(), MCP)
 
 
-@verb(app, "show")
+@verb(app, "show", watch=True)
 def show(admin: Invocation, name: Name) -> None:
     """Show one MCP and the state of its connection.
 
@@ -155,13 +157,14 @@ def show(admin: Invocation, name: Name) -> None:
 
 
 @verb(app, "publish", changes=True)
-def publish(admin: Invocation, name: Name) -> None:
-    """Publish an MCP, so that users with a grant can call its tools; this approves the tools that it offers now.
+def publish(admin: Invocation, names: Names) -> None:
+    """Publish MCPs, so that users with a grant can call their tools; this approves the tools that they offer now.
 
     Example: ambassador-admin mcp publish time
     """
-    if admin.submit(mcps.publish(name), MCP):
-        admin.output.advise(f"Calls need a grant. Next: ambassador-admin grant add GROUP {name}")
+    submit_each(admin, names, mcps.publish, MCP)
+    if not admin.options.dry_run:
+        admin.output.advise(f"Calls need a grant. Next: ambassador-admin grant add GROUP {names[0]}")
 
 
 @verb(app, "test")
@@ -175,35 +178,35 @@ def test(admin: Invocation, name: Name) -> None:
 
 
 @verb(app, "archive", destroys=True)
-def archive(admin: Invocation, name: Name) -> None:
-    """Archive an MCP, so that it serves no calls; `publish` restores it.
+def archive(admin: Invocation, names: Names) -> None:
+    """Archive MCPs, so that they serve no calls; `publish` restores them.
 
     Example: ambassador-admin mcp archive time
     """
-    admin.confirm(f"Archive MCP {name}?")
-    admin.submit(mcps.archive(name), MCP)
+    admin.confirm(f"Archive MCP {listed(names)}?")
+    submit_each(admin, names, mcps.archive, MCP)
 
 
 @verb(app, "remove", destroys=True)
-def remove(admin: Invocation, name: Name) -> None:
-    """Delete an MCP that is not published, with its grants.
+def remove(admin: Invocation, names: Names) -> None:
+    """Delete MCPs that are not published, with their grants.
 
     Example: ambassador-admin mcp remove time
     """
-    admin.confirm(f"Remove MCP {name} and its grants permanently?")
-    admin.send_and_say(mcps.remove(name), f"Removed MCP {name}.")
+    admin.confirm(f"Remove MCP {listed(names)} and all grants for it permanently?")
+    send_each(admin, names, mcps.remove, lambda name: f"Removed MCP {name}.")
 
 
 @verb(app, "restart", changes=True)
-def restart(admin: Invocation, name: Name) -> None:
-    """Close and reopen the connections to an MCP; calls in flight fail; per-user connections reopen at the next call.
+def restart(admin: Invocation, names: Names) -> None:
+    """Close and reopen the connections to MCPs; calls in flight fail; per-user connections reopen at the next call.
 
     Example: ambassador-admin mcp restart time
     """
-    admin.submit(mcps.restart(name), HEALTH)
+    submit_each(admin, names, mcps.restart, HEALTH)
 
 
-@verb(app, "status")
+@verb(app, "status", watch=True)
 def status(
     admin: Invocation,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this MCP."), NameKind.MCP] = None,

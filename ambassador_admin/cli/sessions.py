@@ -7,6 +7,7 @@ import typer
 from ambassador_admin.api import sessions
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.several import listed, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
@@ -32,7 +33,7 @@ SESSION = View(
 app = noun("Sessions of client processes.")
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(
     admin: Invocation,
     list_options: ListOptions,
@@ -50,14 +51,16 @@ def list_all(
 @verb(app, "revoke", destroys=True)
 def revoke(
     admin: Invocation,
-    session_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The session's id, or its beginning."), NameKind.SESSION
+    session_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID", help="The sessions' ids, or their beginnings."),
+        NameKind.SESSION,
     ],
 ) -> None:
-    """Revoke a session; its client registers again unless its key is revoked, too.
+    """Revoke sessions; a client registers again unless its key is revoked, too.
 
     Example: ambassador-admin session revoke 0198c0de
     """
-    session_id = admin.resolve_id(sessions.list_all(user=None), session_id)
-    admin.confirm(f"Revoke session {session_id}?")
-    admin.submit(sessions.revoke(session_id), SESSION)
+    whole_ids = admin.resolve_ids(sessions.list_all(user=None), session_ids)
+    admin.confirm(f"Revoke session {listed(whole_ids)}?")
+    submit_each(admin, whole_ids, sessions.revoke, SESSION)

@@ -47,7 +47,7 @@ STATUS = View(
 
 def register(app: typer.Typer) -> None:
     """Register `status`, which has no noun."""
-    verb(app, "status")(status)
+    verb(app, "status", watch=True)(status)
 
 
 def status(admin: Invocation) -> None:

@@ -37,7 +37,7 @@ Key = Annotated[
 Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The MCP's name."), NameKind.MCP]
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the subscriptions.
 

@@ -10,6 +10,7 @@ from ambassador_admin.api import client_keys, sessions, switches
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.cli.several import submit_each
 from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
@@ -151,7 +152,7 @@ for _scope, (_metavar, _help, _example) in _SCOPES.items():
     _register_scope(_scope, _metavar, f"{_help}\n\nExample: ambassador-admin kill {_scope} {_example}")
 
 
-@verb(app, "show")
+@verb(app, "show", watch=True)
 def show(
     admin: Invocation,
     switch_id: Annotated[
@@ -165,7 +166,7 @@ def show(
     admin.show_one(switches.show(admin.resolve_id(switches.list_all(lifted=True), switch_id)), DETAIL)
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(
     admin: Invocation,
     list_options: ListOptions,
@@ -183,15 +184,17 @@ def list_all(
 @verb(app, "lift", changes=True)
 def lift(
     admin: Invocation,
-    switch_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), NameKind.SWITCH
+    switch_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID", help="The switches' ids, or their beginnings."),
+        NameKind.SWITCH,
     ],
 ) -> None:
-    """Lift a kill switch at once.
+    """Lift kill switches at once.
 
     Example: ambassador-admin kill lift 0198c0de
     """
-    admin.submit(switches.lift(admin.resolve_id(switches.list_all(lifted=True), switch_id)), SWITCH)
+    submit_each(admin, admin.resolve_ids(switches.list_all(lifted=True), switch_ids), switches.lift, SWITCH)
 
 
 def _activate(

@@ -9,6 +9,7 @@ from ambassador_admin.api import users
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import show_secret
 from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.several import listed, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.context.secrets import read_password
@@ -42,6 +43,7 @@ app = noun("Users and their passwords.")
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 Name = Annotated[NewName, NameKind.USER]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help="The users' names."), NameKind.USER]
 DisplayName = Annotated[str | None, typer.Option("--display-name", metavar="TEXT", help="The full name.")]
 Source = Annotated[
     str | None,
@@ -79,7 +81,7 @@ def create(
         )
 
 
-@verb(app, "list")
+@verb(app, "list", watch=True)
 def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the users.
 
@@ -132,31 +134,31 @@ def update(
 
 
 @verb(app, "suspend", changes=True)
-def suspend(admin: Invocation, name: Name) -> None:
-    """Suspend a user: all keys of the user are refused until `activate`.
+def suspend(admin: Invocation, names: Names) -> None:
+    """Suspend users: all their keys are refused until `activate`.
 
     Example: ambassador-admin user suspend alice
     """
-    admin.submit(users.update(name, UserPut(status="suspended")), USER)
+    _set_status(admin, names, "suspended")
 
 
 @verb(app, "activate", changes=True)
-def activate(admin: Invocation, name: Name) -> None:
-    """Activate a suspended or deactivated user.
+def activate(admin: Invocation, names: Names) -> None:
+    """Activate suspended or deactivated users.
 
     Example: ambassador-admin user activate alice
     """
-    admin.submit(users.update(name, UserPut(status="active")), USER)
+    _set_status(admin, names, "active")
 
 
 @verb(app, "deactivate", destroys=True)
-def deactivate(admin: Invocation, name: Name) -> None:
-    """Deactivate a user who has left; `activate` reverses it.
+def deactivate(admin: Invocation, names: Names) -> None:
+    """Deactivate users who have left; `activate` reverses it.
 
     Example: ambassador-admin user deactivate alice --yes
     """
-    admin.confirm(f"Deactivate user {name}?")
-    admin.submit(users.update(name, UserPut(status="deactivated")), USER)
+    admin.confirm(f"Deactivate user {listed(names)}?")
+    _set_status(admin, names, "deactivated")
 
 
 @verb(app, "reset-password", changes=True)
@@ -204,3 +206,7 @@ def reset_password(
         )
     else:
         admin.output.say(f"User {name} has a new password and is logged out everywhere.")
+
+
+def _set_status(admin: Invocation, names: list[str], status: str) -> None:
+    submit_each(admin, names, lambda name: users.update(name, UserPut(status=status)), USER)

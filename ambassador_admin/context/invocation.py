@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,7 +23,7 @@ from ambassador_admin.context.settings import (
 from ambassador_admin.context.store import ContextStore
 from ambassador_admin.directories import config_directory
 from ambassador_admin.errors import NoCredentialsError, UsageError
-from ambassador_admin.output import Format, Output, View
+from ambassador_admin.output import Format, Output, Style, View
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import printable
 from ambassador_client.account.credentials import ADD_KEYRING, NO_KEYRING, CredentialStore, lacks_keyring
@@ -69,7 +69,9 @@ class Invocation:
         self._clients: list[ApiClient] = []
 
     def __enter__(self) -> Self:
-        """Return the invocation itself."""
+        """Return the invocation itself; raises UsageError for an invalid --jq, before anything is sent."""
+        if self.options.jq is not None:
+            _ = self.output
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -94,14 +96,15 @@ class Invocation:
     def output(self) -> Output:
         """The output, in the format that was asked for."""
         options, environment = self.options, self.environment
-        return Output(
-            environment.stdout,
-            environment.stderr,
+        style = Style(
             format=resolve_format(options, environment.variables)[0],
             fields=None if options.fields is None else _field_names(options.fields),
+            jq=options.jq,
+            headers=not options.no_headers,
+            quiet=options.quiet,
             colour=resolve_colour(options, environment.variables)[0],
-            now=environment.now,
         )
+        return Output(environment.stdout, environment.stderr, style, now=environment.now)
 
     @cached_property
     def contexts(self) -> ContextStore:
@@ -184,6 +187,10 @@ class Invocation:
                 f"Several ids begin with {given!r}.", hint=f"one of {', '.join(sorted(matches)[:5])}"
             )
         return matches[0]
+
+    def resolve_ids(self, listing: Request, given: Sequence[str]) -> list[str]:
+        """Return the ids in the listing that begin with these texts, as `resolve_id` does."""
+        return [self.resolve_id(listing, each) for each in given]
 
     def submit(self, request: Request, view: View) -> dict[str, Any] | None:
         """Send a change, show and return the changed object; a dry run shows the request and returns None."""

@@ -46,6 +46,9 @@ class GlobalOptions:
     context: str | None = None
     output: Format | None = None
     fields: str | None = None
+    jq: str | None = None
+    no_headers: bool = False
+    quiet: bool = False
     no_color: bool = False
     dry_run: bool = False
     yes: bool = False

@@ -1,48 +1,45 @@
 """Writes data to stdout in the requested format and messages to stderr; styles only on a terminal."""
 
+import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from typing import TextIO
 
 from ambassador_admin.errors import AdminError, ReaderGoneError, UsageError
 from ambassador_admin.output.formats import Format, csv_lines, json_document, json_line, yaml_document
+from ambassador_admin.output.selection import Selection
+from ambassador_admin.output.style import Style
 from ambassador_admin.output.table import Table, record_lines, styled
-from ambassador_admin.output.text import encodable_json, printable
+from ambassador_admin.output.text import encodable_json, printable, readable
 from ambassador_admin.output.view import Item, View, lookup
 
-__all__ = ["Format", "Item", "Output", "Stream", "View"]
+__all__ = ["Format", "Item", "Output", "Stream", "Style", "View"]
 
 _BATCH = 200
 
 
 class Output:
-    """Shows items: one, a list, or a stream of lists.
+    """Shows items: one, a list, or a stream of lists; raises UsageError for a style that contradicts itself."""
 
-    `format` and `fields` are None when the user did not choose any.
-    """
-
-    def __init__(
-        self,
-        stdout: TextIO,
-        stderr: TextIO,
-        *,
-        format: Format | None,
-        fields: Sequence[str] | None,
-        colour: bool,
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, stdout: TextIO, stderr: TextIO, style: Style, *, now: Callable[[], datetime]) -> None:
         self._stdout = stdout
         self._encoding: str | None = getattr(stdout, "encoding", None)
         self._stderr = stderr
         self._now = now
-        self.requested_format = format
-        self.format = format or Format.TABLE
-        self.fields = fields
+        self.requested_format = style.format or (None if style.jq is None else Format.JSON)
+        self.format = self.requested_format or Format.TABLE
+        self.fields = style.fields
+        self.headers = style.headers
+        self.quiet = style.quiet
+        if style.jq is not None and self.format not in (Format.JSON, Format.JSONL):
+            raise UsageError(f"--jq selects from JSON, not from {self.format}.", hint="-o json or -o jsonl")
+        self._selection = None if style.jq is None else Selection(style.jq)
         self.is_terminal = stdout.isatty()
         self._stderr_is_terminal = stderr.isatty()
-        self._colour = colour and self.is_terminal
+        self._colour = style.colour and self.is_terminal
 
     def rows(self, view: View, items: Iterable[Item]) -> None:
         """Show a list; an empty list is `[]` in program formats and a message on stderr in a table."""
@@ -77,13 +74,16 @@ class Output:
             view.check_fields(self.fields, [item])
         if self.format in (Format.JSON, Format.YAML, Format.JSONL):
             self.document(view.select(item, self.fields))
-        elif self.format is Format.CSV:
+        elif self.format in (Format.CSV, Format.NAME):
             Stream(self, view).show([item])
         else:
             now = self._now()
             columns = view.columns_for(self.fields, wide=True)
             pairs = [(column.title, column.text(item, now)) for column in columns]
-            self.write("\n".join(record_lines(pairs, colour=self._colour)))
+            if self.headers:
+                self.write("\n".join(record_lines(pairs, colour=self._colour)))
+            else:
+                self.write("\n".join(text for _, text in pairs))
 
     def set_pipe_format(self, piped: Format) -> None:
         """Use this format instead of a table when stdout is no terminal and the user did not choose one."""
@@ -104,12 +104,34 @@ class Output:
         """Show any value as YAML, JSON lines or JSON, whichever was asked for."""
         if self.format is Format.YAML:
             self.write(yaml_document(value, self._encoding))
+        elif self.format is Format.JSONL:
+            self.write("\n".join(self.json_lines(value)))
+        elif self._selection is None:
+            self.write(self.encodable(json_document(value)))
         else:
-            self.write(self.encodable((json_line if self.format is Format.JSONL else json_document)(value)))
+            self.write("\n".join(self.json_lines(value)))
+
+    def json_lines(self, value: object) -> list[str]:
+        """Return a value as one line of JSON, or as the lines that the jq expression selects from it."""
+        if self._selection is None:
+            return [self.encodable(json_line(value))]
+        found = self._selection.lines(value)
+        return [readable(line) for line in found] if self.is_terminal else found
+
+    @contextmanager
+    def collected(self) -> Iterator[io.StringIO]:
+        """Collect all that is written inside the block instead of writing it."""
+        streams, text = (self._stdout, self._stderr), io.StringIO()
+        self._stdout = self._stderr = text
+        try:
+            yield text
+        finally:
+            self._stdout, self._stderr = streams
 
     def say(self, text: str) -> None:
-        """Write a message to stderr."""
-        self._write_message(printable(text))
+        """Write a message to stderr, unless the user wants none."""
+        if not self.quiet:
+            self._write_message(printable(text))
 
     def advise(self, text: str) -> None:
         """Write advice on the next step to stderr, only if that is a terminal."""
@@ -169,7 +191,9 @@ class Stream:
         """Show the next items."""
         if self._output.format is Format.JSONL:
             chosen = (self._view.select(item, self._output.fields) for item in items)
-            lines = [self._output.encodable(json_line(item)) for item in chosen]
+            lines = [line for item in chosen for line in self._output.json_lines(item)]
+        elif self._output.format is Format.NAME:
+            lines = [printable(str(lookup(item, self._view.handle))) for item in items]
         elif self._output.format is Format.CSV:
             lines = self._csv(items)
         else:
@@ -179,7 +203,7 @@ class Stream:
             self._output.write("\n".join(lines))
 
     def _csv(self, items: Sequence[Item]) -> list[str]:
-        header = [] if self._started else [self._fields]
+        header = [] if self._started or not self._output.headers else [self._fields]
         rows = [[lookup(item, field) for field in self._fields] for item in items]
         lines = csv_lines([*header, *rows])
         return [lines] if lines else []
@@ -187,5 +211,5 @@ class Stream:
     def _aligned(self, items: Sequence[Item]) -> list[str]:
         rows = self._output.cells(self._view, items)
         self._table.fit(rows)
-        header = [] if self._started else [self._table.header()]
+        header = [] if self._started or not self._output.headers else [self._table.header()]
         return [*header, *map(self._table.row, rows)]

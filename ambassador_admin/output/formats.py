@@ -21,6 +21,7 @@ class Format(StrEnum):
     YAML = "yaml"
     JSONL = "jsonl"
     CSV = "csv"
+    NAME = "name"
 
 
 def json_document(value: Any) -> str:

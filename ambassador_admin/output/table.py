@@ -35,7 +35,7 @@ class Table:
         self._columns = columns
         self._width = width
         self._colour = colour
-        self._widths = [cell_len(column.title) for column in columns]
+        self._widths = [0 if column.wraps else cell_len(column.title) for column in columns]
 
     def header(self) -> str:
         """Return the line of titles."""
@@ -45,7 +45,10 @@ class Table:
     def fit(self, rows: Sequence[Sequence[str]]) -> None:
         """Widen the columns for these rows, within the width of the terminal."""
         for row in rows:
-            self._widths = [max(width, cell_len(cell)) for width, cell in zip(self._widths, row, strict=True)]
+            self._widths = [
+                width if column.wraps else max(width, cell_len(cell))
+                for column, width, cell in zip(self._columns, self._widths, row, strict=True)
+            ]
         if self._width is not None:
             self._narrow(self._width)
 
@@ -60,6 +63,12 @@ class Table:
         for _ in range(self._excess_width(terminal)):
             index = max(range(len(self._widths)), key=self._spare_width)
             if self._spare_width(index) <= 0:
+                break
+            self._widths[index] -= 1
+        # Only now names and ids: a row that wraps is harder to read than a name that is cut.
+        for _ in range(self._excess_width(terminal)):
+            index = max(range(len(self._widths)), key=self._widths.__getitem__)
+            if self._widths[index] <= _MIN_WIDTH:
                 return
             self._widths[index] -= 1
 
@@ -68,14 +77,15 @@ class Table:
 
     def _spare_width(self, index: int) -> int:
         column = self._columns[index]
-        return (
-            0 if column.whole or column.id else self._widths[index] - max(_MIN_WIDTH, cell_len(column.title))
-        )
+        if column.whole or column.id or column.wraps:
+            return 0
+        return self._widths[index] - max(_MIN_WIDTH, cell_len(column.title))
 
     def _line(self, cells: Sequence[str], *, coloured: bool = False) -> str:
         padded = []
         for column, cell, width in zip(self._columns, cells, self._widths, strict=True):
-            text = cell if self._width is None or column.whole else _cut(cell, width, mark=not column.id)
+            cut = self._width is not None and not column.wraps
+            text = _cut(cell, width, mark=not column.id) if cut else cell
             padding = " " * max(0, width - cell_len(text))
             style = _STYLE_OF.get(cell) if column.status else None
             padded.append((styled(text, style, coloured) if style else text) + padding)

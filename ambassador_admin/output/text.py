@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
+def readable(text: str) -> str:
+    """Return the text with control and invisible characters as escapes, but with its line ends and tabs."""
+    return "".join(char if char in "\n\t" else printable(char) for char in text)
+
+
 def mark_position(text: str, position: int) -> tuple[str, str]:
     """Return a line with the text around a position, and a line with a caret below that position."""
     start = max(0, position - _CONTEXT_LENGTH)

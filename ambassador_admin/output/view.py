@@ -70,8 +70,8 @@ def lookup(item: Item, field: str) -> Any:
 class Column:
     """One column of a table and one line of a record; `fallback` is the field shown when `field` is None.
 
-    A `whole` column is never cut; an `id` column can be cut to its first 8 characters. `wide` columns are only in the
-    wide table; `status` columns are coloured.
+    A `whole` column is cut last of all; an `id` column can be cut to its first 8 characters. A `wraps` column is the
+    last one and never cut. `wide` columns are only in the wide table; `status` columns are coloured.
     """
 
     title: str
@@ -79,6 +79,7 @@ class Column:
     show: Callable[[Any, datetime], str] = plain
     fallback: str | None = None
     whole: bool = False
+    wraps: bool = False
     id: bool = False
     wide: bool = False
     status: bool = False
@@ -98,6 +99,12 @@ class View:
     plural: str
     columns: tuple[Column, ...]
     fields: tuple[str, ...]
+
+    @property
+    def handle(self) -> str:
+        """Return the field by which commands name an item: its id if it has a column, else its name."""
+        ids = [column.field for column in self.columns if column.id or column.title == "ID"]
+        return ids[0] if ids else "name" if "name" in self.fields else self.columns[0].field
 
     def ordered(self, item: Item) -> dict[str, Any]:
         """Return the item with the known fields first, in their order, then unknown ones, sorted."""

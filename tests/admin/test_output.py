@@ -8,8 +8,9 @@ from datetime import datetime
 
 import pytest
 import yaml
+from rich.cells import cell_len
 
-from ambassador_admin.output import Format, Output, View
+from ambassador_admin.output import Format, Output, Style, View
 from ambassador_admin.output.text import json_printable, printable
 from tests.admin.fake_api import FakeApi
 from tests.admin.shell import Result, Shell
@@ -89,6 +90,28 @@ def test_narrow_terminal_cuts_text_but_no_name(
     assert max(len(header), len(row)) <= 58
     assert row.startswith("a-name-that-is-rather-long  active  ")
     assert "…" in row
+
+
+def test_long_cell_neither_wraps_its_row_nor_pads_the_others(
+    shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("n" * 200, "short"):
+        api.add_user(name, display_name="d" * 200, groups=["g" * 200], email="日本" * 50)
+    for width in (40, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = shell.run("user", "list", terminal=True, NO_COLOR="1").out.splitlines()
+        assert len(lines) == 3
+        assert max(map(cell_len, lines)) <= width
+        assert lines[1].startswith("nnnnn")
+        assert lines[2].startswith("short ")
+
+
+def test_lines_of_output_are_shown_whole(shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    api.add_mcp("git")
+    api.output["git"] = [{"user": None, "text": "x" * 300}, {"user": "alice", "text": "short"}]
+    shown = shell.run("mcp", "logs", "git", terminal=True, NO_COLOR="1").out.splitlines()
+    assert [shown[1].endswith("x" * 300), shown[2]] == [True, "alice  short"]
 
 
 def test_narrow_terminal_cuts_an_id_to_a_length_that_commands_accept(
@@ -184,7 +207,7 @@ def test_lines_of_a_long_list_are_written_while_it_is_fetched(format: Format) ->
         raise ConnectionError
 
     out = io.StringIO()
-    output = Output(out, io.StringIO(), format=format, fields=["name"], colour=False, now=datetime.now)
+    output = Output(out, io.StringIO(), Style(format=format, fields=["name"]), now=datetime.now)
     with pytest.raises(ConnectionError):
         output.rows(View("users", (), ("name",)), items())
     assert "user-999" in out.getvalue()

@@ -15,7 +15,7 @@ from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of
-from ambassador_protocol.admin.access import AccessView, RuleView
+from ambassador_protocol.admin.access import AccessView, CallableToolView, RuleView
 from ambassador_protocol.problems import ProblemCode
 
 ACCESS = View(
@@ -41,6 +41,18 @@ RULE = View(
         Column("NOT APPLIED BECAUSE", "why"),
     ),
     fields_of(RuleView),
+)
+
+TOOL = View(
+    "tools",
+    (
+        Column("TOOL", "pattern", whole=True),
+        Column("CLASS", "tool_class"),
+        Column("MCP", "mcp", wide=True),
+        Column("PUBLISHED AS", "published_as"),
+        Column("KEYS", "keys"),
+    ),
+    fields_of(CallableToolView),
 )
 
 CASE = View(
@@ -74,10 +86,13 @@ def explain(
         ),
         NameKind.KEY,
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with code 1 if the user may not call the tool.")
+    ] = False,
 ) -> None:
     """Show whether a user may call a tool now, the rule that decides, the others, and what would change the decision.
 
-    Example: ambassador-admin access explain alice time.get_current_time
+    Example: ambassador-admin access explain alice time.get_current_time --check
     """
     explained = admin.api.fetch(access.explain(user, tool, key))
     admin.output.record(ACCESS, explained)
@@ -85,13 +100,46 @@ def explain(
     if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
         admin.output.write("")
         admin.output.rows(RULE, iter(explained["rules"]))
+    if check and not explained["allowed"]:
+        raise AdminError(
+            f"{explained['user']} may not call {explained['tool']}: {explained['reason']}.",
+            code=ProblemCode.DENIED,
+            hint=explained["remedy"],
+        )
 
 
-@verb(app, "who-can")
-def who_can(admin: Invocation, tool: Tool, list_options: ListOptions) -> None:
-    """List the users who may call a tool now.
+@verb(app, "list", watch=True)
+def list_tools(
+    admin: Invocation,
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user who calls."), NameKind.USER],
+    list_options: ListOptions,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="Only with this key of the user, by name or id."),
+        NameKind.KEY,
+    ] = None,
+) -> None:
+    """List the tools that a user may call now, and the keys with which that is so.
 
-    Example: ambassador-admin access who-can time.get_current_time
+    Example: ambassador-admin access list alice --filter tool_class=destructive
+    """
+    list_options.show(admin, access.tools(user, key), TOOL)
+
+
+@verb(app, "who-can", watch=True)
+def who_can(
+    admin: Invocation,
+    tool: Annotated[
+        str,
+        typer.Argument(
+            metavar="TOOL", help="The tool, or a pattern of tools, in which '*' matches anything."
+        ),
+    ],
+    list_options: ListOptions,
+) -> None:
+    """List the users who may call a tool now, or any published tool that matches a pattern.
+
+    Example: ambassador-admin access who-can 'time.*'
     """
     list_options.show(admin, access.who_can(tool), USER)
 

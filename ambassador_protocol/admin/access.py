@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ambassador_protocol.admin.enumerations import ToolClass
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleView:
@@ -26,3 +28,15 @@ class AccessView:
     reason: str | None
     remedy: str | None
     rules: list[RuleView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallableToolView:
+    """A tool that a user may call now: its canonical name, the exact spelling of it, and the keys that permit it."""
+
+    tool: str
+    pattern: str
+    mcp: str
+    published_as: str
+    tool_class: ToolClass
+    keys: list[str]

@@ -107,6 +107,7 @@ def application(api: FakeState) -> web.Application:
             web.get(paths.SWITCHES + "/{id}", _for("read", _show_switch)),
             web.post(paths.SWITCHES + "/{id}/lift", _for("operate", _lift)),
             web.get(paths.ACCESS + "/explain", _for("read", _explain)),
+            web.get(paths.ACCESS + "/tools", _for("read", _callable_tools)),
             web.get(paths.ACCESS + "/who-can", _for("read", _who_can)),
             web.get(paths.AUDIT_VERIFICATION, _for("audit:read", _verification)),
             web.post(paths.AUDIT_PRUNING, _for("audit:prune", _prune)),
@@ -470,6 +471,26 @@ async def _explain(request: web.Request) -> web.Response:
         "rules": rules,
     }
     return web.json_response(answer)
+
+
+async def _callable_tools(request: web.Request) -> web.Response:
+    api = request.app[API]
+    user = _known(api.users, "user", request.query["user"])
+    keys = [key["name"] for key in api.keys.values() if key["user"] == user["name"]]
+    tools = {
+        tool["name"]: {
+            "tool": tool["name"],
+            "pattern": tool["pattern"],
+            "mcp": mcp,
+            "published_as": tool["published_as"],
+            "tool_class": tool["tool_class"],
+            "keys": keys,
+        }
+        for mcp, offered in api.tools.items()
+        for tool in offered
+        if any(_permits(grant, user, tool["name"]) for grant in api.grants.values())
+    }
+    return await _page(request, tools)
 
 
 async def _who_can(request: web.Request) -> web.Response:

@@ -99,7 +99,11 @@ def test_bash_offers_what_may_come_next(line: str, offered: list[str]) -> None:
     [
         ("ambassador-admin user list --output=js", "=:", ["json", "jsonl"]),
         ("ambassador-admin user list --output=js", ":", ["--output=json", "--output=jsonl"]),
-        ("ambassador-admin user list --output=", "=:", ["table", "wide", "json", "yaml", "jsonl", "csv", "name"]),
+        (
+            "ambassador-admin user list --output=",
+            "=:",
+            ["table", "wide", "json", "yaml", "jsonl", "csv", "name"],
+        ),
         ("ambassador-admin user list --output= ", "=:", []),
         ("ambassador-admin audit query --action call:tool:d", "=:", ["deny"]),
         (

@@ -58,9 +58,51 @@ def test_who_can_lists_exactly_the_permitted_users(rig: Rig):
     assert rig.admin_json("access", "who-can", "box.slow") == []
 
 
+def test_who_can_takes_a_pattern(rig: Rig):
+    for pattern in ("box.*", "*echo", "*"):
+        assert rig.admin("access", "who-can", pattern, "-o", "name").stdout == "alice\n"
+    assert rig.admin_json("access", "who-can", "box.s*") == []
+    refused = rig.admin("access", "who-can", "bx.*", expect=5)
+    assert "AMB-1002 No published tool matches 'bx.*'" in refused.stderr
+    assert rig.admin("access", "who-can", "b x*", expect=2).stdout == ""
+
+
+def test_list_shows_everything_that_a_user_may_call(rig: Rig):
+    tools = rig.admin_json("access", "list", "alice")
+    offered = {tool["name"] for tool in rig.admin_json("mcp", "tools", "box")}
+    assert {tool["tool"] for tool in tools} == {name for name in offered if name.startswith("box.e")}
+    assert {tuple(tool["keys"]) for tool in tools} == {("laptop",)}
+    assert [tool["published_as"] for tool in tools if tool["tool"] == "box.echo"] == ["box__echo"]
+    assert rig.admin_json("access", "list", "bob") == []
+    assert [
+        each["tool"] for each in rig.admin_json("access", "list", "alice", "--filter", "tool=box.echo")
+    ] == ["box.echo"]
+    assert rig.admin_json("access", "list", "alice", "--key", "laptop") == tools
+
+
+def test_list_follows_a_kill_switch(rig: Rig):
+    switch = rig.admin_json("kill", "user", "alice", "--reason", "incident 8")
+    assert rig.admin_json("access", "list", "alice") == []
+    rig.admin("kill", "lift", switch["id"])
+    assert rig.admin_json("access", "list", "alice") != []
+
+
+def test_check_exits_with_an_error_for_a_denial(rig: Rig):
+    assert rig.admin("access", "explain", "alice", "box.echo", "--check").stderr == ""
+    denied = rig.admin("access", "explain", "alice", "box.slow", "--check", expect=1)
+    assert "ALLOWED  no" in denied.stdout
+    assert "error: AMB-3001 alice may not call box.slow: no_grant." in denied.stderr
+
+
 def test_unknown_names_are_not_found(rig: Rig):
-    for words in (["nobody", "box.echo"], ["alice", "box.nothing"], ["alice", "box.echo", "--key", "phone"]):
-        refused = rig.admin("access", "explain", *words, expect=5)
+    for words in (
+        ["explain", "nobody", "box.echo"],
+        ["explain", "alice", "box.nothing"],
+        ["explain", "alice", "box.echo", "--key", "phone"],
+        ["list", "nobody"],
+        ["list", "alice", "--key", "phone"],
+    ):
+        refused = rig.admin("access", *words, expect=5)
         assert refused.stdout == ""
         assert "AMB-1002" in refused.stderr
 

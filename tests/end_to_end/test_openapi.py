@@ -102,6 +102,7 @@ def test_responses_match_the_openapi_document(case: Any, world: World) -> None:
 
 SENSIBLE_QUERIES = {
     f"GET {ADMIN}/access/explain": {"user": "some-user", "tool": f"{HARMLESS}.echo"},
+    f"GET {ADMIN}/access/tools": {"user": "some-user"},
     f"GET {ADMIN}/access/who-can": {"tool": f"{HARMLESS}.echo"},
 }
 

@@ -1,22 +1,24 @@
 """Answers who may call which tool, and why, with the same function that decides calls."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
-from ambassador_server.domain.catalog.mcps import canonical_name
+from ambassador_server.domain.catalog.mcps import ToolClass, canonical_name
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import AuthSource, User
-from ambassador_server.domain.policy.decide import decide
+from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.explain import Explanation, explain
-from ambassador_server.domain.policy.pattern_spelling import exact_name
+from ambassador_server.domain.policy.grants import matches_any
+from ambassador_server.domain.policy.pattern_spelling import PatternError, exact_name, spell_pattern
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import near
-from ambassador_server.errors import NotFoundError
-from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.errors import InvalidInputError, NotFoundError
+from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
@@ -28,6 +30,14 @@ class ExplainedAccess:
     key: ClientKey | None
     tool: str
     explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallableTool:
+    """A published tool that a user may call, and the names of the keys with which that is so."""
+
+    entry: CatalogEntry
+    keys: tuple[str, ...]
 
 
 class AccessQueries:
@@ -43,10 +53,7 @@ class AccessQueries:
         Without `key_name` it is about the newest good key of the user, or the newest key if none is good.
         """
         snapshot = self._policy.snapshot
-        user = next((user for user in snapshot.users.values() if user.name == user_name), None)
-        if user is None:
-            names = [each.name for each in snapshot.users.values()]
-            raise NotFoundError(f"No user {user_name!r}{near(user_name, names)}")
+        user = _user(snapshot, user_name)
         key = self._key(snapshot, user, key_name)
         tool = self._tool(snapshot, tool_name)
         return ExplainedAccess(
@@ -57,25 +64,60 @@ class AccessQueries:
         )
 
     def who_can(self, tool_name: str, listing: Listing) -> Slice[User]:
-        """Return one page of the users who may call the tool now; raises PolicyStaleError."""
+        """Return one page of the users who may call the tool now, or a tool that matches the pattern.
+
+        Raises NotFoundError if there is none, and PolicyStaleError.
+        """
         snapshot = self._policy.snapshot
-        tool, moment = self._tool(snapshot, tool_name), self._policy.confirmed_moment()
+        is_pattern = "*" in tool_name
+        tools = self._matching(tool_name) if is_pattern else [self._tool(snapshot, tool_name)]
+        moment = self._policy.confirmed_moment()
         allowed = {
             key.user_id
             for key in snapshot.keys.values()
             if (user := snapshot.users.get(key.user_id)) is not None
-            and isinstance(decide(snapshot, _principal(user, key), tool, moment), Permit)
+            and _permitted(PrincipalPolicy(snapshot, _principal(user, key), moment), tools)
         }
         return _users(snapshot).page((snapshot.users[user_id] for user_id in allowed), listing)
 
+    def tools_of(
+        self, user_name: str, listing: Listing, *, key_name: str | None = None
+    ) -> Slice[CallableTool]:
+        """Return one page of the tools that a user may call now, with any key or with this one.
+
+        Raises NotFoundError for a user or key that does not exist, and PolicyStaleError.
+        """
+        snapshot = self._policy.snapshot
+        user = _user(snapshot, user_name)
+        keys = _keys(snapshot, user, key_name)
+        moment = self._policy.confirmed_moment()
+        policies = [(key.name, PrincipalPolicy(snapshot, _principal(user, key), moment)) for key in keys]
+        found = (
+            CallableTool(
+                entry=entry,
+                keys=tuple(
+                    sorted(
+                        {name for name, policy in policies if isinstance(policy.decide(entry.ref), Permit)}
+                    )
+                ),
+            )
+            for entry in self._catalog.index().entries
+        )
+        return _tools().page((tool for tool in found if tool.keys), listing)
+
+    def _matching(self, pattern: str) -> list[CapabilityRef]:
+        try:
+            spelt = spell_pattern(pattern)
+        except PatternError as error:
+            raise InvalidInputError(f"tool: the pattern {error}") from None
+        refs = [entry.ref for entry in self._catalog.index().entries]
+        found = [ref for ref in refs if matches_any((spelt,), ref.name)]
+        if not found:
+            raise NotFoundError(f"No published tool matches {pattern!r}")
+        return found
+
     def _key(self, snapshot: Snapshot, user: User, name: str | None) -> ClientKey | None:
-        keys = [key for key in snapshot.keys.values() if key.user_id == user.user_id]
-        if name is not None:
-            named = [key for key in keys if name in {key.name, key.key_id}]
-            if not named:
-                similar = near(name, [key.name for key in keys])
-                raise NotFoundError(f"User {user.name!r} has no key {name!r}{similar}")
-            keys = named
+        keys = _keys(snapshot, user, name)
         now = self._policy.current_moment().now
         return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
 
@@ -89,6 +131,45 @@ class AccessQueries:
                 if name in {canonical_name(mcp.name, tool.name), f"{mcp.name}:{tool.name}"}:
                     return tool_ref(mcp, tool)
         raise NotFoundError(f"No tool {name!r}{self._catalog.near(name)}")
+
+
+def _user(snapshot: Snapshot, name: str) -> User:
+    user = next((user for user in snapshot.users.values() if user.name == name), None)
+    if user is None:
+        names = [each.name for each in snapshot.users.values()]
+        raise NotFoundError(f"No user {name!r}{near(name, names)}")
+    return user
+
+
+def _keys(snapshot: Snapshot, user: User, name: str | None) -> list[ClientKey]:
+    keys = [key for key in snapshot.keys.values() if key.user_id == user.user_id]
+    if name is None:
+        return keys
+    named = [key for key in keys if name in {key.name, key.key_id}]
+    if not named:
+        similar = near(name, [key.name for key in keys])
+        raise NotFoundError(f"User {user.name!r} has no key {name!r}{similar}")
+    return named
+
+
+def _permitted(policy: PrincipalPolicy, tools: Iterable[CapabilityRef]) -> bool:
+    return any(isinstance(policy.decide(tool), Permit) for tool in tools)
+
+
+def _tools() -> InMemoryList[CallableTool]:
+    name: Field[CallableTool] = Field(lambda found: found.entry.ref.name)
+    return InMemoryList(
+        noun="tool",
+        fields={
+            "tool": name,
+            "mcp": Field(lambda found: found.entry.mcp_name),
+            "published_as": Field(lambda found: found.entry.published),
+            "tool_class": Field(lambda found: found.entry.tool.tool_class, values=list(ToolClass)),
+            "key": Field(lambda found: found.keys, sorts=False),
+        },
+        order=name,
+        item_id=lambda found: found.entry.published,
+    )
 
 
 def _users(snapshot: Snapshot) -> InMemoryList[User]:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.access import AccessView, RuleView
+from ambassador_protocol.admin.access import AccessView, CallableToolView, RuleView
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.admin.users import UserView
 from ambassador_protocol.paths import ACCESS
@@ -10,8 +10,9 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.explain import ConsideredRule
 from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
-from ambassador_server.services.administration.access import ExplainedAccess
+from ambassador_server.services.administration.access import CallableTool, ExplainedAccess
 from ambassador_server.services.administration.names import Names
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.people_views import user_view
@@ -34,11 +35,31 @@ async def explain(request: web.Request) -> web.Response:
     return json_response(_access_view(access, request.app[ADMINISTRATION].names))
 
 
+async def tools(request: web.Request) -> web.Response:
+    """List the tools that `user` may call now, with any key or with `key`."""
+    found = request.app[ADMINISTRATION].access.tools_of(
+        request.query["user"], listing(request), key_name=request.query.get("key")
+    )
+    return json_response(page(request, found, _tool_view))
+
+
 async def who_can(request: web.Request) -> web.Response:
-    """List the users who may call `tool`."""
+    """List the users who may call `tool`, or any published tool that matches it as a pattern."""
     administration = request.app[ADMINISTRATION]
     users = administration.access.who_can(request.query["tool"], listing(request))
     return json_response(page(request, users, lambda user: user_view(user, administration.names)))
+
+
+def _tool_view(found: CallableTool) -> CallableToolView:
+    entry = found.entry
+    return CallableToolView(
+        tool=entry.ref.name,
+        pattern=spell_name(entry.ref.name),
+        mcp=entry.mcp_name,
+        published_as=entry.published,
+        tool_class=entry.tool.tool_class,
+        keys=list(found.keys),
+    )
 
 
 def _access_view(access: ExplainedAccess, names: Names) -> AccessView:
@@ -89,7 +110,11 @@ def endpoints() -> list[Endpoint]:
     """Return the endpoints in the order of the OpenAPI document."""
     tool = Parameter(name="tool", description="The canonical name of the tool.", required=True)
     user = Parameter(name="user", description="The name of the user.", required=True)
+    pattern = Parameter(
+        name="tool", description="The canonical name of the tool, or a pattern with '*'.", required=True
+    )
     key = Parameter(name="key", description="The name of the key. Default: the key that permits most.")
+    only = Parameter(name="key", description="The name or id of the only key to consider. Default: all keys.")
     return [
         Endpoint(
             method="GET",
@@ -101,10 +126,18 @@ def endpoints() -> list[Endpoint]:
         ),
         Endpoint(
             method="GET",
+            path=f"{ACCESS}/tools",
+            right=Right.READ,
+            handler=tools,
+            response_type=Page[CallableToolView],
+            query=(*LIST, user, only),
+        ),
+        Endpoint(
+            method="GET",
             path=f"{ACCESS}/who-can",
             right=Right.READ,
             handler=who_can,
             response_type=Page[UserView],
-            query=(*LIST, tool),
+            query=(*LIST, pattern),
         ),
     ]

@@ -95,6 +95,7 @@ read        GET    /v1/admin/kill-switches/{id}
 operate     POST   /v1/admin/kill-switches
 operate     POST   /v1/admin/kill-switches/{id}/lift
 read        GET    /v1/admin/access/explain
+read        GET    /v1/admin/access/tools
 read        GET    /v1/admin/access/who-can
 read        POST   /v1/admin/batch
 audit:read  GET    /v1/admin/audit/events

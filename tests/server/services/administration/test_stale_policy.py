@@ -16,9 +16,16 @@ async def test_nobody_is_told_that_no_user_may_call_a_tool():
     world = await World.build()
     access = AccessQueries(policy=world.policy, catalog=world.catalog)
     assert [user.name for user in access.who_can("git.log", Listing()).items] == ["alice"]
+    assert [user.name for user in access.who_can("git.*", Listing()).items] == ["alice"]
+    assert "git.log" in [found.entry.ref.name for found in access.tools_of("alice", Listing()).items]
     world.clock.advance(60)
-    with pytest.raises(PolicyStaleError):
-        access.who_can("git.log", Listing())
+    for ask in (
+        lambda: access.who_can("git.log", Listing()),
+        lambda: access.who_can("git.*", Listing()),
+        lambda: access.tools_of("alice", Listing()),
+    ):
+        with pytest.raises(PolicyStaleError):
+            ask()
 
 
 async def test_nobody_is_told_that_a_switch_would_stop_nothing():

@@ -90,9 +90,10 @@ _ambassador_admin_words() {
         "kill show") options="--watch --every $shared" ;;
         "kill list") options="--filter --sort --limit --all --watch --every $shared" ;;
         "kill lift") options="--dry-run $shared" ;;
-        "access") commands="explain who-can test" options="-h --help" ;;
-        "access explain") options="--key $shared" ;;
-        "access who-can") options="--filter --sort --limit $shared" ;;
+        "access") commands="explain list who-can test" options="-h --help" ;;
+        "access explain") options="--key --check $shared" ;;
+        "access list") options="--filter --sort --limit --key --watch --every $shared" ;;
+        "access who-can") options="--filter --sort --limit --watch --every $shared" ;;
         "access test") options="$shared" ;;
         "audit") commands="query show stats tail export verify key fetch prune" options="-h --help" ;;
         "audit query") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
@@ -131,7 +132,7 @@ _ambassador_admin_option() {
         *:--isolation) takes=word choices="shared per-user" ;;
         *:--pin) takes=word choices="off block" ;;
         "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed unknown_tool" ;;
-        "access explain":--key) takes=word live=key ;;
+        "access explain":--key | "access list":--key) takes=word live=key ;;
         *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:audit-log:accept-loss" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
         *:--format) takes=word choices="jsonl csv cef ocsf" ;;
@@ -193,6 +194,7 @@ _ambassador_admin_argument() {
         "kill show":1) takes=word live=switch ;;
         "kill lift":*) takes=word live=switch ;;
         "access explain":1) takes=word live=user ;;
+        "access list":1) takes=word live=user ;;
         "access test":1) takes=file ;;
         "audit fetch":1) takes=file ;;
     esac

@@ -52,7 +52,7 @@ function __ambassador_admin_at
             case 'kill'
                 contains -- $word everyone user group key session mcp tool tool-class show list lift; and set -a typed $word
             case 'access'
-                contains -- $word explain who-can test; and set -a typed $word
+                contains -- $word explain list who-can test; and set -a typed $word
             case 'audit'
                 contains -- $word query show stats tail export verify key fetch prune; and set -a typed $word
             case 'server'
@@ -471,13 +471,24 @@ complete -c ambassador-admin -n '__ambassador_admin_at kill list' -l every -x -d
 complete -c ambassador-admin -n '__ambassador_admin_at kill lift' -l dry-run -d 'Show the request without sending it.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill lift' -a '(__ambassador_admin_at_names switch)'
 complete -c ambassador-admin -n '__ambassador_admin_at access' -a explain -d 'Show whether a user may call a tool now, the rule that decides, the others, and what would change the decision.'
-complete -c ambassador-admin -n '__ambassador_admin_at access' -a who-can -d 'List the users who may call a tool now.'
+complete -c ambassador-admin -n '__ambassador_admin_at access' -a list -d 'List the tools that a user may call now, and the keys with which that is so.'
+complete -c ambassador-admin -n '__ambassador_admin_at access' -a who-can -d 'List the users who may call a tool now, or any published tool that matches a pattern.'
 complete -c ambassador-admin -n '__ambassador_admin_at access' -a test -d 'Compare the policy in force with the expectations in a file; exit code 1 when one is not met.'
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l key -x -a '(__ambassador_admin_at_names key)' -d 'A key of the user, by name or id; by default the best one.'
+complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l check -d 'Exit with code 1 if the user may not call the tool.'
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -a '(__ambassador_admin_at_names user)'
+complete -c ambassador-admin -n '__ambassador_admin_at access list' -l filter -x -d 'Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at access list' -l sort -x -d 'Sort by a field; -FIELD for descending order.'
+complete -c ambassador-admin -n '__ambassador_admin_at access list' -l limit -x -d 'The maximum number of rows. At least 1.'
+complete -c ambassador-admin -n '__ambassador_admin_at access list' -l key -x -a '(__ambassador_admin_at_names key)' -d 'Only with this key of the user, by name or id.'
+complete -c ambassador-admin -n '__ambassador_admin_at access list' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
+complete -c ambassador-admin -n '__ambassador_admin_at access list' -l every -x -d 'How often --watch looks; by default 2s.'
+complete -c ambassador-admin -n '__ambassador_admin_at access list' -a '(__ambassador_admin_at_names user)'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l filter -x -d 'Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l sort -x -d 'Sort by a field; -FIELD for descending order.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l limit -x -d 'The maximum number of rows. At least 1.'
+complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
+complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l every -x -d 'How often --watch looks; by default 2s.'
 complete -c ambassador-admin -n '__ambassador_admin_at access test' -F
 complete -c ambassador-admin -n '__ambassador_admin_at audit' -a query -d 'Find events, newest first.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit' -a show -d 'Show every event of one request: who, what, the rule that decided, the outcome and the duration.'

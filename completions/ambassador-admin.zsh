@@ -1093,7 +1093,8 @@ _ambassador-admin_access() {
     typeset -A opt_args
     local -a commands=(
         'explain:Show whether a user may call a tool now, the rule that decides, the others, and what would change the decision.'
-        'who-can:List the users who may call a tool now.'
+        'list:List the tools that a user may call now, and the keys with which that is so.'
+        'who-can:List the users who may call a tool now, or any published tool that matches a pattern.'
         'test:Compare the policy in force with the expectations in a file; exit code 1 when one is not met.'
     )
     _arguments -C -s -S : \
@@ -1105,6 +1106,7 @@ _ambassador-admin_access() {
         below)
             case $line[1] in
                 explain) _ambassador-admin_access_explain ;;
+                list) _ambassador-admin_access_list ;;
                 who-can) _ambassador-admin_access_who-can ;;
                 test) _ambassador-admin_access_test ;;
             esac
@@ -1115,9 +1117,22 @@ _ambassador-admin_access() {
 _ambassador-admin_access_explain() {
     _arguments -s -S : \
         --key='[A key of the user, by name or id; by default the best one.]:KEY:_ambassador-admin_names key' \
+        --check'[Exit with code 1 if the user may not call the tool.]' \
         $shared \
         ':USER:_ambassador-admin_names user' \
         ':TOOL: '
+}
+
+_ambassador-admin_access_list() {
+    _arguments -s -S : \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --key='[Only with this key of the user, by name or id.]:KEY:_ambassador-admin_names key' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared \
+        ':USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_access_who-can() {
@@ -1125,6 +1140,8 @@ _ambassador-admin_access_who-can() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \
         ':TOOL: '
 }

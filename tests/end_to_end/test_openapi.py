@@ -95,7 +95,8 @@ def test_responses_match_the_openapi_document(case: Any, world: World) -> None:
     answer = case.call(base_url=world.rig.admin_url, headers=key, timeout=PATIENCE)
     case.validate_response(answer, checks=CHECKS, headers=key)
     if answer.status_code >= 400:
-        assert_nothing_internal(answer.text)
+        request = (case.path_parameters, case.query, case.headers, case.body)
+        assert_nothing_internal(answer.text, asked=str(request))
     else:
         done[label] += 1
 

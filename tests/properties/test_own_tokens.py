@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
+from ambassador_server.domain.secrets.encoded_tokens import TOKEN_LENGTHS
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.secrets.redaction import redact, redact_details
 from ambassador_server.domain.secrets.shapes import mask_text
@@ -152,6 +153,17 @@ def test_no_encoded_token_survives(encoding: str, token: str, before: str, after
         middle = len(encoded) // 2
         assert encoded[middle : middle + 16] not in text
         assert encoded[-24:-8] not in text
+
+
+@pytest.mark.parametrize("prefix", TOKEN_LENGTHS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_no_encoded_token_of_few_different_characters_survives(encoding: str, prefix: str):
+    """What a random token nearly always has, such as a digit in its encoded form, is no condition."""
+    for letters in ("aAbBcCdD", "EFGH", "z", "ZQq", "_", "-"):
+        token = prefix + (letters * TOKEN_LENGTHS[prefix])[: TOKEN_LENGTHS[prefix]]
+        encoded = ENCODINGS[encoding](token)
+        for shown in forms(f"of {encoded} here"):
+            assert encoded not in " ".join(texts_in(shown))
 
 
 @pytest.mark.parametrize("separator", SEPARATORS, ids=ascii)

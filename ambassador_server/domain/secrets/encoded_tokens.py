@@ -143,6 +143,9 @@ def _end_of_run(text: str, start: int, end: int) -> int:
     return start if run is None else run.end()
 
 
+# Some encoded tokens have no digit; what each of them begins with has a digit or one of these letters.
+_DIGITS_AND_LETTERS = frozenset("0123456789yf")
+
 OWN_ENCODED = Shape(
-    "tokens of this product, encoded", frozenset("0123456789"), may_be_encoded, (mask_encoded,), is_long=True
+    "tokens of this product, encoded", _DIGITS_AND_LETTERS, may_be_encoded, (mask_encoded,), is_long=True
 )

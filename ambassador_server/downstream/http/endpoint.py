@@ -44,6 +44,11 @@ class Endpoint:
         """Tell whether a legacy version was agreed on."""
         return self._version is not None and is_legacy(self._version)
 
+    @property
+    def is_modern(self) -> bool:
+        """Tell whether the modern version was agreed on."""
+        return self._version is not None and not is_legacy(self._version)
+
     def open(self) -> None:
         """Read the secrets and certificates; raises DownstreamUnavailableError if one is missing."""
         self._http = open_client(self._options)

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from ambassador_protocol.event_stream import EVENT_STREAM, EventStreamReader
+from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.mcp import SESSION_HEADER
 from ambassador_server.downstream.features.questions import OpenQuestions
 from ambassador_server.downstream.http.client import encode_fields
@@ -24,11 +24,11 @@ from ambassador_server.downstream.http.options import (
     HttpOptions,
     drain,
     read_body,
-    read_events,
     read_http_options,
     read_short_body,
     status_text,
 )
+from ambassador_server.downstream.http.resumable_stream import ResumableStream
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.wire.messages import (
@@ -49,7 +49,9 @@ _DRAIN_SECONDS = 1.0
 _LONGEST_REASON = 4 * 1024
 """How many bytes of an error are searched for a reason."""
 _NO_STREAM = frozenset({405, 406, 501})
-"""The HTTP statuses by which a downstream says that it has no stream of its own."""
+"""The HTTP statuses by which a downstream says that it answers no GET with a stream."""
+_NO_STREAM_YET = frozenset({409, 429, 500}) | GATEWAY_FAILURES
+"""The HTTP statuses after which a stream may be resumed all the same, 409 while the downstream holds the old one."""
 
 Options = HttpOptions
 
@@ -135,23 +137,20 @@ class StreamableHttpTransport:
         """Read the stream on which a legacy downstream reports changes, if it has one."""
         if not self._endpoint.is_legacy:
             return False
-        session_id = self._endpoint.session_id
         response = await self._endpoint.get_stream()
+        if not _is_stream(response):
+            await self._check_refused_stream(response)
+            return False
+        stream = ResumableStream(response, self._resume, LARGEST_MESSAGE)
         try:
-            if response.status == 200 and response.kind == EVENT_STREAM:
-                events = EventStreamReader(LARGEST_MESSAGE)
-                async for chunk in response.chunks():
-                    for event in read_events(events, chunk):
-                        message = await read_message(event.data)
-                        if message is not None:
-                            self._take(message)
-                return True
-            answer = await _other_answer(response)
-            if session_id is not None and response.status not in _NO_STREAM and is_doubtful(answer):
-                await self._check_session(session_id, answer)
+            async for data in stream.events():
+                message = await read_message(data)
+                if message is not None:
+                    self._take(message)
         finally:
-            response.close()
-        return False
+            stream.response.close()
+        await asyncio.sleep(stream.retry_seconds)
+        return True
 
     def last_error_line(self) -> str:
         """Return nothing, because over HTTP there is no output but MCP."""
@@ -172,6 +171,9 @@ class StreamableHttpTransport:
         if self._endpoint.session_id is not None:
             self._endpoint.read_secrets()
         response = await self._endpoint.post(body, is_new=True)
+        if _is_stream(response):
+            # The stream is resumed in its session.
+            self._endpoint.use_session(response.headers.get(SESSION_HEADER))
         reply = _reply_in(await self._answer(response, number))
         self._endpoint.use_session(response.headers.get(SESSION_HEADER))
         return reply
@@ -194,11 +196,10 @@ class StreamableHttpTransport:
             return False
 
     async def _answer(self, response: Response, number: int, ask: Ask | None = None) -> Answer:
-        kind = response.kind
+        if _is_stream(response):
+            return await self._answer_in_stream(response, number, ask)
         try:
-            if kind == EVENT_STREAM and response.status == 200:
-                return await self._answer_in_stream(response, number, ask)
-            if kind == JSON:
+            if response.kind == JSON:
                 return await _answer_in_body(response, number)
             return await _other_answer(response)
         except BaseException:
@@ -206,25 +207,49 @@ class StreamableHttpTransport:
             raise
 
     async def _answer_in_stream(self, response: Response, number: int, ask: Ask | None) -> Answer:
-        events = EventStreamReader(LARGEST_MESSAGE)
+        """Return the answer at the end of a stream, which a downstream of the legacy era may continue elsewhere."""
+        stream = ResumableStream(
+            response, None if self._endpoint.is_modern else self._resume, LARGEST_MESSAGE
+        )
         questions = OpenQuestions(ask, self._endpoint.send)
         other = b""
         try:
-            async for chunk in response.chunks():
-                for event in read_events(events, chunk):
-                    message = await read_message(event.data)
-                    if message is None:
-                        other = event.data[:_LONGEST_REASON]
-                    elif message.method is not None:
-                        self._take(message, questions)
-                    elif _is_answer_to(message, number):
-                        self._drain_later(response)
-                        return _answer_of(message, number, response.status)
+            async for data in stream.events():
+                message = await read_message(data)
+                if message is None:
+                    other = data[:_LONGEST_REASON]
+                elif message.method is not None:
+                    self._take(message, questions)
+                elif _is_answer_to(message, number):
+                    self._drain_later(stream.response)
+                    return _answer_of(message, number, response.status)
+        except BaseException as error:
+            stream.response.close()
+            if isinstance(error, SessionLostError):
+                raise SessionLostError(error.session_id, may_have_run=True) from None
+            raise
         finally:
             questions.close()
         if other:
             return Answer(response.status, None, is_own=False, text=other)
         raise DownstreamUnavailableError("ended its answer before the result")
+
+    async def _resume(self, last_event_id: str) -> Response | None:
+        """Ask for the rest of a stream; implements `resumable_stream.Resume`."""
+        response = await self._endpoint.get_stream(last_event_id)
+        if _is_stream(response):
+            return response
+        await self._check_refused_stream(response)
+        if response.status in _NO_STREAM_YET:
+            return None
+        raise DownstreamUnavailableError("ended an event stream early and does not continue it")
+
+    async def _check_refused_stream(self, response: Response) -> None:
+        """Raise SessionLostError if a GET was not answered with a stream because the session is lost."""
+        session_id = self._endpoint.session_id
+        answer = await _other_answer(response)
+        if session_id is not None and answer.status not in _NO_STREAM and is_doubtful(answer):
+            await self._check_session(session_id, answer)
 
     def _take(self, message: Message, questions: OpenQuestions | None = None) -> None:
         """Handle a message that is no answer."""
@@ -256,6 +281,10 @@ class StreamableHttpTransport:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
+
+
+def _is_stream(response: Response) -> bool:
+    return response.status == 200 and response.kind == EVENT_STREAM
 
 
 async def _answer_in_body(response: Response, number: int) -> Answer:

@@ -30,6 +30,7 @@ def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _WHITESPACE = " \t\n\r"
 _decoder = json.JSONDecoder(parse_constant=_reject_constant)
 
@@ -76,7 +77,11 @@ class Message:
 
     @classmethod
     def parse(cls, line: bytes) -> "Message":
-        """Parse one line; raises MessageError, and TooDeepError if it is nested too deep."""
+        """Parse one line; raises MessageError, and TooDeepError if it is nested too deep.
+
+        A byte order mark, with which some programs begin their output, is dropped.
+        """
+        line = line.removeprefix(_BYTE_ORDER_MARK)
         try:
             value = read_json(line)
         except TooDeepError:

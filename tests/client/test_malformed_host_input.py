@@ -242,3 +242,8 @@ def test_what_is_nested_too_deep_is_answered_with_its_id(line: str, request_id: 
 def test_what_is_nested_as_deep_as_allowed_is_served():
     line = '{"jsonrpc":"2.0","id":7,"method":"ping","params":' + nested(MAX_NESTING - 1) + "}\n"
     assert messages_of(asyncio.run(relayed(line.encode()))) == [{"jsonrpc": "2.0", "id": 7, "result": {}}]
+
+
+async def test_a_byte_order_mark_before_a_message_is_dropped():
+    output = await relayed(b'\xef\xbb\xbf{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+    assert json.loads(output) == {"jsonrpc": "2.0", "id": 1, "result": {}}

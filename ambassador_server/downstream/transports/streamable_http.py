@@ -223,10 +223,8 @@ class StreamableHttpTransport:
                 elif _is_answer_to(message, number):
                     self._drain_later(stream.response)
                     return _answer_of(message, number, response.status)
-        except BaseException as error:
+        except BaseException:
             stream.response.close()
-            if isinstance(error, SessionLostError):
-                raise SessionLostError(error.session_id, may_have_run=True) from None
             raise
         finally:
             questions.close()
@@ -245,11 +243,16 @@ class StreamableHttpTransport:
         raise DownstreamUnavailableError("ended an event stream early and does not continue it")
 
     async def _check_refused_stream(self, response: Response) -> None:
-        """Raise SessionLostError if a GET was not answered with a stream because the session is lost."""
+        """Raise SessionLostError if a GET was not answered with a stream because the session is lost.
+
+        Not even HTTP 404 proves that, because a downstream may serve nothing but POST.
+        """
         session_id = self._endpoint.session_id
         answer = await _other_answer(response)
-        if session_id is not None and answer.status not in _NO_STREAM and is_doubtful(answer):
-            await self._check_session(session_id, answer)
+        if session_id is None or answer.status in _NO_STREAM or not is_doubtful(answer):
+            return
+        if await self._is_lost(session_id):
+            raise SessionLostError(session_id, may_have_run=True)
 
     def _take(self, message: Message, questions: OpenQuestions | None = None) -> None:
         """Handle a message that is no answer."""

@@ -200,17 +200,22 @@ async def test_attempts_that_fail_are_bounded(step: Step):
         assert server.toolbox.calls == 1
 
 
-@pytest.mark.parametrize("status", [400, 405, 406, 501])
+@pytest.mark.parametrize("status", [400, 404, 405, 406, 501])
 async def test_a_downstream_that_resumes_nothing_is_asked_once(status: int):
     async with breaking(closes(FIRST), refuses(status)) as (server, box):
         with pytest.raises(DownstreamUnavailableError, match="does not continue it"):
             await box.call("echo")
         assert len(server.resumed) == 1
         assert server.toolbox.calls == 1
+        assert [method for method, _ in server.requests].count("initialize") == 1
 
 
 async def test_a_session_that_is_lost_meanwhile_is_opened_again_but_the_call_is_not_repeated():
-    async with breaking(closes(FIRST), refuses(404)) as (server, box):
+    async def restarts(server: Breaking, request: web.Request) -> web.StreamResponse:
+        server.sessions.clear()
+        return web.Response(status=404)
+
+    async with breaking(closes(FIRST), restarts) as (server, box):
         before = set(server.sessions)
         with pytest.raises(DownstreamUnavailableError, match="may have run"):
             await box.call("echo")

@@ -61,6 +61,13 @@ class HostFileError(ClientError):
     code = ProblemCode.HOST_FILE.value
 
 
+class ConflictError(ClientError):
+    """The change would replace something else."""
+
+    code = ProblemCode.CONFLICT.value
+    exit_code = 6
+
+
 class ChangedMeanwhileError(ClientError):
     """The object was changed by another program between reading and writing."""
 

@@ -99,6 +99,7 @@ complete -c ambassador-client -n '__ambassador_client_at status' -s o -l output 
 complete -c ambassador-client -n '__ambassador_client_at login' -l key-from -x -d 'Source of the key or one-time code: env://NAME, file://PATH or - for stdin; default: a prompt.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l code -x -d 'One-time code from your administrator.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l keep-default -d 'Do not make this the default account.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l replace -d 'Replace the account even if it is another user or server.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l account -x -d 'Name of the account.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l server -x -d 'Address of the server.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l ca-file -r -F -d 'Trust only these CA certificates.'

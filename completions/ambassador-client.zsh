@@ -110,6 +110,7 @@ _ambassador-client_login() {
         --key-from='[Source of the key or one-time code\: env\://NAME, file\://PATH or - for stdin; default\: a prompt.]:SOURCE: ' \
         --code='[One-time code from your administrator.]:CODE: ' \
         --keep-default'[Do not make this the default account.]' \
+        --replace'[Replace the account even if it is another user or server.]' \
         --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \

@@ -14,7 +14,9 @@ from ambassador_protocol.json_text import parse_object
 if TYPE_CHECKING:
     from ambassador_client.account.credentials import CredentialStore
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}")
+LONGEST_NAME = 64
+
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@:-]{{0,{LONGEST_NAME - 1}}}")
 _MAX_BYTES = 1 << 20
 
 
@@ -34,6 +36,11 @@ class Account:
     def label(self) -> str:
         """Return a name for the key, usable without reading the key from the keyring."""
         return f"{self.name} {self.key_id}"
+
+    @property
+    def identity(self) -> str:
+        """Return the user and the server."""
+        return f"{self.user or 'an unknown user'} at {self.server}"
 
 
 class AccountStore:

@@ -16,16 +16,28 @@ def context_from_settings(
 ) -> ssl.SSLContext | None:
     """Return the TLS context for these settings, None for http://; may fetch a pinned certificate from the server.
 
-    Raises SettingsError, UntrustedCertificateError or UnreachableError.
+    A fingerprint holds whatever else is trusted. Raises SettingsError, UntrustedCertificateError or UnreachableError.
     """
-    if not settings.is_encrypted:
-        return None
-    if settings.fingerprint is not None and settings.ca_file is None and not settings.allow_self_signed:
+    if settings.fingerprint is not None:
+        check_has_certificate(settings.server_url)
         from ambassador_client.account.pinning import pinned_certificate  # noqa: PLC0415 - rarely needed
 
         pem = pinned_certificate(settings.server_url, settings.fingerprint, state_directory() / "trust", dial)
-        return pinned_context(pem)
+        context = pinned_context(pem)
+        context.check_hostname = not settings.allow_self_signed
+        return context
+    if not settings.is_encrypted:
+        return None
     return ssl_context(ca_file=settings.ca_file, allow_self_signed=settings.allow_self_signed)
+
+
+def check_has_certificate(url: str) -> None:
+    """Raise SettingsError for an address without TLS, whose server has no certificate with a fingerprint."""
+    if not url.startswith("https:"):
+        raise SettingsError(
+            f"a fingerprint is given, but {url} has no certificate",
+            "Use https://, or leave the fingerprint out.",
+        )
 
 
 def pinned_context(pem: str) -> ssl.SSLContext:

@@ -17,6 +17,7 @@ from ambassador_client.account.paths import expanded
 from ambassador_client.account.session_cache import Slot, sessions_directory
 from ambassador_client.account.settings import Credential, Settings
 from ambassador_client.cli.command import Run, command
+from ambassador_client.cli.login_account import LoginAccount
 from ambassador_client.cli.output import show
 from ambassador_client.cli.secret_input import KEY_PREFIX, read_secret
 from ambassador_client.errors import ClientError, SettingsError, UsageError
@@ -45,11 +46,15 @@ def login(
     keep: Annotated[
         bool, typer.Option("--keep-default", help="Do not make this the default account.")
     ] = False,
+    replace_other: Annotated[
+        bool, typer.Option("--replace", help="Replace the account even if it is another user or server.")
+    ] = False,
 ) -> int:
     """Log in to a server with a key or a one-time code, and save it as an account.
 
-    The server checks the key first. The key is saved in the system's keyring if there is one, else in a file that only
-    you can read. On Linux `pipx inject mcp-ambassador keyring` installs support for the keyring.
+    The server checks the key first. An account of another user or server is not replaced without --replace. The key is
+    saved in the system's keyring if there is one, else in a file that only you can read. On Linux `pipx inject
+    mcp-ambassador keyring` installs support for the keyring.
 
     Example: ambassador-client login https://mcp.example.com --code 7KQF-3M2X-9TWD
     """
@@ -57,25 +62,22 @@ def login(
         raise UsageError("--code and --key-from cannot be used together", "")
     settings, ca_pem = _login_settings(run, url)
     name = check_name(run.flags.account or _default_name(settings.server_url))
-    known = run.accounts.find(name) if any(each.name == name for each in run.accounts.all()) else None
-    if known is not None and known.server != settings.server_url:
-        raise SettingsError(f"account {name} is for {known.server}", "Choose another name: --account NAME")
+    target = LoginAccount(
+        run.accounts, name, settings.server_url, replace_other=replace_other, make_default=not keep
+    )
     secret = code or read_secret(key_from, lambda: run.prompt_secret("Key (amb_pk_...) or one-time code: "))
     if ca_pem is None and settings.ca_file is not None:
         ca_pem = _read_ca_file(settings.ca_file)
-
-    def save_account(key: str, me: dict[str, Any]) -> tuple[Account, str]:
-        place = run.accounts.credentials().put(name, key)
-        saved = run.accounts.save(_account(name, settings, me), ca_pem=ca_pem, make_default=not keep)
-        return saved, place
-
+    target.ca_pem = ca_pem
     if not secret.startswith(KEY_PREFIX):
         answer = run.connect(settings, None).request("POST", ENROL, {"code": secret})
         secret = str(answer.get("preshared_key"))
-        save_account(secret, answer)  # saved at once, because the code works only once
+        target.save_enrolled(secret, answer)
     me = _check(run, settings, secret)
-    account, place = save_account(secret, me)
+    account, place = target.save(secret, me)
     show(_account_view(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
+    if target.previous_default not in (None, run.accounts.default()):
+        run.say(f"The default account was {target.previous_default}; it is {account.name} now.")
     if lacks_keyring():
         run.say(NO_KEYRING)
     return 0
@@ -140,12 +142,14 @@ def _login_settings(run: Run, url: str) -> tuple[Settings, str | None]:
         ca_file=None if ca_file is None else expanded(ca_file),
         fingerprint=pin,
     )
-    if pin is None or not settings.is_encrypted:
+    if pin is None:
         return settings, None
     from ambassador_client.account.paths import state_directory
     from ambassador_client.account.pinning import pinned_certificate
     from ambassador_client.account.proxy_tunnel import tunnel_to
+    from ambassador_client.account.tls import check_has_certificate
 
+    check_has_certificate(address)
     tunnel = tunnel_to(address, os.environ)
     dial = None if tunnel is None else tunnel.dial
     return settings, pinned_certificate(address, pin, state_directory() / "trust", dial)
@@ -168,18 +172,6 @@ def _end_session(run: Run, account: Account, token: str, session: Any) -> None:
         run.connect(settings, token).disconnect(session)
     except ClientError as error:
         run.say(f"The session could not be ended: {error.cause}. It expires by itself.")
-
-
-def _account(name: str, settings: Settings, me: dict[str, Any]) -> Account:
-    key = me.get("key") or {}
-    return Account(
-        name=name,
-        server=settings.server_url,
-        user=str(me.get("user")),
-        key_id=str(key.get("id")),
-        key_name=str(key.get("name")),
-        key_expires_at=key.get("expires_at"),
-    )
 
 
 def _account_view(account: Account) -> dict[str, Any]:

@@ -118,6 +118,66 @@ def test_several_accounts_exist_and_one_is_the_default(client: Client, world: Wo
     assert client.run("whoami", expect=2).stderr.startswith("AMB-5003 no server address is set")
 
 
+def test_account_of_another_user_is_replaced_only_on_request(client: Client, world: World) -> None:
+    first, second = world.person(), world.person()
+    url = world.rig.client_url
+    client.login(first)
+    (secret,) = client.secrets
+    kept = secret.read_text()
+    refused = client.run("login", url, "--key-from", "-", stdin=second.key, expect=6).stderr
+    assert refused.startswith("AMB-1006 account ")
+    assert f"is {first.name} at {url}; this key is of {second.name} at {url}. " in refused
+    assert "--account NAME, or add --replace" in refused
+    assert (client.json("whoami")["user"], secret.read_text()) == (first.name, kept)
+    newer = world.ask("POST", "keys", {"user": first.name, "name": "newer"})["preshared_key"]
+    client.run("login", url, "--key-from", "-", stdin=newer)
+    assert secret.read_text() == newer
+    client.login(second, "--replace")
+    assert client.json("whoami")["user"] == second.name
+    assert len(client.json("accounts")) == 1
+
+
+def test_account_of_another_server_is_replaced_only_on_request(client: Client, world: World) -> None:
+    person = world.person()
+    client.login(person, "--account", "work")
+    book = next(client.home.rglob("accounts.json"))
+    book.write_text(book.read_text().replace(world.rig.client_url, "https://elsewhere.example:8443"))
+    words = ["login", world.rig.client_url, "--key-from", "-", "--account", "work"]
+    refused = client.run(*words, stdin=person.key, expect=6).stderr
+    assert f"account work is {person.name} at https://elsewhere.example:8443; " in refused
+    assert f"this login is for {world.rig.client_url}. " in refused
+    assert "elsewhere" in book.read_text()
+    client.run(*words, "--replace", stdin=person.key)
+    assert client.json("whoami")["server"] == world.rig.client_url
+
+
+def test_key_of_a_code_is_not_lost_when_the_account_is_of_another_user(client: Client, world: World) -> None:
+    first, second = world.person(), world.person()
+    url = world.rig.client_url
+    client.login(first)
+    code = world.ask("POST", "enrolments", {"user": second.name, "name": "desk"})["code"]
+    refused = client.run("login", url, "--code", code, expect=6).stderr
+    assert f"is {first.name} at {url}; this key is of {second.name} at {url}. " in refused
+    assert client.json("whoami")["user"] == first.name
+    name = refused.rpartition("account use ")[2].strip()
+    assert name.startswith(f"{second.name}@")
+    client.run("account", "use", name)
+    assert client.json("whoami")["user"] == second.name
+
+
+def test_change_of_the_default_account_is_told(client: Client, world: World) -> None:
+    client.login(world.person(), "--account", "one")
+    done = client.run(
+        *("login", world.rig.client_url, "--account", "two", "--key-from", "-"), stdin=world.person().key
+    )
+    assert "The default account was one; it is two now." in done.stderr
+    again = client.run(
+        *("login", world.rig.client_url, "--account", "three", "--keep-default", "--key-from", "-"),
+        stdin=world.person().key,
+    )
+    assert "default account" not in again.stderr
+
+
 def test_key_is_sent_only_to_its_own_server(client: Client, world: World) -> None:
     client.login(world.person())
     elsewhere = client.run("whoami", "--server", "http://127.0.0.1:9", expect=3)

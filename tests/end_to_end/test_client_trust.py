@@ -82,3 +82,45 @@ def test_pin_works_without_login_and_without_a_ca_file(client: Client, person: P
     assert client.json("whoami", **settings)["user"] == "alice"
     wrong = {**settings, "MCP_AMBASSADOR_FINGERPRINT": "0" * 64}
     assert client.run("whoami", expect=7, **wrong).stderr.startswith("AMB-5002 no certificate of ")
+
+
+@pytest.mark.parametrize("known", ["nothing", "account", "CA file", "any certificate"])
+@pytest.mark.parametrize("words", [["whoami"], ["status"], ["tools", "list"], ["login"]])
+def test_wrong_fingerprint_fails_whatever_else_is_trusted(
+    client: Client, person: Person, known: str, words: list[str]
+) -> None:
+    rig = client.world.rig
+    settings = {"MCP_AMBASSADOR_URL": rig.client_url, "MCP_AMBASSADOR_PRESHARED_KEY": person.key}
+    if known == "account":
+        client.login(person, "--fingerprint", rig.facts["ca_fingerprint"])
+        settings = {}
+    elif known == "CA file":
+        settings["MCP_AMBASSADOR_CA_FILE"] = rig.facts["ca_file"]
+    elif known == "any certificate":
+        settings["MCP_AMBASSADOR_ALLOW_SELF_SIGNED"] = "true"
+    if words == ["login"]:
+        words = ["login", rig.client_url, "--key-from", "-"]
+    wrong = client.run(*words, "--fingerprint", "0" * 64, stdin=person.key, expect=7, **settings)
+    assert "AMB-5002 no certificate of " in wrong.stderr
+    right = rig.facts["ca_fingerprint"]
+    assert (
+        client.run(*words, "--fingerprint", right, stdin=person.key, **settings).stdout or words[0] == "tools"
+    )
+
+
+def test_fingerprint_without_a_certificate_is_refused(client: Client) -> None:
+    setting = {"MCP_AMBASSADOR_PRESHARED_KEY": "amb_pk_x"}
+    words = ["--fingerprint", "0" * 64]
+    plain = client.run("whoami", "--server", "http://127.0.0.1:9", *words, expect=2, **setting)
+    assert "http://127.0.0.1:9 has no certificate" in plain.stderr
+    login = client.run("login", "http://127.0.0.1:9", *words, stdin="amb_pk_x", expect=2)
+    assert "http://127.0.0.1:9 has no certificate" in login.stderr
+
+
+def test_relay_refuses_a_wrong_fingerprint_though_the_account_has_a_ca(
+    client: Client, person: Person
+) -> None:
+    client.login(person, "--fingerprint", client.world.rig.facts["ca_fingerprint"])
+    listing = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n'
+    answer = client.run("proxy", stdin=listing, MCP_AMBASSADOR_FINGERPRINT="0" * 64)
+    assert "no certificate of " in json.loads(answer.stdout)["error"]["message"]

@@ -1,0 +1,80 @@
+"""The account that a login is saved as: one of another user or server is never replaced unless that is asked for."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from ambassador_client.account.account_store import LONGEST_NAME, Account, AccountStore
+from ambassador_client.errors import ConflictError
+
+_KEEP_BOTH = "Keep both with --account NAME, or add --replace."
+
+
+class LoginAccount:
+    """Saves a login at `server` as the account `name`, with `ca_pem`, the certificates of its server.
+
+    Raises ConflictError if the account is for another server and `replace_other` is false.
+    """
+
+    def __init__(
+        self, store: AccountStore, name: str, server: str, *, replace_other: bool, make_default: bool
+    ) -> None:
+        self.ca_pem: str | None = None
+        self.previous_default = store.default()
+        self._store = store
+        self._name = name
+        self._server = server
+        self._make_default = make_default
+        self._others = {each.name: each for each in store.all()}
+        self._known = None if replace_other else self._others.get(name)
+        if self._known is not None and self._known.server != server:
+            raise ConflictError(
+                f"account {name} is {self._known.identity}; this login is for {server}", _KEEP_BOTH
+            )
+
+    def save(self, key: str, me: Mapping[str, Any]) -> tuple[Account, str]:
+        """Save the account of the user `me` and return it and the place of its key; raises ConflictError."""
+        account = self._account(self._name, me)
+        if self._known is not None and self._known.user not in ("", account.user):
+            raise ConflictError(
+                f"account {self._name} is {self._known.identity}; this key is of {account.identity}",
+                _KEEP_BOTH,
+            )
+        return self._write(account, key, make_default=self._make_default)
+
+    def save_enrolled(self, key: str, me: Mapping[str, Any]) -> None:
+        """Save a key that a one-time code was exchanged for: under another name before it is refused as `save` does.
+
+        The code cannot be used again, so its key must not be lost.
+        """
+        try:
+            self.save(key, me)
+        except ConflictError as error:
+            account = self._account(self._free_name(str(me.get("user"))), me)
+            self._write(account, key, make_default=False)
+            raise ConflictError(
+                error.cause,
+                f"The key is saved as account {account.name}; run: ambassador-client account use {account.name}",
+            ) from None
+
+    def _write(self, account: Account, key: str, *, make_default: bool) -> tuple[Account, str]:
+        place = self._store.credentials().put(account.name, key)
+        return self._store.save(account, ca_pem=self.ca_pem, make_default=make_default), place
+
+    def _account(self, name: str, me: Mapping[str, Any]) -> Account:
+        key = me.get("key") or {}
+        return Account(
+            name=name,
+            server=self._server,
+            user=str(me.get("user")),
+            key_id=str(key.get("id")),
+            key_name=str(key.get("name")),
+            key_expires_at=key.get("expires_at"),
+        )
+
+    def _free_name(self, user: str) -> str:
+        """Return the names of the user and of the account, with a number where there is such an account."""
+        letters = "".join(char for char in user if char.isascii() and (char.isalnum() or char in "._-"))
+        wanted = f"{letters.lstrip('._-') or 'other'}@{self._name}"[: LONGEST_NAME - 5]
+        names = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
+        return next(name for name in names if name not in self._others)

@@ -7,6 +7,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final, NamedTuple
 
+from ambassador_protocol.text_files import decode_text
+
 MAX_SECRET_BYTES: Final = 64 * 1024
 
 ENV: Final = "env"
@@ -151,7 +153,7 @@ def read_secret_file(path: Path, *, may_wait: bool = False) -> str:
         raise SecretReferenceError(f"{FILE}://{str(path)!r} is not a path")
     try:
         content = _read(path, may_wait)
-        text = content.decode().rstrip("\r\n")
+        text = decode_text(content).rstrip("\r\n")
     except OSError as error:
         raise SecretReferenceError(f"{FILE}://{path} cannot be read: {error.strerror}") from None
     except UnicodeError:

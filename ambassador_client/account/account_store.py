@@ -110,7 +110,7 @@ class AccountStore:
                 content = parse_object(file.read(_MAX_BYTES))
             accounts = {name: _account(name, each) for name, each in content["accounts"].items()}
             default = content.get("default")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None, {}
         except OSError as error:
             raise SettingsError(

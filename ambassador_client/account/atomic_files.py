@@ -49,7 +49,7 @@ def remove_file(path: Path) -> bool:
     """Delete the file and tell whether it existed; raises OSError."""
     try:
         _retry_while_in_use(path.unlink)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return True
 
@@ -60,6 +60,11 @@ def write_private_file(path: Path, content: str | bytes) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         put_file(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
+        obstacle = next((each for each in path.parents if each.exists() and not each.is_dir()), None)
+        if obstacle is not None:
+            raise SettingsError(
+                f"cannot write {path}: {obstacle} is no directory", "Set HOME to your home directory."
+            ) from None
         raise SettingsError(
             f"cannot write {path}: {error.strerror}", "Check the owner of the directory and the free space."
         ) from error

@@ -87,7 +87,7 @@ class CredentialStore:
             with os.fdopen(os.open(path, flags), encoding="utf-8") as file:
                 _refuse_unless_private(os.fstat(file.fileno()), path)
                 return file.read(_MAX_SECRET_CHARACTERS).strip() or None
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except UnicodeDecodeError:
             raise SettingsError(

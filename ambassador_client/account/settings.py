@@ -145,8 +145,23 @@ def _missing_key(account: Account) -> NoCredentialsError:
     )
 
 
+def refuse_other_kind(secret: str, what: str) -> None:
+    """Raise NoCredentialsError for a secret that is recognisably not the preshared key of a client."""
+    if secret.startswith("amb_ak_"):
+        raise NoCredentialsError(
+            f"{what} is an admin key (amb_ak_...), which is for ambassador-admin",
+            "Give your client key (amb_pk_...); your administrator has it, or a one-time code.",
+        )
+    if secret.startswith("amb_st_"):
+        raise NoCredentialsError(
+            f"{what} is a session token (amb_st_...), which the client gets by itself",
+            "Give your client key (amb_pk_...).",
+        )
+
+
 def _checked_key(text: str, place: str) -> str:
     key = text.strip()
+    refuse_other_kind(key, f"the secret from {place}")
     if not key or not key.isascii() or not key.isprintable():
         raise NoCredentialsError(f"the preshared key from {place} is empty or damaged", f"Correct {place}.")
     return key

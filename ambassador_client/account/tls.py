@@ -8,6 +8,7 @@ from pathlib import Path
 from ambassador_client.account.paths import state_directory
 from ambassador_client.account.settings import Settings
 from ambassador_client.errors import SettingsError
+from ambassador_protocol.text_files import BYTE_ORDER_MARKS, decode_text
 from ambassador_protocol.tls import client_context
 
 
@@ -53,8 +54,9 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
     if allow_self_signed:
         return _with_protocol_limits(_unverified_context())
     try:
-        context = client_context(cafile=ca_file)
-    except ssl.SSLError as error:
+        text = _marked_text(ca_file)
+        context = client_context(cafile=ca_file) if text is None else client_context(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
         raise SettingsError(
             f"{ca_file} contains no PEM certificate", "Give the CA certificate of the server."
         ) from error
@@ -63,6 +65,14 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
             f"cannot read the CA file {ca_file}: {error.strerror}", "Check MCP_AMBASSADOR_CA_FILE."
         ) from error
     return _with_protocol_limits(context)
+
+
+def _marked_text(path: Path | None) -> str | None:
+    """Return the text of a file with a byte order mark, which OpenSSL does not read; None for others."""
+    if path is None:
+        return None
+    content = path.read_bytes()
+    return decode_text(content) if content.startswith(BYTE_ORDER_MARKS) else None
 
 
 def _unverified_context() -> ssl.SSLContext:

@@ -19,10 +19,10 @@ def register(app: typer.Typer) -> None:
     command(app, "whoami", whoami)
     command(app, "accounts", list_accounts)
     account = command_group("Change the default account.")
-    command(account, "use", use_account)
+    command(account, "use", use_account, changes=True)
     app.add_typer(account, name="account")
     key = command_group("The key of an account.")
-    command(key, "rotate", rotate_key)
+    command(key, "rotate", rotate_key, changes=True)
     app.add_typer(key, name="key")
 
 

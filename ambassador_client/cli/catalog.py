@@ -21,9 +21,9 @@ def register(app: typer.Typer) -> None:
     command(group, "list", list_all)
     command(group, "show", show_mcp)
     app.add_typer(group, name="catalog")
-    command(app, "subscribe", subscribe)
-    command(app, "unsubscribe", unsubscribe)
-    command(app, "select", select)
+    command(app, "subscribe", subscribe, changes=True)
+    command(app, "unsubscribe", unsubscribe, changes=True)
+    command(app, "select", select, changes=True)
 
 
 def list_all(run: Run) -> int:

@@ -36,7 +36,7 @@ class CheckContext:
     def settings(self) -> Settings:
         """The settings of this run, with or without a key; raises SettingsError."""
         try:
-            return self.run.settings
+            return load_settings(self.run.flags)
         except NoCredentialsError as error:
             # The connection to the server can be checked without a key.
             keyless = {**os.environ, "MCP_AMBASSADOR_PRESHARED_KEY": "none"}

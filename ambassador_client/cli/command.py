@@ -16,6 +16,7 @@ from ambassador_client.account.setting_sources import Flags
 from ambassador_client.account.settings import Settings, account_store, load_settings
 from ambassador_client.cli.output import Format
 from ambassador_client.errors import one_line
+from ambassador_protocol.variables import misspelling, misspelt_variables
 
 if TYPE_CHECKING:
     from ambassador_client.cli.server_client import ServerClient
@@ -31,10 +32,13 @@ class Run:
     def __init__(self, flags: Flags, output: Format | None) -> None:
         self.flags = flags
         self.output = output
+        self._clients: list[ServerClient] = []
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings of this run; raises SettingsError or NoCredentialsError."""
+        """The settings of this run, after a warning of misspelt variables; raises SettingsError, NoCredentialsError."""
+        for name, near in misspelt_variables(os.environ).items():
+            self.say(f"warning: {misspelling(name, near)}")
         return load_settings(self.flags)
 
     @property
@@ -56,7 +60,22 @@ class Run:
 
         tunnel = tunnel_to(settings.server_url, os.environ)
         tls = context_from_settings(settings, None if tunnel is None else tunnel.dial)
-        return ServerClient(settings.server_url, tls, secret, tunnel)
+        client = ServerClient(settings.server_url, tls, secret, tunnel)
+        self._clients.append(client)
+        return client
+
+    def what_was_done(self) -> str:
+        """Return what the run has changed at the server, for a user who has interrupted it."""
+        unanswered = next((client.unanswered for client in self._clients if client.unanswered), None)
+        done = sum(client.changes for client in self._clients)
+        if unanswered is not None:
+            also = f" {done} before it were made." if done else ""
+            return f"Interrupted before the answer to {unanswered}: it may have run, or not.{also}"
+        return (
+            f"Interrupted; {done} of the changes were made and stay."
+            if done
+            else "Interrupted; nothing was changed."
+        )
 
     def say(self, words: str) -> None:
         """Write a message for people to standard error."""
@@ -92,8 +111,17 @@ def _shared_options(
     """Declare the common options."""
 
 
-def command(group: typer.Typer, name: str, function: Callable[Concatenate[Run, ...], int | None]) -> None:
-    """Register a command; `function` takes the Run and its own parameters and returns an exit code or None."""
+def command(
+    group: typer.Typer,
+    name: str,
+    function: Callable[Concatenate[Run, ...], int | None],
+    *,
+    changes: bool = False,
+) -> None:
+    """Register a command; `function` takes the Run and its own parameters and returns an exit code or None.
+
+    One that `changes` something says what was done when the user interrupts it.
+    """
     own = list(signature(function, eval_str=True).parameters.values())[1:]
     shared = list(signature(_shared_options, eval_str=True).parameters.values())
     taken = {parameter.name for parameter in own}
@@ -102,7 +130,13 @@ def command(group: typer.Typer, name: str, function: Callable[Concatenate[Run, .
         common = {each.name: values.pop(each.name) for each in shared if each.name not in taken}
         output = common.pop("output", None)
         flags = Flags(server_url=common.pop("server", None), **common)
-        return function(Run(flags, output), **values) or 0
+        started = Run(flags, output)
+        try:
+            return function(started, **values) or 0
+        except KeyboardInterrupt:
+            if changes:
+                started.say(started.what_was_done())
+            raise
 
     options = [each for each in shared if each.name not in taken]
     vars(run)["__signature__"] = Signature(

@@ -17,6 +17,7 @@ Check = Callable[[CheckContext], str]
 
 _CHECKS: dict[str, Check] = {
     "executable": local_checks.executable,
+    "environment": local_checks.environment,
     "configuration": local_checks.configuration,
     "files": local_checks.files,
     "key": local_checks.key,
@@ -27,6 +28,7 @@ _CHECKS: dict[str, Check] = {
     "server": server_checks.server,
     "clock": server_checks.clock,
     "session": server_checks.session,
+    "key expiry": server_checks.expiry,
     "tools": server_checks.tools,
     "old sessions": local_checks.old_sessions,
     "applications": local_checks.applications,

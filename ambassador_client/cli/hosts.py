@@ -77,7 +77,7 @@ def install(
     options = LaunchOptions(account=account, config=config, server_url=server, ca_file=ca_file)
     command = installed_command(sys.argv[0])
     launches = {host.name: launch_for(host, options, machine.environ, command) for host in chosen}
-    code = _apply_to_each(
+    code = apply_to_each(
         chosen,
         lambda host: installer.plan_install(host, launches[host.name]),
         installer.make,
@@ -109,7 +109,7 @@ def uninstall(
         if status_of(host, machine, journal, launch(host)).configured not in ("no", "unknown")
     ]
     chosen = _choose(hosts, everything, present, "uninstall", "Remove MCP Ambassador from")
-    return _apply_to_each(chosen, installer.plan_uninstall, installer.make, dry_run, output)
+    return apply_to_each(chosen, installer.plan_uninstall, installer.make, dry_run, output)
 
 
 def undo(hosts: _Hosts = None, dry_run: _DryRun = False, output: _Output = None) -> int:
@@ -128,7 +128,7 @@ def undo(hosts: _Hosts = None, dry_run: _DryRun = False, output: _Output = None)
             raise NotFoundError(f"there is nothing to undo for {host.name}")
         return change
 
-    return _apply_to_each(chosen, plan, installer.undo, dry_run, output)
+    return apply_to_each(chosen, plan, installer.undo, dry_run, output)
 
 
 def hosts(ctx: typer.Context, output: _Output = None) -> None:
@@ -217,13 +217,14 @@ def _choose(
     ]
 
 
-def _apply_to_each(
+def apply_to_each(
     chosen: Sequence[Host],
     plan: Callable[[Host], Change],
     make: Callable[[Change], None],
     dry_run: bool,
     output: Format | None,
 ) -> int:
+    """Change the file of each application, show the results and return the exit code."""
     rows, errors = [], []
     for host in chosen:
         try:
@@ -239,11 +240,23 @@ def _apply_to_each(
                 _show_difference(error.back, output)
             sys.stderr.write(f"{host.name}: {error}\n")
             rows.append({"name": host.name, "result": "failed", "file": str(host.file(Machine.current()))})
+        except KeyboardInterrupt:
+            _say_what_was_done(chosen, [] if dry_run else rows, host)
+            raise
     if output is Format.JSON or not dry_run:
         show_rows(rows, output)
     if not errors:
         return 0
     return PARTIAL if len(errors) < len(rows) else errors[0].exit_code
+
+
+def _say_what_was_done(chosen: Sequence[Host], rows: Sequence[dict[str, str]], current: Host) -> None:
+    done = [row["name"] for row in rows if row["result"] not in ("failed", "unchanged", "absent")]
+    left = [host.name for host in list(chosen)[list(chosen).index(current) + 1 :]]
+    sys.stderr.write(
+        f"Interrupted at {current.name}; changed before: {', '.join(done) or 'nothing'}; "
+        f"not reached: {', '.join(left) or 'nothing'}.\n"
+    )
 
 
 def _show_difference(change: Change, output: Format | None) -> None:

@@ -1,5 +1,6 @@
 """The checks of `doctor` on this machine; each returns its result or raises a CheckWarning or a ClientError."""
 
+import os
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from ambassador_client.cli.hosts import host_statuses
 from ambassador_client.errors import ServerRefusedError, SettingsError
 from ambassador_protocol import __version__
 from ambassador_protocol.paths import ME
+from ambassador_protocol.variables import VARIABLES, misspelling, misspelt_variables
 
 _SOON = timedelta(days=7)
 
@@ -24,6 +26,15 @@ def executable(context: CheckContext) -> str:
             f"Add {Path(sys.executable).parent} to the PATH, or use the full path.",
         )
     return f"{found}, version {__version__}"
+
+
+def environment(context: CheckContext) -> str:
+    """Check that no variable is misspelt."""
+    misspelt = [misspelling(name, near) for name, near in misspelt_variables(os.environ).items()]
+    if misspelt:
+        raise CheckWarning(" ".join(misspelt), "Correct the name, or unset it.")
+    found = sorted(VARIABLES & os.environ.keys())
+    return f"{', '.join(found)}" if found else "no variable is set"
 
 
 def configuration(context: CheckContext) -> str:
@@ -50,10 +61,22 @@ def key(context: CheckContext) -> str:
     """Check that the key can be read and does not expire soon."""
     context.settings.preshared_key  # noqa: B018 - raises if the key cannot be read
     account = context.settings.account
-    expires = None if account is None else _moment(account.key_expires_at)
-    if expires is not None and expires - datetime.now(UTC) < _SOON:
-        raise CheckWarning(f"the key expires on {expires:%Y-%m-%d}", "Run: ambassador-client key rotate")
+    if account is not None:
+        warn_of_expiry(account.key_expires_at)
     return f"from {context.settings.credential.place}"
+
+
+def warn_of_expiry(expires_at: str | None) -> None:
+    """Raise a CheckWarning if a key expires within a week, or has expired."""
+    expires, now = _moment(expires_at), datetime.now(UTC)
+    if expires is None or expires - now >= _SOON:
+        return
+    if expires <= now:
+        raise CheckWarning(f"the key expired on {_date(expires)}", "Ask your administrator for a new key.")
+    raise CheckWarning(
+        f"the key expires on {_date(expires)}",
+        "Run: ambassador-client key rotate; if that keeps the date, ask your administrator for a new key.",
+    )
 
 
 def proxy(context: CheckContext) -> str:
@@ -110,8 +133,13 @@ def _private_paths(directory: Path) -> list[Path]:
     return [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
 
 
+def _date(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _moment(text: str | None) -> datetime | None:
     try:
-        return None if text is None else datetime.fromisoformat(text)
+        moment = None if text is None else datetime.fromisoformat(text)
     except ValueError:
         return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

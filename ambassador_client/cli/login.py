@@ -15,19 +15,20 @@ from ambassador_client.account.account_store import Account, check_name
 from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_client.account.paths import expanded
 from ambassador_client.account.session_cache import Slot, sessions_directory
-from ambassador_client.account.settings import Credential, Settings
+from ambassador_client.account.settings import Credential, Settings, refuse_other_kind
 from ambassador_client.cli.command import Run, command
 from ambassador_client.cli.login_account import LoginAccount
 from ambassador_client.cli.output import show
 from ambassador_client.cli.secret_input import KEY_PREFIX, read_secret
 from ambassador_client.errors import ClientError, SettingsError, UsageError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT, ENROL, ME
+from ambassador_protocol.text_files import decode_text
 
 
 def register(app: typer.Typer) -> None:
     """Register the commands."""
-    command(app, "login", login)
-    command(app, "logout", logout)
+    command(app, "login", login, changes=True)
+    command(app, "logout", logout, changes=True)
 
 
 def login(
@@ -65,6 +66,8 @@ def login(
     target = LoginAccount(
         run.accounts, name, settings.server_url, replace_other=replace_other, make_default=not keep
     )
+    if code is not None:
+        refuse_other_kind(code, "--code")
     secret = code or read_secret(key_from, lambda: run.prompt_secret("Key (amb_pk_...) or one-time code: "))
     if ca_pem is None and settings.ca_file is not None:
         ca_pem = _read_ca_file(settings.ca_file)
@@ -187,6 +190,6 @@ def _default_name(address: str) -> str:
 
 def _read_ca_file(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return decode_text(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the CA file {path}", "Check --ca-file.") from error

@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Callable
 
+from ambassador_client.account.settings import refuse_other_kind
 from ambassador_client.errors import NoCredentialsError, UsageError
 from ambassador_protocol.references import SecretReferenceError, parse_reference, resolve_reference
+from ambassador_protocol.text_files import BYTE_ORDER_MARK
 
 _LONGEST = 4096
 KEY_PREFIX = "amb_pk_"
@@ -24,7 +26,8 @@ def read_secret(source: str | None, prompt: Callable[[], str]) -> str:
             "other processes can read a secret on the command line",
             "Give its place: env://NAME, file://PATH, or - for stdin.",
         )
-    secret = text.partition("\n")[0].strip()
+    secret = text.removeprefix(BYTE_ORDER_MARK).partition("\n")[0].strip()
+    refuse_other_kind(secret, "this")
     if not secret or not secret.isascii() or not secret.isprintable():
         raise NoCredentialsError("the key is missing or damaged", "Type it at the prompt, or use --key-from.")
     return secret

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.cli.check_context import CONNECT_SECONDS, CheckContext, CheckWarning
+from ambassador_client.cli.local_checks import warn_of_expiry
 from ambassador_client.cli.stops import stop_texts
 from ambassador_client.errors import (
     ClientError,
@@ -147,6 +148,15 @@ def session(context: CheckContext) -> str:
             f"the server is {version}, this client {__version__}", "Install the same version on both."
         )
     return f"user {context.me.get('user')}, key {(context.me.get('key') or {}).get('name')}"
+
+
+def expiry(context: CheckContext) -> str:
+    """Check at the server that the key does not expire soon."""
+    expires_at = (context.me.get("key") or {}).get("expires_at")
+    account = context.settings.account
+    if account is None or account.key_expires_at != expires_at:  # else the check of the key has said it
+        warn_of_expiry(expires_at)
+    return "the key does not expire" if expires_at is None else f"the key expires at {expires_at}"
 
 
 def tools(context: CheckContext) -> str:

@@ -85,12 +85,18 @@ class CallError(ClientError):
 
 
 class ServerClient:
-    """A client for one server that sends one secret: a key, a session token, or none."""
+    """A client for one server that sends one secret: a key, a session token, or none.
+
+    `unanswered` is the request, among those that change something, that was sent and has no answer yet; `changes` is
+    how many of them succeeded.
+    """
 
     def __init__(
         self, url: str, tls: ssl.SSLContext | None, secret: str | None, tunnel: ProxyTunnel | None = None
     ) -> None:
         self.url = url
+        self.unanswered: str | None = None
+        self.changes = 0
         self._tunnel = tunnel
         self._numbers = itertools.count(1)
         headers = {"Accept": "application/json", CLIENT_VERSION_HEADER: __version__}
@@ -258,11 +264,15 @@ class ServerClient:
         is_call: bool = False,
     ) -> Iterator[httpx.Response]:
         timeout = httpx.Timeout(_CALL_SECONDS if path == MCP else _ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+        changing = _change(method, path, body, is_call)
+        self.unanswered = changing
         with (
             http_failures(partial(_error_for, self.url, self._tunnel, is_call)),
             self._http.stream(method, path, json=body, headers=headers, timeout=timeout) as response,
         ):
             yield response
+        self.unanswered = None
+        self.changes += changing is not None and response.is_success
 
     def _read(self, response: httpx.Response) -> bytes:
         content = bytearray()
@@ -288,6 +298,14 @@ class ServerClient:
 def _proxy(tunnel: ProxyTunnel) -> httpx.Proxy:
     headers = {} if tunnel.authorization is None else {"Proxy-Authorization": tunnel.authorization}
     return httpx.Proxy(tunnel.proxy, headers=headers)
+
+
+def _change(method: str, path: str, body: Mapping[str, Any] | None, is_call: bool) -> str | None:
+    """Return the name of a request that changes more than a session of its own; None for others."""
+    if is_call and body is not None:
+        return f"the call of {body['params'].get('name')}"
+    is_session = path in (MCP, REGISTER) or path.startswith(CONNECTIONS)
+    return None if method == "GET" or is_session else f"{method} {path}"
 
 
 _AFTER_SENDING = (FailureKind.TIMEOUT, FailureKind.BROKEN, FailureKind.UNREADABLE)

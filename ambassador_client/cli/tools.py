@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
     command(group, "show", show_tool)
     command(group, "search", search)
     app.add_typer(group, name="tools")
-    command(app, "call", call)
+    command(app, "call", call, changes=True)
 
 
 def list_all(run: Run) -> int:

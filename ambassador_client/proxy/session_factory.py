@@ -11,6 +11,7 @@ from ambassador_client.account.settings import load_settings
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.link.http_client import HttpClient
 from ambassador_client.proxy.session import Session
+from ambassador_protocol.variables import misspelling, misspelt_variables
 
 if TYPE_CHECKING:
     from ambassador_client.account.proxy_tunnel import ProxyTunnel
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 def create_session(flags: Flags | None, report: Callable[[str], None]) -> Session:
     """Return a session for these settings, not yet registered; raises ClientError for invalid settings."""
+    for name, near in misspelt_variables(os.environ).items():
+        report(misspelling(name, near))
     settings = load_settings(flags or Flags())
     tunnel = _configured_tunnel(settings.server_url, os.environ)
     dial = None if tunnel is None else tunnel.dial

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ambassador_client.account.atomic_files import put_file, remove_file
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError
+from ambassador_protocol.text_files import BYTE_ORDER_MARK
 
 MAX_BYTES = 8 << 20
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +28,14 @@ class HostFile:
     def text(self) -> str:
         """Return the text, without a byte order mark; raises HostFileError."""
         try:
-            return (self.content or b"").decode().removeprefix(_BYTE_ORDER_MARK)
+            return (self.content or b"").decode().removeprefix(BYTE_ORDER_MARK)
         except UnicodeDecodeError as error:
             raise HostFileError(f"{self.path} is not UTF-8 text", "Correct it in the application.") from error
 
     def encoded(self, text: str) -> bytes:
         """Return the bytes of a new text, with a byte order mark if the file had one."""
-        marked = (self.content or b"").startswith(_BYTE_ORDER_MARK.encode())
-        return (_BYTE_ORDER_MARK + text if marked else text).encode()
+        marked = (self.content or b"").startswith(BYTE_ORDER_MARK.encode())
+        return (BYTE_ORDER_MARK + text if marked else text).encode()
 
 
 def read_host_file(path: Path) -> HostFile:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from ambassador_client.cli.hosts import apply_to_each
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError, UsageError
 from ambassador_client.hosts.formats.editor import find
 from ambassador_client.hosts.installing import registry
 from ambassador_client.hosts.installing.host import PLATFORMS, Host, Launch
-from ambassador_client.hosts.installing.installer import Installer, starts_this_client
+from ambassador_client.hosts.installing.installer import Change, Installer, starts_this_client
 from ambassador_client.hosts.installing.journal import Journal
 from ambassador_client.hosts.installing.registry import all_hosts, host_named
 from ambassador_client.hosts.installing.status import is_installed, status_of
@@ -315,3 +316,20 @@ def test_status_on_every_platform(host: Host, platform: str, tmp_path: Path):
     program.unlink()
     found = status_of(host, there, journal, launch)
     assert (found.configured, found.detail) == ("drifted", f"{launch.command} does not exist")
+
+
+def test_ctrl_c_during_an_installation_says_what_was_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    changes, hosts = installer(tmp_path), all_hosts()[:3]
+
+    def plan(host: Host) -> Change:
+        if host is hosts[1]:
+            raise KeyboardInterrupt
+        return changes.plan_install(host, OLD)
+
+    with pytest.raises(KeyboardInterrupt):
+        apply_to_each(hosts, plan, changes.make, dry_run=False, output=None)
+    told = capsys.readouterr()
+    names = [host.name for host in hosts]
+    assert told.err == (f"Interrupted at {names[1]}; changed before: {names[0]}; not reached: {names[2]}.\n")

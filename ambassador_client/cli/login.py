@@ -24,6 +24,18 @@ from ambassador_client.errors import ClientError, SettingsError, UsageError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT, ENROL, ME
 from ambassador_protocol.text_files import decode_text
 
+_KeySource = Annotated[
+    str | None,
+    typer.Option(
+        "--key-from",
+        metavar="SOURCE",
+        help="Source of the key or one-time code: env://NAME, file://PATH or - for stdin; default: a prompt.",
+    ),
+]
+_Code = Annotated[
+    str | None, typer.Option("--code", metavar="CODE", help="One-time code from your administrator.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Register the commands."""
@@ -34,16 +46,8 @@ def register(app: typer.Typer) -> None:
 def login(
     run: Run,
     url: Annotated[str, typer.Argument(metavar="URL", help="Address of the server; port 8443 by default.")],
-    key_from: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SOURCE",
-            help="Source of the key or one-time code: env://NAME, file://PATH or - for stdin; default: a prompt.",
-        ),
-    ] = None,
-    code: Annotated[
-        str | None, typer.Option(metavar="CODE", help="One-time code from your administrator.")
-    ] = None,
+    key_from: _KeySource = None,
+    code: _Code = None,
     keep: Annotated[
         bool, typer.Option("--keep-default", help="Do not make this the default account.")
     ] = False,

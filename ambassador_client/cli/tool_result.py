@@ -1,14 +1,18 @@
-"""Shows the result of a tool to a person: text on standard output, other data as files."""
+"""Shows the result of a tool to a person: text on standard output, images inline or as files, other data as files."""
 
 import base64
 import json
 import mimetypes
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ambassador_client.cli.terminal_images import image_sequence
 from ambassador_client.errors import ClientError, SettingsError, one_line
 from ambassador_protocol.problems import ProblemCode
 
@@ -28,7 +32,10 @@ class ToolFailedError(ClientError):
 
 
 class FileSaver:
-    """Writes data that is not text to files of a directory; without a directory it writes nothing."""
+    """Writes data that is not text to files of a directory.
+
+    Without a directory it writes only what is wanted in any case, to a new directory for temporary files.
+    """
 
     def __init__(self, directory: Path | None, tool: str) -> None:
         self._directory = directory
@@ -43,17 +50,28 @@ class FileSaver:
             "not saved; use --save DIR" if self._directory is None else f"not saved, after {_MAX_FILES} files"
         )
 
-    def save(self, data: bytes, media_type: str) -> Path | None:
+    def save(self, data: bytes, media_type: str, *, in_any_case: bool = False) -> Path | None:
         """Write the data to a new file and return its path, or None if it was not saved."""
-        if self._directory is None or self._saved >= _MAX_FILES:
+        if self._saved >= _MAX_FILES or (self._directory is None and not in_any_case):
             return None
         self._saved += 1
+        directory = self._directory or self._temporary_directory
+        return self._write(directory, data, media_type)
+
+    @cached_property
+    def _temporary_directory(self) -> Path:
+        try:
+            return Path(tempfile.mkdtemp(prefix="ambassador-client-"))  # only its owner can read it
+        except OSError as error:
+            raise SettingsError(f"cannot save the image: {error.strerror}", "Use --save DIR.") from error
+
+    def _write(self, directory: Path, data: bytes, media_type: str) -> Path:
         suffix = _types.guess_extension(media_type.partition(";")[0].strip().lower()) or ".bin"
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)
             while True:
                 self._number += 1
-                path = self._directory / f"{self._name}-{self._number}{suffix}"
+                path = directory / f"{self._name}-{self._number}{suffix}"
                 try:
                     with path.open("xb") as file:
                         file.write(data)
@@ -62,7 +80,7 @@ class FileSaver:
                 return path
         except OSError as error:
             raise SettingsError(
-                f"cannot write into {self._directory}: {error.strerror}", "Check --save."
+                f"cannot write into {directory}: {error.strerror}", "Check --save."
             ) from error
 
 
@@ -101,7 +119,13 @@ def _show_data(kind: str, media_type: str, encoded: str, saver: FileSaver) -> No
     except ValueError:
         sys.stderr.write(f"{one_line(kind)}: damaged\n")
         return
-    path = saver.save(data, media_type)
+    is_image = media_type.startswith("image/")
+    sequence = image_sequence(data, os.environ) if is_image and sys.stdout.isatty() else None
+    if sequence is not None:
+        sys.stdout.write(sequence + "\n")
+    path = saver.save(data, media_type, in_any_case=is_image and sequence is None)
+    if path is None and sequence is not None:
+        return
     where = saver.hint if path is None else f"saved as {path}"
     sys.stderr.write(one_line(f"{kind} ({media_type}, {len(data)} bytes): {where}") + "\n")
 

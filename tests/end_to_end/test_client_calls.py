@@ -2,6 +2,7 @@
 
 import json
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +49,11 @@ async def test_progress_is_shown_at_a_terminal_and_ctrl_c_cancels_the_call(
         await terminal.until("xxxx")
         await terminal.type("\x03")
         assert await terminal.end() == 130
-    assert terminal.seen.endswith("\x1b[2K"), "the bar leaves no trace"
+    bar, interrupted, words = terminal.seen.rpartition("Interrupted")
+    assert bar.endswith("\x1b[2K"), "the bar leaves no trace"
+    assert interrupted + words == (
+        f"Interrupted before the answer to the call of {mcp}__progress: it may have run, or not.\r\n"
+    )
     until(lambda: cancelled(caller, mcp) == before + 1, "the downstream knows")
 
 
@@ -82,8 +87,14 @@ def test_images_and_audio_are_written_to_new_files(client: Client) -> None:
     (kept / "tools__media-7.png").symlink_to(target)
     client.run("call", "tools__media", "width=5", "--save", str(kept))
     assert not target.exists()
-    told = client.run("call", "tools__media", "width=5").stderr
-    assert "image (image/png, 5 bytes): not saved; use --save DIR" in told
+    temporary = client.home / "temporary"
+    temporary.mkdir()
+    told = client.run("call", "tools__media", "width=5", TMPDIR=str(temporary)).stderr
+    (saved,) = temporary.rglob("*.png")
+    assert f"image (image/png, 5 bytes): saved as {saved}\n" in told
+    assert saved.read_bytes() == b"ppppp"
+    assert stat.S_IMODE(saved.parent.stat().st_mode) == 0o700
+    assert "audio (audio/wav, 4 bytes): not saved; use --save DIR" in told
     whole = json.loads(client.run("call", "tools__media", "width=5", "-o", "json").stdout)
     assert [each["type"] for each in whole["content"]][:2] == ["image", "audio"]
 

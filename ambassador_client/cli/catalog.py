@@ -8,7 +8,7 @@ from urllib.parse import quote
 import typer
 
 from ambassador_client.cli.command import Run, command, command_group
-from ambassador_client.cli.output import Format, show, show_rows
+from ambassador_client.cli.output import is_for_programs, show, show_rows
 from ambassador_client.errors import BadAnswerError, NotFoundError
 from ambassador_protocol.paths import OWN_CATALOG, OWN_SUBSCRIPTIONS
 
@@ -32,7 +32,7 @@ def list_all(run: Run) -> int:
     Example: ambassador-client catalog list
     """
     mcps = _catalog(run)
-    if run.output is Format.JSON:
+    if is_for_programs(run.output):
         show_rows(mcps, run.output)
     elif mcps:
         show_rows([_row(each) for each in mcps], None)
@@ -139,7 +139,7 @@ def _catalog(run: Run) -> list[dict[str, Any]]:
 
 
 def _show(run: Run, mcp: dict[str, Any]) -> None:
-    if run.output is Format.JSON:
+    if is_for_programs(run.output):
         show(mcp, run.output)
         return
     show(_row(mcp) | {"description": mcp.get("description")}, None)

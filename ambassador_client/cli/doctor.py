@@ -10,7 +10,7 @@ import typer
 from ambassador_client.cli import local_checks, server_checks
 from ambassador_client.cli.check_context import CheckContext, CheckWarning
 from ambassador_client.cli.command import Run
-from ambassador_client.cli.output import Format, show_rows
+from ambassador_client.cli.output import Format, is_for_programs, show_rows
 from ambassador_client.errors import ClientError, one_line
 
 Check = Callable[[CheckContext], str]
@@ -77,8 +77,9 @@ def doctor(
     Example: ambassador-client doctor
     """
     findings = list(run_checks(run, fix=fix))
-    if as_json or run.output is Format.JSON:
-        show_rows([_view(each) for each in findings], Format.JSON)
+    output = Format.JSON if as_json else run.output
+    if is_for_programs(output):
+        show_rows([_view(each) for each in findings], output)
     else:
         for each in findings:
             sys.stdout.write(f"{each.status:<8} {one_line(f'{each.check}: {each.cause}')}\n")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_client.account.paths import state_directory
-from ambassador_client.cli.output import Format, show_rows
+from ambassador_client.cli.output import Format, is_for_programs, show_rows
 from ambassador_client.errors import ClientError, NotFoundError, UsageError
 from ambassador_client.hosts.installing.host import Host, Launch, Machine
 from ambassador_client.hosts.installing.installer import Change, ChangedSinceError, Installer, unified_diff
@@ -139,7 +139,7 @@ def hosts(ctx: typer.Context, output: _Output = None) -> None:
     if ctx.invoked_subcommand is not None:
         return
     found = host_statuses()
-    if output is Format.JSON:
+    if is_for_programs(output):
         show_rows([each.view() for each in found], output)
         return
     show_rows(
@@ -243,7 +243,7 @@ def apply_to_each(
         except KeyboardInterrupt:
             _say_what_was_done(chosen, [] if dry_run else rows, host)
             raise
-    if output is Format.JSON or not dry_run:
+    if is_for_programs(output) or not dry_run:
         show_rows(rows, output)
     if not errors:
         return 0
@@ -260,5 +260,5 @@ def _say_what_was_done(chosen: Sequence[Host], rows: Sequence[dict[str, str]], c
 
 
 def _show_difference(change: Change, output: Format | None) -> None:
-    if output is not Format.JSON:
+    if not is_for_programs(output):
         sys.stdout.writelines(f"{line}\n" for line in unified_diff(change))

@@ -14,7 +14,7 @@ from ambassador_client.cli.argument_files import ArgumentFiles
 from ambassador_client.cli.argument_rows import argument_rows
 from ambassador_client.cli.catalog import find_refusal
 from ambassador_client.cli.command import Run, command, command_group
-from ambassador_client.cli.output import Format, show, show_rows
+from ambassador_client.cli.output import is_for_programs, show, show_rows
 from ambassador_client.cli.progress import ProgressBar
 from ambassador_client.cli.server_client import CallError
 from ambassador_client.cli.stops import stop_texts
@@ -85,7 +85,7 @@ def show_tool(run: Run, name: _Name) -> int:
     Example: ambassador-client tools show time__get_current_time
     """
     tool = _find(run, name)
-    if run.output is Format.JSON:
+    if is_for_programs(run.output):
         show(tool, run.output)
         return 0
     show({"name": tool["name"], "class": _effect_class(tool), "description": _description(tool)}, None)
@@ -129,7 +129,7 @@ def call(
             refused = find_refusal(run, _spellings(name))
             error.next_step = "" if refused is None else refused.hint
         raise
-    if run.output is Format.JSON:
+    if is_for_programs(run.output):
         show(result, run.output)
     else:
         show_result(result, FileSaver(save, str(tool["name"])))

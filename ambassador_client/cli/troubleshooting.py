@@ -15,7 +15,7 @@ from ambassador_client.account.setting_sources import ENVIRONMENT
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.doctor import doctor, run_checks
 from ambassador_client.cli.explanations import EXPLANATIONS
-from ambassador_client.cli.output import Format, show, show_rows
+from ambassador_client.cli.output import Format, is_for_programs, show, show_rows
 from ambassador_client.errors import ClientError, NotFoundError
 from ambassador_protocol import __version__
 from ambassador_protocol.problems import ProblemCode
@@ -71,7 +71,7 @@ def show_code(
     if found is None:
         raise NotFoundError(f"there is no error code {code[:40]!r}", "Run: ambassador-client errors list")
     explanation = EXPLANATIONS[found]
-    if run.output is Format.JSON:
+    if is_for_programs(run.output):
         show(
             {"code": found.value, "meaning": explanation.meaning, "remedies": list(explanation.remedies)},
             run.output,
@@ -96,7 +96,7 @@ def bugreport(run: Run) -> int:
         "accounts": _accounts(run),
         "doctor": [asdict(each) for each in run_checks(run, fix=False)],
     }
-    show(_mask_keys(report), Format.JSON)
+    show(_mask_keys(report), run.output if is_for_programs(run.output) else Format.JSON)
     return 0
 
 

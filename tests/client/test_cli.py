@@ -55,10 +55,10 @@ async def test_status_as_text(server: FakeServer, state: Path):
     code, output, _ = await run("status", env=environment(server.url, state))
     assert code == 0
     rows = [line.split() for line in output.splitlines()]
-    assert ["server", server.url] in rows
-    assert ["reachable", "yes"] in rows
-    assert ["key", "accepted", "yes"] in rows
-    assert ["tools", "1"] in rows
+    assert ["SERVER", server.url] in rows
+    assert ["REACHABLE", "yes"] in rows
+    assert ["KEY", "ACCEPTED", "yes"] in rows
+    assert ["TOOLS", "1"] in rows
     assert "\x1b" not in output
 
 

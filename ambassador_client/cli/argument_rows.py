@@ -1,11 +1,10 @@
 """Describes the arguments of a tool for people: a row for each argument and for each member of an object."""
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from ambassador_client.cli.tool_schema import ToolSchema
+from ambassador_client.cli.tool_schema import ToolSchema, as_text
 from ambassador_client.errors import one_line
 
 _MAX_LEVELS = 5
@@ -34,8 +33,8 @@ def _rows(schema: ToolSchema, path: str, around: list[ToolSchema]) -> Iterator[d
             "argument": path + name,
             "type": _type(member, items),
             "required": name in schema.required,
-            "default": _json(member.annotation("default")) if member.has_default() else None,
-            "values": None if values is None else ", ".join(map(str, values[:_MAX_VALUES])),
+            "default": as_text(member.annotation("default")) or '""' if member.has_default() else None,
+            "values": None if values is None else ", ".join(map(as_text, values[:_MAX_VALUES])),
             "description": one_line(text) if isinstance(text, str) and text else None,
         }
         inside = member if items is None else items
@@ -48,7 +47,3 @@ def _type(member: ToolSchema, items: ToolSchema | None) -> str:
     if items is None or not items.likely_types:
         return member.describe()
     return member.describe().replace("array", f"array of {items.describe()}")
-
-
-def _json(value: Any) -> str:
-    return value if isinstance(value, str) and value else json.dumps(value)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ambassador_client.cli.tool_arguments import read_value
-from ambassador_client.cli.tool_schema import ToolSchema
+from ambassador_client.cli.tool_schema import ToolSchema, as_text
 from ambassador_client.errors import UsageError, one_line
 
 CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
@@ -62,9 +62,9 @@ def _answer(answers: dict[str, Any], name: str, field: ToolSchema, *, required: 
 def _prompt(name: str, field: ToolSchema, *, required: bool) -> str:
     title = _text(field.annotation("title")) or one_line(name)
     description, allowed = _text(field.annotation("description")), field.allowed_values
-    about = [", ".join(one_line(str(each)) for each in allowed[:20]) if allowed else field.describe()]
+    about = [", ".join(one_line(as_text(each)) for each in allowed[:20]) if allowed else field.describe()]
     if field.has_default():
-        about.append(f"default {one_line(str(field.annotation('default')))}")
+        about.append(f"default {one_line(as_text(field.annotation('default')))}")
     elif not required:
         about.append("may be left empty")
     return f"{title}{f': {description}' if description else ''} ({'; '.join(about)}): "

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ambassador_client.cli.argument_files import ArgumentFiles
-from ambassador_client.cli.tool_schema import ToolSchema, types_of
+from ambassador_client.cli.tool_schema import ToolSchema, as_text, types_of
 from ambassador_client.errors import UsageError
 from ambassador_protocol.json_text import parse_object, parse_value
 from ambassador_protocol.nesting import MAX_NESTING
@@ -122,17 +122,21 @@ def _value(schema: ToolSchema, key: str, text: str) -> Any:
         text = text.strip()
     value = _convert_to_any(schema.likely_types, text)
     if value is _NO_VALUE:
-        raise UsageError(f"{key[:200]} must be {schema.describe()}, not {text[:60]!r}", "Correct it.")
+        member = next(iter(schema.properties), None)
+        next_step = (
+            "Correct it." if member is None else f"Write {key}.{member}=..., or {key}={{...}} in JSON."
+        )
+        raise UsageError(f"{key[:200]} must be {schema.describe()}, not {text[:60]!r}", next_step)
     if allowed is not None and value not in allowed:
         raise _not_allowed(key, f"{text[:60]!r}", allowed)
     return value
 
 
 def _not_allowed(key: str, shown: str, allowed: list[Any]) -> UsageError:
-    near = [] if not shown else get_close_matches(shown.strip("'\""), list(map(str, allowed)), n=1)
+    near = [] if not shown else get_close_matches(shown.strip("'\""), list(map(as_text, allowed)), n=1)
     guess = f"Did you mean {near[0]}? " if near else ""
     return UsageError(
-        f"{key} cannot be {shown}", f"{guess}It is one of: {', '.join(map(str, allowed[:20]))}."
+        f"{key} cannot be {shown}", f"{guess}It is one of: {', '.join(map(as_text, allowed[:20]))}."
     )
 
 

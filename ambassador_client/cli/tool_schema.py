@@ -1,5 +1,6 @@
 """Reads the JSON Schema of a tool's input: follows its references and looks into its alternatives."""
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -160,6 +161,11 @@ class ToolSchema:
                 return None
             found += values
         return found or None
+
+
+def as_text(value: Any) -> str:
+    """Return a value as a user types it: a text unchanged, any other value as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def types_of(value: Any) -> frozenset[str]:

@@ -59,7 +59,7 @@ async def test_a_form_is_filled_in_field_by_field(env: Mapping[str, str]):
         await terminal.type("blue\n")
         await terminal.until("tags (array):")
         await terminal.type("a, c\n")
-        await terminal.until("loud (boolean; default True):")
+        await terminal.until("loud (boolean; default true):")
         await terminal.type("\n")
         await terminal.until("note (string; may be left empty):")
         await terminal.type("\n")

@@ -150,6 +150,10 @@ def test_references_are_followed(pairs: list[str], values: dict[str, Any]):
         (["owner.nam=Zoe"], "owner has no member 'nam'. Did you mean owner.name? It has: age, name."),
         (["level=hihg"], "level cannot be 'hihg'. Did you mean high? It is one of: low, high."),
         (["labels=up"], "labels cannot be 'up'. It is one of: low, high"),
+        (
+            ["owner=Zoe"],
+            "owner must be null or object, not 'Zoe'. Write owner.name=..., or owner={...} in JSON.",
+        ),
         (["titel=x"], "the tool takes no argument 'titel'. Did you mean title? It takes: far, first,"),
         (["title.x=1"], "title is string, which has no members. Write title=..."),
         (["first.next.id=x"], "first.next.id must be integer, not 'x'"),
@@ -271,6 +275,15 @@ def test_rows_show_types_defaults_values_and_nested_members():
     assert [row["argument"] for row in argument_rows(nested)] == ["a", "a[].b"]
     assert list(argument_rows(nested)[0]) == ["argument", "type", "required"]
     assert argument_rows({}) == []
+
+
+def test_values_that_are_no_text_are_shown_as_they_are_typed():
+    (row,) = argument_rows(schema(x={"enum": ["a", None, True, 1]}))
+    assert row["values"] == "a, null, true, 1"
+    with pytest.raises(UsageError, match="It is one of: a, null, true, 1"):
+        read_arguments(schema(x={"enum": ["a", None, True, 1]}), ["x=b"], None)
+    (row,) = argument_rows(schema(x={"type": "string", "default": ""}))
+    assert row["default"] == '""'
 
 
 def test_schemas_that_branch_without_end_are_read_in_bounded_time():

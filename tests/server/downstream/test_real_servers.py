@@ -1,18 +1,20 @@
 """Servers by others: the SDK over every transport, and two published packages."""
 
+import asyncio
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from ambassador_server.domain.catalog.mcps import Mcp, ToolClass
 from ambassador_server.downstream import handshake, session
+from ambassador_server.ports.exchange import Notice
 from tests.fakes.mcp_servers import ROOT, command, stdio_options
-from tests.server.downstream.support import bench, entry, http_entry, result
+from tests.server.downstream.support import PATIENCE, bench, entry, http_entry, result, tool_call
 
 BIN = Path(sys.executable).parent
 
@@ -28,7 +30,7 @@ def sdk_over_http(*flags: str) -> Iterator[Mcp]:
             port = json.loads(process.stdout.readline())["port"]
             yield http_entry(f"http://127.0.0.1:{port}/mcp")
         finally:
-            process.terminate()
+            process.kill()
 
 
 @contextmanager
@@ -45,7 +47,11 @@ async def test_the_sdk_server_lists_answers_and_notifies_in_both_eras(
     with server() as mcp:
         async with bench(mcp) as box:
             classes = {tool.name: tool.tool_class for tool in box.pool.state("m1").tools}
-            assert classes == {"add": ToolClass.READ_ONLY, "grow": ToolClass.DESTRUCTIVE}
+            assert classes == {
+                "add": ToolClass.READ_ONLY,
+                "grow": ToolClass.DESTRUCTIVE,
+                "in_parts": ToolClass.DESTRUCTIVE,
+            }
             assert await box.text("add", a=2, b=40) == "42"
             assert result(await box.call("add", a="x"))["isError"] is True
             assert await box.text("grow") == "grown"
@@ -56,6 +62,32 @@ async def test_the_sdk_server_lists_answers_and_notifies_in_both_eras(
             assert await box.text("add", a=2, b=40) == "42"
             # In the legacy era the SDK does not declare listChanged, so no change is announced.
             assert await box.text("grow") == "grown"
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)], ids=["sse", "json"])
+async def test_the_sdk_server_is_started_again_and_no_call_fails(
+    flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "agree", lambda transport, _: handshake.initialize(transport))
+    with ExitStack() as first:
+        mcp = first.enter_context(sdk_over_http(*flags))
+        async with bench(mcp) as box:
+            assert await box.text("add", a=2, b=40) == "42"
+            # In a thread, so that the event loop sees the end of the connections meanwhile.
+            await asyncio.to_thread(first.close)
+            with sdk_over_http(*flags, "--port", mcp.options["url"].split(":")[2].split("/")[0]):
+                assert await box.text("add", a=20, b=22) == "42"
+
+
+async def test_the_stream_of_an_answer_that_the_sdk_server_closes_is_resumed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(session, "agree", lambda transport, _: handshake.initialize(transport))
+    told: list[Notice] = []
+    with sdk_over_http("--resumable") as mcp:
+        async with bench(mcp) as box:
+            call = tool_call(b'{"name":"in_parts","arguments":{"times":3}}', told.append)
+            reply = await box.pool.call("m1", call, user_id="u1", timeout=PATIENCE)
+    assert result(reply)["content"][0]["text"] == "whole"
+    assert [json.loads(notice.params)["progress"] for notice in told] == [1, 2, 3]
 
 
 async def test_the_time_server_tells_the_time():

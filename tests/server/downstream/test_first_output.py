@@ -50,8 +50,9 @@ _SPOILT = {
 }
 
 
-def options(first: bytes = b"", modern_if: Path = Path("/nonexistent")) -> dict[str, Any]:
-    return {"command": [sys.executable, "-c", _SERVER, first.hex(), str(modern_if)]}
+def options(first: bytes = b"", modern_if: Path | None = None) -> dict[str, Any]:
+    """Return the options of a program that begins its output so, and that is modern if the file exists."""
+    return {"command": [sys.executable, "-c", _SERVER, first.hex(), str(modern_if or "")]}
 
 
 async def exit_of(box: Bench, **who: str) -> None:

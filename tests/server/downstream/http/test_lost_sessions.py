@@ -201,7 +201,7 @@ async def test_a_server_without_ping_keeps_its_session():
                 {"jsonrpc": "2.0", "id": None, "error": {"code": -32603, "message": "no session today"}}
             )
 
-        server._call = refuse  # type: ignore[method-assign]
+        server._call = refuse
         assert b"no session today" in ((await box.call("echo")).error or b"")
         assert server.count("initialize") == 0
 

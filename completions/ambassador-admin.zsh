@@ -1158,7 +1158,7 @@ _ambassador-admin_audit() {
     local -a commands=(
         'query:Find events, newest first.'
         'show:Show every event of one request\: who, what, the rule that decided, the outcome and the duration.'
-        'stats:Count events by one word of the query language.'
+        'stats:Count events by one word of the query language, or by hour. A call counts once.'
         'tail:Show the latest events, oldest first; as JSON lines when stdout is no terminal.'
         'export:Write events, oldest first, in a format for other systems.'
         'verify:Verify that no record was changed, removed or added; exit code 1 if one was, with the first such record.'
@@ -1221,8 +1221,8 @@ _ambassador-admin_audit_stats() {
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
-        --by='[The word to count by\: tool, user, reason, outcome, action or another one.]:WORD: ' \
-        --top='[The number of values; all others are one row. At least 1.]:N: ' \
+        --by='[What to count by\: tool, user, reason, outcome, action, another word of the query language, or hour.]:WORD: ' \
+        --top='[The number of values, by default 10, or of the last hours, by default 24; all others are one row. At least 1.]:N: ' \
         $shared \
         '*:\[WORD=VALUE\]...: '
 }

@@ -10,8 +10,10 @@ from ambassador_admin.api import audit
 from ambassador_admin.cli.audit_filters import AuditFilters
 from ambassador_admin.cli.audit_lag import tell_lag
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.hourly_chart import MAX_HOURS, draw_hours, hours_of
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.output import Format, View
+from ambassador_admin.output import Format, Output, View
+from ambassador_admin.output.charts import Glyphs, bar
 from ambassador_admin.output.text import printable
 from ambassador_admin.output.view import Column, exact_time, fields_of, plain
 from ambassador_protocol.admin.audit import TraceView
@@ -39,6 +41,8 @@ EVENT = View(
 )
 
 _BAR = 30
+_TOP = 10
+_TOP_HOURS = 24
 
 
 def _milliseconds(value: Any, now: datetime) -> str:
@@ -140,40 +144,58 @@ def stats(
         typer.Option(
             "--by",
             metavar="WORD",
-            help="The word to count by: tool, user, reason, outcome, action or another one.",
+            help="What to count by: tool, user, reason, outcome, action, another word of the query language, or hour.",
         ),
     ] = "action",
     top: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--top", metavar="N", min=1, max=100, help="The number of values; all others are one row."
+            "--top",
+            metavar="N",
+            min=1,
+            max=100,
+            help=f"The number of values, by default {_TOP}, or of the last hours, by default {_TOP_HOURS}; all others "
+            "are one row.",
+            show_default=False,
         ),
-    ] = 10,
+    ] = None,
 ) -> None:
-    """Count events by one word of the query language.
+    """Count events by one word of the query language, or by hour. A call counts once.
 
     Example: ambassador-admin audit stats --by reason decision=deny --since 24h
     """
-    wanted = audit.statistics(filters.query(admin.environment.now()), by, top)
-    found = admin.api.fetch(wanted)
+    query = filters.query(admin.environment.now())
+    shown = top or (_TOP_HOURS if by == "hour" else _TOP)
+    found = admin.api.fetch(audit.statistics(query, by, shown))
     tell_lag(admin, found)
     if admin.output.format in (Format.JSON, Format.YAML, Format.JSONL):
         admin.output.document(found)
         return
-    rows = [{by: each["value"], "count": each["count"]} for each in found["values"]]
-    if found["other"]:
-        rows.append({by: "(other)", "count": found["other"]})
-    admin.output.rows(_counted(by, with_bars=admin.output.is_terminal), _with_shares(rows, found["total"]))
+    rows = (
+        hours_of(found, shown)
+        if by == "hour"
+        else [{by: each["value"], "count": each["count"]} for each in found["values"]]
+    )
+    other = found["total"] - sum(row["count"] for row in rows)
+    if other:
+        rows.append({by: "(other)", "count": other})
+    admin.output.rows(_counted(by, admin.output), _with_shares(rows, found["total"], admin.output.glyphs))
+    if by != "hour" and rows and admin.output.chart_width is not None:
+        draw_hours(admin.output, admin.api.fetch(audit.statistics(query, "hour", MAX_HOURS)), "EVENTS")
 
 
-def _counted(by: str, *, with_bars: bool) -> View:
-    bars = (Column("", "bar", whole=True),) if with_bars else ()
-    return View("events", (Column(by.upper(), by), *_COUNT, *bars), (by, "count", "share"))
+def _counted(by: str, output: Output) -> View:
+    bars = (Column("", "bar", whole=True),) if output.is_terminal else ()
+    denied = (Column("DENIED", "denied"),) if by == "hour" else ()
+    fields = (by, "count", *(column.field for column in denied), "share")
+    return View("events", (Column(by.upper(), by, whole=by == "hour"), *_COUNT, *denied, *bars), fields)
 
 
-def _with_shares(rows: list[dict[str, Any]], total: int) -> list[dict[str, Any]]:
+def _with_shares(rows: list[dict[str, Any]], total: int, glyphs: Glyphs) -> list[dict[str, Any]]:
     most = max((row["count"] for row in rows), default=1)
     for row in rows:
         row["share"] = f"{row['count'] / total:.1%}"
-        row["bar"] = "\N{FULL BLOCK}" * round(row["count"] / most * _BAR)
+        whole = bar(row["count"], most, _BAR, glyphs.full)
+        denied = bar(row.get("denied", 0), most, _BAR, glyphs.denied)
+        row["bar"] = whole[len(denied) :] + denied
     return rows

@@ -4,9 +4,11 @@ from typing import Any
 
 import typer
 
-from ambassador_admin.api import mcps, server, switches, users
+from ambassador_admin.api import audit, mcps, server, switches, users
 from ambassador_admin.api.request import Request
 from ambassador_admin.cli.command import verb
+from ambassador_admin.cli.hourly_chart import draw_hours
+from ambassador_admin.cli.parsing import parse_time
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, relative_time
@@ -45,6 +47,9 @@ STATUS = View(
 )
 
 
+_HOURS = 24
+
+
 def register(app: typer.Typer) -> None:
     """Register `status`, which has no noun."""
     verb(app, "status", watch=True)(status)
@@ -76,6 +81,16 @@ def status(admin: Invocation) -> None:
             "kill_switches": _total(admin, switches.list_all(lifted=False)),
         },
     )
+    # Without the right to read the audit, the attempt alone would be recorded as a refusal.
+    if admin.output.chart_width is not None and "auditor" in who.get("roles", ()):
+        _draw_calls(admin)
+
+
+def _draw_calls(admin: Invocation) -> None:
+    """Draw the calls of the last day."""
+    since = parse_time("24h", admin.environment.now(), "--since")
+    calls = audit.statistics({"q": "action~call:*", "since": since}, "hour", _HOURS)
+    draw_hours(admin.output, admin.api.fetch(calls), "CALLS")
 
 
 def _total(admin: Invocation, listing: Request) -> Any:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TextIO
 
 from ambassador_admin.errors import AdminError, ReaderGoneError, UsageError
+from ambassador_admin.output.charts import Glyphs, glyphs_for
 from ambassador_admin.output.formats import Format, csv_lines, json_document, json_line, yaml_document
 from ambassador_admin.output.selection import Selection
 from ambassador_admin.output.style import Style
@@ -19,6 +20,7 @@ from ambassador_admin.output.view import Item, View, lookup
 __all__ = ["Format", "Item", "Output", "Stream", "Style", "View"]
 
 _BATCH = 200
+_WIDE_ENOUGH = 60
 
 
 class Output:
@@ -84,6 +86,27 @@ class Output:
                 self.write("\n".join(record_lines(pairs, colour=self._colour)))
             else:
                 self.write("\n".join(text for _, text in pairs))
+
+    @property
+    def chart_width(self) -> int | None:
+        """The width of a chart beside a table, None if stdout is no terminal or a narrow one."""
+        if not self.is_terminal or self.fields is not None or self.format not in (Format.TABLE, Format.WIDE):
+            return None
+        width = shutil.get_terminal_size().columns
+        return width if width >= _WIDE_ENOUGH else None
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The characters of charts that stdout can write."""
+        return glyphs_for(self._encoding)
+
+    def bold(self, text: str) -> str:
+        """Return a text as titles are written."""
+        return styled(text, "bold", self._colour)
+
+    def bad(self, text: str) -> str:
+        """Return a text in the colour of denials."""
+        return styled(text, "bad", self._colour)
 
     def set_pipe_format(self, piped: Format) -> None:
         """Use this format instead of a table when stdout is no terminal and the user did not choose one."""

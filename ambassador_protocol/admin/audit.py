@@ -104,15 +104,22 @@ class TraceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountView:
-    """The number of events with a value; `value` None counts those without one."""
+    """The number of events with a value; `value` None counts those without one.
+
+    Counted by hour, `value` is the beginning of the hour, and `denied` how many of the events were denied.
+    """
 
     value: str | None
     count: int
+    denied: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsView:
-    """Events counted by one word of the query language; `other` is the sum of all values not listed."""
+    """Events counted by one word of the query language or by hour; `other` is the sum of all values not listed.
+
+    A call counts once, with the event that ends it, unless the query finds only its attempt.
+    """
 
     by: str
     values: list[CountView]

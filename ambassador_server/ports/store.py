@@ -203,6 +203,23 @@ class EventCounts:
     total: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourCount:
+    """How many records are of the hour that begins at a time, and how many of them were denied."""
+
+    at: datetime
+    count: int
+    denied: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourCounts:
+    """The last hours that have records, oldest first; `total` includes records of earlier hours."""
+
+    hours: tuple[HourCount, ...]
+    total: int
+
+
 class AuditIndex(Protocol):
     """Stores a searchable copy of the audit log."""
 
@@ -245,6 +262,10 @@ class AuditIndex(Protocol):
 
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
         """Count matching records for each of the `top` most frequent values of an attribute, and in total."""
+        ...
+
+    async def hours(self, wanted: Query, *, last: int) -> HourCounts:
+        """Count matching records for each of the `last` newest hours that have some, and in total."""
         ...
 
     async def first_cursor(self) -> int:

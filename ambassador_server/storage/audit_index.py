@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, asc, delete, desc, func, select, true, type_coerce, union
+from sqlalchemy import ColumnElement, Select, asc, case, delete, desc, func, select, true, type_coerce, union
 from sqlalchemy.types import NullType
 
-from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
+from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord, Outcome
 from ambassador_server.domain.audit.index_differences import RowDifferences, differences
 from ambassador_server.domain.audit.query import Attribute, Query
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, LogPosition
+from ambassador_server.ports.store import EventCounts, HourCount, HourCounts, LogPosition
 from ambassador_server.storage.audit_conditions import branches, check_query, condition
 from ambassador_server.storage.audit_rows import COLUMNS, from_row, is_copy, to_row
 from ambassador_server.storage.dialects import Lock
@@ -115,6 +115,35 @@ class AuditIndexRepository:
         rows = await self._transaction.rows(statement)
         values = tuple((None if row.value is None else str(row.value), int(row.number)) for row in rows)
         return EventCounts(values=values, total=int(rows[0].total) if rows else 0)
+
+    async def hours(self, wanted: Query, *, last: int) -> HourCounts:
+        """Count matching records by hour: the last hours that have some, and how many records in all."""
+        check_query(wanted)
+        check_value(last, "last")
+        hour, count = self._transaction.dialect.hour(_EVENT.at), func.count()
+        denied = func.sum(case((_EVENT.outcome == Outcome.DENIED.value, 1), else_=0))
+        statement = (
+            select(
+                hour.label("hour"),
+                count.label("number"),
+                denied.label("denied"),
+                func.sum(count).over().label("total"),
+            )
+            .where(condition(wanted, self._transaction.dialect))
+            .group_by(hour)
+            .order_by(hour.desc())
+            .limit(last)
+        )
+        rows = await self._transaction.rows(statement)
+        found = [
+            HourCount(
+                at=datetime.fromisoformat(f"{row.hour}:00+00:00"),
+                count=int(row.number),
+                denied=int(row.denied),
+            )
+            for row in reversed(rows)
+        ]
+        return HourCounts(hours=tuple(found), total=int(rows[0].total) if rows else 0)
 
     async def first_cursor(self) -> int:
         """Return the oldest cursor, 0 when the index is empty."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from ambassador_protocol import paths
 from ambassador_protocol.problems import Problem, ProblemCode
+from ambassador_server.domain.audit.call_counting import once_per_call
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, AuditEvent, Outcome, Resource
 from ambassador_server.domain.audit.query import Query, all_of, matches, value_of
 from ambassador_server.domain.audit.query_fields import COUNTED_FIELDS, FIELDS, TIME_FIELDS
@@ -56,7 +58,9 @@ async def _events(request: web.Request) -> web.Response:
 
 
 async def _statistics(request: web.Request) -> web.Response:
-    wanted, by = _found(request, {"by", "top"}), request.query["by"]
+    wanted, by = _found(request, {"by", "top"}, once_per_call), request.query["by"]
+    if by == "hour":
+        return _by_hour(wanted, int(request.query["top"]))
     if by not in COUNTED_FIELDS:
         raise Refusal(400, f"by: must be one of {', '.join(COUNTED_FIELDS)}")
     counted = Counter(value_of(COUNTED_FIELDS[by].attribute, _event(event)) for event in wanted)
@@ -123,8 +127,21 @@ async def _end_streams(app: web.Application) -> None:
         task.cancel()
 
 
-def _found(request: web.Request, more: set[str]) -> list[Item]:
-    query = _query(request, more)
+def _by_hour(wanted: list[Item], top: int) -> web.Response:
+    hours = Counter(event["at"][:13] for event in wanted)
+    denied = Counter(event["at"][:13] for event in wanted if event["outcome"] == "denied")
+    values = [
+        {"value": f"{hour}:00:00.000Z", "count": hours[hour], "denied": denied[hour]}
+        for hour in sorted(hours)
+    ][-top:]
+    other = hours.total() - sum(each["count"] for each in values)
+    return web.json_response({"by": "hour", "values": values, "other": other, "total": hours.total()})
+
+
+def _found(
+    request: web.Request, more: set[str], narrow: Callable[[Query], Query] = lambda query: query
+) -> list[Item]:
+    query = narrow(_query(request, more))
     return [event for event in request.app[API].events if matches(query, _event(event))]
 
 

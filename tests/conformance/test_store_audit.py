@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Like
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, Store
+from ambassador_server.ports.store import EventCounts, HourCount, HourCounts, Store
 from ambassador_server.storage.value_checks import MAX_KEY
 from tests.conformance.store_samples import HOUR, NOW, event, position, record
 from tests.effort import examples
@@ -337,6 +338,37 @@ async def test_records_are_counted_by_attribute(store: Store) -> None:
         assert (await work.audit.counts(EVERYTHING, Attribute.ACTION, top=1)).total == 5
         nothing = await work.audit.counts(Is(Attribute.REASON, "x"), Attribute.ACTION, top=5)
         assert nothing == EventCounts(values=(), total=0)
+
+
+async def test_records_are_counted_by_hour_in_utc(store: Store) -> None:
+    abroad = timezone(timedelta(hours=5, minutes=30))
+    times = [
+        datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC),
+        datetime(2026, 3, 1, 12, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2026, 3, 1, 13, tzinfo=UTC),
+        datetime(2026, 3, 1, 18, 29, tzinfo=abroad),
+        datetime(2026, 3, 2, tzinfo=UTC),
+    ]
+    outcomes = [Outcome.DENIED, Outcome.SUCCEEDED, Outcome.DENIED, Outcome.DENIED, Outcome.FAILED]
+    await index(
+        store,
+        [
+            record(seq, at=at, outcome=outcome)
+            for seq, (at, outcome) in enumerate(zip(times, outcomes, strict=True), 1)
+        ],
+    )
+    noon, midnight = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
+    hours = (
+        HourCount(at=noon, count=3, denied=2),
+        HourCount(at=noon + HOUR, count=1, denied=1),
+        HourCount(at=midnight, count=1, denied=0),
+    )
+    async with store.read() as work:
+        assert await work.audit.hours(EVERYTHING, last=24) == HourCounts(hours=hours, total=5)
+        assert await work.audit.hours(EVERYTHING, last=2) == HourCounts(hours=hours[1:], total=5)
+        denied = await work.audit.hours(Is(Attribute.OUTCOME, "denied"), last=1)
+        assert denied == HourCounts(hours=(HourCount(at=noon + HOUR, count=1, denied=1),), total=3)
+        assert await work.audit.hours(Is(Attribute.REASON, "x"), last=5) == HourCounts(hours=(), total=0)
 
 
 async def test_record_is_found_by_writer_and_number(store: Store) -> None:

@@ -49,7 +49,7 @@ def test_limits_are_those_of_the_code() -> None:
 
 def test_examples_can_be_read() -> None:
     examples = re.findall(r"^\$ ambassador-admin audit \w+ (.+)$", QUERY, re.MULTILINE)
-    assert len(examples) == 6
+    assert len(examples) == 8
     for example in examples:
         words = shlex.split(example)
         said = [word for word in words if re.match(r"[a-z]+[~=]", word)]

@@ -4,15 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec import structs
 
-from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
+from ambassador_server.domain.audit.events import AuditEvent, AuditRecord, IndexedRecord, Outcome
 from ambassador_server.domain.audit.index_differences import RowDifferences, differences
 from ambassador_server.domain.audit.query import Attribute, Query, matches, value_of
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, LogPosition
+from ambassador_server.ports.store import EventCounts, HourCount, HourCounts, LogPosition
 from ambassador_server.storage.audit_conditions import check_query
 from ambassador_server.storage.value_checks import check_item, check_key, check_value, encode_json
 
@@ -98,6 +98,15 @@ class InMemoryAuditIndex:
         ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0] is not None, pair[0] or ""))
         return EventCounts(values=tuple(ranked[:top]), total=found.total())
 
+    async def hours(self, wanted: Query, *, last: int) -> HourCounts:
+        check_query(wanted)
+        events = [item.record.event for item in self._reading().records.values()]
+        found = [event for event in events if matches(wanted, event)]
+        count = Counter(_hour(event) for event in found)
+        denied = Counter(_hour(event) for event in found if event.outcome is Outcome.DENIED)
+        hours = [HourCount(at=at, count=count[at], denied=denied[at]) for at in sorted(count)]
+        return HourCounts(hours=tuple(hours[-last:]), total=len(found))
+
     async def first_cursor(self) -> int:
         return min((item.cursor for item in self._reading().records.values()), default=0)
 
@@ -132,6 +141,10 @@ class InMemoryAuditIndex:
         check_query(wanted)
         found = self._reading().records.values()
         return [item for item in found if matches(wanted, item.record.event)]
+
+
+def _hour(event: AuditEvent) -> datetime:
+    return event.at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _check_record(record: AuditRecord) -> None:

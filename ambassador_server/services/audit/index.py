@@ -9,7 +9,7 @@ from ambassador_server.domain.audit.request_summary import RequestSummary, summa
 from ambassador_server.domain.policy.grants import Grant
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.errors import NotFoundError
-from ambassador_server.ports.store import EventCounts, Store
+from ambassador_server.ports.store import EventCounts, HourCounts, Store
 from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
 from ambassador_server.services.audit.subjects import with_subjects
 
@@ -99,6 +99,11 @@ class AuditSearch:
         """Count matching records by an attribute."""
         async with self._store.read() as work:
             return await work.audit.counts(await with_subjects(wanted, work), by, top=min(top, MAX_PAGE))
+
+    async def hours(self, wanted: Query, *, last: int) -> HourCounts:
+        """Count matching records by hour."""
+        async with self._store.read() as work:
+            return await work.audit.hours(await with_subjects(wanted, work), last=min(last, MAX_PAGE))
 
     async def trace(self, found_by: str) -> Trace:
         """Return all records of one request, and the rule that decided it.

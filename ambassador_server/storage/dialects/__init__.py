@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from enum import Enum, IntEnum, auto
 from typing import Any, Protocol, TypeVar
 
@@ -104,6 +105,10 @@ class Dialect(Protocol):
 
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
         """Return the condition that the whole text matches, case-sensitively; only `*` is a wildcard."""
+        ...
+
+    def hour(self, column: ColumnElement[datetime]) -> ColumnElement[str]:
+        """Return the hour of a time in UTC as text, such as `2026-01-31 12`."""
         ...
 
     def contains(self, column: ColumnElement[str], text: str) -> ColumnElement[bool]:

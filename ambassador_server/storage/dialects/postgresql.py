@@ -3,9 +3,10 @@
 import importlib.util
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, ColumnElement, Insert, Table, cast, func, select
+from sqlalchemy import JSON, Column, ColumnElement, Insert, Table, Text, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.engine import URL
@@ -153,6 +154,11 @@ class Postgresql:
         """Return a LIKE condition, with LIKE's own wildcards escaped."""
         quoted = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return column.like(quoted.replace("*", "%"), escape="\\")
+
+    def hour(self, column: ColumnElement[datetime]) -> ColumnElement[str]:
+        """Return a text of `to_char`; its pattern is no parameter, so that it is the same in each clause."""
+        local = func.timezone(literal_column("'UTC'"), column)
+        return func.to_char(local, literal_column("'YYYY-MM-DD HH24'"), type_=Text())
 
     def contains(self, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
         """Return a condition with `strpos`."""

@@ -8,12 +8,24 @@ import sqlite3
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import aiosqlite
-from sqlalchemy import ColumnElement, Insert, Table, Text, UnaryExpression, event, func, text, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Table,
+    Text,
+    UnaryExpression,
+    event,
+    func,
+    literal_column,
+    text,
+    type_coerce,
+)
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
 from sqlalchemy.engine import URL, AdaptedConnection
@@ -169,6 +181,10 @@ class Sqlite:
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
         """Return a GLOB condition, which is case-sensitive; GLOB's other two wildcards are escaped."""
         return column.op("GLOB", is_comparison=True)(re.sub(r"[\[?]", r"[\g<0>]", pattern))
+
+    def hour(self, column: ColumnElement[datetime]) -> ColumnElement[str]:
+        """Return the beginning of the text that SQLite has for a time, which is in UTC."""
+        return func.substr(column, literal_column("1"), literal_column("13"), type_=Text())
 
     def contains(self, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
         """Return a condition with `instr`."""

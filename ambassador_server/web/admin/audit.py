@@ -16,6 +16,7 @@ from ambassador_protocol.admin.audit import (
     TraceView,
 )
 from ambassador_protocol.paths import AUDIT_EVENTS, AUDIT_STATISTICS, AUDIT_TRACES
+from ambassador_server.domain.audit.call_counting import DECISIONS, once_per_call
 from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import EVERYTHING, Query, all_of
 from ambassador_server.domain.audit.query_fields import COUNTED_FIELDS, FIELDS, TIME_FIELDS
@@ -23,7 +24,7 @@ from ambassador_server.domain.audit.query_parser import compare, parse_query
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.names import Names
-from ambassador_server.services.audit.index import Trace
+from ambassador_server.services.audit.index import AuditSearch, Trace
 from ambassador_server.services.audit.log_indexing import IndexState
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, AUDIT
 from ambassador_server.web.admin.policy_views import grant_view, switch_view
@@ -46,6 +47,8 @@ QUERY = (
 )
 """The parameters that select events: conditions in the query language, and each field of it as a parameter."""
 
+_HOUR = "hour"
+_COUNTED_BY = (*COUNTED_FIELDS, _HOUR)
 _DEFAULT_TOP = 10
 _MAX_TOP = 100
 
@@ -72,18 +75,35 @@ async def trace(request: web.Request) -> web.Response:
 
 
 async def statistics(request: web.Request) -> web.Response:
-    """Count events by a field of the query language."""
+    """Count events by a field of the query language or by hour; a call counts once."""
     by = request.query.get("by", "action")
-    if by not in COUNTED_FIELDS:
-        raise InvalidInputError(f"by: must be one of {', '.join(COUNTED_FIELDS)}")
-    field, top = COUNTED_FIELDS[by], max(1, min(number(request, "top", _DEFAULT_TOP), _MAX_TOP))
-    wanted = all_of(wanted_events(request), EVERYTHING if field.within is None else field.resembles("*"))
-    search = request.app[AUDIT].search
+    if by not in _COUNTED_BY:
+        raise InvalidInputError(f"by: must be one of {', '.join(_COUNTED_BY)}")
+    top = max(1, min(number(request, "top", _DEFAULT_TOP), _MAX_TOP))
+    wanted, search = wanted_events(request), request.app[AUDIT].search
     lag = _lag_view(await search.refresh())
-    found = await search.counts(wanted, field.attribute, top=top)
-    values = [CountView(value=field.written(value), count=count) for value, count in found.values]
-    other = found.total - sum(count for _, count in found.values)
-    return json_response(StatisticsView(by=by, values=values, other=other, total=found.total, index=lag))
+    if by == _HOUR:
+        values, total = await _by_hour(search, wanted, top)
+    else:
+        values, total = await _by_field(search, wanted, by, top)
+    other = total - sum(value.count for value in values)
+    return json_response(StatisticsView(by=by, values=values, other=other, total=total, index=lag))
+
+
+async def _by_hour(search: AuditSearch, wanted: Query, top: int) -> tuple[list[CountView], int]:
+    found = await search.hours(once_per_call(wanted), last=top)
+    values = [
+        CountView(value=timestamp(hour.at), count=hour.count, denied=hour.denied) for hour in found.hours
+    ]
+    return values, found.total
+
+
+async def _by_field(search: AuditSearch, wanted: Query, by: str, top: int) -> tuple[list[CountView], int]:
+    field = COUNTED_FIELDS[by]
+    narrowed = all_of(wanted, EVERYTHING if field.within is None else field.resembles("*"))
+    counted = all_of(narrowed, DECISIONS) if by == "decision" else once_per_call(narrowed)
+    found = await search.counts(counted, field.attribute, top=top)
+    return [CountView(value=field.written(value), count=count) for value, count in found.values], found.total
 
 
 def wanted_events(request: web.Request) -> Query:
@@ -166,12 +186,10 @@ def endpoints() -> list[Endpoint]:
     """Return the endpoints in the order of the OpenAPI document."""
     read = Right.AUDIT_READ
     after = Parameter(name="after", description="The cursor to start after, oldest first.", kind="integer")
-    by = Parameter(
-        name="by", description=f"The field to count by: {', '.join(COUNTED_FIELDS)}. Default: action."
-    )
+    by = Parameter(name="by", description=f"What to count by: {', '.join(_COUNTED_BY)}. Default: action.")
     top = Parameter(
         name="top",
-        description=f"The number of values, at most {_MAX_TOP}. Default: {_DEFAULT_TOP}.",
+        description=f"The number of values or of the newest hours, at most {_MAX_TOP}. Default: {_DEFAULT_TOP}.",
         kind="integer",
     )
     return [

@@ -1,5 +1,6 @@
 """The commands `audit query`, `audit show` and `audit stats`."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -15,23 +16,39 @@ from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import Format, Output, View
 from ambassador_admin.output.charts import Glyphs, bar
 from ambassador_admin.output.text import printable
-from ambassador_admin.output.view import Column, exact_time, fields_of, plain
+from ambassador_admin.output.view import NOTHING, Column, exact_time, fields_of, plain
 from ambassador_protocol.admin.audit import TraceView
+
+
+def _flat(details: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the name and the value of each detail, those of a changed object as `before.name` and `after.name`."""
+    for name, value in details.items() if isinstance(details, dict) else ():
+        if isinstance(value, dict) and value and not prefix:
+            yield from _flat(value, f"{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _in_one_line(details: Any, now: datetime) -> str:
+    return "; ".join(f"{printable(name)}={plain(value, now)}" for name, value in _flat(details)) or NOTHING
+
 
 EVENT = View(
     "events",
     (
-        Column("TIME", "at", exact_time, whole=True),
+        # On a narrow terminal the year and then the date go first: the resource says more.
+        Column("TIME", "at", exact_time, whole=True, ends=(15, 9)),
         Column("OUTCOME", "outcome", status=True),
         Column("ACTION", "action", whole=True),
         Column("ACTOR", "actor.name", fallback="actor.id"),
-        Column("RESOURCE", "resource.name", fallback="resource.id"),
+        Column("RESOURCE", "resource.name", fallback="resource.id", whole=True),
         Column("REASON", "reason"),
         Column("KEY", "actor.key_name", wide=True),
         Column("SOURCE", "source", wide=True),
         Column("SESSION", "session_id", wide=True),
         Column("REQUEST", "request_id", wide=True),
         Column("EVENT", "id", wide=True),
+        Column("DETAILS", "details", _in_one_line, wide=True, wraps=True),
     ),
     (
         *("id", "cursor", "at", "action", "outcome", "actor.kind", "actor.id", "actor.name", "actor.key_id"),
@@ -131,8 +148,24 @@ def show(
         if admin.output.fields is None:
             admin.output.write("")
             admin.output.rows(EVENT, events)
+            for event in events:
+                _show_details(admin, event)
     else:
         admin.output.record(TRACE, trace)
+
+
+def _show_details(admin: Invocation, event: dict[str, Any]) -> None:
+    """Show the details of an event, a line each; the arguments of a call are in the summary above."""
+    now = admin.environment.now()
+    details = [(name, value) for name, value in _flat(event.get("details")) if not _is_argument(name)]
+    if details:
+        admin.output.write("")
+        admin.output.write(admin.output.bold(f"DETAILS OF {printable(str(event.get('id')))}"))
+        admin.output.pairs([(printable(name), plain(value, now)) for name, value in details])
+
+
+def _is_argument(name: str) -> bool:
+    return name == "arguments" or name.startswith("arguments.")
 
 
 @verb(app, "stats")

@@ -100,6 +100,10 @@ class Output:
         """The characters of charts that stdout can write."""
         return glyphs_for(self._encoding)
 
+    def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Write one line for each name and its value, with aligned values."""
+        self.write("\n".join(record_lines(pairs, colour=self._colour)))
+
     def bold(self, text: str) -> str:
         """Return a text as titles are written."""
         return styled(text, "bold", self._colour)

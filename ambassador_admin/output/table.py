@@ -60,6 +60,7 @@ class Table:
         for index, column in enumerate(self._columns):
             if column.id and self._excess_width(terminal) > 0:
                 self._widths[index] = min(self._widths[index], SHORT_ID)
+        self._shorten_to_ends(terminal)
         for _ in range(self._excess_width(terminal)):
             index = max(range(len(self._widths)), key=self._spare_width)
             if self._spare_width(index) <= 0:
@@ -71,6 +72,12 @@ class Table:
             if self._widths[index] <= _MIN_WIDTH:
                 return
             self._widths[index] -= 1
+
+    def _shorten_to_ends(self, terminal: int) -> None:
+        for index, column in enumerate(self._columns):
+            for length in column.ends:
+                if self._excess_width(terminal) > 0:
+                    self._widths[index] = min(self._widths[index], max(length, cell_len(column.title)))
 
     def _excess_width(self, terminal: int) -> int:
         return sum(self._widths) + len(_GAP) * (len(self._widths) - 1) - terminal
@@ -85,7 +92,7 @@ class Table:
         padded = []
         for column, cell, width in zip(self._columns, cells, self._widths, strict=True):
             cut = self._width is not None and not column.wraps
-            text = _cut(cell, width, mark=not column.id) if cut else cell
+            text = _shortened(column, cell, width) if cut else cell
             padding = " " * max(0, width - cell_len(text))
             style = _STYLE_OF.get(cell) if column.status else None
             padded.append((styled(text, style, coloured) if style else text) + padding)
@@ -101,6 +108,11 @@ def record_lines(pairs: Sequence[tuple[str, str]], *, colour: bool) -> list[str]
 def styled(text: str, style: str, colour: bool) -> str:
     """Return the text in a style's escape sequence if `colour` is true."""
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if colour and text else text
+
+
+def _shortened(column: Column, cell: str, width: int) -> str:
+    ends = [length for length in column.ends if length <= width < len(cell)]
+    return cell[-ends[0] :] if ends else _cut(cell, width, mark=not column.id)
 
 
 def _cut(text: str, width: int, *, mark: bool) -> str:

@@ -71,7 +71,9 @@ class Column:
     """One column of a table and one line of a record; `fallback` is the field shown when `field` is None.
 
     A `whole` column is cut last of all; an `id` column can be cut to its first 8 characters. A `wraps` column is the
-    last one and never cut. `wide` columns are only in the wide table; `status` columns are coloured.
+    last one and never cut. Of a column with `ends`, a narrow table shows the last characters, as many as the numbers
+    say in turn, before any other column is cut. `wide` columns are only in the wide table; `status` columns are
+    coloured.
     """
 
     title: str
@@ -79,6 +81,7 @@ class Column:
     show: Callable[[Any, datetime], str] = plain
     fallback: str | None = None
     whole: bool = False
+    ends: tuple[int, ...] = ()
     wraps: bool = False
     id: bool = False
     wide: bool = False

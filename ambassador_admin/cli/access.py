@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ambassador_admin.api import access
+from ambassador_admin.cli.access_path import draw_path
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.policy_cases import read_cases
@@ -98,6 +99,8 @@ def explain(
     admin.output.record(ACCESS, explained)
     # In program formats the rules are part of the object; for people they are a second table.
     if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
+        admin.output.write("")
+        draw_path(admin.output, explained)
         admin.output.write("")
         admin.output.rows(RULE, iter(explained["rules"]))
     if check and not explained["allowed"]:

@@ -92,8 +92,12 @@ class Output:
         """The width of a chart beside a table, None if stdout is no terminal or a narrow one."""
         if not self.is_terminal or self.fields is not None or self.format not in (Format.TABLE, Format.WIDE):
             return None
-        width = shutil.get_terminal_size().columns
-        return width if width >= _WIDE_ENOUGH else None
+        return self.width if self.width and self.width >= _WIDE_ENOUGH else None
+
+    @property
+    def width(self) -> int | None:
+        """The width of the terminal, None if stdout is none."""
+        return shutil.get_terminal_size().columns if self.is_terminal else None
 
     @property
     def glyphs(self) -> Glyphs:
@@ -107,6 +111,10 @@ class Output:
     def bold(self, text: str) -> str:
         """Return a text as titles are written."""
         return styled(text, "bold", self._colour)
+
+    def good(self, text: str) -> str:
+        """Return a text in the colour of permissions."""
+        return styled(text, "good", self._colour)
 
     def bad(self, text: str) -> str:
         """Return a text in the colour of denials."""
@@ -187,8 +195,7 @@ class Output:
     def table(self, view: View) -> Table:
         """Return an empty table for the view, as wide as the terminal."""
         columns = view.columns_for(self.fields, wide=self.format is Format.WIDE)
-        width = shutil.get_terminal_size().columns if self.is_terminal else None
-        return Table(columns, width=width, colour=self._colour)
+        return Table(columns, width=self.width, colour=self._colour)
 
     def cells(self, view: View, items: Sequence[Item]) -> list[list[str]]:
         """Return the table's cells for these items."""

@@ -1,7 +1,7 @@
 """Draws numbers as small charts of one line, in characters that the output can write."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 from ambassador_admin.output.text import is_encodable
@@ -9,20 +9,23 @@ from ambassador_admin.output.text import is_encodable
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The characters of a chart: the heights of a column from the lowest on, a bar, and the denied part of a bar."""
+    """The characters of pictures: heights of columns from the lowest on, bars and their denied part, and of a path."""
 
     heights: str
     full: str
     denied: str
+    arrow: str
+    yes: str
+    no: str
 
 
-_BLOCKS: Final = Glyphs("▁▂▃▄▅▆▇█", "█", "▒")
-_ASCII: Final = Glyphs(".:-=+*#@", "#", "x")
+_BLOCKS: Final = Glyphs("▁▂▃▄▅▆▇█", "█", "▒", "→", "✓", "✗")
+_ASCII: Final = Glyphs(".:-=+*#@", "#", "x", "->", "=", "x")
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
     """Return block characters, or ASCII if the encoding of the output lacks them; None stands for UTF-8."""
-    return _BLOCKS if is_encodable(_BLOCKS.heights + _BLOCKS.denied, encoding) else _ASCII
+    return _BLOCKS if is_encodable("".join(astuple(_BLOCKS)), encoding) else _ASCII
 
 
 def sparkline(values: Sequence[int], most: int, glyphs: Glyphs) -> str:

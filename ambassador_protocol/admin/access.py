@@ -18,8 +18,23 @@ class RuleView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathStepView:
+    """One step from a user to a tool: `kind` is user, key, group, grant, mcp or tool; without a `name` there is none.
+
+    `ends` tells that the call is denied here; no step follows.
+    """
+
+    kind: str
+    name: str | None
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessView:
-    """Whether a user may call a tool now: the decision, its reason, the rules evaluated, and what would change it."""
+    """Whether a user may call a tool now: the decision, its reason, the rules evaluated, and what would change it.
+
+    `path` has the steps from the user to the tool, up to the one that denies the call.
+    """
 
     user: str
     key: str | None
@@ -27,6 +42,7 @@ class AccessView:
     allowed: bool
     reason: str | None
     remedy: str | None
+    path: list[PathStepView]
     rules: list[RuleView]
 
 

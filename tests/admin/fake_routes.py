@@ -468,9 +468,17 @@ async def _explain(request: web.Request) -> web.Response:
         "allowed": allowed,
         "reason": None if allowed else "no_grant",
         "remedy": None if allowed else "ambassador-admin grant add",
+        "path": _path(user, query["tool"], [rule for rule in rules if rule["decides"]]),
         "rules": rules,
     }
     return web.json_response(answer)
+
+
+def _path(user: Item, tool: str, deciding: list[Item]) -> list[Item]:
+    steps = [("user", user["name"]), ("key", None), ("group", ", ".join(user["groups"]) or None)]
+    steps.append(("grant", deciding[0]["id"] if deciding else None))
+    steps += [("mcp", tool.partition(".")[0]), ("tool", tool)] if deciding else []
+    return [{"kind": kind, "name": name, "ends": kind == "grant" and not deciding} for kind, name in steps]
 
 
 async def _callable_tools(request: web.Request) -> web.Response:

@@ -113,3 +113,23 @@ def test_chart_is_ascii_where_the_encoding_lacks_the_blocks(
     assert shown.isascii()
     assert "EVENTS  .@ =  at most 8 an hour" in shown
     assert "#" * 30 in shown
+
+
+def test_path_has_a_line_for_each_step_where_the_terminal_is_narrow(
+    shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.users["bob"] = {"name": "bob", "groups": ["staff"]}
+    shown = STYLE.sub("", shell.run("access", "explain", "bob", "git.log", terminal=True).out)
+    assert "\nuser bob → no key → group staff → no grant  ✗ no_grant\n" in shown
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = STYLE.sub("", shell.run("access", "explain", "bob", "git.log", terminal=True).out)
+    assert "\nuser bob\n→ no key\n  → group staff\n    → no grant  ✗ no_grant\n" in shown
+
+
+def test_path_is_ascii_where_the_encoding_lacks_arrows(
+    home: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.users["bob"] = {"name": "bob", "groups": ["staff"]}
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    shown = STYLE.sub("", on_a_terminal(home, api, "access", "explain", "bob", "git.log"))
+    assert "\nuser bob -> no key -> group staff -> no grant  x no_grant\n" in shown

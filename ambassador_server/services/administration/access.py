@@ -28,6 +28,7 @@ class ExplainedAccess:
 
     user: User
     key: ClientKey | None
+    mcp_id: str
     tool: str
     explanation: Explanation
 
@@ -59,6 +60,7 @@ class AccessQueries:
         return ExplainedAccess(
             user=user,
             key=key,
+            mcp_id=tool.mcp_id,
             tool=tool.name,
             explanation=explain(snapshot, _principal(user, key), tool, self._policy.current_moment()),
         )

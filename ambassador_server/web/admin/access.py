@@ -14,6 +14,7 @@ from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.services.administration.access import CallableTool, ExplainedAccess
 from ambassador_server.services.administration.names import Names
+from ambassador_server.web.admin.access_path import path_of
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.people_views import user_view
 from ambassador_server.web.bodies import json_response
@@ -77,6 +78,7 @@ def _access_view(access: ExplainedAccess, names: Names) -> AccessView:
             key_id="" if access.key is None else access.key.key_id,
             tool_name=access.tool,
         ),
+        path=path_of(access, names),
         rules=[_rule_view(considered, names) for considered in explanation.rules],
     )
 

@@ -1,0 +1,86 @@
+"""Converts an explained decision to its path: user, key, group, grant, MCP and tool, up to where it ends."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ambassador_protocol.admin.access import PathStepView
+from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.policy.explain import Explanation
+from ambassador_server.domain.policy.grants import Effect, Grant
+from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.services.administration.access import ExplainedAccess
+from ambassador_server.services.administration.names import Names
+
+_SHOWN_OF_ID: Final = 8
+
+_USER, _KEY, _GROUP, _GRANT, _MCP, _TOOL = "user", "key", "group", "grant", "mcp", "tool"
+
+END_OF_SWITCH: Final[Mapping[SwitchScope, str]] = {
+    SwitchScope.EVERYONE: _USER,
+    SwitchScope.USER: _USER,
+    SwitchScope.GROUP: _GROUP,
+    SwitchScope.KEY: _KEY,
+    SwitchScope.SESSION: _KEY,
+    SwitchScope.MCP: _MCP,
+    SwitchScope.TOOL: _TOOL,
+    SwitchScope.TOOL_CLASS: _TOOL,
+}
+
+END_OF_REASON: Final[Mapping[Reason, str]] = {
+    Reason.POLICY_STALE: _USER,
+    Reason.UNKNOWN_USER: _USER,
+    Reason.USER_NOT_ACTIVE: _USER,
+    Reason.UNKNOWN_KEY: _KEY,
+    Reason.KEY_NOT_ACTIVE: _KEY,
+    Reason.KEY_EXPIRED: _KEY,
+    Reason.SESSION_ENDED: _KEY,
+    Reason.NO_GRANT: _GRANT,
+    Reason.EXPLICIT_DENY: _GRANT,
+    Reason.NOT_SUBSCRIBED: _GRANT,
+    Reason.MCP_NOT_PUBLISHED: _MCP,
+    Reason.NOT_SELECTED: _TOOL,
+    Reason.DEFINITION_CHANGED: _TOOL,
+    Reason.UNKNOWN_TOOL: _TOOL,
+}
+
+
+def path_of(access: ExplainedAccess, names: Names) -> list[PathStepView]:
+    """Return the steps of a permitted call, or those up to the one that denies it, which is the last."""
+    decision = access.explanation.decision
+    end = None if not isinstance(decision, Deny) else _end(decision)
+    found: list[PathStepView] = []
+    for kind, name in _steps(access, names):
+        found.append(PathStepView(kind=kind, name=name, ends=kind == end))
+        if kind == end:
+            break
+    return found
+
+
+def _end(decision: Deny) -> str:
+    return END_OF_REASON[decision.reason] if decision.switch is None else END_OF_SWITCH[decision.switch.scope]
+
+
+def _steps(access: ExplainedAccess, names: Names) -> Iterator[tuple[str, str | None]]:
+    yield _USER, access.user.name
+    yield _KEY, None if access.key is None else access.key.name
+    grant = _grant(access.explanation)
+    if grant is None:
+        yield _GROUP, ", ".join(names.groups_of(access.user.user_id)) or None
+        yield _GRANT, None
+    else:
+        yield _GROUP, names.group(grant.group_id) or grant.group_id
+        yield _GRANT, grant.grant_id[:_SHOWN_OF_ID]
+    yield _MCP, names.mcp(access.mcp_id) or access.mcp_id
+    yield _TOOL, access.tool
+
+
+def _grant(explanation: Explanation) -> Grant | None:
+    """Return the grant that decides, else one that would permit the call."""
+    grants = [
+        (considered, considered.rule)
+        for considered in explanation.rules
+        if isinstance(considered.rule, Grant) and considered.not_applicable is None
+    ]
+    deciding = [rule for considered, rule in grants if considered.decides]
+    permitting = [rule for _, rule in grants if rule.effect is Effect.PERMIT]
+    return next(iter([*deciding, *permitting]), None)

@@ -16,7 +16,7 @@ CALLS, DENIALS = 5, 3
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
-    """Run a server on which a user has called a tool some times, and another one in vain."""
+    """Run a server on which a user has called a tool some times, and another one without success."""
     with running(directory, prepared, limits=GENEROUS) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
         caller = started.caller()

@@ -26,6 +26,7 @@ from ambassador_admin.errors import (
 )
 from ambassador_client.account.http_failures import FailureKind, HttpFailure, http_failures
 from ambassador_protocol import __version__
+from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.event_stream import (
     EVENT_STREAM,
     EventStreamReader,
@@ -42,6 +43,7 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 _LARGEST_EVENT = 16 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 60.0
+_TIMEOUT = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
 
 _EXIT_CODES = {
     400: ExitCode.USAGE,
@@ -75,6 +77,12 @@ class _Answer:
     content: bytes
 
 
+def patience(request: Request) -> httpx.Timeout:
+    """Return how long to wait for an answer: longer than the server may take for it."""
+    seconds = _ANSWER_SECONDS + (LONGEST_CONNECT_SECONDS if request.connects else 0)
+    return httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
+
+
 class ApiClient:
     """A client of one server; `key` is called when a request needs the key, and returns None if there is none."""
 
@@ -89,7 +97,7 @@ class ApiClient:
             base_url=server,
             # Without TLS there is no certificate; URLs without TLS are allowed on loopback only.
             verify=tls or False,
-            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            timeout=_TIMEOUT,
             # A proxy cannot reach the loopback addresses of this machine.
             trust_env=not is_loopback(urlsplit(server).hostname or ""),
             headers={
@@ -231,7 +239,12 @@ class ApiClient:
         with (
             http_failures(partial(_error_for, self._server)),
             self._http.stream(
-                request.method, request.path, params=dict(request.query), content=content, headers=headers
+                request.method,
+                request.path,
+                params=dict(request.query),
+                content=content,
+                headers=headers,
+                timeout=patience(request),
             ) as response,
         ):
             answer = _Answer(response.status_code, response.headers, self._read(response))

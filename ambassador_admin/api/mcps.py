@@ -36,6 +36,7 @@ def update(name: str, changes: McpPut, *, test: bool) -> Request:
         body=body_of(changes),
         missing_hint=MISSING,
         conflict_hint=f"ambassador-admin mcp show {quoted(name)}",
+        connects=test,
     )
 
 
@@ -46,6 +47,7 @@ def publish(name: str) -> Request:
         path=subpath(MCPS, name, "publish"),
         missing_hint=MISSING,
         conflict_hint=f"ambassador-admin mcp show {quoted(name)}",
+        connects=True,
     )
 
 
@@ -87,7 +89,7 @@ def approve(name: str, approval: DefinitionApproval) -> Request:
 
 def test(name: str) -> Request:
     """Connect to an entry and list its tools, without a change."""
-    return Request(method="POST", path=subpath(MCPS, name, "test"), missing_hint=MISSING)
+    return Request(method="POST", path=subpath(MCPS, name, "test"), missing_hint=MISSING, connects=True)
 
 
 def archive(name: str) -> Request:

@@ -16,7 +16,10 @@ _NO_QUERY: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request; `missing_hint` and `conflict_hint` are the hints shown for the statuses 404 and 409."""
+    """One request; `missing_hint` and `conflict_hint` are the hints shown for the statuses 404 and 409.
+
+    With `connects` the server may connect to an MCP before it answers.
+    """
 
     method: str
     path: str
@@ -24,6 +27,7 @@ class Request:
     query: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     missing_hint: str | None = None
     conflict_hint: str | None = None
+    connects: bool = False
 
     def with_query(self, **query: str | Sequence[str] | None) -> "Request":
         """Return the request with these query parameters added; None is left out."""

@@ -40,6 +40,8 @@ MCP = View(
         Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("ERROR", "error"),
+        Column("LAST ERROR", "last_error", wide=True),
+        Column("FAILED", "last_error_at", relative_time, wide=True),
     ),
     fields_of(McpView),
 )

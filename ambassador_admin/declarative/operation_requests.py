@@ -45,10 +45,13 @@ def batch_request(operations: list[Operation]) -> Request:
 def single_request(operation: Operation) -> Request:
     """Return the request of an operation that cannot be part of a batch."""
     if operation.phase is Phase.PUBLISH:
-        return Request(method="POST", path=subpath(MCPS, operation.key[0], "publish"))
+        return Request(method="POST", path=subpath(MCPS, operation.key[0], "publish"), connects=True)
     if operation.kind is ObjectKind.MCP:
         return Request(
-            method="PUT", path=subpath(MCPS, operation.key[0]), body=_without_none(_body(operation))["set"]
+            method="PUT",
+            path=subpath(MCPS, operation.key[0]),
+            body=_without_none(_body(operation))["set"],
+            connects=True,
         )
     body = {
         "owner": operation.owner or "",

@@ -1,7 +1,7 @@
 """Bodies of `/v1/admin/mcps`."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from ambassador_protocol.admin.enumerations import (
     Approval,
@@ -13,6 +13,9 @@ from ambassador_protocol.admin.enumerations import (
     ToolClass,
 )
 from ambassador_protocol.admin.strict import STRICT
+
+LONGEST_CONNECT_SECONDS: Final = 60.0
+"""How long the server tries to connect to an MCP, also while an administrator waits for a test or a publication."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class McpView:
 
     `connections`, `calls_in_flight` and `restarts` count the shared and the per-user ones of the answering server.
     `tools_left_out` counts the tools that the MCP lists but that cannot be offered; `left_out` has the first of them.
+    `last_error` stays when the connection has recovered; that of an entry that is not published is of its last test.
     `warnings` tell what else is wrong with the list of its tools.
     `sandbox` is the one in which that server starts the program; null if there is no program, or no sandbox for it.
     With `pin` `block` a tool is not offered while its definition differs from the approved one; `waiting` counts these
@@ -88,6 +92,8 @@ class McpView:
     status: McpStatus
     state: DownstreamStatus
     error: str | None
+    last_error: str | None
+    last_error_at: str | None
     tools: int
     waiting: int
     tools_left_out: int

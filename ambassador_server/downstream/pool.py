@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
@@ -15,12 +16,12 @@ from ambassador_server.domain.catalog.mcps import (
     Tool,
 )
 from ambassador_server.downstream.per_user import UserConnections, UserLimits
+from ambassador_server.downstream.probes import Probes
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
-from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.supervisor import Limits, Supervisor
 from ambassador_server.downstream.transports import check_options, sandbox_of, starts_program
-from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError, InvalidInputError
+from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 _CONNECTS_AT_ONCE, _CONNECTS_PER_SECOND = 32, 500
 """How many new entries of the catalog are connected to at once, and how fast the others follow."""
 _STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
+_STARTING = replace(_STOPPED, status=DownstreamStatus.STARTING)
 
 
 class DownstreamPool:
@@ -55,7 +57,7 @@ class DownstreamPool:
         self._running: dict[str, Supervisor] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         # An entry is probed just before it is published, so its tools are known before it has started.
-        self._probed: dict[str, tuple[Tool, ...]] = {}
+        self._probes = Probes(mask=mask, programs=self._programs, connect=self._limits.connect)
         self._users = UserConnections(
             user_limits or UserLimits(), build=self._supervisor_of_user, stop=self._stop
         )
@@ -83,8 +85,9 @@ class DownstreamPool:
         for mcp_id, mcp in wanted.items():
             current = self._running.get(mcp_id)
             if current is None:
-                probed = self._probed.pop(mcp_id, ())
-                supervisor = self._add(mcp, (last_known or {}).get(mcp_id, probed))
+                probed = self._probes.take(mcp_id)
+                tools = (last_known or {}).get(mcp_id, probed.tools)
+                supervisor = self._add(mcp, replace(_STARTING, tools=tools, report=probed.report))
                 # A server with many entries must answer clients while it connects to them.
                 supervisor.start(delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
                 begun += 1
@@ -96,9 +99,12 @@ class DownstreamPool:
                 self._replace(current, mcp)
 
     def state(self, mcp_id: str) -> DownstreamState:
-        """Return the state of a downstream; an unknown one is `stopped`."""
+        """Return the state of a downstream; one that does not run is `stopped`, with what its last probe has found."""
         supervisor = self._running.get(mcp_id)
-        return _STOPPED if supervisor is None else supervisor.state
+        if supervisor is not None:
+            return supervisor.state
+        probed = self._probes.last(mcp_id)
+        return replace(_STOPPED, report=probed.report, last_failure=probed.failure)
 
     def activity(self, mcp_id: str) -> DownstreamActivity:
         """Return the sums over all connections to a downstream, including those of single users."""
@@ -110,7 +116,12 @@ class DownstreamPool:
         )
 
     def recent_output(self, mcp_id: str) -> tuple[OutputLine, ...]:
-        """Return the last lines of every connection to a downstream that were not MCP, masked."""
+        """Return the last lines of every connection to a downstream that were not MCP, masked.
+
+        For an entry that does not run these are the lines of its last probe, if that failed.
+        """
+        if mcp_id not in self._running:
+            return tuple(OutputLine(None, line) for line in self._probes.last(mcp_id).output)
         return tuple(
             OutputLine(user_id, line)
             for user_id, supervisor in self._supervisors(mcp_id)
@@ -157,19 +168,7 @@ class DownstreamPool:
         Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError.
         """
         self.hide_secrets((mcp,))
-        session = DownstreamSession(mcp, self._mask, self._programs)
-        try:
-            tools = await session.open(None, self._limits.connect)
-        except DownstreamTimeoutError as error:
-            raise DownstreamTimeoutError(f"{mcp.name}: {error.message}") from error
-        except DownstreamUnavailableError as error:
-            line = session.last_error_line()
-            message = f"{mcp.name}: {error.message}" + (f": {line}" if line else "")
-            raise DownstreamUnavailableError(message) from error
-        finally:
-            await session.close()
-        self._probed[mcp.mcp_id] = tools
-        return tools
+        return await self._probes.probe(mcp)
 
     async def call(
         self,
@@ -199,14 +198,15 @@ class DownstreamPool:
         self._running.clear()
         await asyncio.gather(*self._stopping)
 
-    def _add(self, mcp: Mcp, tools: tuple[Tool, ...]) -> Supervisor:
+    def _add(self, mcp: Mcp, state: DownstreamState, output: tuple[str, ...] = ()) -> Supervisor:
         supervisor = Supervisor(
             mcp,
-            tools,
+            state,
             listener=self._notify_listeners,
             limits=self._limits,
             mask=self._mask,
             programs=self._programs,
+            earlier_output=output,
         )
         self._running[mcp.mcp_id] = supervisor
         return supervisor
@@ -214,13 +214,14 @@ class DownstreamPool:
     def _replace(self, current: Supervisor, mcp: Mcp) -> None:
         self._users.stop_entry(mcp.mcp_id)
         stopped = self._stop(current)
-        self._add(mcp, current.state.tools).start(stopped)
+        state = replace(current.state, status=DownstreamStatus.STARTING, error=None)
+        self._add(mcp, state, current.recent_output()).start(stopped)
 
     def _supervisor_of_user(self, mcp: Mcp) -> Supervisor:
         entry = self._running[mcp.mcp_id]
         return Supervisor(
             mcp,
-            entry.state.tools,
+            replace(_STARTING, tools=entry.state.tools),
             listener=_ignore,
             limits=self._limits,
             mask=self._mask,

@@ -126,7 +126,7 @@ class DownstreamSession:
             self.changed.set()
 
     def last_error_line(self) -> str:
-        """Return the last line on stderr of a process that has ended, masked; for administrators, not for callers."""
+        """Return the last line that an ended process wrote besides MCP, masked; for administrators, not for callers."""
         return self._transport.last_error_line()
 
     def recent_output(self) -> tuple[str, ...]:

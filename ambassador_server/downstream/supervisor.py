@@ -5,16 +5,20 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
+    DownstreamFailure,
     DownstreamState,
     DownstreamStatus,
     Mcp,
     Tool,
 )
 from ambassador_server.downstream.era import Era
+from ambassador_server.downstream.probes import with_last_line
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.session_slot import SessionSlot
@@ -41,7 +45,7 @@ class Limits:
     a row without an answer a session counts as hung.
     """
 
-    connect: float = 60.0
+    connect: float = LONGEST_CONNECT_SECONDS
     list_tools: float = 30.0
     first_retry: float = 0.5
     longest_retry: float = 60.0
@@ -61,16 +65,17 @@ class Supervisor:
     def __init__(
         self,
         mcp: Mcp,
-        tools: tuple[Tool, ...],
+        state: DownstreamState,
         *,
         listener: DownstreamListener,
         limits: Limits,
         mask: Callable[[str], str],
         programs: ProgramSettings,
         era: Era | None = None,
+        earlier_output: tuple[str, ...] = (),
     ) -> None:
         self.mcp = mcp
-        self.state = DownstreamState(status=DownstreamStatus.STARTING, error=None, tools=tools)
+        self.state = state
         self._listener = listener
         self._limits = limits
         self._mask = mask
@@ -80,6 +85,7 @@ class Supervisor:
         )
         # Also the session that failed: its output says why.
         self._newest: DownstreamSession | None = None
+        self._earlier_output = earlier_output
         self._retiring: dict[DownstreamSession, asyncio.Task[None]] = {}
         self._era = era
         self._era_is_proven = era is not None
@@ -135,8 +141,8 @@ class Supervisor:
             self._in_flight -= 1
 
     def recent_output(self) -> tuple[str, ...]:
-        """Return the last lines of the newest session that were not MCP, masked."""
-        return self._newest.recent_output() if self._newest else ()
+        """Return the last lines besides MCP, masked: of the last earlier session that wrote any, and of the newest."""
+        return self._earlier_output + (self._newest.recent_output() if self._newest else ())
 
     async def stop(self) -> None:
         """End every session and process; calls that still wait get DownstreamUnavailableError."""
@@ -181,6 +187,9 @@ class Supervisor:
             await self._serve(session, tools)
 
     async def _connect(self) -> tuple[DownstreamSession, tuple[Tool, ...]]:
+        if self._newest is not None:
+            # The output of a crash must not be gone as soon as the next process runs.
+            self._earlier_output = self._newest.recent_output() or self._earlier_output
         session = self._newest = DownstreamSession(self.mcp, self._mask, self._programs)
         try:
             tools = await session.open(self._era, self._limits.connect)
@@ -267,8 +276,7 @@ class Supervisor:
     def _degrade(self, reason: str, error_line: str = "", *, is_final: bool = False) -> None:
         """Go without a session; callers get the reason, administrators also the last line on stderr."""
         self._slot.clear(reason, is_final=is_final)
-        error = f"{reason}: {error_line}" if error_line else reason
-        self._publish(DownstreamStatus.DEGRADED, error, self.state.tools)
+        self._publish(DownstreamStatus.DEGRADED, with_last_line(reason, error_line), self.state.tools)
 
     def _publish(self, status: DownstreamStatus, error: str | None, tools: tuple[Tool, ...]) -> None:
         state = self.state
@@ -281,7 +289,12 @@ class Supervisor:
         if not tools_changed:
             # The same list of a hundred connections is kept once.
             tools = self.state.tools
-        self.state = DownstreamState(status=status, error=error, tools=tools, report=report)
+        failure = (
+            state.last_failure if error is None else DownstreamFailure(error=error, at=datetime.now(UTC))
+        )
+        self.state = DownstreamState(
+            status=status, error=error, tools=tools, report=report, last_failure=failure
+        )
         _log.info(
             "%s: %s, %d tools%s", self.mcp.name, status.value, len(tools), f": {error}" if error else ""
         )

@@ -94,7 +94,7 @@ class Transport(Protocol):
         ...
 
     def last_error_line(self) -> str:
-        """Return the last line on stderr of a process that has ended, masked; for administrators, not for callers."""
+        """Return the last line that an ended process wrote besides MCP, masked; for administrators, not for callers."""
         ...
 
     def recent_output(self) -> tuple[str, ...]:

@@ -318,6 +318,8 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "tools_left_out": 0,
         "left_out": [],
         "warnings": [],
+        "last_error": None,
+        "last_error_at": None,
         "connections": 1 if status == "published" else 0,
         "calls_in_flight": 0,
         "restarts": 0,

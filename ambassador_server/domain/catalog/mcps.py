@@ -110,13 +110,25 @@ class ToolListReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DownstreamFailure:
+    """Why and when a connection to a downstream, or an attempt to open one, failed."""
+
+    error: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamState:
-    """The status, last error and tools of one downstream, and what is wrong with its list of tools."""
+    """The status, error and tools of one downstream, and what is wrong with its list of tools.
+
+    `last_failure` stays when the downstream has recovered and `error` is None again.
+    """
 
     status: DownstreamStatus
     error: str | None
     tools: tuple[Tool, ...]
     report: ToolListReport = ToolListReport()
+    last_failure: DownstreamFailure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

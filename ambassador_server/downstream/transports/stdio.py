@@ -204,8 +204,9 @@ class StdioTransport:
         return False
 
     def last_error_line(self) -> str:
-        """Return the last line on stderr of a child that has ended."""
-        return (self._error_output.last() or "")[:_MAX_ERROR_CHARACTERS] if self.ended.done() else ""
+        """Return the last line on stderr of a child that has ended, or the last line on stdout that is not MCP."""
+        line = self._error_output.last() or self._other_output.last() or ""
+        return line[:_MAX_ERROR_CHARACTERS] if self.ended.done() else ""
 
     def recent_output(self) -> tuple[str, ...]:
         """Return the last lines on stderr, then those on stdout that are not MCP."""

@@ -12,6 +12,7 @@ from ambassador_server.web.timestamps import timestamp
 def mcp_view(report: McpReport) -> McpView:
     """Convert a catalog entry and the state of its downstream."""
     mcp, state, activity = report.mcp, report.state, report.activity
+    failure = state.last_failure
     return McpView(
         name=mcp.name,
         display_name=mcp.display_name,
@@ -26,6 +27,8 @@ def mcp_view(report: McpReport) -> McpView:
         status=mcp.status,
         state=state.status,
         error=state.error,
+        last_error=None if failure is None else failure.error,
+        last_error_at=None if failure is None else timestamp(failure.at),
         tools=len(state.tools),
         waiting=report.waiting,
         tools_left_out=state.report.left_out_count,

@@ -11,7 +11,6 @@ from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.mcp_options import McpOptions, secret_warnings
 from ambassador_admin.cli.several import listed, send_each, submit_each
-from ambassador_admin.cli.unmatched import warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
@@ -135,7 +134,7 @@ def update(
         facts = replace(facts, transport=transport, options=options)
     if facts == McpPut():
         raise UsageError("Nothing to change.", hint="ambassador-admin mcp update --help")
-    admin.submit(mcps.update(name, facts, test=not no_test), MCP)
+    warn_of_tools(admin, admin.submit(mcps.update(name, facts, test=not no_test), MCP) or {})
 
 
 @verb(app, "list", watch=True)
@@ -164,7 +163,7 @@ def publish(admin: Invocation, names: Names) -> None:
 
     Example: ambassador-admin mcp publish time
     """
-    submit_each(admin, names, mcps.publish, MCP)
+    submit_each(admin, names, mcps.publish, MCP, then=lambda entry: warn_of_tools(admin, entry))
     if not admin.options.dry_run:
         admin.output.advise(f"Calls need a grant. Next: ambassador-admin grant add GROUP {names[0]}")
 
@@ -177,6 +176,7 @@ def test(admin: Invocation, name: Name) -> None:
     """
     answer = admin.api.fetch(mcps.test(name))
     admin.output.rows(TOOL, answer["items"])
+    warn_of_tools(admin, admin.api.fetch(mcps.show(name)))
 
 
 @verb(app, "archive", destroys=True)
@@ -240,13 +240,15 @@ def logs(
 
 def warn_of_tools(admin: Invocation, entry: Mapping[str, Any]) -> None:
     """Name the tools that an MCP lists but that cannot be offered, and what else is wrong with its list."""
-    warn_of(admin, entry)
     left_out, count = entry.get("left_out", []), entry.get("tools_left_out", 0)
+    texts = list(entry.get("warnings", []))
     for tool in left_out:
         which = f"the tool '{tool['name']}'" if tool["name"] else "a tool without a name"
-        admin.output.warn(f"{which} is left out: {tool['reason']}")
+        texts.append(f"{which} is left out: {tool['reason']}")
     if count > len(left_out):
-        admin.output.warn(f"{count} tools are left out in all")
+        texts.append(f"{count} tools are left out in all")
+    for text in texts:
+        admin.output.warn(f"{entry['name']}: {text}")
 
 
 def _warn(admin: Invocation, options: Mapping[str, Any]) -> None:

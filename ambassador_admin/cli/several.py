@@ -16,10 +16,12 @@ def submit_each(
     view: View,
     *,
     same_object: bool = False,
+    then: Callable[[Item], None] | None = None,
 ) -> None:
     """Send a change for each name, and show the changed objects, or with `same_object` the last answer alone.
 
-    The changes after a refused one are made all the same. Raises AdminError if one was not made.
+    The changes after a refused one are made all the same. `then` is called with each changed object after they are
+    shown. Raises AdminError if one was not made.
     """
     changed: list[Item] = []
 
@@ -35,6 +37,9 @@ def submit_each(
             admin.output.record(view, changed[-1])
         elif changed:
             admin.output.rows(view, changed)
+        if then is not None:
+            for answer in changed:
+                then(answer)
 
 
 def send_each(

@@ -14,6 +14,7 @@ from ambassador_server.domain.catalog.mcps import (
     OutputLine,
     SandboxOffer,
     Tool,
+    ToolListReport,
 )
 from ambassador_server.downstream.per_user import UserConnections, UserLimits
 from ambassador_server.downstream.probes import Probes
@@ -96,7 +97,7 @@ class DownstreamPool:
                 for _, supervisor in self._users.of_entry(mcp_id):
                     supervisor.mcp = mcp
             else:
-                self._replace(current, mcp)
+                self._replace(current, mcp, self._probes.take(mcp_id).report)
 
     def state(self, mcp_id: str) -> DownstreamState:
         """Return the state of a downstream; one that does not run is `stopped`, with what its last probe has found."""
@@ -132,7 +133,7 @@ class DownstreamPool:
         """Stop every connection to a downstream and connect again; a user's own one connects at the next call."""
         current = self._running.get(mcp_id)
         if current is not None:
-            self._replace(current, current.mcp)
+            self._replace(current, current.mcp, current.state.report)
 
     def retain_users(self, wanted: Callable[[str], bool]) -> None:
         """Stop the connections of every user for whose id `wanted` is false."""
@@ -211,10 +212,10 @@ class DownstreamPool:
         self._running[mcp.mcp_id] = supervisor
         return supervisor
 
-    def _replace(self, current: Supervisor, mcp: Mcp) -> None:
+    def _replace(self, current: Supervisor, mcp: Mcp, report: ToolListReport) -> None:
         self._users.stop_entry(mcp.mcp_id)
         stopped = self._stop(current)
-        state = replace(current.state, status=DownstreamStatus.STARTING, error=None)
+        state = replace(current.state, status=DownstreamStatus.STARTING, error=None, report=report)
         self._add(mcp, state, current.recent_output()).start(stopped)
 
     def _supervisor_of_user(self, mcp: Mcp) -> Supervisor:

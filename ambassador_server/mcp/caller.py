@@ -14,6 +14,7 @@ from ambassador_server.ports.exchange import Ask, Reply, Tell
 class Caller(Struct, frozen=True, kw_only=True):
     """The principal, the questions that its host supports (a raw JSON object), and the functions that send to the host.
 
+    `is_modern` tells the era of the host.
     `tell` is None if the host accepts no event streams; `ask` is None if its era returns questions as results.
     """
 
@@ -22,6 +23,7 @@ class Caller(Struct, frozen=True, kw_only=True):
     capabilities: bytes
     tell: Tell | None
     ask: Ask | None
+    is_modern: bool
 
 
 class Page(Struct, frozen=True):

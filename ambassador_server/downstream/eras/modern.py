@@ -74,6 +74,7 @@ class _Result(msgspec.Struct, rename="camel"):
 class _InputRequired(msgspec.Struct):
     questions: dict[str, _Asked]
     state: Raw
+    nulls: list[str]
 
 
 class _Error(msgspec.Struct):
@@ -207,11 +208,12 @@ def _readable_by_host(reply: Reply, capabilities: bytes) -> Reply:
         text = f"The MCP asks for input, but the host did not declare: {', '.join(missing)}"
         error = jsonrpc_error(None, Code.MISSING_CAPABILITY, text, {"requiredCapabilities": missing})["error"]
         return Reply(result=None, error=msgspec.json.encode(error))
+    if not asked.nulls:
+        return reply
     members = read_members(reply.result, "result")
-    unset = [name for name in ("inputRequests", "requestState") if bytes(members.get(name, b"")) == _NULL]
-    for name in unset:
+    for name in asked.nulls:
         del members[name]
-    return Reply(result=msgspec.json.encode(members), error=None) if unset else reply
+    return Reply(result=msgspec.json.encode(members), error=None)
 
 
 def _input_required(reply: Reply) -> _InputRequired | None:
@@ -232,7 +234,8 @@ def _input_required(reply: Reply) -> _InputRequired | None:
         raise DownstreamUnavailableError("asked for input without saying which")
     if any(each.method not in QUESTIONS for each in questions.values()):
         raise DownstreamUnavailableError("asked for something that the protocol does not know")
-    return _InputRequired(questions, Raw() if state in _UNSET else result.request_state)
+    nulls = [name for name, raw in (("inputRequests", asked), ("requestState", state)) if raw == _NULL]
+    return _InputRequired(questions, Raw() if state in _UNSET else result.request_state, nulls)
 
 
 def _questions(raw: bytes) -> dict[str, _Asked]:

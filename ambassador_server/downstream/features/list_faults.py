@@ -34,8 +34,10 @@ class ListFaults:
 
     def warn(self, text: str) -> None:
         """Warn of something that costs no tool; the text may have text of the downstream."""
+        shown = _shown(text)
         if len(self.warnings) < MOST_KEPT:
-            self.warnings.append(_shown(text))
+            # A page that is sent twice has the same faults.
+            self.warnings += [] if shown in self.warnings else [shown]
         else:
             self._more_warnings += 1
 

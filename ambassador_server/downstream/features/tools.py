@@ -14,6 +14,7 @@ from ambassador_server.domain.shared.large_documents import Turns, off_loop
 from ambassador_server.downstream.features.list_faults import MAX_NAME_CHARACTERS, ListFaults
 from ambassador_server.downstream.wire.items import split_items
 from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.host_definitions import host_warnings
 from ambassador_server.ports.exchange import Reply
 
 _MAX_PAGES = 1000
@@ -138,6 +139,8 @@ def _read_tool(definition: bytes, faults: ListFaults) -> Tool | None:
     if reason is not None:
         faults.leave_out(head.name, reason)
         return None
+    for warning in host_warnings(definition):
+        faults.warn(f"the tool '{head.name}' is changed for hosts: {warning}")
     return Tool(
         name=head.name,
         description=head.description if isinstance(head.description, str) else "",

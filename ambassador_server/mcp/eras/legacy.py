@@ -137,6 +137,7 @@ def _caller(request: FaceRequest, conversation: Conversation | None) -> Caller:
         capabilities=b"{}" if conversation is None else conversation.capabilities,
         tell=teller(request),
         ask=asker(request, conversation),
+        is_modern=False,
     )
 
 

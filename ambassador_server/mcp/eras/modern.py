@@ -78,6 +78,7 @@ class ModernEra:
             capabilities=askable(checked[META_CLIENT_CAPABILITIES]),
             tell=teller(request),
             ask=None,
+            is_modern=True,
         )
         try:
             if message.method == "tools/call":

@@ -16,6 +16,7 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.shared.large_documents import Turns
+from ambassador_server.host_definitions import host_definition
 from ambassador_server.mcp.caller import Caller, Outcome, Page
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
@@ -34,6 +35,7 @@ from ambassador_server.services.calls.pipeline import CallPipeline, CapabilityCa
 from ambassador_server.wording.refusals import refusal_text
 
 _ANNOTATION: Final = b"x-mcp-header"
+_Described = tuple[bytes, bytes]
 
 
 class ToolMethods:
@@ -42,7 +44,7 @@ class ToolMethods:
     def __init__(self, *, catalog: Catalog, calls: CallPipeline) -> None:
         self._catalog = catalog
         self._calls = calls
-        self._described: tuple[CatalogIndex | None, dict[str, bytes]] = (None, {})
+        self._described: tuple[CatalogIndex | None, dict[str, _Described]] = (None, {})
         self._header_maps: tuple[CatalogIndex | None, dict[str, HeaderMap]] = (None, {})
 
     async def list(self, request: Request, caller: Caller) -> Outcome:
@@ -55,7 +57,8 @@ class ToolMethods:
             described[entry.published] = _describe(entry)
             if turns.is_due(len(entry.tool.definition)):
                 await asyncio.sleep(0)
-        return Page(b"tools", b",".join([described[entry.published] for entry in entries]))
+        era = int(caller.is_modern)
+        return Page(b"tools", b",".join([described[entry.published][era] for entry in entries]))
 
     async def call(self, request: Request, caller: Caller) -> Outcome:
         """Serve tools/call."""
@@ -111,17 +114,21 @@ class ToolMethods:
                 known[entry.published] = {}
         return known[entry.published]
 
-    def _descriptions(self) -> dict[str, bytes]:
+    def _descriptions(self) -> dict[str, _Described]:
         """Return the tools of the current catalog as they are listed, by name, as far as any was listed yet."""
         if self._described[0] is not self._catalog.index():
             self._described = (self._catalog.index(), {})
         return self._described[1]
 
 
-def _describe(entry: CatalogEntry) -> bytes:
-    members = read_members(entry.tool.definition)
-    members["name"] = msgspec.Raw(msgspec.json.encode(entry.published))
-    return write_members(members)
+def _describe(entry: CatalogEntry) -> _Described:
+    """Return a tool as hosts of the legacy and of the modern era get it; most definitions are the same for both."""
+    name = {"name": msgspec.Raw(msgspec.json.encode(entry.published))}
+    found = host_definition(entry.tool.definition, modern=False)
+    legacy = write_members(found.members | name)
+    if not found.is_changed:
+        return legacy, legacy
+    return legacy, write_members(host_definition(entry.tool.definition, modern=True).members | name)
 
 
 def _refusal(deny: Deny, name: str) -> Reply:

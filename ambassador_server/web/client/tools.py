@@ -19,6 +19,7 @@ from ambassador_server.errors import (
     OverloadedError,
     ServerStoppingError,
 )
+from ambassador_server.host_definitions import host_definition
 from ambassador_server.ports.exchange import Question, Reply, error_reply
 from ambassador_server.services.calls.catalog import CatalogEntry
 from ambassador_server.services.calls.pipeline import Answered, CapabilityCall
@@ -35,10 +36,6 @@ _INVALID_RESULT = "The tool failed: the answer of the MCP is not a valid tool re
 class _Invocation(msgspec.Struct):
     tool: str
     arguments: msgspec.Raw
-
-
-class _Definition(msgspec.Struct):
-    inputSchema: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Result(msgspec.Struct):
@@ -108,11 +105,12 @@ async def _refuse_question(question: Question) -> Reply:
 
 
 def _descriptor(entry: CatalogEntry) -> ToolDescriptor:
-    definition = msgspec.json.decode(entry.tool.definition, type=_Definition)
+    # The original client passes it on to legacy hosts.
+    definition = host_definition(entry.tool.definition, modern=False)
     return ToolDescriptor(
         name=entry.published,
         description=entry.tool.description,
-        input_schema=definition.inputSchema,
+        input_schema=definition.members["inputSchema"],
         metadata={"mcp_server": entry.mcp_name},
     )
 

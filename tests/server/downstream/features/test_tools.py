@@ -16,6 +16,8 @@ from ambassador_server.downstream.features.tools import list_tools
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
+INPUT = b'"inputSchema":{"type":"object"}'
+
 
 def asking(*pages: bytes | None) -> Any:
     """Return an `ask` that answers with these pages, then with the last one forever."""
@@ -100,7 +102,9 @@ async def test_a_refused_or_malformed_list_is_an_error(page: bytes | None, text:
 async def test_a_list_ends_with_a_warning_at_a_cursor_that_leads_nowhere(
     cursor: bytes, requests: int, warning: str
 ):
-    ask = asking(b'{"tools":[{"name":"a"},{"name":"b"}],"nextCursor":' + cursor + b"}")
+    ask = asking(
+        b'{"tools":[{"name":"a",' + INPUT + b'},{"name":"b",' + INPUT + b'}],"nextCursor":' + cursor + b"}"
+    )
     faults = ListFaults()
     assert [tool.name for tool in await list_tools(ask, faults)] == ["a", "b"]
     assert len(ask.asked) == requests
@@ -109,10 +113,22 @@ async def test_a_list_ends_with_a_warning_at_a_cursor_that_leads_nowhere(
 
 
 async def test_a_list_whose_empty_cursor_is_refused_is_whole():
-    ask = asking(b'{"tools":[{"name":"a"}],"nextCursor":""}', None)
+    ask = asking(b'{"tools":[{"name":"a",' + INPUT + b'}],"nextCursor":""}', None)
     faults = ListFaults()
     assert [tool.name for tool in await list_tools(ask, faults)] == ["a"]
     assert faults.result().warnings == ()
+
+
+async def test_a_definition_that_strict_hosts_refuse_is_kept_with_a_warning():
+    faults = ListFaults()
+    page = (
+        b'{"tools":[{"name":"a"},{"name":"a"},{"name":"b",' + INPUT + b',"outputSchema":{"type":"array"}}]}'
+    )
+    assert [tool.name for tool in await list_tools(asking(page), faults)] == ["a", "b"]
+    assert faults.result().warnings == (
+        "the tool 'a' is changed for hosts: its inputSchema is missing",
+        "the tool 'b' is changed for hosts: for legacy hosts, its outputSchema is not of type object and left out",
+    )
 
 
 async def test_only_the_first_warnings_are_kept():

@@ -13,7 +13,7 @@ _ABSENT: Final = msgspec.Raw()
 _NO_CONTENT: Final = msgspec.Raw(b"[]")
 _MISSING: Final = (b"", b"null")
 _FLAGS: Final = (b"", b"true", b"false")
-_FINAL: Final = (b"", b"null", b'"complete"')
+_COMPLETE: Final = b'"complete"'
 
 INVALID_RESULT: Final = Reply(
     result=None,
@@ -54,7 +54,10 @@ def _valid(reply: Reply, result: bytes) -> Reply:
     content, meta = bytes(found.content), bytes(found.meta)
     has_content, has_meta = content.startswith(b"["), meta.startswith(b"{")
     has_flag = bytes(found.is_error) in _FLAGS
-    if (has_content and has_flag and (has_meta or not meta)) or bytes(found.result_type) not in _FINAL:
+    if has_content and has_flag and (has_meta or not meta):
+        return reply
+    kind = bytes(found.result_type)
+    if kind.startswith(b'"') and kind != _COMPLETE:
         return reply
     if not has_content and content not in _MISSING:
         return INVALID_RESULT

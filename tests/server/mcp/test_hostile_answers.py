@@ -111,6 +111,7 @@ async def test_the_rest_face_gets_a_list_of_content(value: dict[str, Any], downs
     ("result", "expected"),
     [
         ({}, {"content": []}),
+        ({"resultType": 5}, {"content": []}),
         ({"content": None, "isError": True}, {"content": [], "isError": True}),
         ({"content": [], "isError": "yes", "_meta": None}, {"content": []}),
         ({"content": [{"type": "new", "x": 1.0}]}, {"content": [{"type": "new", "x": 1.0}]}),

@@ -33,6 +33,7 @@ class Run:
         self.flags = flags
         self.output = output
         self._clients: list[ServerClient] = []
+        self._done: list[str] = []
 
     @cached_property
     def settings(self) -> Settings:
@@ -64,18 +65,22 @@ class Run:
         self._clients.append(client)
         return client
 
+    def did(self, change: str) -> None:
+        """Record a change on this machine, for a user who interrupts the run after it."""
+        self._done.append(change)
+
     def what_was_done(self) -> str:
-        """Return what the run has changed at the server, for a user who has interrupted it."""
+        """Return what the run has changed, for a user who has interrupted it."""
         unanswered = next((client.unanswered for client in self._clients if client.unanswered), None)
         done = sum(client.changes for client in self._clients)
         if unanswered is not None:
             also = f" {done} before it were made." if done else ""
             return f"Interrupted before the answer to {unanswered}: it may have run, or not.{also}"
-        return (
-            f"Interrupted; {done} of the changes were made and stay."
-            if done
-            else "Interrupted; nothing was changed."
-        )
+        if self._done:
+            return f"Interrupted; done before: {'; '.join(self._done)}."
+        if done:
+            return f"Interrupted; {done} of the changes were made and stay."
+        return "Interrupted; nothing was changed."
 
     def say(self, words: str) -> None:
         """Write a message for people to standard error."""

@@ -80,8 +80,10 @@ def login(
         answer = run.connect(settings, None).request("POST", ENROL, {"code": secret})
         secret = str(answer.get("preshared_key"))
         target.save_enrolled(secret, answer)
+        run.did(f"the code was used, and its key is saved as account {name}")
     me = _check(run, settings, secret)
     account, place = target.save(secret, me)
+    run.did(f"account {account.name} is saved")
     show(_account_view(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
     if target.previous_default not in (None, run.accounts.default()):
         run.say(f"The default account was {target.previous_default}; it is {account.name} now.")
@@ -102,8 +104,11 @@ def logout(run: Run) -> int:
             _end_session(run, account, session.session_token, session)
         slot.clear()
         slot.release()
+    run.did(f"the sessions of account {account.name} were ended")
     forgotten = run.accounts.credentials().delete(account.name)
+    run.did("its key was deleted from this machine")
     run.accounts.remove(account.name)
+    run.did("the account was removed")
     if forgotten or not lacks_keyring():
         run.say(
             f"Logged out of {account.server}; the key of account {account.name} was deleted from this machine."

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from ambassador_client.account.setting_sources import Flags
+from ambassador_client.cli.command import Run
 from tests.end_to_end.test_client_identity import Client
 from tests.end_to_end.world import Downstream, World, until
 from tests.patience import PATIENCE
@@ -163,6 +165,16 @@ def test_ctrl_c_during_a_call_says_that_it_may_have_run(
     words = ("call", "tools__hold", "--json", '{"count": 99}')
     errors = interrupted(client, *words, when=lambda: tools.count() > before)
     assert errors == "Interrupted before the answer to the call of tools__hold: it may have run, or not.\n"
+
+
+def test_ctrl_c_names_what_was_done_on_this_machine() -> None:
+    run = Run(Flags(), None)
+    assert run.what_was_done() == "Interrupted; nothing was changed."
+    run.did("the sessions of account work were ended")
+    run.did("its key was deleted from this machine")
+    assert run.what_was_done() == (
+        "Interrupted; done before: the sessions of account work were ended; its key was deleted from this machine."
+    )
 
 
 def test_ctrl_c_before_anything_was_sent_says_that_nothing_was_changed(client: Client, world: World) -> None:

@@ -31,7 +31,11 @@ class YamlError(ValueError):
 def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
     """Return the text of a file without its byte order mark; raises OSError and YamlError."""
     with path.open("rb") as file:
-        content = file.read(max_bytes + 1)
+        return decode(file.read(max_bytes + 1), max_bytes=max_bytes)
+
+
+def decode(content: bytes, *, max_bytes: int = MAX_BYTES) -> str:
+    """Return the text of a file's content without its byte order mark; raises YamlError."""
     if len(content) > max_bytes:
         raise YamlError(f"larger than {max_bytes} bytes")
     try:

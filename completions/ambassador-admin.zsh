@@ -135,7 +135,7 @@ _ambassador-admin_export() {
 
 _ambassador-admin_diff() {
     _arguments -s -S : \
-        '*'{-f+,--file=}'[A YAML file or a directory of YAML files; may be repeated.]:FILE:_files' \
+        '*'{-f+,--file=}'[A YAML file, a directory of YAML files, or - for standard input; may be repeated.]:FILE:_files' \
         --prune'[Also remove what these files own and no longer name.]' \
         --take-over'[Become the owner of named objects that have none; never of another owner'\''s.]' \
         $shared
@@ -143,7 +143,7 @@ _ambassador-admin_diff() {
 
 _ambassador-admin_apply() {
     _arguments -s -S : \
-        '*'{-f+,--file=}'[A YAML file or a directory of YAML files; may be repeated.]:FILE:_files' \
+        '*'{-f+,--file=}'[A YAML file, a directory of YAML files, or - for standard input; may be repeated.]:FILE:_files' \
         --prune'[Also remove what these files own and no longer name.]' \
         --take-over'[Become the owner of named objects that have none; never of another owner'\''s.]' \
         --keys-to='[Write each new key to a file with mode 0600 in this directory.]:DIR:_files' \

@@ -1,7 +1,7 @@
 """The `access` commands: show who may call a tool, and why."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,11 +9,11 @@ from ambassador_admin.api import access
 from ambassador_admin.cli.access_path import draw_path
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
-from ambassador_admin.cli.policy_cases import read_cases
+from ambassador_admin.cli.policy_cases import PolicyCase, read_cases
 from ambassador_admin.cli.users import USER
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.errors import AdminError
+from ambassador_admin.errors import AdminError, ExitCode, RefusedError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of
 from ambassador_protocol.admin.access import AccessView, CallableToolView, RuleView
@@ -64,9 +64,12 @@ CASE = View(
         Column("EXPECTED", "expected"),
         Column("GOT", "got"),
         Column("HOLDS", "holds", status=True),
+        Column("REMEDY", "remedy"),
     ),
     ("user", "key", "tool", "expected", "got", "holds", "remedy"),
 )
+
+_UNKNOWN = "not found"
 
 app = noun("Who may call which tool, and why.")
 
@@ -151,33 +154,48 @@ def who_can(
 def test(
     admin: Invocation,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="YAML: a list `cases` of user, tool and expect.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="YAML: a list `cases` of user, tool and expect; - reads standard input."
+        ),
     ],
 ) -> None:
     """Compare the policy in force with the expectations in a file; exit code 1 when one is not met.
 
+    A case that names a user, a key or a tool that does not exist is not met, whatever it expects.
+
     Example: ambassador-admin access test policy-cases.yaml
     """
-    results = []
-    for case in read_cases(file):
-        answer = admin.api.fetch(access.explain(case.user, case.tool, case.key))
-        expected = case.expect if case.reason is None else f"{case.expect} ({case.reason})"
-        got = "allow" if answer["allowed"] else f"deny ({answer['reason']})"
-        results.append(
-            {
-                "user": case.user,
-                "key": answer["key"],
-                "tool": answer["tool"],
-                "expected": expected,
-                "got": got,
-                "holds": case.matches(answer),
-                "remedy": answer["remedy"],
-            }
-        )
+    results = [_result(admin, case) for case in read_cases(file, admin.environment.stdin)]
     admin.output.rows(CASE, iter(results))
     failed = sum(not result["holds"] for result in results)
+    unknown = sum(result["got"] == _UNKNOWN for result in results)
     if failed:
+        names = f" {unknown} of them name something that does not exist." if unknown else ""
         raise AdminError(
-            f"{failed} of {len(results)} cases do not have the expected result.",
+            f"{failed} of {len(results)} cases do not have the expected result.{names}",
             code=ProblemCode.CASES_FAILED,
         )
+
+
+def _result(admin: Invocation, case: PolicyCase) -> dict[str, Any]:
+    """Return the row of one case; one that names something unknown fails, whatever it expects."""
+    result = {
+        "user": case.user,
+        "key": case.key,
+        "tool": case.tool,
+        "expected": case.expect if case.reason is None else f"{case.expect} ({case.reason})",
+    }
+    try:
+        answer = admin.api.fetch(access.explain(case.user, case.tool, case.key))
+    except RefusedError as error:
+        if error.exit_code is not ExitCode.NOT_FOUND:
+            raise
+        return result | {"got": _UNKNOWN, "holds": False, "remedy": error.message}
+    return result | {
+        "key": answer["key"],
+        "tool": answer["tool"],
+        "got": "allow" if answer["allowed"] else f"deny ({answer['reason']})",
+        "holds": case.matches(answer),
+        "remedy": answer["remedy"],
+    }

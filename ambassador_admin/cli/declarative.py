@@ -43,7 +43,10 @@ class FileOptions:
     file: Annotated[
         list[Path],
         typer.Option(
-            "--file", "-f", metavar="FILE", help="A YAML file or a directory of YAML files; may be repeated."
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="A YAML file, a directory of YAML files, or - for standard input; may be repeated.",
         ),
     ]
     prune: Annotated[
@@ -164,7 +167,7 @@ def _desired(admin: Invocation, files: FileOptions) -> "DesiredState":
     from ambassador_admin.declarative.document import InvalidFilesError, read_desired
 
     try:
-        desired = read_desired(files.file)
+        desired = read_desired(files.file, admin.environment.stdin)
     except InvalidFilesError as error:
         for line in error.lines:
             admin.output.say(line)

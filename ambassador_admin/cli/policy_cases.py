@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ambassador_admin.errors import UsageError
 
@@ -32,14 +32,14 @@ class PolicyCase:
         return answer["allowed"] is False and self.reason in {None, answer["reason"]}
 
 
-def read_cases(path: Path) -> list[PolicyCase]:
-    """Return the cases in a file; raises UsageError that names the wrong case and the fault."""
+def read_cases(path: Path, stdin: TextIO) -> list[PolicyCase]:
+    """Return the cases in a file, `-` for standard input; raises UsageError that names the wrong case and the fault."""
     # Not above: importing YAML is slow, and only this command reads it.
     from ambassador_admin.declarative.readers import FaultError, json_value
     from ambassador_admin.declarative.yaml_tree import read_trees
 
     try:
-        contents = [json_value(tree) for tree in read_trees(path)]
+        contents = [json_value(tree) for tree in read_trees(path, stdin)]
     except FaultError as error:
         raise UsageError(f"{error}.", hint=EXAMPLE) from error
     content = contents[0] if len(contents) == 1 else None

@@ -1,9 +1,9 @@
 """Reads declarative files strictly; every fault is reported with its line, and no object may be declared twice."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ambassador_admin.declarative import readers
 from ambassador_admin.declarative.objects import (
@@ -18,6 +18,7 @@ from ambassador_admin.declarative.objects import (
 from ambassador_admin.declarative.readers import FaultError, Reader
 from ambassador_admin.declarative.secrets import plain_secrets
 from ambassador_admin.declarative.yaml_tree import (
+    STDIN,
     FilePosition,
     Mapping,
     Node,
@@ -98,14 +99,16 @@ _SECTIONS = {
 }
 
 
-def read_desired(paths: Iterable[Path]) -> DesiredState:
-    """Return the state that the files declare; a directory stands for every *.yaml and *.yml in it.
+def read_desired(paths: Collection[Path], stdin: TextIO) -> DesiredState:
+    """Return the state that the files declare; a directory stands for every *.yaml and *.yml in it, `-` for stdin.
 
     Raises InvalidFilesError, which lists the faults, or UsageError for a file that cannot be read.
     """
+    if sum(path == STDIN for path in paths) > 1:
+        raise UsageError("Standard input can be read only once: give '-' once.")
     reader = _DocumentReader()
     for file in (file for path in paths for file in _files(path)):
-        for tree in read_trees(file):
+        for tree in read_trees(file, stdin):
             reader.document(tree)
     return reader.finish()
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
 from ambassador_admin.errors import UsageError
-from ambassador_protocol.bounded_yaml import YamlError, events, read_text
+from ambassador_protocol.bounded_yaml import YamlError, decode, events, read_text
 
+STDIN = Path("-")
+"""The path that stands for standard input."""
 MAX_BYTES = 16 * 1024 * 1024
 MAX_VALUES = 2_000_000
 
@@ -57,15 +59,24 @@ class Mapping(Node):
     entries: list[tuple[Scalar, Node]] = field(default_factory=list)
 
 
-def read_trees(path: Path) -> list[Node]:
-    """Return the documents of a file; raises UsageError with the file and, if known, the line."""
+def read_trees(path: Path, stdin: TextIO) -> list[Node]:
+    """Return the documents of a file, `-` for standard input; raises UsageError with the file and the line."""
+    name = "standard input" if path == STDIN else str(path)
     try:
-        return _Builder(str(path)).documents(read_text(path, max_bytes=MAX_BYTES))
+        text = _read_stdin(stdin) if path == STDIN else read_text(path, max_bytes=MAX_BYTES)
+        return _Builder(name).documents(text)
     except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+        raise UsageError(f"Cannot read {name}: {error.strerror}.") from error
     except YamlError as error:
-        where = path if error.line is None else f"{path}:{error.line}"
+        where = name if error.line is None else f"{name}:{error.line}"
         raise UsageError(f"{where}: {error.message}.") from error
+
+
+def _read_stdin(stdin: TextIO) -> str:
+    # The bytes, if there are any: the text may have been decoded with another encoding than that of YAML.
+    source: Any = getattr(stdin, "buffer", stdin)
+    content = source.read(MAX_BYTES + 1)
+    return decode(content if isinstance(content, bytes) else content.encode(), max_bytes=MAX_BYTES)
 
 
 class _Builder:

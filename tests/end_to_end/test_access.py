@@ -137,3 +137,32 @@ def test_an_invalid_file_of_cases_is_a_usage_error(rig: Rig, content: str, says:
     file = rig.directory / "wrong.yaml"
     file.write_text(content)
     assert says in rig.admin("access", "test", str(file), expect=2).stderr
+
+
+def test_policy_case_that_names_something_gone_is_reported_and_the_others_are_tried(rig: Rig):
+    """A person who has left must not keep every other expectation from being tested."""
+    cases = [
+        {"user": "alicia", "tool": "box.echo", "expect": "allow"},
+        {"user": "nobody-at-all", "tool": "box.echo", "expect": "deny"},
+        {"user": "alice", "tool": "box.gone", "expect": "deny"},
+        {"user": "alice", "tool": "box.echo", "key": "phone", "expect": "allow"},
+        {"user": "alice", "tool": "box.echo", "expect": "allow"},
+    ]
+    text = json.dumps({"cases": cases})
+    failed = rig.admin("access", "test", "-", "-o", "json", expect=1, stdin=text)
+    rows = json.loads(failed.stdout)
+    assert [row["holds"] for row in rows] == [False, False, False, False, True]
+    assert [row["got"] for row in rows] == ["not found"] * 4 + ["allow"]
+    assert rows[0]["remedy"] == "No user 'alicia'; near: 'alice'"
+    assert rows[3]["remedy"] == "User 'alice' has no key 'phone'"
+    assert "4 of 5 cases" in failed.stderr
+    assert "4 of them name something that does not exist" in failed.stderr
+    assert "near: 'alice'" in rig.admin("access", "test", "-", expect=1, stdin=text).stdout
+
+
+def test_cases_are_read_from_standard_input(rig: Rig):
+    text = "\ufeffcases: [{user: alice, tool: box.echo, expect: allow}]"
+    (row,) = json.loads(rig.admin("access", "test", "-", "-o", "json", stdin=text).stdout)
+    assert row["holds"] is True
+    refused = rig.admin("access", "test", "-", expect=2, stdin="cases: [\n  {user: [")
+    assert "standard input:3" in refused.stderr

@@ -97,6 +97,19 @@ def test_diff_shows_the_drift_and_apply_removes_it(declared: Declaration) -> Non
     assert declared.apply("--prune").stdout == ""
 
 
+def test_declarations_are_read_from_standard_input(declared: Declaration) -> None:
+    """A pipeline that renders its files need not write them."""
+    admin, text = declared.world.rig.admin, declared.path.read_text()
+    assert admin("diff", "-f", "-", expect=10, stdin=text).stdout == declared.diff(expect=10).stdout
+    words = ("apply", "-f", "-", "--keys-to", str(declared.keys))
+    assert f"+ user {declared.user}\n" in admin(*words, stdin=text).stdout
+    assert declared.diff().stdout == ""
+    twice = admin("diff", "-f", "-", "-f", "-", expect=2, stdin=text)
+    assert "only once" in twice.stderr
+    faulty = admin("diff", "-f", "-", expect=2, stdin="owner: x\nusers:\n  - {name: 1}\n")
+    assert "standard input:3: name: '1' is a int in YAML" in faulty.stderr
+
+
 def test_the_key_works_and_only_its_owner_can_read_it(declared: Declaration) -> None:
     declared.apply("--keys-to", str(declared.keys))
     (file,) = declared.keys.iterdir()

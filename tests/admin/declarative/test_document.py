@@ -1,5 +1,6 @@
 """Declarative files are read strictly and within limits, and faults have their lines."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from tests.admin.declarative.test_apply_properties import STATES
 def read(directory: Path, text: str | bytes) -> DesiredState:
     path = directory / "file.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_desired([path])
+    return read_desired([path], io.StringIO())
 
 
 def refusal(directory: Path, text: str | bytes) -> str:
@@ -106,7 +107,7 @@ def test_a_directory_is_read_and_an_object_in_two_files_is_a_fault(tmp_path: Pat
     (tmp_path / "a.yaml").write_text("owner: ci/a\nusers: [{name: x}]\n")
     (tmp_path / "b.yml").write_text("owner: ci/b\ngroups: [{name: g, members: [x]}]\n---\nowner: null\n")
     (tmp_path / "c.txt").write_text("not ours")
-    desired = read_desired([tmp_path])
+    desired = read_desired([tmp_path], io.StringIO())
     assert desired.owners == {"ci/a", "ci/b", None}
     assert {each.kind for each in desired.objects} == {
         ObjectKind.USER,
@@ -115,7 +116,7 @@ def test_a_directory_is_read_and_an_object_in_two_files_is_a_fault(tmp_path: Pat
     }
     (tmp_path / "b.yml").write_text("owner: ci/b\nusers: [{name: x}]\n")
     with pytest.raises(InvalidFilesError) as caught:
-        read_desired([tmp_path])
+        read_desired([tmp_path], io.StringIO())
     assert caught.value.lines == [f"{tmp_path}/b.yml:2: user x is declared at {tmp_path}/a.yaml:2 already"]
 
 

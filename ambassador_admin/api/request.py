@@ -34,6 +34,10 @@ class Request:
         given = {name: value for name, value in query.items() if value is not None}
         return replace(self, query={**self.query, **given})
 
+    def as_dry_run(self) -> "Request":
+        """Return the request with which the server checks this one and changes nothing."""
+        return self.with_query(dry_run="true")
+
     def hint(self, status: int) -> str | None:
         """Return the hint for this status, or None."""
         return {404: self.missing_hint, 409: self.conflict_hint}.get(status)

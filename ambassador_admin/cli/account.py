@@ -14,7 +14,7 @@ from ambassador_admin.api.address import normalise_url
 from ambassador_admin.cli.command import verb
 from ambassador_admin.cli.login_options import LoginOptions
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.context.secrets import read_password
+from ambassador_admin.context.secrets import NOT_SHOWN, read_password
 from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
 from ambassador_admin.context.store import Context
 from ambassador_admin.errors import (
@@ -179,8 +179,6 @@ def change_password(
 
     Example: ambassador-admin change-password
     """
-    if admin.skips_in_dry_run("change your password"):
-        return
     who = str(admin.api.fetch(server.whoami()).get("name"))
     environment = admin.environment
     current = read_password(
@@ -198,7 +196,11 @@ def change_password(
         stdin=environment.stdin,
         prompt=admin.terminal.read_secret,
     )
-    admin.api.send(account.change_password(PasswordChange(current=current, password=new)))
+    request = account.change_password(PasswordChange(current=current, password=new))
+    if admin.options.dry_run:
+        admin.dry_run(request, shown={"current": NOT_SHOWN, "password": NOT_SHOWN})
+        return
+    admin.api.send(request)
     admin.output.say("Your password is changed; your other logins have ended.")
 
 

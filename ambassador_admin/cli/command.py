@@ -113,7 +113,10 @@ def _shared(
 
 
 def _changing(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request without sending it.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check the change on the server and show it, but change nothing."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Declare the options of commands that change something."""

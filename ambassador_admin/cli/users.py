@@ -12,7 +12,7 @@ from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.several import listed, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.context.secrets import read_password
+from ambassador_admin.context.secrets import NOT_SHOWN, read_password
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, relative_time
@@ -183,8 +183,6 @@ def reset_password(
     """
     if generate and password_from is not None:
         raise UsageError("--generate and --password-from exclude each other.")
-    if admin.skips_in_dry_run(f"set the password of user {name}"):
-        return
     environment = admin.environment
     password = (
         token_urlsafe(_PASSWORD_BYTES)
@@ -198,7 +196,11 @@ def reset_password(
             prompt=admin.terminal.read_secret,
         )
     )
-    admin.api.send(users.set_password(name, NewPassword(password=password)))
+    request = users.set_password(name, NewPassword(password=password))
+    if admin.options.dry_run:
+        admin.dry_run(request, shown={"password": NOT_SHOWN})
+        return
+    admin.api.send(request)
     if generate:
         item = {"user": name, "password": password}
         show_secret(

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -202,7 +202,7 @@ class Invocation:
     def send_change(self, request: Request, view: View) -> dict[str, Any] | None:
         """Send a change and return the changed object; a dry run shows the request and returns None."""
         if self.options.dry_run:
-            self._preview(request)
+            self.dry_run(request)
             return None
         if self.output.fields is not None:
             view.check_fields(self.output.fields, [])  # before the change is made
@@ -211,7 +211,7 @@ class Invocation:
     def send_and_say(self, request: Request, done: str) -> None:
         """Send a change whose answer is empty and say `done`; a dry run shows the request."""
         if self.options.dry_run:
-            self._preview(request)
+            self.dry_run(request)
             return
         self.api.send(request)
         self.output.say(done)
@@ -242,6 +242,20 @@ class Invocation:
             self.output.say(f"There is no key file of context {name!r}. {NO_KEYRING}")
         return found
 
+    def dry_run(self, request: Request, *, shown: Mapping[str, Any] | None = None) -> None:
+        """Show a change without making it, and let the server check it; `shown` replaces a body with a secret.
+
+        Raises the error of a change that the server would refuse.
+        """
+        self._preview(request if shown is None else replace(request, body=shown))
+        answer = self.api.fetch(request.as_dry_run())
+        for warning in answer.get("warnings", []):
+            self.output.warn(warning)
+        if answer.get("changes"):
+            self.output.say("Dry run: the server would accept this; nothing was changed.")
+        else:
+            self.output.say("Dry run: the server would accept this, and it would change nothing.")
+
     def _preview(self, request: Request) -> None:
         path = f"{request.path}?{urlencode(request.query, doseq=True)}" if request.query else request.path
         if self.output.format in (Format.JSON, Format.YAML, Format.JSONL):
@@ -249,7 +263,6 @@ class Invocation:
         else:
             body = "" if request.body is None else f"\n{json_document(request.body)}"
             self.output.write(f"{request.method} {path}{body}")
-        self.output.say("Dry run: nothing was sent.")
 
     def _key(self) -> str | None:
         key, context = self._find_key(self.credentials.get), self.settings.context

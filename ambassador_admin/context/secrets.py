@@ -9,6 +9,8 @@ from ambassador_protocol.references import SecretReferenceError, parse_reference
 _LONGEST = 4096
 
 CLIENT_KEY_PREFIX = "amb_pk_"
+NOT_SHOWN = "(not shown)"
+"""What is shown in place of a secret."""
 
 
 def resolve(value: str, environ: Mapping[str, str]) -> str:

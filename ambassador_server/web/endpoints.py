@@ -6,11 +6,13 @@ from typing import Any
 
 from aiohttp import web
 
+from ambassador_protocol.admin.dry_run import DryRun, PlannedChange
+from ambassador_server.domain.audit.dry_run import DryRunDone
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.web.bodies import read_strict
+from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import DEFAULT_PAGE, MAX_PAGE, check_parameters, flag, number
+from ambassador_server.web.requests import DEFAULT_PAGE, DRY_RUN, MAX_PAGE, check_parameters, flag, number
 
 Handler = Callable[..., Awaitable[web.StreamResponse]]
 
@@ -53,6 +55,11 @@ LIST = (
     ),
 )
 """The query parameters of every list."""
+DRY_RUN_PARAMETER = Parameter(
+    name=DRY_RUN,
+    description="`true` checks the request and tells what it would change; nothing is changed.",
+    kind="boolean",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +68,8 @@ class Endpoint:
 
     Without a `right` no credential is needed. `response_type` is the wire body of the response, the media type of a
     response that is not JSON, or None for an empty one. `statuses` are those of successful responses. `query` lists
-    all permitted query parameters. `accepts_if_match` means that the handler checks `If-Match`.
+    the permitted query parameters; a change also has `dry_run`, unless `has_dry_run` is false. `accepts_if_match` means
+    that the handler checks `If-Match`.
     """
 
     method: str
@@ -74,6 +82,17 @@ class Endpoint:
     statuses: tuple[int, ...] = (200,)
     query: tuple[Parameter, ...] = ()
     accepts_if_match: bool = False
+    has_dry_run: bool = True
+
+    @property
+    def is_tried(self) -> bool:
+        """Tell whether the request can be made as a dry run: it is a change by an administrator."""
+        return self.has_dry_run and self.right is not None and self.method != "GET"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Return all permitted query parameters."""
+        return (*self.query, DRY_RUN_PARAMETER) if self.is_tried else self.query
 
     def route(self) -> web.RouteDef:
         """Return the aiohttp route; it checks the right before it reads the query or the body."""
@@ -81,10 +100,21 @@ class Endpoint:
         return web.route(self.method, self.path, guarded)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        check_parameters(request, [parameter.name for parameter in self.query])
-        for parameter in self.query:
+        check_parameters(request, [parameter.name for parameter in self.parameters])
+        for parameter in self.parameters:
             parameter.check(request)
-        if self.body_type is None:
-            return await self.handler(request)
-        body = await read_strict(request, self.body_type, limit=self.max_body_bytes)
-        return await self.handler(request, body)
+        try:
+            if self.body_type is None:
+                return await self.handler(request)
+            body = await read_strict(request, self.body_type, limit=self.max_body_bytes)
+            return await self.handler(request, body)
+        except DryRunDone as done:
+            return json_response(_dry_run(done))
+
+
+def _dry_run(done: DryRunDone) -> DryRun:
+    changes = [
+        PlannedChange(action=action, kind=resource.kind, name=resource.name)
+        for action, resource in done.changes
+    ]
+    return DryRun(changes=changes, warnings=list(done.warnings))

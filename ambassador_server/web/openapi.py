@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from ambassador_protocol import __version__
+from ambassador_protocol.admin.dry_run import DryRun
 from ambassador_protocol.paths import ADMIN_KEY_HEADER
 from ambassador_protocol.problems import ProblemCode
 from ambassador_server.web.bodies import adapter
@@ -40,6 +41,9 @@ _REFUSALS = {
     504: "The downstream did not answer in time.",
 }
 _CHANGED_MEANWHILE = 412
+_DRY_RUN = "dry-run"
+_TRIED = "With `dry_run`: what the request would change."
+_JSON = "application/json"
 _STATUSES = _REFUSALS | {200: "Done.", 201: "Created.", 204: "Done; the body is empty."}
 
 
@@ -70,7 +74,9 @@ def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Schemas, dict[str, Any]]:
-    wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = []
+    wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (_DRY_RUN, "serialization", adapter(DryRun))
+    ]
     for endpoint in endpoints:
         name = _name(endpoint)
         if endpoint.body_type is not None:
@@ -100,14 +106,14 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
         "description": f"{needs}\n\n{more.strip()}".strip(),
         "parameters": [
             *map(_path_parameter, _PARAMETER.findall(endpoint.path)),
-            *map(_query_parameter, endpoint.query),
+            *map(_query_parameter, endpoint.parameters),
             *_if_match(endpoint),
         ],
         "responses": _responses(endpoint, schemas),
         "security": [] if right is None else [{scheme: [right.value]} for scheme in ("bearer", "header")],
     }
     if endpoint.body_type is not None:
-        body = {"application/json": {"schema": schemas[_name(endpoint), "validation"]}}
+        body = {_JSON: {"schema": schemas[_name(endpoint), "validation"]}}
         operation["requestBody"] = {"required": True, "content": body}
     return operation
 
@@ -146,7 +152,20 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     }
     for status in endpoint.statuses:
         responses[str(status)] = {"description": _STATUSES[status]} | _content(endpoint, schemas)
+    if endpoint.is_tried:
+        responses["200"] = _or_dry_run(responses.get("200"), schemas[_DRY_RUN, "serialization"])
     return responses
+
+
+def _or_dry_run(done: dict[str, Any] | None, tried: dict[str, Any]) -> dict[str, Any]:
+    """Return the response with status 200 of a change that can also be made as a dry run."""
+    if done is None:
+        return {"description": _TRIED, "content": {_JSON: {"schema": tried}}}
+    either = [done["content"][_JSON]["schema"], tried]
+    return {
+        "description": f"{done['description']} {_TRIED}",
+        "content": {_JSON: {"schema": {"anyOf": either}}},
+    }
 
 
 def _content(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
@@ -154,7 +173,7 @@ def _content(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
         return {}
     if isinstance(endpoint.response_type, str):
         return {"content": {endpoint.response_type: {"schema": _TEXT}}}
-    return {"content": {"application/json": {"schema": schemas[_name(endpoint), "serialization"]}}}
+    return {"content": {_JSON: {"schema": schemas[_name(endpoint), "serialization"]}}}
 
 
 def _refusals() -> dict[str, Any]:

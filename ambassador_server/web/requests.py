@@ -16,12 +16,14 @@ E = TypeVar("E", bound=StrEnum)
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
+DRY_RUN = "dry_run"
 _MAX_SECONDS = 10 * 366 * 86400
 
 
 def requester(request: web.Request) -> Requester:
-    """Return the administrator and the origin of a request."""
-    return Requester(request[ADMINISTRATOR], request[ORIGIN])
+    """Return the administrator and the origin of a request, and whether it is a dry run."""
+    dry_run = flag(request, DRY_RUN, default=False)
+    return Requester(request[ADMINISTRATOR], request[ORIGIN], dry_run=dry_run)
 
 
 def expected(request: web.Request) -> ExpectedRevisions:

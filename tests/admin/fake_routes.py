@@ -1,5 +1,6 @@
 """The application of the fake admin API; it checks requests as strictly as the server."""
 
+import copy
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -128,7 +129,7 @@ async def _edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         status, body = api.broken_answers[request.method, request.path]
         return web.Response(status=status, text=body, headers={"Retry-After": "7"} if status == 429 else {})
     try:
-        return await handler(request)
+        return await (_dry_run if request.query.get("dry_run") == "true" else _pass)(request, handler)
     except Refusal as refusal:
         status, message = refusal.status, refusal.message
     except web.HTTPException as error:
@@ -141,6 +142,29 @@ async def _edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         request_id="request-0001",
     )
     return web.json_response(problem.body(), status=status, content_type="application/problem+json")
+
+
+async def _pass(request: web.Request, handler: Handler) -> web.StreamResponse:
+    return await handler(request)
+
+
+async def _dry_run(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Carry out a change and undo it, as the server does."""
+    state = vars(request.app[API])
+    kinds = (dict, list)
+    before = {
+        name: copy.deepcopy(value)
+        for name, value in state.items()
+        if isinstance(value, kinds) and name != "requests"
+    }
+    try:
+        answer = await handler(request)
+    finally:
+        state.update(before)
+    assert isinstance(answer, web.Response)
+    warnings = json.loads(answer.text).get("warnings", []) if answer.text else []
+    change = {"action": "admin:user:update", "kind": "user", "name": "alice"}
+    return web.json_response({"changes": [change], "warnings": warnings})
 
 
 def _for(right: str, route: Route) -> Route:

@@ -53,8 +53,13 @@ class FakeState:
 
     @property
     def changes(self) -> list[tuple[str, str, Any]]:
-        """Return the requests other than GET."""
-        return [asked for asked in self.requests if asked[0] != "GET"]
+        """Return the requests other than GET, without dry runs."""
+        return [asked for asked in self.requests if asked[0] != "GET" and not _is_dry_run(asked)]
+
+    @property
+    def dry_runs(self) -> list[tuple[str, str, Any]]:
+        """Return the requests that were dry runs."""
+        return [asked for asked in self.requests if _is_dry_run(asked)]
 
     def close_streams(self) -> None:
         """End the open streams."""
@@ -327,3 +332,7 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "owner": new.owner,
         "created_at": AT,
     }
+
+
+def _is_dry_run(asked: tuple[str, str, Any]) -> bool:
+    return asked[1].endswith("dry_run=true")

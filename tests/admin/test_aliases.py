@@ -31,7 +31,9 @@ from tests.admin.shell import Shell
 def test_alias_does_what_the_command_does(shell: Shell, api: FakeApi, alias: str, meant: str) -> None:
     api.add_user("alice")
     api.add_group("developers", "alice")
-    api.add_mcp("git")
+    api.add_mcp("git", status="draft")
+    api.add_key("key-1", user="alice", name="laptop")
+    api.add_switch("switch-1", scope="user", target="alice", reason="x")
     done = shell.run(*alias.split())
     assert done.code == 0, done.err
     assert done == shell.run(*meant.split())

@@ -49,14 +49,34 @@ MUTATIONS = [
 ]
 
 
+@pytest.fixture
+def stocked(api: FakeApi) -> FakeApi:
+    """The fake API with every object that the mutations name."""
+    api.add_user("alice")
+    api.add_group("developers", "alice")
+    api.add_mcp("git")
+    api.add_key("key-1", user="alice", name="laptop")
+    api.add_grant("grant-1", group="developers", mcp="git")
+    api.add_session("session-1", user="alice")
+    api.add_subscription("key-1", "git", "*")
+    api.add_switch("switch-1", scope="tool", target="git.git_push", reason="x")
+    return api
+
+
 @pytest.mark.parametrize("words", MUTATIONS)
-def test_dry_run_shows_the_request_and_sends_nothing(shell: Shell, api: FakeApi, words: list[str]) -> None:
+def test_dry_run_shows_the_request_and_lets_the_server_check_it(
+    shell: Shell, stocked: FakeApi, words: list[str]
+) -> None:
     words = words if "--dry-run" in words else [*words, "--dry-run"]
+    if words[:2] in (["mcp", "publish"], ["mcp", "remove"]):
+        stocked.add_mcp("git", status="draft")
     done = shell.run(*words)
-    assert done.code == 0
-    assert done.out.split(" ")[0] in ("POST", "PUT", "PATCH", "DELETE")
-    assert done.err == "Dry run: nothing was sent.\n"
-    assert api.changes == []
+    assert done.code == 0, done.err
+    method, _, rest = done.out.partition(" ")
+    assert done.err.endswith("Dry run: the server would accept this; nothing was changed.\n")
+    assert stocked.changes == []
+    ((sent_method, sent_path, _),) = stocked.dry_runs
+    assert (method, rest.split()[0].split("?")[0]) == (sent_method, sent_path.split("?")[0])
     assert not Path("never-written").exists()
 
 
@@ -68,8 +88,17 @@ def test_dry_run_shows_exactly_what_would_be_sent(shell: Shell, api: FakeApi) ->
     assert preview["body"]["expires_in_seconds"] == 5400
 
 
-def test_dry_run_needs_neither_key_nor_server(home: Shell) -> None:
-    assert home.run("user", "create", "dave", "--dry-run").code == 0
+def test_dry_run_fails_as_the_change_would(shell: Shell, home: Shell, api: FakeApi) -> None:
+    """A pipeline that tries its changes first learns there what would be refused."""
+    api.add_user("alice")
+    for words, code in ((["user", "create", "alice"], 6), (["user", "suspend", "alise"], 5)):
+        done = shell.run(*words, "--dry-run")
+        assert done.code == code
+        assert done.err.startswith("error: ")
+        assert done.out.split()[0] in ("POST", "PATCH")
+    assert api.changes == []
+    assert home.run("user", "create", "dave", "--dry-run").code == 3
+    assert home.at("http://localhost:1").run("user", "create", "dave", "--dry-run").code == 7
 
 
 @pytest.mark.parametrize(

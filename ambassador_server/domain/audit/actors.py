@@ -35,11 +35,13 @@ class Requester:
     """Who requests a change, and from where.
 
     It is an administrator, or a user who changes their own things; if both are None, it is the server's command line.
+    With `dry_run` the change is tried and rolled back.
     """
 
     administrator: Administrator | None
     origin: Origin | None
     user: Actor | None = None
+    dry_run: bool = False
 
     @property
     def actor(self) -> Actor:

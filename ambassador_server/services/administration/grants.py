@@ -99,6 +99,7 @@ class Grants:
         mcp = await find_mcp(change.work, spec.mcp)
         findings = await self._patterns.check(change.work, mcp, spec.patterns)
         warnings = findings.warnings(denies=spec.effect is Effect.DENY, allow_unmatched=spec.allow_unmatched)
+        change.warnings += warnings
         return replace(await _write(change, None, grant, spec), warnings=warnings)
 
     async def _new(self, work: UnitOfWork, requester: Requester, spec: GrantSpec) -> Grant:

@@ -59,6 +59,7 @@ class Switches:
         async with self._changes.open(requester) as change:
             target_id = await self._target_id(change.work, scope, target)
             warnings = await self._unmatched(change.work, scope, target_id, allow=allow_unmatched)
+            change.warnings += warnings
             switch = KillSwitch(
                 switch_id=str(uuid.uuid4()),
                 scope=scope,

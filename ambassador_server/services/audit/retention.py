@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.dry_run import DryRunDone
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.audit_log import PrunableLog, Removal
@@ -54,7 +55,10 @@ class AuditRetention:
     async def prune(
         self, requester: Requester, *, older_than: timedelta, segments: bool = True, index: bool = True
     ) -> PruneResult:
-        """Remove what is older than an age. Raises InvalidInputError for an age of less than a day."""
+        """Remove what is older than an age. Raises InvalidInputError for an age of less than a day.
+
+        A dry run ends with DryRunDone, which tells what would be removed.
+        """
         if older_than < _MIN_AGE:
             raise InvalidInputError("What is younger than a day is never removed.")
         if not (segments or index):
@@ -76,6 +80,8 @@ class AuditRetention:
         self, requester: Requester, before: datetime, *, segments: bool, index: bool
     ) -> PruneResult:
         removal = await self._prunable(before) if segments else None
+        if requester.dry_run:
+            raise self._dry_run(removal, index=index and await self._has_records_before(before))
         details: dict[str, Any] = {"before": before.isoformat(), "index": index}
         if removal is not None:
             details |= {
@@ -101,6 +107,16 @@ class AuditRetention:
         await self._record(requester, Outcome.SUCCEEDED, details | {"indexed": indexed})
         return PruneResult(before=before, removal=removal, indexed=indexed)
 
+    def _dry_run(self, removal: Removal | None, *, index: bool) -> DryRunDone:
+        found = []
+        if removal is not None:
+            found.append(
+                f"{removal.segments} segments would be removed: records {removal.first_seq} to {removal.last_seq}."
+            )
+        if index:
+            found.append("Records of the index would be removed.")
+        return DryRunDone([(AuditAction.AUDIT_PRUNE, self._resource)] if found else [], found)
+
     async def _prunable(self, before: datetime) -> Removal | None:
         """Return the segments that are old enough and that every audit sink has read."""
         needed_from = await self._deliveries.first_needed_segment(self._log.writer)
@@ -121,12 +137,16 @@ class AuditRetention:
         async with self._store.read() as work:
             return await work.audit.has_before(before)
 
+    @property
+    def _resource(self) -> Resource:
+        return Resource(kind="audit", id=None, name=self._log.writer)
+
     async def _record(self, requester: Requester, outcome: Outcome, details: dict[str, Any]) -> None:
         await self._recorder.event(
             AuditAction.AUDIT_PRUNE,
             outcome,
             actor=requester.actor,
-            resource=Resource(kind="audit", id=None, name=self._log.writer),
+            resource=self._resource,
             origin=requester.origin,
             details=details,
         )

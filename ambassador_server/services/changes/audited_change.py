@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.dry_run import DryRunDone
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.errors import MissingRightError
 from ambassador_server.ports.store import Store, UnitOfWork
@@ -16,10 +17,11 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 @dataclass(slots=True)
 class Change:
-    """An open change: its transaction, and the events that will record it."""
+    """An open change: its transaction, the events that will record it, and the warnings for its author."""
 
     work: UnitOfWork
     events: list[tuple[AuditAction, Resource, Mapping[str, Any]]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def record(self, action: AuditAction, resource: Resource, **details: Any) -> None:
         """Add an event to this change."""
@@ -41,7 +43,8 @@ class Changes:
     async def open(self, requester: Requester) -> AsyncIterator[Change]:
         """Open a change: leaving the block commits and puts the new policy into force, an error rolls back.
 
-        Inside `together` this returns the change that is open already.
+        Inside `together` this returns the change that is open already. A dry run ends with DryRunDone in place of the
+        commit, so that nothing after the block happens either.
         """
         open_change = _open_change.get()
         if open_change is not None:
@@ -52,6 +55,10 @@ class Changes:
             async with self.refusals(requester), self._store.write() as work:
                 change = Change(work)
                 yield change
+                if requester.dry_run:
+                    raise DryRunDone(
+                        ((action, resource) for action, resource, _ in change.events), change.warnings
+                    )
                 for event in change.events:
                     recorded.append(event)
                     await self._record(requester, event, Outcome.SUCCEEDED)

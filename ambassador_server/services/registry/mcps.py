@@ -24,7 +24,7 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.kill_switches import check_not_stopped
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
@@ -93,7 +93,7 @@ class Mcps:
         """Change what `spec` sets; a published entry is connected again if that is necessary.
 
         Unless `test` is false, the new connection is tested before the change is stored, and the tools that it offers
-        are approved with it. Raises NotFoundError,
+        are approved with it; a dry run connects to nothing. Raises NotFoundError,
         ChangedMeanwhileError unless the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError
         if the test fails; then nothing is changed.
         """
@@ -108,10 +108,11 @@ class Mcps:
         draft = await self._stored(name)
         if draft.status is McpStatus.PUBLISHED:
             raise ConflictError(f"MCP {name!r} is published already")
-        tools = await self._test(requester, draft)
+        tools = () if requester.dry_run else await self._test(requester, draft)
         async with self._changes.open(requester) as change:
             before = await find_mcp(change.work, name)
             self._execution.check(requester, before)
+            _warn_if_untested(change, requester)
             mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
             await change.work.mcps.replace(mcp)
             approved = await self._approve(change.work, requester, mcp, tools)
@@ -198,13 +199,15 @@ class Mcps:
         check_revision(None if seen is None else masked(seen), expected)
         planned = self._after(seen, name, spec)
         # Tested before the change is opened, because other writers must not wait for a downstream.
-        tools = await self._test(requester, planned) if test and needs_test(seen, planned) else None
+        is_tested = test and needs_test(seen, planned)
+        tools = await self._test(requester, planned) if is_tested and not requester.dry_run else None
         async with self._changes.open(requester) as change:
             before = await change.work.mcps.by_name(name)
             check_revision(None if before is None else masked(before), expected)
             after = self._after(before, name, spec)
             if needs_test(before, after):
                 self._execution.check(requester, after)
+                _warn_if_untested(change, requester)
                 if test and before != seen:
                     raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
             details = hidden_changes(before, after)
@@ -247,6 +250,11 @@ class Mcps:
             created_at=now,
             updated_at=now,
         )
+
+
+def _warn_if_untested(change: Change, requester: Requester) -> None:
+    if requester.dry_run:
+        change.warnings.append("A dry run does not connect to the MCP, so its connection was not tested.")
 
 
 def _status(mcp: Mcp) -> dict[str, str]:

@@ -235,7 +235,14 @@ def _operations() -> list[Endpoint]:
             response_type=Page[OutputView],
             query=(lines,),
         ),
-        Endpoint(method="POST", path=f"{one}/test", right=manage, handler=test, response_type=Page[ToolView]),
+        Endpoint(
+            method="POST",
+            path=f"{one}/test",
+            right=manage,
+            handler=test,
+            response_type=Page[ToolView],
+            has_dry_run=False,
+        ),
         Endpoint(
             method="GET",
             path=f"{one}/tools",

@@ -10,7 +10,7 @@ import typer
 
 from ambassador_admin.cli.command import verb
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.errors import AdminError, ConflictError, ExitCode, UsageError
+from ambassador_admin.errors import AdminError, ConflictError, ExitCode, RefusedError, UsageError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column
 from ambassador_protocol.problems import ProblemCode
@@ -116,10 +116,19 @@ def export(
 def diff(admin: Invocation, files: FileOptions) -> None:
     """Show what `apply` would change; exit code 10 if there are changes.
 
+    The server checks each change without making it; one that it would refuse is an error that names file and line.
+
     Example: ambassador-admin diff -f people.yaml --prune
     """
     plan = _plan(admin, files)
     _show(admin, plan)
+    try:
+        _check_on_server(admin, plan)
+    except RefusedError as error:
+        if error.exit_code is not ExitCode.DENIED:
+            raise
+        # An administrator with only the right to read can still look for differences.
+        admin.output.warn(f"The server did not check the changes: {error.message}")
     if plan.operations:
         raise typer.Exit(ExitCode.DRIFT)
 
@@ -136,7 +145,8 @@ def apply(admin: Invocation, files: FileOptions, key_options: KeyOptions) -> Non
     destination = _destination(admin, plan, key_options)
     if admin.options.dry_run:
         _show(admin, plan)
-        admin.output.say("Dry run: nothing was sent.")
+        _check_on_server(admin, plan)
+        admin.output.say("Dry run: the server would accept this; nothing was changed.")
         return
     removals = sum(operation.action == "remove" for operation in plan.operations)
     if files.prune and removals:
@@ -161,6 +171,29 @@ def _plan(admin: Invocation, files: FileOptions) -> "Plan":
             f"{len(plan.conflicts)} conflicts; nothing was sent.", hint="docs/ci-provisioning.md"
         )
     return plan
+
+
+def _check_on_server(admin: Invocation, plan: "Plan") -> None:
+    """Raise RefusedError if the server would refuse an operation, after a line for each."""
+    from ambassador_admin.declarative.progress import progress
+    from ambassador_admin.declarative.server_check import PlanChecker, refusal_line
+
+    checker = PlanChecker(admin.api)
+    with progress(admin.environment.stderr, "Checking"):
+        checker.run(plan.operations)
+    for warning in checker.result.warnings:
+        admin.output.warn(warning)
+    refused = checker.result.refused
+    for operation, error in refused:
+        admin.output.say(refusal_line(operation, error))
+    if refused:
+        first = refused[0][1]
+        raise RefusedError(
+            f"The server would refuse {len(refused)} of {len(plan.operations)} changes; nothing was changed.",
+            hint=first.hint,
+            code=first.code,
+            exit_code=first.exit_code,
+        )
 
 
 def _desired(admin: Invocation, files: FileOptions) -> "DesiredState":
@@ -235,6 +268,7 @@ def _report_interrupt(admin: Invocation, plan: "Plan", result: "ApplyResult") ->
 
 def _report(admin: Invocation, plan: "Plan", result: "ApplyResult") -> None:
     from ambassador_admin.declarative.plan_output import item, line
+    from ambassador_admin.declarative.server_check import refusal_line
 
     errors = {id(operation): error.message for operation, error in result.failed}
     done = {*map(id, result.done)}
@@ -253,7 +287,7 @@ def _report(admin: Invocation, plan: "Plan", result: "ApplyResult") -> None:
     for warning in result.warnings:
         admin.output.warn(warning)
     for operation, error in result.failed:
-        admin.output.say(f"failed: {line(operation)}: {error.message}")
+        admin.output.say(f"failed: {refusal_line(operation, error)}")
     for note in plan.notes:
         admin.output.say(f"note: {note}")
     admin.output.say(

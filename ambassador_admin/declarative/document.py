@@ -175,7 +175,7 @@ class _DocumentReader:
         attributes = {name: self._read_or_report(readers[name], each, name) for name, each in entries.items()}
         if len(self._faults) == before:
             self._check(section.kind, attributes, node.position)
-            for wanted in _wanted(section.kind, attributes, owner, node.position):
+            for wanted in _wanted(section.kind, attributes, owner, node.position, _lines(node)):
                 self._add(wanted)
 
     def _check(self, kind: ObjectKind, attributes: dict[str, Any], position: FilePosition) -> None:
@@ -229,8 +229,18 @@ def _owner(node: Node) -> str | None:
     return str(readers.owner(node))
 
 
+def _lines(item: Mapping) -> dict[str, FilePosition]:
+    """Return the positions of an item's members, and of the members of their mappings."""
+    inner = [pair for _, value in item.entries if isinstance(value, Mapping) for pair in value.entries]
+    return {key.text: key.position for key, _ in (*inner, *item.entries)}
+
+
 def _wanted(
-    kind: ObjectKind, attributes: dict[str, Any], owner: str | None, position: FilePosition
+    kind: ObjectKind,
+    attributes: dict[str, Any],
+    owner: str | None,
+    position: FilePosition,
+    lines: dict[str, FilePosition],
 ) -> Iterator[DesiredObject]:
     members = attributes.pop("members", [])
     if kind is ObjectKind.MEMBERSHIP:
@@ -238,7 +248,9 @@ def _wanted(
     else:
         key = _key(kind, attributes)
         group = key[0]
-        yield DesiredObject(kind=kind, key=key, attributes=attributes, owner=owner, position=position)
+        yield DesiredObject(
+            kind=kind, key=key, attributes=attributes, owner=owner, position=position, lines=lines
+        )
     for member, member_position in members:
         yield DesiredObject(
             kind=ObjectKind.MEMBERSHIP,

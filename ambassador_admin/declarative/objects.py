@@ -50,13 +50,17 @@ class GrantKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredObject:
-    """An object that a file declares; `owner` is that of its document, None for no owner."""
+    """An object that a file declares; `owner` is that of its document, None for no owner.
+
+    `position` is that of the object, `lines` are those of its members and of the members of its options.
+    """
 
     kind: ObjectKind
     key: Key
     attributes: Mapping[str, Any]
     owner: str | None
     position: FilePosition
+    lines: Mapping[str, FilePosition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +105,16 @@ def label(kind: ObjectKind, key: Key) -> str:
             return f"key {key[1]} of {key[0]}"
         case _:
             return f"{kind} {key[0]}"
+
+
+def references(kind: ObjectKind, key: Key) -> list[tuple[ObjectKind, str]]:
+    """Return the kinds and names of the objects that an object refers to."""
+    match kind:
+        case ObjectKind.MEMBERSHIP:
+            return [(ObjectKind.GROUP, key[0]), (ObjectKind.USER, key[1])]
+        case ObjectKind.GRANT:
+            return [(ObjectKind.GROUP, key[0]), (ObjectKind.MCP, key[1])]
+        case ObjectKind.KEY:
+            return [(ObjectKind.USER, key[0])]
+        case _:
+            return []

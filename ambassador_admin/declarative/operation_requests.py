@@ -35,6 +35,13 @@ def must_be_sent_alone(operation: Operation) -> bool:
     return operation.phase is Phase.KEYS
 
 
+def has_batch_form(operation: Operation) -> bool:
+    """Tell whether a batch can have the operation, if nothing connects to an MCP, as in a dry run."""
+    return operation.phase is not Phase.KEYS and not (
+        operation.phase is Phase.PUBLISH and operation.kind is ObjectKind.MCP
+    )
+
+
 def batch_request(operations: list[Operation]) -> Request:
     """Return the request that applies the operations in one transaction."""
     return Request(

@@ -14,7 +14,8 @@ from enum import IntEnum, StrEnum
 from itertools import groupby
 from typing import Any
 
-from ambassador_admin.declarative.objects import GrantKey, Key, ObjectKind, label
+from ambassador_admin.declarative.objects import DesiredObject, GrantKey, Key, ObjectKind, label
+from ambassador_admin.declarative.yaml_tree import FilePosition
 
 BATCH_LIMIT = 500
 """The maximum number of operations in one transaction."""
@@ -50,7 +51,8 @@ class Phase(IntEnum):
 class Operation:
     """One operation; `before` and `after` hold the attributes that change, `attributes` all declared ones.
 
-    Operations with the same `atomic_group` must be in one transaction; the empty text is no group.
+    `declared` is the object in a file that it is for, None for a removal. Operations with the same `atomic_group` must
+    be in one transaction; the empty text is no group.
     """
 
     action: Action
@@ -63,6 +65,20 @@ class Operation:
     item_id: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     atomic_group: str = ""
+    declared: DesiredObject | None = None
+
+    def position_of(self, fault: str) -> FilePosition | None:
+        """Return where a file declares what a fault is about: the member that it names first, or the object."""
+        if self.declared is None:
+            return None
+        lines, words = self.declared.lines, fault.casefold()
+        quoted = {name: fault.find(repr(name)) for name in lines}
+        spoken = {name: words.find(_spoken(name)) for name in lines}
+        for found in (quoted, spoken):
+            named = [name for name, at in found.items() if at >= 0]
+            if named:
+                return lines[min(named, key=found.__getitem__)]
+        return self.declared.position
 
     @property
     def label(self) -> str:
@@ -134,6 +150,11 @@ def batches(operations: Iterable[Operation], limit: int = BATCH_LIMIT) -> Iterat
         batch += together
     if batch:
         yield batch
+
+
+def _spoken(member: str) -> str:
+    """Return a member as a message says it, such as `call timeout` for `call_timeout_seconds`."""
+    return member.replace("_", " ").removesuffix(" seconds").removesuffix("s")
 
 
 _NEVER = "9999"

@@ -15,6 +15,7 @@ from ambassador_admin.declarative.objects import (
     Key,
     ObjectKind,
     label,
+    references,
 )
 from ambassador_admin.declarative.operations import (
     BATCH_LIMIT,
@@ -57,7 +58,7 @@ def make_plan(
     for wanted in desired.objects:
         planner.plan_object(wanted)
     planner.plan_replaced_grants()
-    planner.check_references()
+    planner.checkreferences()
     planner.prune(remove=prune)
     planner.check_atomic_groups()
     return Plan(
@@ -121,11 +122,11 @@ class _Planner:
             ):
                 self._remove(found)
 
-    def check_references(self) -> None:
+    def checkreferences(self) -> None:
         """Add a conflict for every reference to an object that neither the files nor the server have."""
         known = {(item.kind, item.key) for item in _everything(self._current, self._desired)}
         for wanted in self._desired.objects:
-            for kind, name in _references(wanted.kind, wanted.key):
+            for kind, name in references(wanted.kind, wanted.key):
                 if (kind, (name,)) not in known:
                     self.conflicts.append(
                         f"{wanted.position}: there is no {kind} {name!r}, neither in the files nor on the server"
@@ -181,7 +182,7 @@ class _Planner:
             self._refuse_mask(wanted)
             return
         is_new = any(
-            (kind, (name,)) not in self._by_key for kind, name in _references(wanted.kind, wanted.key)
+            (kind, (name,)) not in self._by_key for kind, name in references(wanted.kind, wanted.key)
         )
         phase = phase_of_creation(wanted.kind, wanted.key, denying=self._denying, is_new=is_new)
         self._add(Action.CREATE, wanted, phase, after=attributes)
@@ -275,6 +276,7 @@ class _Planner:
                 item_id=item_id,
                 attributes=item.attributes,
                 atomic_group=item.key[1] if phase is Phase.SWAP else "",
+                declared=item if isinstance(item, DesiredObject) else None,
             )
         )
 
@@ -284,18 +286,6 @@ def _everything(
 ) -> Iterator[CurrentObject | DesiredObject]:
     yield from current
     yield from desired.objects
-
-
-def _references(kind: ObjectKind, key: Key) -> list[tuple[ObjectKind, str]]:
-    match kind:
-        case ObjectKind.MEMBERSHIP:
-            return [(ObjectKind.GROUP, key[0]), (ObjectKind.USER, key[1])]
-        case ObjectKind.GRANT:
-            return [(ObjectKind.GROUP, key[0]), (ObjectKind.MCP, key[1])]
-        case ObjectKind.KEY:
-            return [(ObjectKind.USER, key[0])]
-        case _:
-            return []
 
 
 def _match_rank(found: CurrentObject, wanted: DesiredObject) -> tuple[int, bool]:

@@ -110,6 +110,83 @@ def test_declarations_are_read_from_standard_input(declared: Declaration) -> Non
     assert "standard input:3: name: '1' is a int in YAML" in faulty.stderr
 
 
+FAULTY = """\
+owner: faulty/{label}
+users:
+  - name: {label}-user
+groups:
+  - name: {label}-group
+    members: [{label}-user]
+mcps:
+  - name: {label}-a
+    transport: carrier-pigeon
+    options: {{}}
+  - name: {label}-b
+    transport: stdio
+    display_name: B
+    options:
+      comand: [mcp-server]
+  - name: {label}-c
+    transport: streamable_http
+    options: {{url: "https://mcp.example.com"}}
+    call_timeout_seconds: 999999
+  - name: {label}-d
+    transport: stdio
+    options: {{command: [mcp-server]}}
+    published: true
+grants:
+  - {{group: {label}-group, mcp: {label}-a}}
+  - {{group: {label}-group, mcp: {label}-d, tools: ["get_*"]}}
+  - {{group: {label}-group, mcp: tools, effect: deny, tools: [no_such_tool]}}
+keys:
+  - {{user: {label}-user, name: ci}}
+"""
+
+
+@pytest.mark.parametrize("words", [("diff",), ("apply", "--dry-run")])
+def test_what_the_server_would_refuse_is_named_with_file_and_line(
+    world: World, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Otherwise the first half of a file would be applied before its fault is seen."""
+    label = world.fresh("faulty")
+    file = tmp_path / "faulty.yaml"
+    file.write_text(FAULTY.format(label=label))
+    before = world.events(action="admin:*")[:1]
+    refused = world.rig.admin(*words, "-f", str(file), expect=2)
+    assert f"+ mcp {label}-a\n" in refused.stdout
+    lines = [line for line in refused.stderr.splitlines() if line.startswith(str(file))]
+    assert [line.removeprefix(f"{file}:").partition(":")[0] for line in lines] == ["9", "15", "19", "27"], (
+        lines
+    )
+    for line, fault in zip(lines, ("carrier-pigeon", "comand", "call timeout", "no_such_tool"), strict=True):
+        assert fault in line
+    assert "The server would refuse 4 of " in refused.stderr
+    assert world.admin.get(f"/v1/admin/users/{label}-user").status_code == 404
+    assert world.events(action="admin:*")[:1] == before
+
+
+def test_refused_operation_of_apply_names_file_and_line(world: World, tmp_path: Path) -> None:
+    label = world.fresh("faulty")
+    file = tmp_path / "faulty.yaml"
+    file.write_text(FAULTY.format(label=label).replace("transport: carrier-pigeon", "transport: carrier-owl"))
+    words = ("apply", "-f", str(file), "--keys-to", str(tmp_path / "keys"))
+    assert f"failed: {file}:9: mcp {label}-a: Unknown transport" in world.rig.admin(*words, expect=9).stderr
+
+
+def test_reader_sees_differences_that_the_server_does_not_check(declared: Declaration) -> None:
+    issued = declared.world.ask(
+        "POST", "admin-keys", {"name": declared.label.replace("/", "."), "roles": ["auditor"]}
+    )
+    rig = declared.world.rig
+    env = rig.admin_environment() | {"MCP_AMBASSADOR_ADMIN_KEY": issued["admin_key"]}
+    words = ("diff", "-f", str(declared.path))
+    seen = rig.run("ambassador-admin", *words, env=env, expect=10)
+    assert f"+ user {declared.user}\n" in seen.stdout
+    assert "warning: The server did not check the changes" in seen.stderr
+    refused = rig.run("ambassador-admin", "apply", *words[1:], "--dry-run", env=env, expect=4)
+    assert "You lack the right" in refused.stderr
+
+
 def test_the_key_works_and_only_its_owner_can_read_it(declared: Declaration) -> None:
     declared.apply("--keys-to", str(declared.keys))
     (file,) = declared.keys.iterdir()

@@ -91,14 +91,14 @@ _ambassador-admin_login() {
         --user='[Log in with this user'\''s password instead of an admin key.]:NAME: ' \
         --password-from='[The password\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
         --fingerprint='[Fetch the CA certificate and trust it if it has this fingerprint.]:SHA256: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':URL: '
 }
 
 _ambassador-admin_logout() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared
 }
 
@@ -111,7 +111,7 @@ _ambassador-admin_change-password() {
     _arguments -s -S : \
         --current-from='[The current password\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
         --password-from='[The new password\: env\://NAME, file\://PATH or - for stdin; else a prompt, twice.]:SOURCE: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared
 }
 
@@ -148,7 +148,7 @@ _ambassador-admin_apply() {
         --take-over'[Become the owner of named objects that have none; never of another owner'\''s.]' \
         --keys-to='[Write each new key to a file with mode 0600 in this directory.]:DIR:_files' \
         --keys-command='[Run this command for each new key, with the key on its standard input and MCP_AMBASSADOR_KEY_USER and MCP_AMBASSADOR_KEY_NAME in its environment. No shell is used.]:CMD: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared
 }
@@ -184,14 +184,14 @@ _ambassador-admin_context_list() {
 
 _ambassador-admin_context_use() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names context'
 }
 
 _ambassador-admin_context_remove() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names context'
 }
@@ -262,7 +262,7 @@ _ambassador-admin_user_create() {
         --email='[The mail address.]:ADDRESS: ' \
         '*'--role='[A role of an administrator\: admin, operator, provisioner or auditor. May be repeated.]:ROLE: ' \
         --source='[Where the user comes from\: local, with a password here, or external, from an identity provider.]:WORD: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME: '
 }
@@ -291,28 +291,28 @@ _ambassador-admin_user_update() {
         --no-roles'[Remove every role.]' \
         --source='[Where the user comes from\: local, with a password here, or external, from an identity provider.]:WORD: ' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_suspend() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         '*:NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_activate() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         '*:NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_deactivate() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:NAME:_ambassador-admin_names user'
@@ -322,7 +322,7 @@ _ambassador-admin_user_reset-password() {
     _arguments -s -S : \
         --password-from='[env\://NAME, file\://PATH or - for stdin; else a prompt, twice.]:SOURCE: ' \
         --generate'[Generate a password and show it once.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
 }
@@ -362,7 +362,7 @@ _ambassador-admin_group() {
 _ambassador-admin_group_create() {
     _arguments -s -S : \
         --description='[What the group is for.]:TEXT: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME: '
 }
@@ -388,14 +388,14 @@ _ambassador-admin_group_update() {
         --description='[What the group is for.]:TEXT: ' \
         --status='[active or suspended; the grants of a suspended group have no effect.]:WORD: ' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names group'
 }
 
 _ambassador-admin_group_delete() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:NAME:_ambassador-admin_names group'
@@ -403,7 +403,7 @@ _ambassador-admin_group_delete() {
 
 _ambassador-admin_group_add-member() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names group' \
         '*:USER:_ambassador-admin_names user'
@@ -411,7 +411,7 @@ _ambassador-admin_group_add-member() {
 
 _ambassador-admin_group_remove-member() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names group' \
         '*:USER:_ambassador-admin_names user'
@@ -476,7 +476,7 @@ _ambassador-admin_mcp_add() {
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
         --pin='[Whether a tool that is new or changed waits for `mcp approve`; by default block\: it does.]:WORD:(off block)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME: ' \
         '*:-- COMMAND ARG: '
@@ -498,7 +498,7 @@ _ambassador-admin_mcp_update() {
         --pin='[Whether a tool that is new or changed waits for `mcp approve`; by default block\: it does.]:WORD:(off block)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --no-test'[Store new connection options of a published MCP without testing them first.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp' \
         '*:-- COMMAND ARG: '
@@ -524,7 +524,7 @@ _ambassador-admin_mcp_show() {
 
 _ambassador-admin_mcp_publish() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         '*:NAME:_ambassador-admin_names mcp'
 }
@@ -537,7 +537,7 @@ _ambassador-admin_mcp_test() {
 
 _ambassador-admin_mcp_archive() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:NAME:_ambassador-admin_names mcp'
@@ -545,7 +545,7 @@ _ambassador-admin_mcp_archive() {
 
 _ambassador-admin_mcp_remove() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:NAME:_ambassador-admin_names mcp'
@@ -553,7 +553,7 @@ _ambassador-admin_mcp_remove() {
 
 _ambassador-admin_mcp_restart() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         '*:NAME:_ambassador-admin_names mcp'
 }
@@ -585,7 +585,7 @@ _ambassador-admin_mcp_tools() {
 
 _ambassador-admin_mcp_approve() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp' \
         '*:TOOL: '
@@ -623,7 +623,7 @@ _ambassador-admin_grant_add() {
         --allow-unmatched'[Accept names and patterns that match no known tool.]' \
         --owner='[The label of the declarative file that owns the grant.]:LABEL: ' \
         --for='[Expire after 8h, 30d, …]:DURATION: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':GROUP:_ambassador-admin_names group' \
         ':MCP:_ambassador-admin_names mcp'
@@ -641,7 +641,7 @@ _ambassador-admin_grant_list() {
 
 _ambassador-admin_grant_remove() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:ID:_ambassador-admin_names grant'
@@ -687,7 +687,7 @@ _ambassador-admin_key_issue() {
         --if-missing'[Issue nothing if the user has a valid key of this name.]' \
         --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
         --to-command='[Pass the key to this command on its standard input instead of showing it. No shell is used. If the command fails, the key is revoked.]:CMD: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':USER:_ambassador-admin_names user'
 }
@@ -697,7 +697,7 @@ _ambassador-admin_key_enrol() {
         --name='[What the key is for, such as a machine.]:TEXT: ' \
         --for='[How long the code is valid, at most a day.]:DURATION: ' \
         --key-for='[How long the key is valid after that\: 90d, 52w, …]:DURATION: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':USER:_ambassador-admin_names user'
 }
@@ -707,7 +707,7 @@ _ambassador-admin_key_rotate() {
         --overlap='[How long the old key stays valid.]:DURATION: ' \
         --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
         --to-command='[Pass the key to this command on its standard input instead of showing it. No shell is used. If the command fails, the key is revoked.]:CMD: ' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':ID:_ambassador-admin_names key'
 }
@@ -725,14 +725,14 @@ _ambassador-admin_key_list() {
 
 _ambassador-admin_key_suspend() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         '*:ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_activate() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         '*:ID:_ambassador-admin_names key'
 }
@@ -740,7 +740,7 @@ _ambassador-admin_key_activate() {
 _ambassador-admin_key_revoke() {
     _arguments -s -S : \
         --keep-replacements'[Revoke only the named keys, not those that replaced them.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:ID:_ambassador-admin_names key'
@@ -781,7 +781,7 @@ _ambassador-admin_enrolment_list() {
 
 _ambassador-admin_enrolment_cancel() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:ID:_ambassador-admin_names enrolment'
@@ -816,7 +816,7 @@ _ambassador-admin_admin-key_issue() {
         '*'--role='[A role of the key\: admin, operator, provisioner or auditor; may be repeated.]:ROLE: ' \
         --for='[Expire after 30d, 52w, …]:DURATION: ' \
         --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME: '
 }
@@ -833,7 +833,7 @@ _ambassador-admin_admin-key_list() {
 
 _ambassador-admin_admin-key_revoke() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:NAME:_ambassador-admin_names admin-key'
@@ -877,7 +877,7 @@ _ambassador-admin_subscription_set() {
     _arguments -s -S : \
         '*'--tool='[Select only these tools; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
         --none'[Select no tool, so that the client does not see the MCP.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':KEY:_ambassador-admin_names key' \
         ':MCP:_ambassador-admin_names mcp'
@@ -885,7 +885,7 @@ _ambassador-admin_subscription_set() {
 
 _ambassador-admin_subscription_remove() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':KEY:_ambassador-admin_names key' \
@@ -927,7 +927,7 @@ _ambassador-admin_session_list() {
 
 _ambassador-admin_session_revoke() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         '*:ID:_ambassador-admin_names session'
@@ -979,7 +979,7 @@ _ambassador-admin_kill_everyone() {
         --for='[Expire after 30m, 2h, …]:DURATION: ' \
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared
 }
@@ -990,7 +990,7 @@ _ambassador-admin_kill_user() {
         --for='[Expire after 30m, 2h, …]:DURATION: ' \
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':USER:_ambassador-admin_names user'
 }
@@ -1001,7 +1001,7 @@ _ambassador-admin_kill_group() {
         --for='[Expire after 30m, 2h, …]:DURATION: ' \
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':GROUP:_ambassador-admin_names group'
 }
@@ -1012,7 +1012,7 @@ _ambassador-admin_kill_key() {
         --for='[Expire after 30m, 2h, …]:DURATION: ' \
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':KEY:_ambassador-admin_names key'
 }
@@ -1023,7 +1023,7 @@ _ambassador-admin_kill_session() {
         --for='[Expire after 30m, 2h, …]:DURATION: ' \
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':SESSION:_ambassador-admin_names session'
 }
@@ -1034,7 +1034,7 @@ _ambassador-admin_kill_mcp() {
         --for='[Expire after 30m, 2h, …]:DURATION: ' \
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':MCP:_ambassador-admin_names mcp'
 }
@@ -1046,7 +1046,7 @@ _ambassador-admin_kill_tool() {
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
         --allow-unmatched'[Accept names and patterns that match no known tool.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':TOOL: '
 }
@@ -1057,7 +1057,7 @@ _ambassador-admin_kill_tool-class() {
         --for='[Expire after 30m, 2h, …]:DURATION: ' \
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':CLASS:(read-only write destructive)'
 }
@@ -1083,7 +1083,7 @@ _ambassador-admin_kill_list() {
 
 _ambassador-admin_kill_lift() {
     _arguments -s -S : \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         '*:ID:_ambassador-admin_names switch'
 }
@@ -1289,7 +1289,7 @@ _ambassador-admin_audit_prune() {
         --older-than='[Remove records older than this; at least a day.]:DURATION: ' \
         --index-only'[Remove records from the index only; the log keeps them.]' \
         --segments-only'[Remove segments of the log only; the index keeps their records.]' \
-        --dry-run'[Show the request without sending it.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared
 }

@@ -110,7 +110,7 @@ def export(
     if admin.output.format is Format.JSON:
         admin.output.document(found)
     else:
-        admin.output.write(export_text(found))
+        admin.output.write(export_text(found, admin.output.encoding))
 
 
 def diff(admin: Invocation, files: FileOptions) -> None:

@@ -31,7 +31,6 @@ from ambassador_admin.errors import UsageError
 
 MAX_FILES = 1000
 MAX_FAULTS = 20
-_UNLIMITED = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Section:
     fields: dict[str, Reader]
 
 
-_MEMBERS = readers.list_of(readers.with_position(readers.name), most=_UNLIMITED)
+_MEMBERS = readers.list_of(readers.with_position(readers.name))
 _SECTIONS = {
     "users": Section(
         ObjectKind.USER,
@@ -85,7 +84,7 @@ _SECTIONS = {
         ObjectKind.GRANT,
         {"group": readers.name, "mcp": readers.mcp_name},
         {
-            "tools": readers.list_of(readers.pattern, least=1),
+            "tools": readers.patterns,
             "effect": readers.choice("permit", "deny"),
             "delivery": readers.choice("automatic", "opt_in"),
             "expires_at": readers.moment,
@@ -133,6 +132,11 @@ class _DocumentReader:
         self._warnings: list[str] = []
 
     def document(self, tree: Node) -> None:
+        """Read one document, or a list of documents, which is the JSON form of an export."""
+        for each in tree.items if isinstance(tree, Sequence) else [tree]:
+            self._document(each)
+
+    def _document(self, tree: Node) -> None:
         if not isinstance(tree, Mapping):
             self._fault(tree.position, "must be a mapping with 'owner' and lists of objects")
             return

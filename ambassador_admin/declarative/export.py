@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ambassador_admin.declarative.masks import is_masked
-from ambassador_admin.declarative.objects import CurrentObject, GrantKey, ObjectKind
+from ambassador_admin.declarative.objects import CurrentObject, GrantKey, Key, ObjectKind, lasts_longer
 from ambassador_admin.output.formats import yaml_document
 
 _SECTIONS = {
@@ -18,16 +18,29 @@ _SECTIONS = {
 
 
 def documents(state: Iterable[CurrentObject]) -> list[dict[str, Any]]:
-    """Return one document per owner; the one of objects without an owner is first."""
+    """Return one document per owner; the one of objects without an owner is first.
+
+    A file can declare an object only once. Of keys with the same user and name the newest is declared, and of grants
+    that differ only in their expiry the one that lasts longest.
+    """
     by_owner: dict[str | None, list[CurrentObject]] = defaultdict(list)
-    for found in state:
+    for found in _declarable(state):
         by_owner[found.owner].append(found)
     return [_document(owner, by_owner[owner]) for owner in sorted(by_owner, key=lambda each: each or "")]
 
 
-def export_text(documents: Iterable[dict[str, Any]]) -> str:
-    """Return documents as one YAML text, without the last line end."""
-    return "\n---\n".join(map(yaml_document, documents))
+def _declarable(state: Iterable[CurrentObject]) -> Iterable[CurrentObject]:
+    kept: dict[tuple[ObjectKind, Key], CurrentObject] = {}
+    for found in state:  # keys in the order in which they were issued
+        other = kept.get((found.kind, found.key))
+        if other is None or not lasts_longer(other, found.attributes):
+            kept[found.kind, found.key] = found
+    return kept.values()
+
+
+def export_text(documents: Iterable[dict[str, Any]], encoding: str | None = None) -> str:
+    """Return documents as one YAML text, without the last line end, with escapes for what the encoding lacks."""
+    return "\n---\n".join(yaml_document(document, encoding) for document in documents)
 
 
 def masked(state: Iterable[CurrentObject]) -> list[str]:

@@ -118,3 +118,11 @@ def references(kind: ObjectKind, key: Key) -> list[tuple[ObjectKind, str]]:
             return [(ObjectKind.USER, key[0])]
         case _:
             return []
+
+
+def lasts_longer(grant: CurrentObject, attributes: Mapping[str, Any]) -> bool:
+    """Tell whether a grant expires later than one with these attributes; False for other kinds of objects."""
+    if grant.kind is not ObjectKind.GRANT:
+        return False
+    ends, others = grant.attributes["expires_at"], attributes["expires_at"]
+    return others is not None and (ends is None or bool(ends > others))

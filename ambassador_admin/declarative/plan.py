@@ -15,6 +15,7 @@ from ambassador_admin.declarative.objects import (
     Key,
     ObjectKind,
     label,
+    lasts_longer,
     references,
 )
 from ambassador_admin.declarative.operations import (
@@ -97,6 +98,7 @@ class _Planner:
         found = min(candidates, key=lambda each: _match_rank(each, wanted), default=None)
         if found is not None:
             self._matched.add(id(found))
+            self._matched.update(id(each) for each in candidates if _is_covered(each, wanted))
         if wanted.kind is ObjectKind.GRANT and self._has_expired(wanted.attributes):
             self._plan_expired_grant(found, wanted)
         elif found is None:
@@ -286,6 +288,16 @@ def _everything(
 ) -> Iterator[CurrentObject | DesiredObject]:
     yield from current
     yield from desired.objects
+
+
+def _is_covered(found: CurrentObject, wanted: DesiredObject) -> bool:
+    """Tell whether an object of the same key is also declared: another key of that name, or a grant that ends earlier.
+
+    A key that was replaced stays valid for a time under the same name.
+    """
+    if wanted.kind is ObjectKind.KEY:
+        return True
+    return wanted.kind is ObjectKind.GRANT and not lasts_longer(found, wanted.attributes)
 
 
 def _match_rank(found: CurrentObject, wanted: DesiredObject) -> tuple[int, bool]:

@@ -11,8 +11,8 @@ from ambassador_admin.declarative.yaml_tree import FilePosition, Mapping, Node, 
 Reader = Callable[[Node], Any]
 
 _MAX_TEXT = 1000
-_MAX_OPTION = 64 * 1024
-_MAX_ITEMS = 100
+UNLIMITED = 1_000_000
+_MAX_PATTERNS = 100
 _MAX_SECONDS = 10 * 366 * 86400
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _MCP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -83,7 +83,7 @@ def choice(*words: str) -> Reader:
     return read
 
 
-def list_of(read: Reader, *, least: int = 0, most: int = _MAX_ITEMS) -> Reader:
+def list_of(read: Reader, *, least: int = 0, most: int = UNLIMITED) -> Reader:
     """Return a reader of lists of `least` to `most` items."""
 
     def read_all(node: Node) -> list[Any]:
@@ -94,6 +94,9 @@ def list_of(read: Reader, *, least: int = 0, most: int = _MAX_ITEMS) -> Reader:
         return [read(item) for item in node.items]
 
     return read_all
+
+
+patterns = list_of(pattern, least=1, most=_MAX_PATTERNS)
 
 
 def with_position(read: Reader) -> Reader:
@@ -163,8 +166,6 @@ def _json_scalar(node: Node) -> Any:
             return None
         case "int" | "float":
             return number(node)
-        case _ if len(node.text) > _MAX_OPTION:
-            raise FaultError(node.position, f"is longer than {_MAX_OPTION} characters")
         case _:
             return node.text
 

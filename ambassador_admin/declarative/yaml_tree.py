@@ -1,5 +1,7 @@
 """Parses YAML to a tree whose nodes have their positions in the file."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +14,13 @@ from ambassador_protocol.bounded_yaml import YamlError, decode, events, read_tex
 
 STDIN = Path("-")
 """The path that stands for standard input."""
-MAX_BYTES = 16 * 1024 * 1024
-MAX_VALUES = 2_000_000
+MAX_BYTES = 64 * 1024 * 1024
+MAX_VALUES = 8_000_000
+"""The limits let the export of a very large server be read; the file is the administrator's own."""
 
 _STRING = "tag:yaml.org,2002:str"
+_WITH_EXPONENT = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+")
+_SURROGATES = re.compile(r"((?<!\\)(?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,12 +69,34 @@ def read_trees(path: Path, stdin: TextIO) -> list[Node]:
     name = "standard input" if path == STDIN else str(path)
     try:
         text = _read_stdin(stdin) if path == STDIN else read_text(path, max_bytes=MAX_BYTES)
-        return _Builder(name).documents(text)
+        is_json = _is_json(text)
+        return _Builder(name, is_json=is_json).documents(_with_yaml_escapes(text) if is_json else text)
     except OSError as error:
         raise UsageError(f"Cannot read {name}: {error.strerror}.") from error
     except YamlError as error:
         where = name if error.line is None else f"{name}:{error.line}"
         raise UsageError(f"{where}: {error.message}.") from error
+
+
+def _is_json(text: str) -> bool:
+    """Tell whether a text is JSON, which is YAML but for a few numbers and escapes."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _with_yaml_escapes(document: str) -> str:
+    """Return JSON in which each pair of escaped surrogates is one escape of YAML."""
+
+    def joined(found: re.Match[str]) -> str:
+        character = json.loads('"' + found[2] + '"')
+        return f"{found[1]}\\U{ord(character):08x}"
+
+    return _SURROGATES.sub(joined, document)
 
 
 def _read_stdin(stdin: TextIO) -> str:
@@ -80,8 +107,9 @@ def _read_stdin(stdin: TextIO) -> str:
 
 
 class _Builder:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, is_json: bool) -> None:
         self._file = file
+        self._is_json = is_json
         self._open: list[Sequence | Mapping] = []
         self._anchors: list[str | None] = []
         self._keys: list[Scalar | None] = []
@@ -120,6 +148,8 @@ class _Builder:
             raise YamlError(f"unknown tag {event.tag!r}", line)
         if event.tag is not None or not event.implicit[0]:
             return "str"
+        if self._is_json and _WITH_EXPONENT.fullmatch(event.value):
+            return "float"
         return str(self._resolver.resolve(yaml.ScalarNode, event.value, (True, False))).rpartition(":")[2]
 
     def _begin(self, node: Sequence | Mapping, event: Any, line: int) -> None:

@@ -28,7 +28,7 @@ class Output:
 
     def __init__(self, stdout: TextIO, stderr: TextIO, style: Style, *, now: Callable[[], datetime]) -> None:
         self._stdout = stdout
-        self._encoding: str | None = getattr(stdout, "encoding", None)
+        self.encoding: str | None = getattr(stdout, "encoding", None)
         self._stderr = stderr
         self._now = now
         self.requested_format = style.format or (None if style.jq is None else Format.JSON)
@@ -138,7 +138,7 @@ class Output:
     def document(self, value: object) -> None:
         """Show any value as YAML, JSON lines or JSON, whichever was asked for."""
         if self.format is Format.YAML:
-            self.write(yaml_document(value, self._encoding))
+            self.write(yaml_document(value, self.encoding))
         elif self.format is Format.JSONL:
             self.write("\n".join(self.json_lines(value)))
         elif self._selection is None:
@@ -190,7 +190,7 @@ class Output:
 
     def encodable(self, document: str) -> str:
         """Return a JSON document with escapes for the characters that stdout cannot encode."""
-        return encodable_json(document, self._encoding)
+        return encodable_json(document, self.encoding)
 
     def table(self, view: View) -> Table:
         """Return an empty table for the view, as wide as the terminal."""

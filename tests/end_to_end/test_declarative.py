@@ -304,3 +304,25 @@ def test_concurrent_applies_have_the_result_of_one(declared: Declaration) -> Non
     declared.apply()
     assert declared.owned("memberships") == len(names)
     assert declared.diff("--prune").stdout == ""
+
+
+def test_export_of_odd_values_is_read_back(world: World, tmp_path: Path) -> None:
+    """Names that YAML takes for numbers, texts with its marks, empty values, a rotated key, two grants of one kind."""
+    label, mcp = f"odd/{world.fresh('label')}", world.fresh("odd")
+    user, group = f"1e{world.made}", f"0{world.made}"
+    world.ask("PUT", f"users/{user}", {"display_name": "- x: 'y' # \U0001f600", "email": "", "owner": label})
+    world.ask("PUT", f"groups/{group}", {"description": "~", "owner": label})
+    world.ask("PUT", f"groups/{group}/members/{user}")
+    options = {"command": ["x", "", "null", "a\nb\n", "\U000e0001\u2028"], "env": {"on": "", "N": "1.0"}}
+    body = {"name": mcp, "transport": "stdio", "options": options, "call_timeout_seconds": 0.00001}
+    world.ask("POST", "mcps", body | {"tags": [f"t{number}" for number in range(120)], "owner": label})
+    grant = {"group": group, "mcp": mcp, "tools": ["*", "%C3%A9*"], "owner": label}
+    world.ask("POST", "grants", grant)
+    world.ask("POST", "grants", {**grant, "expires_in_seconds": 3600})
+    issued = world.ask("POST", "keys", {"user": user, "name": "null", "owner": label})
+    world.ask("POST", f"keys/{issued['key']['id']}/rotate", {"overlap_seconds": 3600})
+    for form in ("yaml", "json"):
+        text = world.rig.admin("export", "--owner", label, "-o", form).stdout
+        done = world.rig.admin("apply", "-f", "-", "--prune", "--yes", stdin=text)
+        assert done.stdout == "", form
+        assert "0 done, 0 failed, 0 left." in done.stderr

@@ -6,7 +6,7 @@ _ambassador_admin_words() {
     commands="" options=""
     case $path in
         "") commands="login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
-        "login") options="--key-from --user --password-from --fingerprint --dry-run $shared" ;;
+        "login") options="--key-from --user --password-from --replace --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
         "change-password") options="--current-from --password-from --dry-run $shared" ;;

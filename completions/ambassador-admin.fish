@@ -118,6 +118,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at' -s V -l version -d 'Show
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l key-from -x -d 'The admin key: env://NAME, file://PATH or - for stdin; else a prompt.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l user -x -d 'Log in with this user\'s password instead of an admin key.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l password-from -x -d 'The password: env://NAME, file://PATH or - for stdin; else a prompt.'
+complete -c ambassador-admin -n '__ambassador_admin_at login' -l replace -d 'Replace the context even if it is of another server, user or key.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l fingerprint -x -d 'Fetch the CA certificate and trust it if it has this fingerprint.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at logout' -l dry-run -d 'Check the change on the server and show it, but change nothing.'

@@ -90,6 +90,7 @@ _ambassador-admin_login() {
         --key-from='[The admin key\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
         --user='[Log in with this user'\''s password instead of an admin key.]:NAME: ' \
         --password-from='[The password\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
+        --replace'[Replace the context even if it is of another server, user or key.]' \
         --fingerprint='[Fetch the CA certificate and trust it if it has this fingerprint.]:SHA256: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \

@@ -82,33 +82,38 @@ def login(
 ) -> None:
     """Log in to a server with an admin key or a password, and store server and key as a context.
 
+    A context of another server, user or admin key is replaced only with --replace.
+
     Example: ambassador-admin login https://mcp.example.com:9443 --user alice
     """
     login_options.check()
     address = normalise_url(url)
     name = admin.options.context or _context_name(address)
     known = admin.contexts.find(name)
-    if known is not None and known.server != address:
-        raise UsageError(
-            f"Context {name!r} is for {known.server}.",
-            hint="--context NAME stores this one under another name",
-        )
-    with _trusted_ca_file(admin, address, fingerprint, known) as ca_file:
+    kept = None if login_options.replace else known
+    _check_same_login(kept, address, login_options.user)
+    same_server = known if known is not None and known.server == address else None
+    with _trusted_ca_file(admin, address, fingerprint, same_server) as ca_file:
         if login_options.user is not None and admin.skips_in_dry_run(
             f"log in as {login_options.user} and store context {name!r}"
         ):
             return
         key, who = login_options.obtain_key(admin, address, ca_file)
+        identity = str(who.get("name"))
+        _check_same_login(kept, address, identity)
         if admin.skips_in_dry_run(f"store the key as context {name!r}"):
             admin.output.record(WHOAMI, who)
             return
         place = admin.credentials.put(name, key)
         context = admin.contexts.save(
-            name=name, server=address, ca_pem=None if ca_file is None else _text_of(ca_file)
+            name=name,
+            server=address,
+            ca_pem=None if ca_file is None else _text_of(ca_file),
+            identity=identity,
         )
     context_fields = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
-    identity = {field: who.get(field) for field in ("name", "kind", "roles", "expires_at")}
-    admin.output.record(LOGIN, context_fields | identity)
+    described = {field: who.get(field) for field in ("name", "kind", "roles", "expires_at")}
+    admin.output.record(LOGIN, context_fields | described)
     if lacks_keyring():
         admin.output.say(NO_KEYRING)
     _warn_of_environment(admin)
@@ -202,6 +207,22 @@ def change_password(
         return
     admin.api.send(request)
     admin.output.say("Your password is changed; your other logins have ended.")
+
+
+def _check_same_login(known: Context | None, address: str, identity: str | None) -> None:
+    """Raise UsageError if the context is that of another server or identity; an identity of None is unknown."""
+    if known is None:
+        return
+    cause = None
+    if known.server != address:
+        cause = f"is for {known.server}"
+    elif known.identity is not None and identity is not None and known.identity != identity:
+        cause = f"holds the login of {known.identity!r}, not of {identity!r}"
+    if cause is not None:
+        raise UsageError(
+            f"Context {known.name!r} {cause}; nothing was changed.",
+            hint="--context NAME stores this login under another name, --replace replaces that one",
+        )
 
 
 @contextmanager

@@ -40,6 +40,11 @@ class LoginOptions:
         ),
     ] = None
 
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Replace the context even if it is of another server, user or key."),
+    ] = False
+
     def check(self) -> None:
         """Raise UsageError for options that exclude each other."""
         if self.user is None and self.password_from is not None:

@@ -14,11 +14,15 @@ from ambassador_protocol.json_text import parse_object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """A named server; `ca_file` is None when the CAs of the system verify it."""
+    """A named server; `ca_file` is None when the CAs of the system verify it.
+
+    `identity` is the user or the admin key that has logged in, None in a context of an older version.
+    """
 
     name: str
     server: str
     ca_file: str | None = None
+    identity: str | None = None
 
 
 class ContextStore:
@@ -48,12 +52,13 @@ class ContextStore:
         """Return the context of that name, or None."""
         return self._contexts().get(name)
 
-    def save(self, *, name: str, server: str, ca_pem: str | None) -> Context:
+    def save(self, *, name: str, server: str, ca_pem: str | None, identity: str | None = None) -> Context:
         """Store a context with a copy of its CA certificates, and make it the current one."""
         ca_path = self._ca_path(name)
         if ca_pem is not None:
             write_private_file(ca_path, ca_pem)
-        context = Context(name=name, server=server, ca_file=None if ca_pem is None else str(ca_path))
+        ca_file = None if ca_pem is None else str(ca_path)
+        context = Context(name=name, server=server, ca_file=ca_file, identity=identity)
         self._write(self._contexts() | {name: context}, name)
         if ca_pem is None:
             remove_private_file(ca_path)

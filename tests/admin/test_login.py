@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ambassador_admin.api.address import normalise_url
+from ambassador_admin.context.store import ContextStore
 from ambassador_admin.errors import SettingsError
+from ambassador_protocol.paths import LOGIN
 from tests.admin.certificates import Authority, make_authority
 from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import ADMIN_KEY, AUDITOR_KEY, LOGIN_KEY, PASSWORD
@@ -56,7 +58,7 @@ def test_fingerprint_is_accepted_in_every_notation(
 def test_logging_in_again_needs_no_fingerprint(home: Shell, secure: FakeApi, authority: Authority) -> None:
     secure.add_user("alice")
     assert home.run("login", secure.url, "--fingerprint", authority.fingerprint, stdin=ADMIN_KEY).code == 0
-    done = home.run("login", secure.url, "--user", "alice", stdin=PASSWORD)
+    done = home.run("login", secure.url, "--user", "alice", "--replace", stdin=PASSWORD)
     assert done.code == 0, done.err
     assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "alice"
 
@@ -172,14 +174,46 @@ def test_key_is_read_from_its_source(home: Shell, api: FakeApi, tmp_path: Path, 
     assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "ops"
 
 
-def test_second_login_replaces_the_key_but_not_another_servers_context(home: Shell, api: FakeApi) -> None:
+def test_context_of_another_server_is_replaced_only_on_request(home: Shell, api: FakeApi) -> None:
     home.log_in("prod", "https://elsewhere:9443")
-    done = home.run("login", api.url, "--context", "prod", stdin=ADMIN_KEY)
+    words = ("login", api.url, "--context", "prod")
+    done = home.run(*words, stdin=ADMIN_KEY)
     assert (done.code, "is for https://elsewhere:9443" in done.err) == (2, True)
+    assert "--replace" in done.err
     assert api.requests == []
-    assert home.run("login", api.url, "--context", "other", stdin=ADMIN_KEY).code == 0
+    assert home.run(*words, "--replace", stdin=ADMIN_KEY).code == 0
+    assert ContextStore(home.directory).get("prod").server == api.url
+
+
+def test_context_of_another_identity_is_replaced_only_on_request(home: Shell, api: FakeApi) -> None:
+    """A login as an auditor must not take away the administrator's login, which a script may use."""
+    api.add_user("alice", roles=["operator"])
+    assert home.run("login", api.url, stdin=ADMIN_KEY).code == 0
+    by_password = ("login", api.url, "--user", "alice", "--password-from", "env://PASSWORD")
+    for words, stdin in ((("login", api.url), AUDITOR_KEY), (by_password, "")):
+        for more in ((), ("--dry-run",)):
+            done = home.run(*words, *more, stdin=stdin, PASSWORD=PASSWORD)
+            assert (done.code, "holds the login of 'ops'" in done.err) == (2, True), done.err
+    assert not any(asked[1] == LOGIN for asked in api.requests)
+    assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "ops"
+    assert home.run("login", api.url, stdin=ADMIN_KEY).code == 0
     assert home.run("login", api.url, "--context", "other", stdin=AUDITOR_KEY).code == 0
+    assert home.run("login", api.url, "--replace", stdin=AUDITOR_KEY).code == 0
     assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "eve"
+
+
+def test_wrong_fingerprint_fails_whatever_else_is_known(
+    home: Shell, secure: FakeApi, authority: Authority
+) -> None:
+    assert home.run("login", secure.url, "--fingerprint", authority.fingerprint, stdin=ADMIN_KEY).code == 0
+    assert home.run("login", secure.url, "--replace", stdin=AUDITOR_KEY).code == 0
+    before = {path: path.read_bytes() for path in home.directory.iterdir()}
+    for more in ((), ("--replace",), ("--dry-run",)):
+        secure.requests.clear()
+        done = home.run("login", secure.url, "--fingerprint", "0" * 64, *more, stdin=ADMIN_KEY)
+        assert (done.code, "AMB-5002" in done.err) == (7, True)
+        assert [asked[1] for asked in secure.requests] == ["/v1/trust/ca.pem"]
+    assert {path: path.read_bytes() for path in home.directory.iterdir()} == before
 
 
 def test_dry_run_of_login_checks_the_key_and_stores_nothing(home: Shell, api: FakeApi) -> None:

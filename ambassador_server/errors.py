@@ -7,6 +7,7 @@ class Advice(StrEnum):
     """What the person who sees an error can do about it; the faces put it into words, `wording/advice.py`."""
 
     ASK_ADMINISTRATOR = "ask_administrator"
+    ASK_FOR_ROLE = "ask_for_role"
     ASK_ANOTHER_ADMINISTRATOR = "ask_another_administrator"
     ALLOW_UNMATCHED = "allow_unmatched"
     APPOINT_ADMINISTRATOR = "appoint_administrator"
@@ -111,10 +112,13 @@ class RateLimitedError(AmbassadorError):
 
 
 class MissingRightError(AmbassadorError):
-    """The administrator lacks a right; `reason` is the reason code in the audit."""
+    """The administrator lacks a right, which `roles` have; `reason` is the reason code in the audit."""
 
-    def __init__(self, message: str, *, reason: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, reason: str, roles: str | None = None) -> None:
+        if roles is None:
+            super().__init__(message)
+        else:
+            super().__init__(message, advice=Advice.ASK_FOR_ROLE, roles=roles)
         self.reason = reason
 
 

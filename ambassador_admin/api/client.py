@@ -34,13 +34,15 @@ from ambassador_protocol.event_stream import (
     ServerSentEvent,
 )
 from ambassador_protocol.json_text import parse_object
-from ambassador_protocol.paths import CLIENT_VERSION_HEADER
+from ambassador_protocol.paths import CLIENT_VERSION_HEADER, DEFAULT_ADMIN_PORT
 from ambassador_protocol.problems import ProblemCode
-from ambassador_protocol.server_urls import is_loopback
+from ambassador_protocol.server_urls import is_loopback, url_host
 
 _PAGE = 200
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _LARGEST_EVENT = 16 * 1024 * 1024
+_NO_ROUTE = "Not Found: "
+"""How the server words that it has no such address, as on its client port."""
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 60.0
 _TIMEOUT = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
@@ -281,6 +283,8 @@ class ApiClient:
         code, cause = problem.get("code"), problem.get("detail")
         if not isinstance(code, str) or not isinstance(cause, str):
             return self._protocol_error(f"its answer (status {answer.status}) is not a problem document")
+        if answer.status == 404 and cause.startswith(_NO_ROUTE):
+            return self._wrong_port(request.path)
         hint, request_id, operation = (problem.get(name) for name in ("hint", "request_id", "operation"))
         if not isinstance(hint, str):
             hint = request.hint(answer.status) or self._general_hint(answer)
@@ -293,6 +297,15 @@ class ApiClient:
             operation=operation if isinstance(operation, int) else None,
             position=_error_position(problem, request),
         )
+
+    def _wrong_port(self, path: str) -> AdminError:
+        parts = urlsplit(self._server)
+        if parts.port == DEFAULT_ADMIN_PORT:
+            hint = "an older server may lack it: ambassador-admin status shows both versions"
+        else:
+            url = f"{parts.scheme}://{url_host(parts.hostname or '')}:{DEFAULT_ADMIN_PORT}"
+            hint = f"the admin API has a port of its own, by default {DEFAULT_ADMIN_PORT}: --server {url}"
+        return BadAnswerError(f"{self._server} does not serve {path}.", hint=hint)
 
     def _general_hint(self, answer: _Answer) -> str | None:
         match answer.status:
@@ -317,6 +330,11 @@ def _error_for(server: str, failure: HttpFailure) -> AdminError:
     match failure.kind:
         case FailureKind.TIMEOUT:
             return _unreachable(server, "it did not answer in time")
+        case FailureKind.BROKEN if server.startswith("http:"):
+            return UnreachableError(
+                f"No connection to {server}: {failure.reason}.",
+                hint=f"the port may expect TLS: --server https{server.removeprefix('http')}",
+            )
         case FailureKind.PROXY:
             return _unreachable(server, f"the proxy refused the connection: {failure.reason}")
         case FailureKind.UNTRUSTED:
@@ -326,6 +344,13 @@ def _error_for(server: str, failure: HttpFailure) -> AdminError:
             )
         case FailureKind.UNREADABLE:
             return BadAnswerError(f"The answer of {server} cannot be read: {failure.reason}.")
+        case FailureKind.OTHER if (
+            "wrong_version_number" in failure.reason or "record layer" in failure.reason
+        ):
+            return UnreachableError(
+                f"No connection to {server}: the port does not speak TLS.",
+                hint=f"a server with `tls: off` has the address http{server.removeprefix('https')}",
+            )
         case _:
             return _unreachable(server, failure.reason)
 

@@ -16,8 +16,13 @@ _LISTS = {
 
 
 def list_all(*, lifted: bool) -> Request:
-    """List the kill switches in force; with `lifted`, also those that were lifted or have expired."""
+    """List the kill switches in force and the drills; with `lifted`, also those that were lifted or have expired."""
     return get(SWITCHES, query={"all": "true" if lifted else None})
+
+
+def in_force() -> Request:
+    """List the kill switches that stop something now: no drills."""
+    return get(SWITCHES, query={"filter": "active=true"})
 
 
 def activate(switch: NewSwitch) -> Request:

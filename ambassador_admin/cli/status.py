@@ -78,7 +78,7 @@ def status(admin: Invocation) -> None:
             "users": _total(admin, users.list_all()),
             "mcps": len(found),
             "degraded": [mcp.get("name") for mcp in found if mcp.get("state") == "degraded"],
-            "kill_switches": _total(admin, switches.list_all(lifted=False)),
+            "kill_switches": _total(admin, switches.in_force()),
         },
     )
     # Without the right to read the audit, the attempt alone would be recorded as a refusal.

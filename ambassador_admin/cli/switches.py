@@ -174,9 +174,9 @@ def list_all(
         bool, typer.Option("--all", help="Also those that were lifted or have expired.")
     ] = False,
 ) -> None:
-    """List the kill switches that are in force.
+    """List the kill switches that are in force, and the drills.
 
-    Example: ambassador-admin kill list --all
+    Example: ambassador-admin kill list --filter active=true
     """
     list_options.show(admin, switches.list_all(lifted=lifted), SWITCH)
 

@@ -158,8 +158,12 @@ class Invocation:
         return client
 
     def show_list(self, request: Request, view: View, *, limit: int | None = None) -> None:
-        """Fetch and show a list, at most `limit` items of it."""
-        self.output.rows(view, self.api.items(request, limit=limit))
+        """Fetch and show a list, at most `limit` items of it; say if there are more."""
+        answers: list[Mapping[str, Any]] = []
+        self.output.rows(view, self.api.items(request, limit=limit, notice=answers.append))
+        total = answers[0].get("total") if answers else None
+        if limit is not None and isinstance(total, int) and total > limit:
+            self.output.say(f"The first {limit} of {total} {view.plural}; --limit shows more.")
 
     def show_one(self, request: Request, view: View) -> None:
         """Fetch and show one object."""

@@ -63,6 +63,7 @@ def _failure(error: Exception) -> HttpFailure:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return HttpFailure(FailureKind.UNTRUSTED, cause.verify_message)
     reason = (isinstance(cause, OSError) and cause.strerror) or str(error) or type(error).__name__
+    reason = reason.rstrip(".")
     if isinstance(error, httpx.ConnectError) and not isinstance(cause, ssl.SSLError):
         return HttpFailure(FailureKind.NOT_CONNECTED, reason.lower())
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):

@@ -142,6 +142,35 @@ class StatusUntilExpiry:
 
 
 @dataclass(frozen=True)
+class Flag:
+    """What holds or not, as the words true and false; `holds` returns the condition at the time `now`."""
+
+    holds: Callable[[datetime | None], ColumnElement[bool]]
+    now: datetime | None = None
+
+    filters = True
+    nullable = False
+    values = ("false", "true")
+
+    def at(self, now: datetime | None) -> "Flag":
+        """Return the field at a time."""
+        return replace(self, now=now)
+
+    @property
+    def sort(self) -> ColumnElement[str]:
+        """Return the word."""
+        return case((self.holds(self.now), literal("true", String)), else_=literal("false", String))
+
+    def is_empty(self) -> ColumnElement[bool]:
+        """Return the condition that never holds."""
+        return false()
+
+    def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
+        """Return the condition that the word matches."""
+        return match(self.sort)
+
+
+@dataclass(frozen=True)
 class ReferencedName:
     """The name of the object that a foreign key refers to, or, with `through`, of the one that object refers to."""
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 
 from ambassador_server.domain.shared.listing import Listing, Position, Slice, sort_text
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.storage.list_fields import Field, StatusUntilExpiry, where
+from ambassador_server.storage.list_fields import Field, Flag, StatusUntilExpiry, where
 from ambassador_server.storage.object_mappings import ObjectMapping
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.types import UtcDateTime
@@ -55,7 +55,7 @@ def _page(
 
 def _field(mapping: ObjectMapping[Any], name: str, listing: Listing) -> Field:
     field = mapping.fields[name]
-    return field.at(listing.now) if isinstance(field, StatusUntilExpiry) else field
+    return field.at(listing.now) if isinstance(field, StatusUntilExpiry | Flag) else field
 
 
 def _sort(mapping: ObjectMapping[Any], listing: Listing) -> tuple[ColumnElement[Any], bool]:

@@ -22,6 +22,7 @@ from ambassador_server.domain.shared.listing import Vocabulary
 from ambassador_server.storage import tables
 from ambassador_server.storage.list_fields import (
     Field,
+    Flag,
     LinkedNames,
     OwnColumn,
     ReferencedName,
@@ -111,6 +112,12 @@ def _enrolments_open_at(at: datetime) -> ColumnElement[bool]:
     return and_(columns.redeemed_at.is_(None), columns.expires_at > at)
 
 
+def _switches_in_force(at: datetime | None) -> ColumnElement[bool]:
+    columns = tables.kill_switches.c
+    open_at = columns.lifted_at.is_(None) if at is None else _switches_open_at(at)
+    return and_(columns.drill.is_(False), open_at)
+
+
 def _switches_open_at(at: datetime) -> ColumnElement[bool]:
     columns = tables.kill_switches.c
     return and_(columns.lifted_at.is_(None), or_(columns.expires_at.is_(None), columns.expires_at > at))
@@ -197,6 +204,8 @@ KILL_SWITCHES = ObjectMapping(
     fields={
         **_own(tables.kill_switches, "scope", "author", "created_at"),
         "target": OwnColumn(tables.kill_switches.c.target_name),
+        "active": Flag(_switches_in_force),
+        "drill": Flag(lambda _: tables.kill_switches.c.drill.is_(True)),
     },
     open_at=_switches_open_at,
 )

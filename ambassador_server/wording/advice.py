@@ -8,6 +8,7 @@ from ambassador_server.errors import Advice, AmbassadorError
 _ADVICE: Mapping[Advice, str] = {
     Advice.ALLOW_UNMATCHED: "For tools that do not exist yet: --allow-unmatched, or allow_unmatched in a request.",
     Advice.ASK_ADMINISTRATOR: "Ask your administrator.",
+    Advice.ASK_FOR_ROLE: "The role {roles} has it; ambassador-admin whoami shows yours.",
     Advice.ASK_ANOTHER_ADMINISTRATOR: "Let another administrator do it.",
     Advice.APPOINT_ADMINISTRATOR: (
         "Give another user the role admin and a password, or issue an admin key with it, first."

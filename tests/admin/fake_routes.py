@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -232,12 +232,18 @@ def _stored_list(request: web.Request, items: dict[str, Item]) -> InMemoryList[t
     for member, value in next(iter(items.values()), {"name": ""}).items():
         several = isinstance(value, list)
         fields[member.removesuffix("s") if several else member] = Field(
-            lambda row, member=member, several=several: tuple(row[1][member]) if several else row[1][member],
+            lambda row, member=member, several=several: (
+                tuple(row[1][member]) if several else _word(row[1][member])
+            ),
             filters=not member.endswith("_at"),
             sorts=not several,
         )
     noun = request.path.rpartition("/")[2].removesuffix("s")
     return InMemoryList(noun=noun, fields=fields, order=Field(lambda row: row[0]), item_id=lambda row: row[0])
+
+
+def _word(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 async def _show(request: web.Request, items: dict[str, Item]) -> web.Response:

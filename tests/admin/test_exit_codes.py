@@ -91,6 +91,41 @@ def test_plain_text_server_asked_for_tls_is_exit_7(home: Shell, api: FakeApi) ->
     assert (done.code, "AMB-5001" in done.err) == (7, True)
 
 
+def test_tls_without_tls_names_the_other_scheme(home: Shell, api: FakeApi) -> None:
+    done = home.at(f"https://localhost:{api.port}").run("user", "list")
+    assert done.err == (
+        f"error: AMB-5001 No connection to https://localhost:{api.port}: the port does not speak TLS.\n"
+        f"hint: a server with `tls: off` has the address http://localhost:{api.port}\n"
+    )
+
+
+def test_no_tls_at_a_tls_port_names_the_other_scheme(home: Shell, tmp_path: Path) -> None:
+    with FakeApi().serving(make_authority(tmp_path).context) as api:
+        done = home.at(f"http://localhost:{api.port}").run("user", "list")
+    assert done.code == 7
+    assert f"hint: the port may expect TLS: --server https://localhost:{api.port}\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("port", "hint"),
+    [
+        (None, "the admin API has a port of its own, by default 9443: --server http://127.0.0.1:9443"),
+        (9443, "an older server may lack it: ambassador-admin status shows both versions"),
+    ],
+)
+def test_port_without_the_admin_api_names_the_right_one(
+    home: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch, port: int | None, hint: str
+) -> None:
+    problem = {"code": "AMB-1002", "detail": "Not Found: GET /v1/admin/users", "request_id": "r-1"}
+    api.broken_answers["GET", "/v1/admin/users"] = (404, json.dumps(problem))
+    if port is not None:
+        monkeypatch.setattr("ambassador_admin.api.client.DEFAULT_ADMIN_PORT", api.port)
+    done = home.at(api.url.replace("localhost", "127.0.0.1")).run("user", "list")
+    assert done.code == 1
+    url = api.url.replace("localhost", "127.0.0.1")
+    assert done.err == f"error: AMB-5005 {url} does not serve /v1/admin/users.\nhint: {hint}\n"
+
+
 def test_no_key_is_exit_3(home: Shell, api: FakeApi) -> None:
     done = home.run("user", "list", "--server", api.url)
     assert done.code == 3

@@ -224,6 +224,20 @@ def test_a_limit_is_sent_to_the_server_and_applied(shell: Shell, api: FakeApi) -
     assert ["limit=3" in asked[0], "limit=1" in asked[1], len(asked)] == [True, True, 2]
 
 
+def test_a_cut_list_says_so(shell: Shell, api: FakeApi) -> None:
+    for number in range(5):
+        api.add_user(f"user-{number}")
+    api.page_size = 2
+    for limit, words in (
+        ("1", "The first 1 of 5 users; --limit shows more.\n"),
+        ("4", "The first 4 of 5 users; --limit shows more.\n"),
+        ("5", ""),
+        ("9", ""),
+    ):
+        for format in ("table", "json", "jsonl"):
+            assert shell.run("user", "list", "--limit", limit, "-o", format).err == words
+
+
 def test_all_pages_of_a_long_list_are_fetched(shell: Shell, api: FakeApi) -> None:
     api.page_size = 3
     for number in range(10):

@@ -68,7 +68,10 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
         {"user", "key", "key_id", "mcp"},
         {"user", "key", "key_id", "mcp", "created_at"},
     ),
-    "switches": ({"scope", "target", "author"}, {"scope", "target", "author", "created_at"}),
+    "switches": (
+        {"scope", "target", "author", "active", "drill"},
+        {"scope", "target", "author", "active", "drill", "created_at"},
+    ),
     "admin_keys": ({"name", "user", "role"}, {"name", "user", "created_at", "expires_at"}),
     "sessions": (
         {"user", "key", "host_tool", "friendly_name"},
@@ -309,6 +312,24 @@ async def test_keys_that_have_expired_are_found_as_such(stocked: Store) -> None:
     assert await ids(stocked, "keys", sort="-status", now=NOW) == ["k2", "k5", "k3", "k4", "k1"]
     walked = await _walk(stocked, "keys", listing(sort="status", limit=2, now=NOW))
     assert [each for each, _ in walked] == ["k1", "k4", "k3", "k5", "k2"]
+
+
+async def test_switches_are_found_by_whether_they_are_in_force(store: Store) -> None:
+    async with store.write() as work:
+        await work.switches.add(switch(1, created_at=NOW))
+        await work.switches.add(switch(2, drill=True, created_at=NOW + SECOND))
+        await work.switches.add(switch(3, expires_at=NOW + HOUR, created_at=NOW + 2 * SECOND))
+        await work.switches.add(switch(4, expires_at=NOW, created_at=NOW + 3 * SECOND))
+        await work.switches.add(switch(5, lifted_at=NOW, lifted_by="ops", created_at=NOW + 4 * SECOND))
+        await work.switches.add(switch(6, drill=True, expires_at=NOW + HOUR, created_at=NOW + 5 * SECOND))
+    everything = ["w1", "w2", "w3", "w4", "w5", "w6"]
+    assert await ids(store, "switches", now=NOW) == everything
+    assert await ids(store, "switches", "active=true", now=NOW) == ["w1", "w3"]
+    assert await ids(store, "switches", "active!=true", now=NOW) == ["w2", "w4", "w5", "w6"]
+    assert await ids(store, "switches", "active=true", now=NOW + HOUR) == ["w1"]
+    assert await ids(store, "switches", "drill=true", now=NOW) == ["w2", "w6"]
+    assert await ids(store, "switches", "drill=true", now=NOW, open_at=NOW + HOUR) == ["w2"]
+    assert await ids(store, "switches", sort="-active", now=NOW) == ["w3", "w1", "w6", "w5", "w4", "w2"]
 
 
 @pytest.mark.parametrize("kind", LISTS)

@@ -94,6 +94,41 @@ def test_check_exits_with_an_error_for_a_denial(rig: Rig):
     assert "error: AMB-3001 alice may not call box.slow: no_grant." in denied.stderr
 
 
+def test_kill_switches_are_listed_by_whether_they_are_in_force(rig: Rig):
+    drill = rig.admin_json("kill", "user", "bob", "--reason", "exercise", "--drill", "--for", "1h")
+    assert drill["expires_at"] is not None
+    switch = rig.admin_json("kill", "user", "bob", "--reason", "incident 9")
+    assert rig.admin("kill", "list", "--filter", "active=true", "-o", "name").stdout == f"{switch['id']}\n"
+    assert rig.admin("kill", "list", "--filter", "drill=true", "-o", "name").stdout == f"{drill['id']}\n"
+    assert rig.admin_json("status")["kill_switches"] == 1
+    rig.admin("kill", "lift", switch["id"], drill["id"])
+    assert rig.admin_json("status")["kill_switches"] == 0
+
+
+def test_the_client_port_is_named_as_such(rig: Rig):
+    refused = rig.admin("user", "list", "--server", rig.client_url, expect=1)
+    assert f"error: AMB-5005 {rig.client_url} does not serve /v1/admin/users.\nhint: " in refused.stderr
+    assert "by default 9443: --server http://127.0.0.1:9443\n" in refused.stderr
+
+
+def test_a_missing_right_names_the_roles_that_have_it(rig: Rig):
+    key = rig.admin("admin-key", "issue", "reader", "--role", "auditor").stdout.strip()
+    auditor = rig.admin_environment() | {"MCP_AMBASSADOR_ADMIN_KEY": key}
+    for words, role in (
+        (["kill", "user", "bob", "--reason", "x"], "admin or operator"),
+        (["user", "create", "dave"], "admin or provisioner"),
+        (["mcp", "publish", "box"], "admin"),
+    ):
+        refused = rig.run("ambassador-admin", *words, expect=4, env=auditor)
+        assert f"hint: The role {role} has it; ambassador-admin whoami shows yours.\n" in refused.stderr
+
+
+def test_an_address_must_be_one(rig: Rig):
+    for words in (["create", "dave"], ["update", "bob"]):
+        refused = rig.admin("user", *words, "--email", "dave at example.com", expect=2)
+        assert "AMB-1001 'dave at example.com' is not an e-mail address" in refused.stderr
+
+
 def test_unknown_names_are_not_found(rig: Rig):
     for words in (
         ["explain", "nobody", "box.echo"],

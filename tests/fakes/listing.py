@@ -30,7 +30,7 @@ def stored_list(
         "MCP": _mcps,
         "grant": lambda: _grants(table),
         "subscription": lambda: _subscriptions(table),
-        "kill switch": _switches,
+        "kill switch": lambda: _switches(now),
         "admin key": lambda: _admin_keys(table),
         "session": lambda: _sessions(table),
         "password": dict,
@@ -153,8 +153,14 @@ def _subscriptions(table: Tables) -> dict[str, Field[Any]]:
     }
 
 
-def _switches() -> dict[str, Field[Any]]:
+def _switches(now: datetime | None) -> dict[str, Field[Any]]:
+    def is_active(switch: Any) -> bool:
+        ends = switch.expires_at if now is not None else None
+        return not switch.drill and switch.lifted_at is None and (ends is None or ends > now)
+
     return {
+        "active": Field(lambda switch: str(is_active(switch)).lower(), values=("false", "true")),
+        "drill": Field(lambda switch: str(switch.drill).lower(), values=("false", "true")),
         **_own("scope", values=list(SwitchScope)),
         **_own("author"),
         "target": Field(lambda switch: switch.target_name),

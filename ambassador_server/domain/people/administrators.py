@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ambassador_server.errors import MissingRightError
+
 
 class Right(StrEnum):
     """A right of an administrator; `MCP_EXECUTE` is needed to make the server start the command of an MCP."""
@@ -40,6 +42,15 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 def rights_of(roles: Iterable[Role]) -> frozenset[Right]:
     """Return the rights that at least one of these roles gives."""
     return frozenset().union(*(RIGHTS[role] for role in roles))
+
+
+def missing_right(right: Right, message: str = "", *, reason: str = "") -> MissingRightError:
+    """Return the error for a right that an administrator lacks; it names the roles that have it."""
+    return MissingRightError(
+        message or f"You lack the right {right.value!r}",
+        reason=reason or f"missing_right:{right}",
+        roles=" or ".join(role for role, rights in RIGHTS.items() if right in rights),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

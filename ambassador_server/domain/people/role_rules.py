@@ -3,7 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ambassador_server.domain.people.administrators import Administrator, AdminKey, Right, Role, rights_of
+from ambassador_server.domain.people.administrators import (
+    Administrator,
+    AdminKey,
+    Right,
+    Role,
+    missing_right,
+    rights_of,
+)
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.errors import Advice, ConflictError, InvalidInputError, MissingRightError
 
@@ -54,7 +61,8 @@ def check_may_act_for(by: Administrator | None, user: User) -> None:
 def check_may_lift_denials(by: Administrator | None, group_name: str) -> None:
     """Raise MissingRightError if `by` may not take a group that denies tools from its members."""
     if by is not None and not by.may(Right.MANAGE):
-        raise MissingRightError(
+        raise missing_right(
+            Right.MANAGE,
             f"Group {group_name!r} denies tools to its members; lifting that needs the right {Right.MANAGE.value!r}",
             reason="group_denies",
         )
@@ -63,7 +71,8 @@ def check_may_lift_denials(by: Administrator | None, group_name: str) -> None:
 def check_may_lift_switches(by: Administrator | None, group_name: str) -> None:
     """Raise MissingRightError if `by` may not take a group that a kill switch stops from its members."""
     if by is not None and not by.may(Right.OPERATE):
-        raise MissingRightError(
+        raise missing_right(
+            Right.OPERATE,
             f"A kill switch stops the members of group {group_name!r}; lifting that needs the right "
             f"{Right.OPERATE.value!r}",
             reason="group_is_stopped",
@@ -116,7 +125,8 @@ def is_admin(user: User) -> bool:
 
 def _check_manages(by: Administrator | None, user: User) -> None:
     if by is not None and not by.may(Right.MANAGE):
-        raise MissingRightError(
+        raise missing_right(
+            Right.MANAGE,
             f"User {user.name!r} has or gets a role; that needs the right {Right.MANAGE.value!r}",
             reason="user_has_roles",
         )

@@ -78,7 +78,7 @@ class Listing:
 
     A field that is not set sorts first. Without `sort`, a list is ordered by name, or by creation if its objects have
     no name. With `open_at`, objects that have ended by that time are left out. `now` is the time by which a client
-    key counts as expired.
+    key counts as expired and a kill switch as active.
     """
 
     conditions: tuple[Condition, ...] = ()

@@ -1,4 +1,4 @@
-"""Validates names, owner labels and free texts, and finds the names that a misspelt one may have meant."""
+"""Validates names, owner labels, addresses and free texts, and finds the names that a misspelt one may have meant."""
 
 import re
 from collections.abc import Collection
@@ -8,6 +8,9 @@ from ambassador_server.errors import InvalidInputError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
+_LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}")
+_LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")
+_ADDRESS_LIMIT = 254
 _TEXT_LIMIT = 1000
 _MOST_SIMILAR = 3
 _MOST_COMPARED = 5000
@@ -30,6 +33,19 @@ def check_owner(label: str) -> str | None:
             f"{label[:60]!r} is not an owner: letters, digits and '.', '_', '-', '/', at most 128."
         )
     return label or None
+
+
+def check_address(address: str) -> str | None:
+    """Return an e-mail address, None for the empty one, or raise InvalidInputError."""
+    if address and (len(address) > _ADDRESS_LIMIT or not address.isprintable() or not _is_address(address)):
+        raise InvalidInputError(f"{address[:60]!r} is not an e-mail address, such as alice@example.com.")
+    return address or None
+
+
+def _is_address(text: str) -> bool:
+    local, _, domain = text.rpartition("@")
+    labels = domain.split(".")
+    return _LOCAL_PART.fullmatch(local) is not None and all(map(_LABEL.fullmatch, labels))
 
 
 def check_text(kind: str, text: str) -> str:

@@ -103,7 +103,8 @@ class Switches:
 
     async def page(self, listing: Listing, *, include_past: bool) -> Slice[KillSwitch]:
         """Return one page of the switches that are neither lifted nor expired, or of all."""
-        wanted = listing if include_past else replace(listing, open_at=self._clock.now())
+        now = self._clock.now()
+        wanted = replace(listing, now=now, open_at=None if include_past else now)
         async with self._store.read() as work:
             return await work.switches.page(wanted)
 

@@ -18,7 +18,7 @@ from ambassador_server.domain.people.role_rules import (
 )
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.shared.listing import Listing, Slice
-from ambassador_server.domain.shared.names import check_name, check_owner, check_text
+from ambassador_server.domain.shared.names import check_address, check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
@@ -49,7 +49,7 @@ class UserSpec:
         if self.display_name is not None:
             fields["display_name"] = check_text("display name", self.display_name or name)
         if self.email is not None:
-            fields["email"] = check_text("email", self.email) or None
+            fields["email"] = check_address(self.email)
         if self.status is not None:
             fields["status"] = self.status
         if self.roles is not None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.people.administrators import Right, missing_right
 from ambassador_server.errors import (
     ConflictError,
     InvalidInputError,
@@ -51,4 +51,4 @@ class Batches:
 
 def _check_right(requester: Requester, right: Right) -> None:
     if requester.administrator is not None and not requester.administrator.may(right):
-        raise MissingRightError(f"You lack the right {right.value!r}", reason=f"missing_right:{right}")
+        raise missing_right(right)

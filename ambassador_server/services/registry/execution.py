@@ -2,7 +2,7 @@
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.catalog.mcps import Mcp
-from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.people.administrators import Right, missing_right
 from ambassador_server.errors import MissingRightError
 from ambassador_server.ports.downstream import Downstreams
 
@@ -22,10 +22,13 @@ class Execution:
         if by is None or not self._downstreams.starts_program(mcp):
             return
         if not by.may(_RIGHT):
-            raise _missing(f"; the server would start the command of MCP {mcp.name!r}")
+            raise missing_right(
+                _RIGHT,
+                f"You lack the right {_RIGHT.value!r}; the server would start the command of MCP {mcp.name!r}",
+            )
         if not self._administrators_execute:
-            raise _missing(": the server's setting stdio.administrators_execute takes it from every role")
-
-
-def _missing(why: str) -> MissingRightError:
-    return MissingRightError(f"You lack the right {_RIGHT.value!r}{why}", reason=f"missing_right:{_RIGHT}")
+            raise MissingRightError(
+                f"You lack the right {_RIGHT.value!r}: the server's setting stdio.administrators_execute takes it "
+                "from every role",
+                reason=f"missing_right:{_RIGHT}",
+            )

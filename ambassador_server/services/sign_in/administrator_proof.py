@@ -2,7 +2,7 @@
 
 from ambassador_server.domain.audit.actors import admin_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
-from ambassador_server.domain.people.administrators import Administrator, Right
+from ambassador_server.domain.people.administrators import Administrator, Right, missing_right
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.people.role_rules import can_log_in
 from ambassador_server.domain.secrets.tokens import (
@@ -12,7 +12,7 @@ from ambassador_server.domain.secrets.tokens import (
     same,
     visible_prefix,
 )
-from ambassador_server.errors import MissingRightError, NotAuthenticatedError
+from ambassador_server.errors import NotAuthenticatedError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
@@ -53,9 +53,9 @@ class AdministratorProver:
             await self._record_refusal(Actor(kind=ActorKind.UNKNOWN), origin, "invalid_credentials")
             raise NotAuthenticatedError("A valid admin key is required")
         if not administrator.may(right):
-            reason = f"missing_right:{right}"
-            await self._record_refusal(admin_actor(administrator), origin, reason)
-            raise MissingRightError(f"You lack the right {right.value!r}", reason=reason)
+            refusal = missing_right(right)
+            await self._record_refusal(admin_actor(administrator), origin, refusal.reason)
+            raise refusal
         return administrator
 
     async def _find(self, secret: str) -> Administrator | None:

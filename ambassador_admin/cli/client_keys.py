@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ambassador_admin.api import client_keys, enrolments
+from ambassador_admin.cli.client_login import login_command
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import KeyFile, SecretKind, ToCommand, issue_secret
 from ambassador_admin.cli.list_options import ListOptions
@@ -46,8 +47,9 @@ ENROLMENT = View(
         Column("NAME", "name"),
         Column("CODE", "code", whole=True),
         Column("EXPIRES", "expires_at", relative_time),
+        Column("TO SEND", "login", whole=True),
     ),
-    fields_of(IssuedEnrolment),
+    (*fields_of(IssuedEnrolment), "login"),
 )
 
 CLIENT_KEY = SecretKind(
@@ -121,7 +123,8 @@ def enrol(
 ) -> None:
     """Issue a one-time code that the user's client exchanges for a key. The code is shown only once.
 
-    Only the client sees the key. The code is short enough to be read out over the telephone.
+    Only the client sees the key. The code is short enough to be read out over the telephone; the line TO SEND has all
+    that the user needs.
 
     Example: ambassador-admin key enrol alice --name laptop --key-for 90d
     """
@@ -131,8 +134,10 @@ def enrol(
         expires_in_seconds=parse_duration(duration) or 0,
         key_expires_in_seconds=parse_duration(key_duration, "--key-for"),
     )
-    if admin.submit(enrolments.issue(wanted), ENROLMENT) is not None:
-        admin.output.say("The user runs: ambassador-client login URL-OF-THE-SERVER --code CODE")
+    issued = admin.send_change(enrolments.issue(wanted), ENROLMENT)
+    if issued is not None:
+        admin.output.record(ENROLMENT, {**issued, "login": login_command(admin, str(issued.get("code")))})
+        admin.output.advise("The user runs the line TO SEND, where ambassador-client is installed.")
 
 
 @verb(app, "rotate", changes=True)

@@ -6,16 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ambassador_admin.api import mcps
+from ambassador_admin.api import grants, mcps
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.mcp_options import McpOptions, secret_warnings
-from ambassador_admin.cli.several import listed, send_each, submit_each
+from ambassador_admin.cli.several import listed, send_each, submit_all, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, duration, fields_of, relative_time
+from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp, OutputView, ToolView
 
 MCP = View(
@@ -90,20 +91,40 @@ Command = Annotated[
 
 
 @verb(app, "add", changes=True)
-def add(admin: Invocation, name: NewName, described: McpOptions, command: Command = None) -> None:
-    """Add an MCP to the catalog as a draft.
+def add(
+    admin: Invocation,
+    name: NewName,
+    described: McpOptions,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish it at once, with the tools that it offers now.")
+    ] = False,
+    grant: Annotated[
+        list[str] | None,
+        typer.Option("--grant", metavar="GROUP", help="Permit this group all its tools. May be repeated."),
+        NameKind.GROUP,
+    ] = None,
+    command: Command = None,
+) -> None:
+    """Add an MCP to the catalog as a draft, or with --publish for use.
 
     Write a secret in --env or --header as env://NAME or file:///PATH; the server resolves it when it connects.
 
-    Example: ambassador-admin mcp add time -- uvx mcp-server-time
+    Example: ambassador-admin mcp add time --publish --grant developers -- uvx mcp-server-time
     """
     transport, options = described.transport_and_options(command or [])
     _warn(admin, options)
     mcp = NewMcp(name=name, transport=transport, options=options, **described.attributes())
-    if admin.submit(mcps.add(mcp), MCP):
+    requests = [mcps.add(mcp), *([mcps.publish(name)] if publish else [])]
+    requests += [
+        grants.add(NewGrant(group=group, mcp=name, tools=["*"])) for group in dict.fromkeys(grant or [])
+    ]
+    added = submit_all(admin, requests, mcps.show(name), MCP)
+    if added is not None and not publish:
         admin.output.advise(
             f"The MCP is a draft and serves no calls yet. Next: ambassador-admin mcp publish {name}"
         )
+    elif added is not None and not grant:
+        admin.output.advise(f"Calls need a grant. Next: ambassador-admin grant add GROUP {name}")
 
 
 @verb(app, "update", changes=True)

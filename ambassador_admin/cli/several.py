@@ -1,4 +1,4 @@
-"""Makes one change to each of several objects, and says which changes failed."""
+"""Makes several changes with one command, and says which ones failed."""
 
 from collections.abc import Callable, Sequence
 
@@ -40,6 +40,28 @@ def submit_each(
         if then is not None:
             for answer in changed:
                 then(answer)
+
+
+def submit_all(admin: Invocation, requests: Sequence[Request], after: Request, view: View) -> Item | None:
+    """Send changes that build on each other, and show the object as `after` returns it; a dry run returns None.
+
+    Raises AdminError for a change that was not made; the ones before it stay, and the object is shown.
+    """
+    changed: Item | None = None
+    made = 0
+    try:
+        for request in requests:
+            answer = admin.send_change(request, view)
+            changed, made = changed or answer, made + 1
+    except AdminError:
+        if changed is not None:
+            admin.output.warn(f"{made} of {len(requests)} changes were made and stay.")
+        raise
+    finally:
+        if changed is not None:
+            changed = changed if len(requests) == 1 else admin.api.fetch(after)
+            admin.output.record(view, changed)
+    return changed
 
 
 def send_each(

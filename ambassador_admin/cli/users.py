@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.api import users
+from ambassador_admin.api import groups, users
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import show_secret
 from ambassador_admin.cli.list_options import ListOptions
-from ambassador_admin.cli.several import listed, submit_each
+from ambassador_admin.cli.several import listed, submit_all, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.context.secrets import NOT_SHOWN, read_password
@@ -65,19 +65,28 @@ def create(
         list[str] | None, typer.Option("--role", metavar="ROLE", help=f"{_ROLES} May be repeated.")
     ] = None,
     source: Source = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", metavar="GROUP", help="A group of the user. May be repeated."),
+        NameKind.GROUP,
+    ] = None,
 ) -> None:
     """Create a user.
 
-    Example: ambassador-admin user create alice --email alice@example.com
+    Example: ambassador-admin user create alice --email alice@example.com --group developers
     """
     new = NewUser(name=name, display_name=display_name, email=email, roles=role or None, source=source)
-    if not admin.submit(users.create(new), USER):
+    joining = [groups.add_member(each, name) for each in dict.fromkeys(group or [])]
+    created = submit_all(admin, [users.create(new), *joining], users.show(name), USER)
+    if created is None:
         return
     if role:
         admin.output.advise(f"Next: ambassador-admin user reset-password {name}")
     else:
         admin.output.advise(
-            f"Next: ambassador-admin group add-member GROUP {name}; ambassador-admin key issue {name}"
+            f"Next: ambassador-admin key enrol {name}"
+            if group
+            else f"Next: ambassador-admin group add-member GROUP {name}; ambassador-admin key enrol {name}"
         )
 
 

@@ -311,9 +311,13 @@ async def _remove_group(request: web.Request) -> web.Response:
 async def _member(request: web.Request) -> web.Response:
     api, name = request.app[API], request.match_info["user"]
     group = _known(api.groups, "group", request.match_info["name"])
-    _known(api.users, "user", name)
+    user = _known(api.users, "user", name)
     members = {*group["members"], name} if request.method == "PUT" else {*group["members"]} - {name}
     group["members"] = sorted(members)
+    user_groups = (
+        {*user["groups"], group["name"]} if request.method == "PUT" else {*user["groups"]} - {group["name"]}
+    )
+    user["groups"] = sorted(user_groups)
     return web.json_response(group)
 
 

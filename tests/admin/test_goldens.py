@@ -149,6 +149,13 @@ COMMANDS = {
     "key-list-user": ["key", "list", "--user", "bob"],
     "key-enrol": ["key", "enrol", "alice", "--name", "desk", "--key-for", "90d"],
     "key-enrol-dry-run": ["key", "enrol", "alice", "--for", "1h", "--dry-run"],
+    "user-create-group": ["user", "create", "dave", "--group", "developers", "--group", "empty"],
+    "user-create-group-unknown": ["user", "create", "dave", "--group", "nothing"],
+    "mcp-add-publish": ["mcp", "add", "time", "--publish", "--grant", "developers", "--", "mcp-server-time"],
+    "mcp-add-publish-dry-run": [
+        *("mcp", "add", "time", "--publish", "--grant", "developers", "--dry-run", "--", "mcp-server-time")
+    ],
+    "mcp-add-grant-unknown": ["mcp", "add", "time", "--grant", "nothing", "--", "mcp-server-time"],
     "key-enrol-unknown": ["key", "enrol", "nobody"],
     "enrolment-list": ["enrolment", "list"],
     "enrolment-list-user": ["enrolment", "list", "--user", "bob"],

@@ -10,6 +10,7 @@ import pytest
 from tests.rig import Rig
 
 FIXTURE = str(Path(__file__).parents[1] / "fakes" / "mcp_servers" / "stdio_server.py")
+SERVER = (sys.executable, FIXTURE)
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     rig.init()
     rig.start()
     try:
-        rig.admin("mcp", "add", "box", "--", sys.executable, FIXTURE)
+        rig.admin("mcp", "add", "box", "--", *SERVER)
         rig.admin("mcp", "publish", "box")
         for user in ("alice", "bob"):
             rig.admin("user", "create", user)
@@ -121,6 +122,15 @@ def test_a_missing_right_names_the_roles_that_have_it(rig: Rig):
     ):
         refused = rig.run("ambassador-admin", *words, expect=4, env=auditor)
         assert f"hint: The role {role} has it; ambassador-admin whoami shows yours.\n" in refused.stderr
+
+
+def test_one_command_adds_publishes_and_grants_and_another_creates_a_member(rig: Rig):
+    words = ("mcp", "add", "crate", "--publish", "--grant", "developers", "-o", "json", "--", *SERVER)
+    added = json.loads(rig.admin(*words).stdout)
+    assert added["status"] == "published"
+    assert rig.admin("grant", "list", "--filter", "mcp=crate", "--jq", ".[].group").stdout == "developers\n"
+    created = rig.admin_json("user", "create", "carol", "--group", "developers")
+    assert created["groups"] == ["developers"]
 
 
 def test_an_address_must_be_one(rig: Rig):

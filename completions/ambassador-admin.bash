@@ -22,7 +22,7 @@ _ambassador_admin_words() {
         "config") commands="view" options="-h --help" ;;
         "config view") options="--show-origin $shared" ;;
         "user") commands="create list show update suspend activate deactivate reset-password" options="-h --help" ;;
-        "user create") options="--display-name --email --role --source --dry-run $shared" ;;
+        "user create") options="--display-name --email --role --source --group --dry-run $shared" ;;
         "user list") options="--filter --sort --limit --watch --every $shared" ;;
         "user show") options="$shared" ;;
         "user update") options="--display-name --email --role --no-roles --source --owner --dry-run $shared" ;;
@@ -39,7 +39,7 @@ _ambassador_admin_words() {
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
         "mcp") commands="add update list show publish test archive remove restart status logs tools approve" options="-h --help" ;;
-        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --dry-run $shared" ;;
+        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --publish --grant --dry-run $shared" ;;
         "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --no-test --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit --watch --every $shared" ;;
         "mcp show") options="--watch --every $shared" ;;
@@ -127,6 +127,7 @@ _ambassador_admin_option() {
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
         "key list":--user | "enrolment list":--user | "session list":--user) takes=word live=user ;;
+        *:--group | *:--grant) takes=word live=group ;;
         "mcp add":--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin -n --lines --tool --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --resource --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --writer --anchor --older-than
+            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin --grant -n --lines --tool --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --resource --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -159,6 +159,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at user create' -l display-n
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l email -x -d 'The mail address.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l role -x -d 'A role of an administrator: admin, operator, provisioner or auditor. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l source -x -d 'Where the user comes from: local, with a password here, or external, from an identity provider.'
+complete -c ambassador-admin -n '__ambassador_admin_at user create' -l group -x -a '(__ambassador_admin_at_names group)' -d 'A group of the user. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user list' -l filter -x -d 'Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at user list' -l sort -x -d 'Sort by a field; -FIELD for descending order.'
@@ -214,7 +215,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at group add-member' -a '(__
 complete -c ambassador-admin -n '__ambassador_admin_at group remove-member' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at group remove-member' -a '(__ambassador_admin_at_names group)'
 complete -c ambassador-admin -n '__ambassador_admin_at group remove-member' -a '(__ambassador_admin_at_names user)'
-complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a add -d 'Add an MCP to the catalog as a draft.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a add -d 'Add an MCP to the catalog as a draft, or with --publish for use.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a update -d 'Change an MCP; options that are not given change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a list -d 'List the catalog.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a show -d 'Show one MCP and the state of its connection.'
@@ -240,6 +241,8 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l timeout -x -d
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l isolation -x -a 'shared per-user' -d 'Whether users share one connection; by default shared.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l pin -x -a 'off block' -d 'Whether a tool that is new or changed waits for `mcp approve`; by default block: it does.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l owner -x -d 'The label of the declarative file that owns it; \'\' for none.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l publish -d 'Publish it at once, with the tools that it offers now.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l grant -x -a '(__ambassador_admin_at_names group)' -d 'Permit this group all its tools. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l transport -x -d 'stdio or streamable_http; by default, depending on the other options.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l url -x -d 'The MCP\'s endpoint.'
@@ -410,7 +413,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at kill' -a mcp -d 'Stop eve
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a tool -d 'Stop one tool everywhere, by its name as `mcp.tool`.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a tool-class -d 'Stop every tool of a class: read-only, write or destructive.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a show -d 'Show a kill switch and its impact; for a drill or an ended one, the impact it would have if it were in force.'
-complete -c ambassador-admin -n '__ambassador_admin_at kill' -a list -d 'List the kill switches that are in force.'
+complete -c ambassador-admin -n '__ambassador_admin_at kill' -a list -d 'List the kill switches that are in force, and the drills.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a lift -d 'Lift kill switches at once.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill everyone' -l reason -x -d 'Why; recorded in the audit.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill everyone' -l for -x -d 'Expire after 30m, 2h, …'

@@ -263,6 +263,7 @@ _ambassador-admin_user_create() {
         --email='[The mail address.]:ADDRESS: ' \
         '*'--role='[A role of an administrator\: admin, operator, provisioner or auditor. May be repeated.]:ROLE: ' \
         --source='[Where the user comes from\: local, with a password here, or external, from an identity provider.]:WORD: ' \
+        '*'--group='[A group of the user. May be repeated.]:GROUP:_ambassador-admin_names group' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME: '
@@ -422,7 +423,7 @@ _ambassador-admin_mcp() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'add:Add an MCP to the catalog as a draft.'
+        'add:Add an MCP to the catalog as a draft, or with --publish for use.'
         'update:Change an MCP; options that are not given change nothing.'
         'list:List the catalog.'
         'show:Show one MCP and the state of its connection.'
@@ -477,6 +478,8 @@ _ambassador-admin_mcp_add() {
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
         --pin='[Whether a tool that is new or changed waits for `mcp approve`; by default block\: it does.]:WORD:(off block)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
+        --publish'[Publish it at once, with the tools that it offers now.]' \
+        '*'--grant='[Permit this group all its tools. May be repeated.]:GROUP:_ambassador-admin_names group' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME: ' \
@@ -947,7 +950,7 @@ _ambassador-admin_kill() {
         'tool:Stop one tool everywhere, by its name as `mcp.tool`.'
         'tool-class:Stop every tool of a class\: read-only, write or destructive.'
         'show:Show a kill switch and its impact; for a drill or an ended one, the impact it would have if it were in force.'
-        'list:List the kill switches that are in force.'
+        'list:List the kill switches that are in force, and the drills.'
         'lift:Lift kill switches at once.'
     )
     _arguments -C -s -S : \

@@ -14,8 +14,8 @@ def main() -> None:
     if find_spec("aiohttp") is None or find_spec("sqlalchemy") is None:
         sys.stderr.write(
             # Without --force pipx leaves what is installed as it is. A path, because no index has the distribution.
-            "error: the server is not installed here. Add it from a checkout or a wheel with: "
-            "pipx install --force 'PATH[server]'\n"
+            "error: AMB-5003 The server is not installed here.\n"
+            "hint: add it from a checkout or a wheel: pipx install --force 'PATH[server]'\n"
         )
         raise SystemExit(1)
     from ambassador_server.cli.app import run

@@ -25,6 +25,7 @@ from ambassador_server.audit_sinks import read_sinks
 from ambassador_server.audit_sinks.shared.options import SinkOptions
 from ambassador_server.domain.shared.settings import Setting, Source, SourceKind
 from ambassador_server.errors import ConfigurationError
+from ambassador_server.wording.setting_faults import fault_text, unknown_text
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -285,12 +286,42 @@ def load_config(
     try:
         config = ServerConfig.model_validate(merged)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ConfigurationError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+        raise _fault(error, sources) from None
     _check_together(config)
     config._sources.update(sources)
     config._file = file
     return config
+
+
+def _fault(error: ValidationError, sources: Mapping[str, Source]) -> ConfigurationError:
+    """Return the first fault in words, with where the setting comes from."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        names = _section_names(first["loc"][:-1])
+        return ConfigurationError(f"{name}: {unknown_text(str(first['loc'][-1]), names)}")
+    text = fault_text(first["type"], first["msg"], first.get("ctx", {}))
+    source = next((known for setting, known in sources.items() if _within(name, setting)), Source())
+    return ConfigurationError(f"{name}: {text}" + (f" (from {source.place})" if source.place else ""))
+
+
+def _within(name: str, setting: str) -> bool:
+    return name == setting or name.startswith(f"{setting}.")
+
+
+def _section_names(path: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the settings in a section, none for a section that is not ours."""
+    section: type[BaseModel] = ServerConfig
+    for part in path:
+        field = section.model_fields.get(str(part))
+        if (
+            field is None
+            or not isinstance(field.annotation, type)
+            or not issubclass(field.annotation, BaseModel)
+        ):
+            return []
+        section = field.annotation
+    return list(section.model_fields)
 
 
 def load_config_from_process(flags: Mapping[str, Any], file: Path | None = None) -> ServerConfig:

@@ -43,6 +43,7 @@ from ambassador_admin.context.invocation import Environment
 from ambassador_admin.errors import AdminError, ExitCode, NotConfirmedError, ReaderGoneError, UsageError
 from ambassador_admin.output.text import mark_position, printable
 from ambassador_client.errors import SettingsError as AccountError
+from ambassador_protocol.variables import misspelling, misspelt_variables
 
 PROGRAM = "ambassador-admin"
 _COMPLETION = "_AMBASSADOR_ADMIN_COMPLETE"
@@ -107,6 +108,8 @@ def _dispatch(arguments: Sequence[str], environment: Environment) -> int:
     _check_text(arguments)
     if _COMPLETION in environment.variables:
         get_completion_inspect_parameters()  # registers the shells; Typer does so only for its own options
+    for name, near in misspelt_variables(environment.variables).items():
+        environment.stderr.write(f"warning: {printable(misspelling(name, near))}\n")
     # Without arguments, show the help.
     words = list(arguments) or ["--help"]
     topics = frozenset(str(topic.name) for topic in help_topics.app.registered_commands)

@@ -45,6 +45,8 @@ def submit_each(
 def submit_all(admin: Invocation, requests: Sequence[Request], after: Request, view: View) -> Item | None:
     """Send changes that build on each other, and show the object as `after` returns it; a dry run returns None.
 
+    The server can check the first one alone in a dry run, because the others need what it makes.
+
     Raises AdminError for a change that was not made; the ones before it stay, and the object is shown.
     """
     changed: Item | None = None

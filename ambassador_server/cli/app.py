@@ -1,11 +1,13 @@
 """The server's command line: registers the commands and turns errors into exit codes."""
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from ambassador_protocol import __version__
+from ambassador_protocol.problems import ProblemCode
 from ambassador_server.cli import audit, check, init, migrate, quickstart, serve
 from ambassador_server.errors import AmbassadorError, ConfigurationError, ConflictError, InvalidInputError
 from ambassador_server.wording.advice import hint_text
@@ -27,6 +29,7 @@ app.command(name="migrate")(migrate.migrate)
 app.command(name="check")(check.check)
 app.add_typer(audit.app, name="audit")
 
+_INTERRUPTED = 130
 _EXIT_CODES: dict[type[AmbassadorError], int] = {
     ConfigurationError: 2,
     ConflictError: 6,
@@ -64,18 +67,37 @@ def run() -> None:
     try:
         code = app(standalone_mode=False)
     except AmbassadorError as error:
-        _report(error.message, hint_text(error))
+        _report(_code(error), error.message, hint_text(error))
         raise SystemExit(_EXIT_CODES.get(type(error), 1)) from None
     except typer.TyperException as error:
         # A command without its words has shown its help instead of a message.
         if error.format_message():
             context = getattr(error, "ctx", None)
-            _report(error.format_message(), f"{_NAME if context is None else context.command_path} --help")
+            _report(
+                ProblemCode.BAD_REQUEST,
+                error.format_message(),
+                f"{_NAME if context is None else context.command_path} --help",
+            )
         raise SystemExit(2) from None
     except (typer.Abort, KeyboardInterrupt):
-        raise SystemExit(130) from None
+        code = _INTERRUPTED
+    # A defect of the program is reported in one line, too; the level debug shows where it is.
+    except Exception as error:
+        if os.environ.get("MCP_AMBASSADOR_LOG_LEVEL") == "debug":
+            raise
+        _report(ProblemCode.INTERNAL, f"This is a defect of {_NAME}: {error!r}.", None)
+        raise SystemExit(1) from None
+    if code == _INTERRUPTED:
+        sys.stderr.write("Interrupted. Run the command again: it completes what is missing.\n")
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _report(message: str, hint: str | None) -> None:
-    sys.stderr.write(f"error: {message}\n" + (f"hint: {hint}\n" if hint is not None else ""))
+def _code(error: AmbassadorError) -> ProblemCode:
+    # Not above: the table is one of the web applications, which few commands need.
+    from ambassador_server.web.middleware.errors import problem_code
+
+    return ProblemCode.INVALID_SETTINGS if isinstance(error, ConfigurationError) else problem_code(error)
+
+
+def _report(code: ProblemCode, message: str, hint: str | None) -> None:
+    sys.stderr.write(f"error: {code} {message}\n" + (f"hint: {hint}\n" if hint is not None else ""))

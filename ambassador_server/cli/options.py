@@ -1,10 +1,12 @@
 """The options that server commands share, and the configuration that is loaded with them."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ambassador_protocol.variables import misspelling, misspelt_variables
 from ambassador_server.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ def configuration(config_file: Path | None, **flags: Any) -> "ServerConfig":
     """Load the configuration from flags, environment and file."""
     from ambassador_server.config import load_config_from_process
 
+    for name, near in misspelt_variables(os.environ).items():
+        typer.echo(f"warning: {misspelling(name, near)}", err=True)
     return load_config_from_process(flags, config_file)
 
 

@@ -71,6 +71,11 @@ _HTTP_CODES: dict[int, ProblemCode] = {
 }
 
 
+def problem_code(error: AmbassadorError) -> ProblemCode:
+    """Return the code of an error, that of its base class if it has none of its own."""
+    return next((_TABLE[kind][1] for kind in type(error).__mro__ if kind in _TABLE), ProblemCode.INTERNAL)
+
+
 @web.middleware
 async def errors_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Convert known errors by the table, and any other error to a 500 without internal details."""

@@ -49,6 +49,11 @@ def submit_all(admin: Invocation, requests: Sequence[Request], after: Request, v
 
     Raises AdminError for a change that was not made; the ones before it stay, and the object is shown.
     """
+    if admin.options.dry_run:
+        admin.dry_run(requests[0])
+        for request in requests[1:]:
+            admin.preview(request)
+        return None
     changed: Item | None = None
     made = 0
     try:

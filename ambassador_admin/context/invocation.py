@@ -251,7 +251,7 @@ class Invocation:
 
         Raises the error of a change that the server would refuse.
         """
-        self._preview(request if shown is None else replace(request, body=shown))
+        self.preview(request if shown is None else replace(request, body=shown))
         answer = self.api.fetch(request.as_dry_run())
         for warning in answer.get("warnings", []):
             self.output.warn(warning)
@@ -260,7 +260,8 @@ class Invocation:
         else:
             self.output.say("Dry run: the server would accept this, and it would change nothing.")
 
-    def _preview(self, request: Request) -> None:
+    def preview(self, request: Request) -> None:
+        """Show a change without sending it."""
         path = f"{request.path}?{urlencode(request.query, doseq=True)}" if request.query else request.path
         if self.output.format in (Format.JSON, Format.YAML, Format.JSONL):
             self.output.document({"method": request.method, "path": path, "body": request.body})

@@ -53,6 +53,8 @@ def submit_all(admin: Invocation, requests: Sequence[Request], after: Request, v
         admin.dry_run(requests[0])
         for request in requests[1:]:
             admin.preview(request)
+        if len(requests) > 1:
+            admin.output.say("The changes after the first need it, and were not checked.")
         return None
     changed: Item | None = None
     made = 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -111,9 +111,13 @@ def login(
             ca_pem=None if ca_file is None else _text_of(ca_file),
             identity=identity,
         )
-    context_fields = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
+    stored = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
+    _show_login(admin, stored, who)
+
+
+def _show_login(admin: Invocation, stored: dict[str, str | None], who: Mapping[str, Any]) -> None:
     described = {field: who.get(field) for field in ("name", "kind", "roles", "expires_at")}
-    admin.output.record(LOGIN, context_fields | described)
+    admin.output.record(LOGIN, stored | described)
     if lacks_keyring():
         admin.output.say(NO_KEYRING)
     _warn_of_environment(admin)

@@ -73,7 +73,7 @@ def create(
 ) -> None:
     """Create a user.
 
-    Example: ambassador-admin user create alice --email alice@example.com --group developers
+    Example: ambassador-admin user create alice --email a@example.com --group devs
     """
     new = NewUser(name=name, display_name=display_name, email=email, roles=role or None, source=source)
     joining = [groups.add_member(each, name) for each in dict.fromkeys(group or [])]

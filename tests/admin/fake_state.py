@@ -258,21 +258,26 @@ class FakeState:
 
     def add_session(self, session_id: str, *, user: str, **members: Any) -> None:
         """Add a session."""
-        self.sessions[session_id] = {
-            "id": session_id,
-            "user": user,
-            "key": "laptop",
-            "friendly_name": f"{user}'s machine",
-            "host_tool": "vscode",
-            "created_at": AT,
-            "last_seen_at": AT,
-            "expires_at": "2026-05-04T14:00:00.000Z",
-            "ended_at": None,
-        } | members
+        self.sessions[session_id] = _session_view(session_id, user) | members
 
     def add_event(self, action: str, outcome: str, **members: Any) -> None:
         """Add an audit event."""
         self.events.append(_event_view(len(self.events) + 1, action, outcome) | members)
+
+
+def _session_view(session_id: str, user: str) -> Item:
+    """Return an open session as the API shows it."""
+    return {
+        "id": session_id,
+        "user": user,
+        "key": "laptop",
+        "friendly_name": f"{user}'s machine",
+        "host_tool": "vscode",
+        "created_at": AT,
+        "last_seen_at": AT,
+        "expires_at": "2026-05-04T14:00:00.000Z",
+        "ended_at": None,
+    }
 
 
 def _event_view(number: int, action: str, outcome: str) -> Item:

@@ -1,6 +1,6 @@
 """The commands `login`, `logout`, `whoami` and `change-password`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -102,7 +102,7 @@ class Output:
     @property
     def glyphs(self) -> Glyphs:
         """The characters of charts that stdout can write."""
-        return glyphs_for(self._encoding)
+        return glyphs_for(self.encoding)
 
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Write one line for each name and its value, with aligned values."""

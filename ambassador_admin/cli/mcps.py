@@ -109,7 +109,7 @@ def add(
 
     Write a secret in --env or --header as env://NAME or file:///PATH; the server resolves it when it connects.
 
-    Example: ambassador-admin mcp add time --publish --grant devs -- mcp-server-time
+    Example: ambassador-admin mcp add time --publish --grant devs -- mcp-time
     """
     transport, options = described.transport_and_options(command or [])
     _warn(admin, options)

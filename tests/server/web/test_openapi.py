@@ -21,7 +21,7 @@ from ambassador_server.domain.catalog.mcps import (
     ToolClass,
 )
 from ambassador_server.domain.people.administrators import Right, Role
-from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.client_keys import SHOWN_STATUSES
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -110,7 +110,7 @@ def test_enumerations_equal_those_of_the_server() -> None:
         (enumerations.AuthSource, AuthSource),
         (enumerations.Role, Role),
         (enumerations.GroupStatus, GroupStatus),
-        (enumerations.KeyStatus, KeyStatus),
+        (enumerations.KeyStatus, SHOWN_STATUSES),
         (enumerations.Effect, Effect),
         (enumerations.Delivery, Delivery),
         (enumerations.ArgumentPolicy, ArgumentPolicy),

@@ -51,7 +51,7 @@ _ambassador_client_option() {
         *:--config | *:--ca-file | *:--save) takes=file ;;
         *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | "call":--json | *:--tool | *:--overlap) takes=word ;;
         *:--host-tool) takes=word choices="vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom" ;;
-        *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
+        *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
     esac
 }
 

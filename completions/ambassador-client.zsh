@@ -101,7 +101,7 @@ _ambassador-client_status() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -117,7 +117,7 @@ _ambassador-client_login() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':URL: '
 }
@@ -130,7 +130,7 @@ _ambassador-client_logout() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -142,7 +142,7 @@ _ambassador-client_whoami() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -154,7 +154,7 @@ _ambassador-client_accounts() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -169,7 +169,7 @@ _ambassador-client_call() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':TOOL: ' \
         '*:\[KEY=VALUE\]...: '
@@ -184,7 +184,7 @@ _ambassador-client_subscribe() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':MCP: '
 }
@@ -197,7 +197,7 @@ _ambassador-client_unsubscribe() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':MCP: '
 }
@@ -210,7 +210,7 @@ _ambassador-client_select() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':MCP: ' \
         '*:PATTERN...: '
@@ -226,7 +226,7 @@ _ambassador-client_doctor() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -238,13 +238,13 @@ _ambassador-client_bugreport() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
 _ambassador-client_version() {
     _arguments -s -S : \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -256,7 +256,7 @@ _ambassador-client_install() {
         --server='[Address of the server to write into the entry.]:URL: ' \
         --ca-file='[CA certificates to write into the entry.]:FILE:_files' \
         --dry-run'[Show the differences without changing anything.]' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
 }
@@ -265,7 +265,7 @@ _ambassador-client_uninstall() {
     _arguments -s -S : \
         --all'[All applications that start this client.]' \
         --dry-run'[Show the differences without changing anything.]' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
 }
@@ -273,7 +273,7 @@ _ambassador-client_uninstall() {
 _ambassador-client_undo() {
     _arguments -s -S : \
         --dry-run'[Show the differences without changing anything.]' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
 }
@@ -306,7 +306,7 @@ _ambassador-client_account_use() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':NAME: '
 }
@@ -340,7 +340,7 @@ _ambassador-client_key_rotate() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -376,7 +376,7 @@ _ambassador-client_tools_list() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -388,7 +388,7 @@ _ambassador-client_tools_show() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':TOOL: '
 }
@@ -401,7 +401,7 @@ _ambassador-client_tools_search() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':WORD: '
 }
@@ -436,7 +436,7 @@ _ambassador-client_catalog_list() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -448,7 +448,7 @@ _ambassador-client_catalog_show() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':MCP: '
 }
@@ -483,7 +483,7 @@ _ambassador-client_errors_list() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -495,7 +495,7 @@ _ambassador-client_errors_show() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':CODE: '
 }
@@ -530,7 +530,7 @@ _ambassador-client_help_environment() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -542,7 +542,7 @@ _ambassador-client_help_exit-codes() {
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared
 }
 
@@ -553,7 +553,7 @@ _ambassador-client_hosts() {
         'print:Print the entry that `install` would write, to add it by hand.'
     )
     _arguments -C -s -S : \
-        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         '1: :->command' \
         '*:: :->below'

@@ -35,7 +35,7 @@ def list_all(run: Run) -> int:
     if is_for_programs(run.output):
         show_rows(mcps, run.output)
     elif mcps:
-        show_rows([_row(each) for each in mcps], None)
+        show_rows([_row(each) for each in mcps], run.output)
     else:
         run.say("You have no grants. Ask your administrator.")
     return 0

@@ -28,17 +28,21 @@ class Format(StrEnum):
     YAML = "yaml"
     JSONL = "jsonl"
     CSV = "csv"
+    NAME = "name"
 
 
 def is_for_programs(output: Format | None) -> bool:
     """Tell whether the format is one for programs, which get every member under its own name."""
-    return output not in (None, Format.TABLE, Format.WIDE)
+    return output not in (None, Format.TABLE, Format.WIDE, Format.NAME)
 
 
 def show(view: Mapping[str, Any], output: Format | None) -> None:
     """Write the members to standard output, one line each, or as one object."""
     if is_for_programs(output):
         _write_document(view, [view], output)
+        return
+    if output is Format.NAME:
+        show_rows([view], output)
         return
     width = max(map(len, view))
     for name, value in view.items():
@@ -49,7 +53,8 @@ def show(view: Mapping[str, Any], output: Format | None) -> None:
 def show_rows(rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
     """Write the rows to standard output as a table or a list; the first row names the columns.
 
-    At a terminal a table is cut to its width, except the first column; `wide` is never cut.
+    At a terminal a table is cut to its width, except the first column; `wide` is never cut. `name` is the first column
+    alone, without its title.
     """
     if is_for_programs(output):
         _write_document(rows, rows, output)
@@ -58,6 +63,9 @@ def show_rows(rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
         return
     titles = [name.replace("_", " ").upper() for name in rows[0]]
     cells = [[one_line(_format_value(value)) for value in row.values()] for row in rows]
+    if output is Format.NAME:
+        sys.stdout.writelines(f"{row[0]}\n" for row in cells)
+        return
     widths = [max(map(_cells, column)) for column in zip(titles, *cells, strict=True)]
     if output is not Format.WIDE and sys.stdout.isatty():
         _narrow(widths, shutil.get_terminal_size().columns)

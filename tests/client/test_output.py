@@ -48,6 +48,12 @@ def test_programs_read_back_what_was_shown(output: Format, capsys: pytest.Captur
     assert shown == ([ROWS[1]] if output is Format.JSONL else ROWS[1])
 
 
+def test_names_are_the_first_column_alone(capsys: pytest.CaptureFixture[str]):
+    show_rows(ROWS, Format.NAME)
+    show({"name": "b", "count": 3}, Format.NAME)
+    assert capsys.readouterr().out == "a\n=1+1 [31m\nb\n"
+
+
 def test_csv_has_a_heading_and_no_formula(capsys: pytest.CaptureFixture[str]):
     show_rows(ROWS, Format.CSV)
     first, second, third = csv.reader(io.StringIO(capsys.readouterr().out))
@@ -67,6 +73,8 @@ async def test_commands_have_every_format(server: FakeServer, state: Path, words
         code, text, errors = await run(*words, "-o", output, env=env)
         assert (code, errors) == (0, "")
         assert text.strip()
+    _, names, _ = await run(*words, "-o", "name", env=env)
+    assert all(len(line.split()) == 1 for line in names.splitlines())
     _, plain, _ = await run(*words, env=env)
     heading = plain.splitlines()[0].split("  ")[0]
     assert heading.isupper()

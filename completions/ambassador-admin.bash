@@ -13,8 +13,8 @@ _ambassador_admin_words() {
         "status") options="--watch --every $shared" ;;
         "version") options="$shared" ;;
         "export") options="--owner $shared" ;;
-        "diff") options="-f --file --prune --take-over $shared" ;;
-        "apply") options="-f --file --prune --take-over --keys-to --keys-command --dry-run -y --yes $shared" ;;
+        "diff") options="-f --file --prune --take-over --allow-unmatched $shared" ;;
+        "apply") options="-f --file --prune --take-over --allow-unmatched --keys-to --keys-command --dry-run -y --yes $shared" ;;
         "context") commands="list use remove" options="-h --help" ;;
         "context list") options="$shared" ;;
         "context use") options="--dry-run $shared" ;;
@@ -73,7 +73,7 @@ _ambassador_admin_words() {
         "admin-key revoke") options="--dry-run -y --yes $shared" ;;
         "subscription") commands="list set remove" options="-h --help" ;;
         "subscription list") options="--filter --sort --limit --watch --every $shared" ;;
-        "subscription set") options="--tool --none --dry-run $shared" ;;
+        "subscription set") options="--tool --none --allow-unmatched --dry-run $shared" ;;
         "subscription remove") options="--dry-run -y --yes $shared" ;;
         "session") commands="list revoke" options="-h --help" ;;
         "session list") options="--filter --sort --limit --user --watch --every $shared" ;;

@@ -139,6 +139,7 @@ _ambassador-admin_diff() {
         '*'{-f+,--file=}'[A YAML file, a directory of YAML files, or - for standard input; may be repeated.]:FILE:_files' \
         --prune'[Also remove what these files own and no longer name.]' \
         --take-over'[Become the owner of named objects that have none; never of another owner'\''s.]' \
+        --allow-unmatched'[Accept new grants with patterns that match no known tool.]' \
         $shared
 }
 
@@ -147,6 +148,7 @@ _ambassador-admin_apply() {
         '*'{-f+,--file=}'[A YAML file, a directory of YAML files, or - for standard input; may be repeated.]:FILE:_files' \
         --prune'[Also remove what these files own and no longer name.]' \
         --take-over'[Become the owner of named objects that have none; never of another owner'\''s.]' \
+        --allow-unmatched'[Accept new grants with patterns that match no known tool.]' \
         --keys-to='[Write each new key to a file with mode 0600 in this directory.]:DIR:_files' \
         --keys-command='[Run this command for each new key, with the key on its standard input and MCP_AMBASSADOR_KEY_USER and MCP_AMBASSADOR_KEY_NAME in its environment. No shell is used.]:CMD: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
@@ -881,6 +883,7 @@ _ambassador-admin_subscription_set() {
     _arguments -s -S : \
         '*'--tool='[Select only these tools; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
         --none'[Select no tool, so that the client does not see the MCP.]' \
+        --allow-unmatched'[Accept names and patterns that match no known tool.]' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':KEY:_ambassador-admin_names key' \

@@ -58,6 +58,10 @@ class FileOptions:
             "--take-over", help="Become the owner of named objects that have none; never of another owner's."
         ),
     ] = False
+    allow_unmatched: Annotated[
+        bool,
+        typer.Option("--allow-unmatched", help="Accept new grants with patterns that match no known tool."),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +127,7 @@ def diff(admin: Invocation, files: FileOptions) -> None:
     plan = _plan(admin, files)
     _show(admin, plan)
     try:
-        _check_on_server(admin, plan)
+        _check_on_server(admin, plan, files)
     except RefusedError as error:
         if error.exit_code is not ExitCode.DENIED:
             raise
@@ -145,7 +149,7 @@ def apply(admin: Invocation, files: FileOptions, key_options: KeyOptions) -> Non
     destination = _destination(admin, plan, key_options)
     if admin.options.dry_run:
         _show(admin, plan)
-        _check_on_server(admin, plan)
+        _check_on_server(admin, plan, files)
         admin.output.say("Dry run: the server would accept this; nothing was changed.")
         return
     removals = sum(operation.action == "remove" for operation in plan.operations)
@@ -153,7 +157,7 @@ def apply(admin: Invocation, files: FileOptions, key_options: KeyOptions) -> Non
         if not admin.options.yes:
             _show(admin, plan)
         admin.confirm(f"Apply {len(plan.operations)} changes, {removals} of which remove something?")
-    _carry_out(admin, plan, destination)
+    _carry_out(admin, plan, destination, files)
 
 
 def _plan(admin: Invocation, files: FileOptions) -> "Plan":
@@ -173,12 +177,12 @@ def _plan(admin: Invocation, files: FileOptions) -> "Plan":
     return plan
 
 
-def _check_on_server(admin: Invocation, plan: "Plan") -> None:
+def _check_on_server(admin: Invocation, plan: "Plan", files: FileOptions) -> None:
     """Raise RefusedError if the server would refuse an operation, after a line for each."""
     from ambassador_admin.declarative.progress import progress
     from ambassador_admin.declarative.server_check import PlanChecker, refusal_line
 
-    checker = PlanChecker(admin.api)
+    checker = PlanChecker(admin.api, allow_unmatched=files.allow_unmatched)
     with progress(admin.environment.stderr, "Checking"):
         checker.run(plan.operations)
     for warning in checker.result.warnings:
@@ -241,12 +245,14 @@ def _destination(admin: Invocation, plan: "Plan", key_options: KeyOptions) -> "K
     return destination
 
 
-def _carry_out(admin: Invocation, plan: "Plan", destination: "KeyDestination | None") -> None:
+def _carry_out(
+    admin: Invocation, plan: "Plan", destination: "KeyDestination | None", files: FileOptions
+) -> None:
     from ambassador_admin.declarative.apply import PlanRunner
     from ambassador_admin.declarative.progress import progress
 
     with progress(admin.environment.stderr, "Applying", len(plan.operations)) as advance:
-        runner = PlanRunner(admin.api, destination, advance)
+        runner = PlanRunner(admin.api, destination, advance, allow_unmatched=files.allow_unmatched)
         with _report_interrupt(admin, plan, runner.result):
             runner.run(plan.operations)
     result = runner.result

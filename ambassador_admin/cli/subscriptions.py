@@ -7,7 +7,7 @@ import typer
 from ambassador_admin.api import client_keys, subscriptions
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
-from ambassador_admin.cli.unmatched import warn_of
+from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
@@ -62,6 +62,7 @@ def put(
     none: Annotated[
         bool, typer.Option("--none", help="Select no tool, so that the client does not see the MCP.")
     ] = False,
+    allow_unmatched: AllowUnmatched = False,
 ) -> None:
     """Subscribe a client to an MCP: to all tools, or to those that --tool names.
 
@@ -73,7 +74,7 @@ def put(
         raise UsageError(
             "--none and --tool exclude each other.", hint="ambassador-admin subscription set --help"
         )
-    choice = SubscriptionPut(tools=[] if none else tool or ["*"])
+    choice = SubscriptionPut(tools=[] if none else tool or ["*"], allow_unmatched=allow_unmatched or None)
     key_id = admin.resolve_id(client_keys.list_all(user=None), key)
     warn_of(admin, admin.submit(subscriptions.put(key_id, mcp, choice), SUBSCRIPTION))
 

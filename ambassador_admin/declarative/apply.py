@@ -42,8 +42,11 @@ class PlanRunner:
         api: "ApiClient",
         destination: KeyDestination | None,
         advance: Callable[[int], None] = lambda _: None,
+        *,
+        allow_unmatched: bool = False,
     ) -> None:
         self._api = api
+        self._allow_unmatched = allow_unmatched
         self._destination = destination
         self._advance = advance
         self._last_phase = max(Phase)
@@ -65,7 +68,7 @@ class PlanRunner:
         left = self._still_allowed(batch)
         while left:
             try:
-                answer = self._api.fetch(batch_request(left))
+                answer = self._api.fetch(batch_request(left, allow_unmatched=self._allow_unmatched))
             except AdminError as error:
                 left = self._without_failed(left, error)
             else:

@@ -42,11 +42,16 @@ def has_batch_form(operation: Operation) -> bool:
     )
 
 
-def batch_request(operations: list[Operation]) -> Request:
-    """Return the request that applies the operations in one transaction."""
-    return Request(
-        method="POST", path=BATCH, body={"operations": [_without_none(_body(each)) for each in operations]}
-    )
+def batch_request(operations: list[Operation], *, allow_unmatched: bool) -> Request:
+    """Return the request that applies the operations in one transaction.
+
+    With `allow_unmatched`, new grants may have patterns that match no known tool.
+    """
+    bodies = [_without_none(_body(each)) for each in operations]
+    for body in bodies if allow_unmatched else ():
+        if body["kind"] == "put-grant":
+            body["set"]["allow_unmatched"] = True
+    return Request(method="POST", path=BATCH, body={"operations": bodies})
 
 
 def single_request(operation: Operation) -> Request:

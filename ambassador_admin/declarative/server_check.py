@@ -32,8 +32,9 @@ class PlanChecker:
     the publication of a new MCP nor a key of a new user can be checked; both are requests of their own.
     """
 
-    def __init__(self, api: "ApiClient") -> None:
+    def __init__(self, api: "ApiClient", *, allow_unmatched: bool = False) -> None:
         self._api = api
+        self._allow_unmatched = allow_unmatched
         self._unusable: set[tuple[ObjectKind, Key]] = set()
         self.result = CheckResult()
 
@@ -53,7 +54,7 @@ class PlanChecker:
         left = [each for each in batch if not self._unusable & _names(each)]
         while left and len(self.result.refused) < MAX_REFUSALS:
             try:
-                self._send(batch_request(left))
+                self._send(batch_request(left, allow_unmatched=self._allow_unmatched))
             except AdminError as error:
                 if error.operation is None or not 0 <= error.operation < len(left):
                     raise

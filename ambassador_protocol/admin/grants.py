@@ -13,7 +13,7 @@ class NewGrant:
 
     `PUT` changes owner and expiry of a grant that is equal in everything else; an absent owner stays as it is. The
     grant ends at `expires_at`, after `expires_in_seconds`, or never when both are absent.
-    A new denial must match tools that are known, unless `allow_unmatched` is true or its MCP has never been connected.
+    A new grant must match tools that are known, unless `allow_unmatched` is true or its MCP has never been connected.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT

@@ -8,10 +8,14 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionPut:
-    """`PUT /v1/admin/subscriptions/{key_id}/{mcp}`: tool patterns as in a grant; an empty list selects no tool."""
+    """`PUT /v1/admin/subscriptions/{key_id}/{mcp}`: tool patterns as in a grant; an empty list selects no tool.
+
+    They must match tools that are known, unless `allow_unmatched` is true or the MCP has never been connected.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     tools: list[str] = field(default_factory=lambda: ["*"])
+    allow_unmatched: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

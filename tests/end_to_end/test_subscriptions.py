@@ -117,7 +117,11 @@ def test_remedy_of_the_explanation_is_a_command_that_works(world: World) -> None
         run(world, remedy)
         explained = explain(world, person, tool)
         assert explained["allowed"] is True, explained
-        select(world, person, "noth*", "none")
+        world.ask(
+            "PUT",
+            f"subscriptions/{person.key_id}/tools",
+            {"tools": ["noth*", "none"], "allow_unmatched": True},
+        )
         explained = explain(world, person, tool)
         assert explained["reason"] == "not_selected"
         run(world, explained["remedy"])
@@ -197,17 +201,20 @@ def run(world: World, remedy: str) -> None:
     world.rig.admin(*words)
 
 
-def test_selection_that_matches_nothing_warns_the_administrator(world: World) -> None:
+def test_selection_that_matches_nothing_is_refused_unless_the_administrator_allows_it(world: World) -> None:
     person = opted_in(world)
     patterns = [flag for pattern in ("echo", "ecko", "tools__*") for flag in ("--tool", pattern)]
-    run = world.rig.admin("subscription", "set", person.key_id, "tools", *patterns, "-o", "json")
+    command = ("subscription", "set", person.key_id, "tools", *patterns)
+    refused = world.rig.admin(*command, expect=2)
+    run = world.rig.admin(*command, "--allow-unmatched", "-o", "json")
     shown = json.loads(run.stdout)
     assert shown["tools"] == ["tools.echo", "tools.ecko", "tools.tools__*"]
     assert len(shown["warnings"]) == 2
     for warning in shown["warnings"]:
         assert warning in run.stderr.replace("\n", " ")
-    assert "near: 'echo'" in run.stderr
-    assert "patterns are written without it: '*'" in run.stderr
+    for said in (refused.stderr, run.stderr):
+        assert "near: 'echo'" in said
+        assert "patterns are written without it: '*'" in said
     assert select(world, person, "ech*")["warnings"] == []
     assert select(world, person)["warnings"] == []
 

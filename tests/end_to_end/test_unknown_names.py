@@ -1,5 +1,7 @@
 """A name that nothing has is an error that names similar objects; a key that has expired is listed as expired."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.end_to_end.world import World, until
@@ -84,3 +86,29 @@ def test_expired_key_is_listed_as_expired(named: World) -> None:
     key_id = listed[0]["id"]
     assert named.ask("PATCH", f"keys/{key_id}", {"status": "suspended"})["status"] == "expired"
     assert named.ask("POST", f"keys/{key_id}/revoke")["status"] == "revoked"
+
+
+@pytest.mark.parametrize("pattern", ["ecko", "ech_*"])
+def test_pattern_that_matches_nothing_is_refused_unless_that_is_allowed(
+    named: World, tmp_path: Path, pattern: str
+) -> None:
+    key = named.ask("POST", "keys", {"user": "marianne", "name": named.fresh("key")})["key"]["id"]
+    file = tmp_path / "grant.yaml"
+    file.write_text(f"owner: x\ngrants: [{{group: gardeners, mcp: tools, tools: ['{pattern}']}}]\n")
+    for words in (
+        ("subscription", "set", key, "tools", "--tool", pattern),
+        ("grant", "add", "gardeners", "tools", "--tool", pattern, "--deny"),
+        ("grant", "add", "gardeners", "tools", "--tool", pattern),
+        ("apply", "-f", str(file)),
+    ):
+        before = named.events(action="admin:*")[:1]
+        refused = named.rig.admin(*words, expect=2)
+        assert f"{pattern}' matches no tool of MCP 'tools' today" in refused.stderr
+        assert "near: 'echo'" in refused.stderr
+        assert named.events(action="admin:*")[:1] == before
+        named.rig.admin(*words, "--allow-unmatched", "--dry-run")
+        allowed = named.rig.admin(*words, "--allow-unmatched")
+        assert f"{pattern}' matches no tool" in allowed.stderr
+        if words[0] == "grant":
+            for grant in named.rig.admin_json("grant", "list", "--filter", "group=gardeners"):
+                named.ask("DELETE", f"grants/{grant['id']}")

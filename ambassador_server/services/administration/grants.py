@@ -26,7 +26,7 @@ class GrantSpec:
     """A grant to add or update, with names of group and MCP.
 
     It expires after `lifetime`, else at `expires_at`, else never. `owner` None leaves the owner as it is, an empty
-    text removes it. Unless `allow_unmatched`, a new denial must match known tools.
+    text removes it. Unless `allow_unmatched`, the patterns of a new grant must match known tools.
     """
 
     group: str
@@ -98,7 +98,7 @@ class Grants:
     async def _create(self, change: Change, grant: Grant, spec: GrantSpec) -> Written[Grant]:
         mcp = await find_mcp(change.work, spec.mcp)
         findings = await self._patterns.check(change.work, mcp, spec.patterns)
-        warnings = findings.warnings(denies=spec.effect is Effect.DENY, allow_unmatched=spec.allow_unmatched)
+        warnings = findings.warnings(allow_unmatched=spec.allow_unmatched)
         change.warnings += warnings
         return replace(await _write(change, None, grant, spec), warnings=warnings)
 

@@ -8,7 +8,7 @@ from typing import Any
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.people.role_rules import check_may_act_for
-from ambassador_server.domain.policy.grants import Subscription, normalise_patterns
+from ambassador_server.domain.policy.grants import Subscription, normalise_pattern, normalise_patterns
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.ports.clock import Clock
@@ -51,16 +51,28 @@ class Subscriptions:
             )
 
     async def set_for(
-        self, requester: Requester, key_id: str, mcp_name: str, patterns: Collection[str]
+        self,
+        requester: Requester,
+        key_id: str,
+        mcp_name: str,
+        patterns: Collection[str],
+        *,
+        allow_unmatched: bool = False,
     ) -> Written[Subscription]:
-        """Do the same for another person's client, with warnings about patterns that match no tool.
+        """Do the same for another person's client, with warnings about patterns that match no known tool.
 
-        Nothing is refused, because a selection that matches nothing permits nothing.
+        Raises InvalidInputError for those that are not selected already, unless `allow_unmatched`.
         """
-        written = await self.set(requester, key_id, mcp_name, patterns)
-        async with self._store.read() as work:
-            findings = await self._patterns.check(work, await find_mcp(work, mcp_name), patterns)
-        return replace(written, warnings=findings.warnings(denies=False, allow_unmatched=True))
+        async with self._changes.together(requester), self._changes.open(requester) as change:
+            mcp = await find_mcp(change.work, mcp_name)
+            before = await _find(change.work, key_id, mcp.mcp_id)
+            kept = () if before is None else before.patterns
+            written = await self.set(requester, key_id, mcp_name, patterns)
+            added = [each for each in patterns if normalise_pattern(each, mcp.name) not in kept]
+            findings = await self._patterns.check(change.work, mcp, added)
+            warnings = findings.warnings(allow_unmatched=allow_unmatched)
+            change.warnings += warnings
+        return replace(written, warnings=warnings)
 
     async def remove(self, requester: Requester, key_id: str, mcp_name: str) -> None:
         """Remove a subscription; the client then has all tools of automatic grants, and none of opt-in grants."""

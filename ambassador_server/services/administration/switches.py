@@ -115,7 +115,7 @@ class Switches:
             return ()
         mcp_name, _, tool = target.partition(".")
         findings = await self._patterns.check_tool(work, await find_mcp(work, mcp_name), tool)
-        return findings.warnings(denies=True, allow_unmatched=allow)
+        return findings.warnings(allow_unmatched=allow)
 
     async def _active(self, work: UnitOfWork) -> list[KillSwitch]:
         now = self._clock.now()

@@ -1,4 +1,4 @@
-"""Checks names and patterns of tools against the known tools: a denial that matches none would deny nothing."""
+"""Checks names and patterns of tools against the known tools: one that matches none would have no effect."""
 
 import asyncio
 from collections.abc import Collection, Iterator
@@ -27,13 +27,9 @@ class Findings:
     misspelt: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
 
-    def warnings(self, *, denies: bool, allow_unmatched: bool) -> tuple[str, ...]:
-        """Return all of it as warnings.
-
-        Raises InvalidInputError instead, unless `allow_unmatched`, for a misspelt pattern and for a denial that matches
-        nothing.
-        """
-        refused = (*self.misspelt, *self.unmatched) if denies else self.misspelt
+    def warnings(self, *, allow_unmatched: bool) -> tuple[str, ...]:
+        """Return all of it as warnings; raises InvalidInputError instead for a pattern, unless `allow_unmatched`."""
+        refused = (*self.misspelt, *self.unmatched)
         if refused and not allow_unmatched:
             raise InvalidInputError(" ".join(refused), advice=Advice.ALLOW_UNMATCHED)
         return (*self.misspelt, *self.unmatched, *self.unchecked)

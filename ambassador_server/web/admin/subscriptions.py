@@ -19,7 +19,9 @@ async def put(request: web.Request, body: SubscriptionPut) -> web.Response:
     """Subscribe a client key to an MCP, or change which tools it selects."""
     administration = request.app[ADMINISTRATION]
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
-    written = await administration.subscriptions.set_for(requester(request), key_id, mcp, body.tools)
+    written = await administration.subscriptions.set_for(
+        requester(request), key_id, mcp, body.tools, allow_unmatched=bool(body.allow_unmatched)
+    )
     shown = subscription_view(written.item, administration.names)
     view = extended(WrittenSubscription, shown, warnings=list(written.warnings))
     return json_response(view, status=201 if written.result is WriteResult.CREATED else 200)

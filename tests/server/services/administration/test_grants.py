@@ -152,12 +152,16 @@ async def test_a_denial_of_a_known_tool_is_added_without_a_warning(pattern: str)
     assert (await grants.add(ROOT, replace(SPEC, patterns=(pattern,), effect=Effect.DENY))).warnings == ()
 
 
-async def test_a_permit_of_an_unknown_tool_is_added_with_a_warning_and_a_misspelt_one_is_refused():
-    _, grants = await build()
-    added = await grants.add(ROOT, replace(SPEC, patterns=("psuh",)))
-    assert added.warnings == ("'psuh' matches no tool of MCP 'git' today; near: 'push'.",)
-    with pytest.raises(InvalidInputError, match="written without it"):
-        await grants.add(ROOT, replace(SPEC, patterns=("git__push",)))
+async def test_a_permit_that_would_permit_nothing_is_refused_unless_that_is_allowed():
+    world, grants = await build()
+    for pattern, words in (("psuh", "near: 'push'"), ("git__push", "written without it")):
+        permit = replace(SPEC, patterns=(pattern,))
+        before = recorded(world)
+        with pytest.raises(InvalidInputError, match=words):
+            await grants.add(ROOT, permit)
+        assert recorded(world) == before
+        (warning,) = (await grants.add(ROOT, replace(permit, allow_unmatched=True))).warnings
+        assert words in warning
 
 
 async def test_patterns_of_an_mcp_whose_tools_are_unknown_are_never_refused():

@@ -5,7 +5,7 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors completion help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --replace --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
@@ -112,6 +112,8 @@ _ambassador_admin_words() {
         "errors") commands="list show" options="-h --help" ;;
         "errors list") options="$shared" ;;
         "errors show") options="$shared" ;;
+        "completion") commands="install" options="-h --help" ;;
+        "completion install") options="--dry-run $shared" ;;
         "help") commands="environment exit-codes" options="-h --help" ;;
         "help environment") options="$shared" ;;
         "help exit-codes") options="$shared" ;;
@@ -198,6 +200,7 @@ _ambassador_admin_argument() {
         "access list":1) takes=word live=user ;;
         "access test":1) takes=file ;;
         "audit fetch":1) takes=file ;;
+        "completion install":1) takes=word choices="bash zsh fish" ;;
     esac
 }
 

@@ -26,7 +26,7 @@ function __ambassador_admin_at
         end
         switch "$typed"
             case ''
-                contains -- $word login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors help; and set -a typed $word
+                contains -- $word login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors completion help; and set -a typed $word
             case 'context'
                 contains -- $word list use remove; and set -a typed $word
             case 'config'
@@ -59,12 +59,14 @@ function __ambassador_admin_at
                 contains -- $word health version config; and set -a typed $word
             case 'errors'
                 contains -- $word list show; and set -a typed $word
+            case 'completion'
+                contains -- $word install; and set -a typed $word
             case 'help'
                 contains -- $word environment exit-codes; and set -a typed $word
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'context' 'config' 'user' 'group' 'mcp' 'grant' 'key' 'enrolment' 'admin-key' 'subscription' 'session' 'kill' 'access' 'audit' 'server' 'errors' 'help'
+        not contains -- "$typed" 'context' 'config' 'user' 'group' 'mcp' 'grant' 'key' 'enrolment' 'admin-key' 'subscription' 'session' 'kill' 'access' 'audit' 'server' 'errors' 'completion' 'help'
     else
         test "$typed" = "$argv"
     end
@@ -113,6 +115,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at' -a access -d 'Who may ca
 complete -c ambassador-admin -n '__ambassador_admin_at' -a audit -d 'The audit: every call, refusal and change.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a server -d 'The server itself.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a errors -d 'The meaning of error codes.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a completion -d 'Completion of commands and names in your shell.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a help -d 'The environment variables and the exit codes.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -s V -l version -d 'Show the version.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l key-from -x -d 'The admin key: env://NAME, file://PATH or - for stdin; else a prompt.'
@@ -567,5 +570,8 @@ complete -c ambassador-admin -n '__ambassador_admin_at server' -a version -d 'Sh
 complete -c ambassador-admin -n '__ambassador_admin_at server' -a config -d 'Show the settings of the running server with their sources: default, file, environment or flag.'
 complete -c ambassador-admin -n '__ambassador_admin_at errors' -a list -d 'List every error code with its meaning.'
 complete -c ambassador-admin -n '__ambassador_admin_at errors' -a show -d 'Show the meaning of an error code and what to do.'
+complete -c ambassador-admin -n '__ambassador_admin_at completion' -a install -d 'Install the completions of the three programs for your user.'
+complete -c ambassador-admin -n '__ambassador_admin_at completion install' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at completion install' -a 'bash zsh fish' -d 'bash, zsh or fish; by default that of $SHELL.'
 complete -c ambassador-admin -n '__ambassador_admin_at help' -a environment -d 'List the environment variables.'
 complete -c ambassador-admin -n '__ambassador_admin_at help' -a exit-codes -d 'List the exit codes.'

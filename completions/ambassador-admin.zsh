@@ -43,6 +43,7 @@ _ambassador-admin() {
         'audit:The audit\: every call, refusal and change.'
         'server:The server itself.'
         'errors:The meaning of error codes.'
+        'completion:Completion of commands and names in your shell.'
         'help:The environment variables and the exit codes.'
     )
     _arguments -C -s -S : \
@@ -79,6 +80,7 @@ _ambassador-admin() {
                 audit) _ambassador-admin_audit ;;
                 server) _ambassador-admin_server ;;
                 errors) _ambassador-admin_errors ;;
+                completion) _ambassador-admin_completion ;;
                 help) _ambassador-admin_help ;;
             esac
             ;;
@@ -1371,6 +1373,33 @@ _ambassador-admin_errors_show() {
     _arguments -s -S : \
         $shared \
         ':CODE: '
+}
+
+_ambassador-admin_completion() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'install:Install the completions of the three programs for your user.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                install) _ambassador-admin_completion_install ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_completion_install() {
+    _arguments -s -S : \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        '::SHELL:(bash zsh fish)'
 }
 
 _ambassador-admin_help() {

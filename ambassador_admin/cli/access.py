@@ -195,7 +195,7 @@ def _result(admin: Invocation, case: PolicyCase) -> dict[str, Any]:
     return result | {
         "key": answer["key"],
         "tool": answer["tool"],
-        "got": "allow" if answer["allowed"] else f"deny ({answer['reason']})",
+        "got": "permit" if answer["allowed"] else f"deny ({answer['reason']})",
         "holds": case.matches(answer),
         "remedy": answer["remedy"],
     }

@@ -31,6 +31,7 @@ from ambassador_admin.cli import (
     mcps,
     server,
     sessions,
+    shell_files,
     status,
     subscriptions,
     switches,
@@ -76,6 +77,7 @@ app.add_typer(server.app, name="server")
 server.register(app)
 declarative.register(app)
 app.add_typer(error_codes.app, name="errors")
+app.add_typer(shell_files.app, name="completion")
 app.add_typer(help_topics.app, name="help")
 
 

@@ -119,6 +119,8 @@ def add(
         grants.add(NewGrant(group=group, mcp=name, tools=["*"])) for group in dict.fromkeys(grant or [])
     ]
     added = submit_all(admin, requests, mcps.show(name), MCP)
+    if added is not None:
+        warn_of_tools(admin, added)
     if added is not None and not publish:
         admin.output.advise(
             f"The MCP is a draft and serves no calls yet. Next: ambassador-admin mcp publish {name}"

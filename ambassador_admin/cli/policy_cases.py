@@ -8,10 +8,13 @@ from typing import Any, TextIO
 from ambassador_admin.errors import UsageError
 
 _MEMBERS = frozenset({"user", "tool", "key", "expect", "reason"})
-_EXPECTATIONS = ("allow", "deny")
+_PERMIT = "permit"
+_EXPECTATIONS = (_PERMIT, "deny")
+_OLDER = {"allow": _PERMIT}
+"""Words that files may still have."""
 
 EXAMPLE = (
-    "cases: [{user: alice, tool: git.git_log, expect: allow}, {user: bob, tool: git.git_push, expect: deny}]"
+    "cases: [{user: alice, tool: git.git_log, expect: permit}, {user: bob, tool: git.git_push, expect: deny}]"
 )
 
 
@@ -27,7 +30,7 @@ class PolicyCase:
 
     def matches(self, answer: Mapping[str, Any]) -> bool:
         """Tell whether the server's explanation is as expected."""
-        if self.expect == "allow":
+        if self.expect == _PERMIT:
             return answer["allowed"] is True
         return answer["allowed"] is False and self.reason in {None, answer["reason"]}
 
@@ -57,12 +60,13 @@ def _case(number: int, case: Any) -> PolicyCase:
     if unknown or missing:
         what = f"has an unknown member {unknown[0]!r}" if unknown else f"has no {missing[0]!r}"
         raise UsageError(f"Case {number} {what}.", hint=EXAMPLE)
-    if case["expect"] not in _EXPECTATIONS:
-        raise UsageError(f"Case {number}: expect is 'allow' or 'deny', not {case['expect']!r}.")
+    expect = _OLDER.get(case["expect"], case["expect"])
+    if expect not in _EXPECTATIONS:
+        raise UsageError(f"Case {number}: expect is 'permit' or 'deny', not {case['expect']!r}.")
     return PolicyCase(
         user=case["user"],
         tool=case["tool"],
         key=case.get("key"),
-        expect=case["expect"],
+        expect=expect,
         reason=case.get("reason"),
     )

@@ -91,8 +91,8 @@ class ContextStore:
     def _read(self) -> dict[str, Any]:
         try:
             return parse_object(self._path.read_bytes())
-        except FileNotFoundError:
-            return {}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}  # also with a home such as /dev/null, in which nothing can be stored
         except OSError as error:
             raise SettingsError(f"{self._path} cannot be read: {error.strerror}.") from None
         except ValueError:

@@ -24,7 +24,7 @@ TWICE = '{"name":"git_push","title":"Push","title":"Read"}'
 """A definition with a key given twice."""
 CASES = """
 cases:
-- {user: alice, tool: git.git_log, expect: allow}
+- {user: alice, tool: git.git_log, expect: permit}
 - {user: bob, tool: git.git_log, expect: allow}
 - {user: bob, tool: git.git_log, expect: deny, reason: no_grant}
 """
@@ -266,6 +266,7 @@ COMMANDS = {
         "env://ADMIN_KEY",
     ],
     "logout": ["logout", "--context", "known"],
+    "completion-install": ["completion", "install", "zsh"],
     "context-list": ["context", "list"],
     "context-use": ["context", "use", "other"],
     "context-remove": ["context", "remove", "other"],

@@ -154,13 +154,13 @@ def test_unknown_names_are_not_found(rig: Rig):
 
 def test_failed_policy_case_exits_with_an_error(rig: Rig):
     cases = [
-        {"user": "alice", "tool": "box.echo", "expect": "allow"},
+        {"user": "alice", "tool": "box.echo", "expect": "permit"},
         {"user": "alice", "tool": "box.slow", "expect": "deny", "reason": "no_grant"},
     ]
     file = rig.directory / "cases.yaml"
     file.write_text(json.dumps({"cases": cases}))
     assert all(row["holds"] for row in rig.admin_json("access", "test", str(file)))
-    file.write_text(json.dumps({"cases": [*cases, {"user": "bob", "tool": "box.echo", "expect": "allow"}]}))
+    file.write_text(json.dumps({"cases": [*cases, {"user": "bob", "tool": "box.echo", "expect": "permit"}]}))
     failed = rig.admin("access", "test", str(file), expect=1)
     assert "1 of 3 cases do not have the expected result" in failed.stderr
     assert "unknown_key" in failed.stdout
@@ -172,7 +172,7 @@ def test_failed_policy_case_exits_with_an_error(rig: Rig):
         ("", "no list `cases`"),
         ("cases: []", "no list `cases`"),
         ("cases: [{user: a, tool: b}]", "has no 'expect'"),
-        ("cases: [{user: a, tool: b, expect: allow, wehn: now}]", "has an unknown member 'wehn'"),
+        ("cases: [{user: a, tool: b, expect: permit, wehn: now}]", "has an unknown member 'wehn'"),
         ("cases: [{user: a, tool: b, expect: maybe}]", "'maybe'"),
         ("cases: [1]", "not a mapping"),
         ("cases: [", "not YAML"),
@@ -187,17 +187,17 @@ def test_an_invalid_file_of_cases_is_a_usage_error(rig: Rig, content: str, says:
 def test_policy_case_that_names_something_gone_is_reported_and_the_others_are_tried(rig: Rig):
     """A person who has left must not keep every other expectation from being tested."""
     cases = [
-        {"user": "alicia", "tool": "box.echo", "expect": "allow"},
+        {"user": "alicia", "tool": "box.echo", "expect": "permit"},
         {"user": "nobody-at-all", "tool": "box.echo", "expect": "deny"},
         {"user": "alice", "tool": "box.gone", "expect": "deny"},
-        {"user": "alice", "tool": "box.echo", "key": "phone", "expect": "allow"},
-        {"user": "alice", "tool": "box.echo", "expect": "allow"},
+        {"user": "alice", "tool": "box.echo", "key": "phone", "expect": "permit"},
+        {"user": "alice", "tool": "box.echo", "expect": "permit"},
     ]
     text = json.dumps({"cases": cases})
     failed = rig.admin("access", "test", "-", "-o", "json", expect=1, stdin=text)
     rows = json.loads(failed.stdout)
     assert [row["holds"] for row in rows] == [False, False, False, False, True]
-    assert [row["got"] for row in rows] == ["not found"] * 4 + ["allow"]
+    assert [row["got"] for row in rows] == ["not found"] * 4 + ["permit"]
     assert rows[0]["remedy"] == "No user 'alicia'; near: 'alice'"
     assert rows[3]["remedy"] == "User 'alice' has no key 'phone'"
     assert "4 of 5 cases" in failed.stderr
@@ -206,7 +206,7 @@ def test_policy_case_that_names_something_gone_is_reported_and_the_others_are_tr
 
 
 def test_cases_are_read_from_standard_input(rig: Rig):
-    text = "\ufeffcases: [{user: alice, tool: box.echo, expect: allow}]"
+    text = "\ufeffcases: [{user: alice, tool: box.echo, expect: permit}]"
     (row,) = json.loads(rig.admin("access", "test", "-", "-o", "json", stdin=text).stdout)
     assert row["holds"] is True
     refused = rig.admin("access", "test", "-", expect=2, stdin="cases: [\n  {user: [")

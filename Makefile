@@ -1,7 +1,7 @@
 # make demo         see the product work, on real servers
 # make test         every test
 # make soak         the tests that draw examples or repeat rounds, SOAK=20 times as many as in make test; then kills, full
-#                   disks and 15 minutes of load, alone on the machine, with figures
+#                   disks, 15 minutes of load and whole installations, alone on the machine, with figures
 # make check        the one gate: format, lint, types, import contracts, tests
 # make bench        the figures of docs/performance.md, beside a bare relay in the same run
 # make docs         write the generated documents again

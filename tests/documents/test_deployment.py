@@ -117,6 +117,7 @@ def script() -> str:
     )
 
 
+@pytest.mark.endurance
 def test_the_commands_work_as_written(tmp_path: Path) -> None:
     lacks = missing()
     if lacks:

@@ -10,7 +10,7 @@ from tests.packaging.install import ROOT, Pipx, copy_sources
 from tests.quickstart import FREE_PORTS, serving, uvx_of_here
 
 # An environment is filled: minutes where the way to the package index is long.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.endurance]
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [shlex.split(command) for command in re.findall(r"^\$ (.+)$", README, re.MULTILINE)]

@@ -24,7 +24,7 @@ from ambassador_server.errors import (
     StoppedError,
 )
 from ambassador_server.services.administration.client_keys import ClientKeys
-from ambassador_server.services.administration.own_access import OwnAccess
+from ambassador_server.services.administration.own_access import OfferedMcp, OwnAccess
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.calls.pipeline import Answered
@@ -256,17 +256,21 @@ async def test_nothing_can_be_changed_while_the_policy_is_stale():
     await refuse_all(own, PolicyStaleError)
 
 
+def reasons(offer: OfferedMcp) -> dict[str, Reason | None]:
+    return {tool.entry.ref.name: tool.denial and tool.denial.reason for tool in offer.tools}
+
+
 async def test_catalog_shows_granted_and_selected_tools():
     world, own, _ = await build()
     await grant(world, delivery=Delivery.OPT_IN, patterns=("git.log", "git.tag"))
     (offer,) = own.offers(PRINCIPAL)
     assert (offer.delivery, offer.subscription) == (Delivery.OPT_IN, None)
-    assert {tool.entry.ref.name: tool.refused for tool in offer.tools} == {
+    assert reasons(offer) == {
         "git.log": Reason.NOT_SUBSCRIBED,
         "git.tag": Reason.NOT_SUBSCRIBED,
     }
     chosen = await own.subscribe(PRINCIPAL, ORIGIN, "git", ["log"])
-    assert {tool.entry.ref.name: tool.refused for tool in chosen.offer.tools} == {
+    assert reasons(chosen.offer) == {
         "git.log": None,
         "git.tag": Reason.NOT_SELECTED,
     }

@@ -1,4 +1,4 @@
-"""Entry point of `ambassador-server`; says in one line what is missing when the server extra is not installed."""
+"""Entry point of `ambassador-server`; says what is missing when the server extra is not installed."""
 
 import sys
 from importlib.util import find_spec

@@ -248,4 +248,4 @@ def filled(world: World, route: str) -> str:
         item: Any = {"id": world.events(action="session:client:open")[0]["request_id"]}
     else:
         item = world.ask("GET", (listing + QUERIES.get(listing, "")).removeprefix("/v1/admin/"))["items"][0]
-    return f"{listing}/{item[parameter]}{rest}"
+    return f"{listing}/{item[parameter]}{rest.format(**item)}"

@@ -76,10 +76,11 @@ def test_both_commands_start(base: Pipx, program: str):
     assert base.run(program, "--help").stdout.startswith(f"Usage: {program} ")
 
 
-def test_server_command_says_in_one_line_how_to_add_the_server(base: Pipx):
+def test_server_command_says_how_to_add_the_server(base: Pipx):
     assert base.run(SERVER, "--version").stdout == f"{SERVER} {__version__}\n"
     refused = base.run(SERVER, "serve", expect=1)
-    assert (refused.stdout, refused.stderr.count("\n")) == ("", 1)
+    assert (refused.stdout, refused.stderr.count("\n")) == ("", 2)
+    assert refused.stderr.startswith("error: AMB-5003 ")
     assert "pipx install --force 'PATH[server]'" in refused.stderr
 
 

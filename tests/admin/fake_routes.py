@@ -226,10 +226,13 @@ async def _page(request: web.Request, items: dict[str, Item]) -> web.Response:
     return web.json_response({"items": views, "next_cursor": more, "total": found.total})
 
 
+_MEMBERS_WITHOUT_ITEMS = {"name": "", "active": True, "drill": False}
+
+
 def _stored_list(request: web.Request, items: dict[str, Item]) -> InMemoryList[tuple[str, Item]]:
     """Allow filters and sorting by every member; list members have singular names, as on the server."""
     fields: dict[str, Field[tuple[str, Item]]] = {}
-    for member, value in next(iter(items.values()), {"name": ""}).items():
+    for member, value in next(iter(items.values()), _MEMBERS_WITHOUT_ITEMS).items():
         several = isinstance(value, list)
         fields[member.removesuffix("s") if several else member] = Field(
             lambda row, member=member, several=several: (

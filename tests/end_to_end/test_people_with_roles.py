@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.world import Person, World
+from tests.end_to_end.world import Person, World, until
 
 Request = tuple[str, str, Any]
 
@@ -98,7 +98,8 @@ def test_first_role_cancels_the_codes_that_were_given_before(world: World, provi
     world.ask("PATCH", f"users/{person.name}", {"roles": ["admin"]})
     refused = world.http.post("/v1/enrol", json={"code": codes[person.name]})
     assert refused.status_code == 401, refused.text
-    assert world.events(action="admin:enrolment:cancel")[0]["details"]["user"] == person.name
+    cancelled = until(lambda: world.events(action="admin:enrolment:cancel"), "the event is found")
+    assert cancelled[0]["details"]["user"] == person.name
     assert world.http.post("/v1/enrol", json={"code": codes[other.name]}).status_code == 201
     # A further role changes nothing: who gives a code to a user with roles may do so.
     given = world.ask("POST", "enrolments", {"user": person.name, "name": "more"})

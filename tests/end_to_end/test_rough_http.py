@@ -363,7 +363,8 @@ def test_unusual_names_in_paths_are_refused_by_every_method(world: World, name: 
 def test_costly_grant_pattern_delays_no_caller(world: World, directory: Path) -> None:
     world.publish("long", "stdio", options(directory, {"tools": [tool("a" * 200)]}))
     group = world.group()
-    world.ask("POST", "grants", {"group": group, "mcp": "long", "tools": ["*a" * 60 + "*b"]})
+    costly = {"group": group, "mcp": "long", "tools": ["*a" * 60 + "*b"], "allow_unmatched": True}
+    world.ask("POST", "grants", costly)
     caller = world.session(world.person(group))
     assert caller.names(LEGACY) == []
     assert caller.call(LEGACY, "long." + "a" * 200).failed

@@ -60,6 +60,8 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     StorageError: (503, ProblemCode.NOT_READY, "storage_unavailable"),
 }
 
+_INTERNAL = (500, ProblemCode.INTERNAL, "internal_error")
+
 _HTTP_CODES: dict[int, ProblemCode] = {
     400: ProblemCode.BAD_REQUEST,
     403: ProblemCode.FORBIDDEN_ORIGIN,
@@ -73,7 +75,11 @@ _HTTP_CODES: dict[int, ProblemCode] = {
 
 def problem_code(error: AmbassadorError) -> ProblemCode:
     """Return the code of an error, that of its base class if it has none of its own."""
-    return next((_TABLE[kind][1] for kind in type(error).__mro__ if kind in _TABLE), ProblemCode.INTERNAL)
+    return _row(error)[1]
+
+
+def _row(error: AmbassadorError) -> tuple[int, ProblemCode, str]:
+    return next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), _INTERNAL)
 
 
 @web.middleware
@@ -115,8 +121,7 @@ def problem_response(
 
 
 def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
-    kind = type(error.cause if isinstance(error, OperationFailedError) else error)
-    status, code, name = _TABLE.get(kind, (500, ProblemCode.INTERNAL, "internal_error"))
+    status, code, name = _row(error.cause if isinstance(error, OperationFailedError) else error)
     if status >= 500:
         _log.warning("request failed", request_id=request[ORIGIN].request_id, error=name, cause=error.message)
     response = problem_response(

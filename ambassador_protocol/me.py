@@ -128,7 +128,11 @@ class OwnCatalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSubscriptionPut:
-    """`PUT /v1/me/subscriptions/{mcp}`: patterns that select among the granted tools."""
+    """`PUT /v1/me/subscriptions/{mcp}`: patterns that select among the granted tools.
+
+    They must match tools that the user may know of, unless `allow_unmatched` is true or no tool is known.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     tools: list[str] | None = None
+    allow_unmatched: bool | None = None

@@ -13,9 +13,9 @@ _ambassador_client_words() {
         "whoami") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "accounts") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "call") options="--json --save --allow-unknown --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
-        "subscribe") options="--tool --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "subscribe") options="--tool --allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "unsubscribe") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
-        "select") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "select") options="--allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "doctor") options="--fix --json --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "bugreport") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "version") options="-o --output $shared" ;;

@@ -178,6 +178,7 @@ _ambassador-client_call() {
 _ambassador-client_subscribe() {
     _arguments -s -S : \
         '*'--tool='[Only tools that match, such as read_*; may be repeated.]:PATTERN: ' \
+        --allow-unmatched'[Accept patterns that match no tool today.]' \
         --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
@@ -204,6 +205,7 @@ _ambassador-client_unsubscribe() {
 
 _ambassador-client_select() {
     _arguments -s -S : \
+        --allow-unmatched'[Accept patterns that match no tool today.]' \
         --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \

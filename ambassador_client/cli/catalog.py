@@ -13,6 +13,9 @@ from ambassador_client.errors import BadAnswerError, NotFoundError
 from ambassador_protocol.paths import OWN_CATALOG, OWN_SUBSCRIPTIONS
 
 _Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The name of the MCP.")]
+_AllowUnmatched = Annotated[
+    bool, typer.Option("--allow-unmatched", help="Accept patterns that match no tool today.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -62,12 +65,13 @@ def subscribe(
             "--tool", metavar="PATTERN", help="Only tools that match, such as read_*; may be repeated."
         ),
     ] = None,
+    allow_unmatched: _AllowUnmatched = False,
 ) -> int:
     """Subscribe this client to an MCP with an opt-in grant: to all its tools, or to those that match.
 
     Example: ambassador-client subscribe github --tool 'issue_*'
     """
-    _put(run, name, tool)
+    _put(run, name, tool, allow_unmatched)
     return 0
 
 
@@ -85,12 +89,13 @@ def select(
     run: Run,
     name: _Mcp,
     tools: Annotated[list[str], typer.Argument(metavar="PATTERN...", help="Patterns of the tools to keep.")],
+    allow_unmatched: _AllowUnmatched = False,
 ) -> int:
     """Limit this client to the tools of an MCP that match; a selection never adds tools.
 
     Example: ambassador-client select github 'issue_*' search_code
     """
-    _put(run, name, tools)
+    _put(run, name, tools, allow_unmatched)
     return 0
 
 
@@ -116,8 +121,11 @@ def find_refusal(run: Run, names: Collection[str]) -> Refusal | None:
     return None
 
 
-def _put(run: Run, name: str, tools: list[str] | None) -> None:
-    changed = run.server.request("PUT", _path(name), {} if not tools else {"tools": tools})
+def _put(run: Run, name: str, tools: list[str] | None, allow_unmatched: bool) -> None:
+    body: dict[str, Any] = {} if not tools else {"tools": tools}
+    if allow_unmatched:
+        body["allow_unmatched"] = True  # an older server does not know the member
+    changed = run.server.request("PUT", _path(name), body)
     _show(run, changed)
     for warning in changed.get("warnings") or []:
         run.say(f"warning: {warning}")

@@ -76,8 +76,14 @@ def test_selection_from_the_catalog_never_adds_to_the_grants(client: Client, wor
     chosen = client.json("select", "tools", "echo")
     assert chosen["selected"] == ["tools.echo"]
     assert [each["tool"] for each in client.json("tools", "list")] == ["tools__echo"]
-    mistaken = client.run("select", "tools", "echo", "tools__params")
-    assert mistaken.stderr.startswith("warning: 'tools__params' matches no tool of MCP 'tools'")
+    mistaken = client.run("select", "tools", "echo", "parans", expect=1)
+    assert "'parans' matches no tool of MCP 'tools' today" in mistaken.stderr
+    assert "params" in mistaken.stderr
+    assert "--allow-unmatched" in mistaken.stderr
+    assert client.json("catalog", "show", "tools")["selected"] == ["tools.echo"]
+    early = client.run("select", "tools", "echo", "later", "--allow-unmatched")
+    assert early.stderr.startswith("warning: 'later' matches no tool of MCP 'tools'")
+    client.run("select", "tools", "echo", "later")  # what is selected already stays
     shown = client.run("catalog", "show", "tools").stdout
     assert "not_selected" in shown
     assert "\n\nTOOL " in shown

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.end_to_end.faces import FACES
@@ -219,15 +220,21 @@ def test_selection_that_matches_nothing_is_refused_unless_the_administrator_allo
     assert select(world, person)["warnings"] == []
 
 
-def test_selection_that_matches_nothing_warns_the_user_and_names_no_hidden_tool(world: World) -> None:
+def test_selection_that_matches_nothing_is_refused_and_names_no_hidden_tool(world: World) -> None:
     group = world.group()
     world.ask("POST", "grants", {"group": group, "mcp": "tools", "tools": ["echo", "params"]})
     person = world.person(group)
-    answer = world.http.put(
-        "/v1/me/subscriptions/tools",
-        headers={"Authorization": f"Bearer {person.key}"},
-        json={"tools": ["echo", "slow", "no-such", "other__*", "p*"]},
-    )
+    patterns = ["echo", "slow", "no-such", "other__*", "p*"]
+
+    def put(body: dict[str, Any]) -> httpx.Response:
+        key = {"Authorization": f"Bearer {person.key}"}
+        return world.http.put("/v1/me/subscriptions/tools", headers=key, json=body)
+
+    refused = put({"tools": patterns})
+    assert refused.status_code == 400, refused.text
+    for pattern in ("slow", "no-such", "other__*"):
+        assert f"'{pattern}' matches no tool of MCP 'tools' today." in refused.json()["message"]
+    answer = put({"tools": patterns, "allow_unmatched": True})
     assert answer.status_code == 200, answer.text
     warnings = answer.json()["warnings"]
     # `slow` exists, but is not granted: the answer is the same as for a tool that does not exist.

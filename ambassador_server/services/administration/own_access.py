@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from ambassador_server.domain.audit.actors import Requester, user_actor
 from ambassador_server.domain.catalog.mcps import Mcp
@@ -12,7 +13,7 @@ from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny, Reason
-from ambassador_server.domain.policy.grants import Delivery, Subscription
+from ambassador_server.domain.policy.grants import Delivery, Subscription, normalise_pattern
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import (
@@ -27,7 +28,7 @@ from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.own_stops import stops_on
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.administration.tool_patterns import unmatched_patterns
+from ambassador_server.services.administration.tool_patterns import check_known
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key
@@ -80,10 +81,10 @@ class OfferedMcp:
 
 @dataclass(frozen=True, slots=True)
 class ChangedOffer:
-    """An MCP after its selection was changed; `unmatched` are the patterns that match none of its tools."""
+    """An MCP after its selection was changed; `warnings` name the patterns that match none of its tools."""
 
     offer: OfferedMcp
-    unmatched: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,19 +170,29 @@ class OwnAccess:
 
     @within_deadline
     async def subscribe(
-        self, principal: Principal, origin: Origin, mcp_name: str, patterns: Collection[str]
+        self,
+        principal: Principal,
+        origin: Origin,
+        mcp_name: str,
+        patterns: Collection[str],
+        *,
+        allow_unmatched: bool = False,
     ) -> ChangedOffer:
         """Subscribe the principal's key to tools of an MCP, and return the MCP with its tools after that.
 
-        Raises NotFoundError for an MCP that does not exist or of which nothing is granted.
+        Raises NotFoundError for an MCP that does not exist or of which nothing is granted, and InvalidInputError for
+        patterns that match nothing and are not selected already, unless `allow_unmatched`.
         """
         requester = await self._requester(principal, origin)
-        self._find_offer(principal, mcp_name)
-        await self._subscriptions.set(requester, principal.key_id, mcp_name, patterns)
         offer = self._find_offer(principal, mcp_name)
+        kept = () if offer.subscription is None else offer.subscription.patterns
+        added = [each for each in patterns if normalise_pattern(each, offer.mcp.name) not in kept]
         # Compared with what the user may know of: which patterns match would tell the names of hidden tools.
         known = [tool.entry.ref.name for tool in offer.tools]
-        return ChangedOffer(offer, tuple(await off_loop(unmatched_patterns, offer.mcp, patterns, known)))
+        check = partial(check_known, allow_unmatched=allow_unmatched)
+        warnings = await off_loop(check, offer.mcp, added, known)
+        await self._subscriptions.set(requester, principal.key_id, mcp_name, patterns)
+        return ChangedOffer(self._find_offer(principal, mcp_name), warnings)
 
     @within_deadline
     async def unsubscribe(self, principal: Principal, origin: Origin, mcp_name: str) -> None:

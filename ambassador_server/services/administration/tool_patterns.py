@@ -92,6 +92,22 @@ class ToolPatterns:
                 at = pattern.find(mark, at + 1)
 
 
+def check_known(
+    mcp: Mcp, patterns: Collection[str], known: Collection[str], *, allow_unmatched: bool
+) -> tuple[str, ...]:
+    """Return warnings of patterns that match none of the tools that a user may know of, by their canonical names.
+
+    Raises InvalidInputError instead, unless `allow_unmatched` or no tool is known.
+    """
+    unmatched = unmatched_patterns(mcp, patterns, known)
+    tools = [name.removeprefix(f"{mcp.name}.") for name in known]
+    guessed, rest = unmatched[:_MOST_GUESSED], unmatched[_MOST_GUESSED:]
+    found = Findings(
+        (*(_unmatched(each, mcp, tools) for each in guessed), *(_unmatched(each, mcp, ()) for each in rest))
+    )
+    return found.warnings(allow_unmatched=allow_unmatched or not known)
+
+
 def unmatched_patterns(mcp: Mcp, patterns: Collection[str], canonical: Collection[str]) -> list[str]:
     """Return the patterns of one MCP that match none of these canonical names, and not everything either."""
     written = {pattern: (normalise_pattern(pattern, mcp.name),) for pattern in patterns}

@@ -86,13 +86,9 @@ async def subscribe(request: web.Request) -> web.Response:
         request[ORIGIN],
         request.match_info["mcp"],
         _ALL_TOOLS if body.tools is None else body.tools,
+        allow_unmatched=bool(body.allow_unmatched),
     )
-    shown = _mcp(changed.offer)
-    warnings = [
-        f"{pattern!r} matches no tool of MCP {shown.name!r} that you may know of"
-        for pattern in changed.unmatched
-    ]
-    return json_response(extended(ChangedMcp, shown, warnings=warnings))
+    return json_response(extended(ChangedMcp, _mcp(changed.offer), warnings=list(changed.warnings)))
 
 
 async def unsubscribe(request: web.Request) -> web.Response:

@@ -280,11 +280,26 @@ async def test_catalog_shows_granted_and_selected_tools():
 async def test_subscription_never_adds_to_the_grants(delivery: Delivery):
     world, own, _ = await build()
     await grant(world, delivery=delivery, patterns=("git.log",))
-    await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*", "git.*", "push", "tag"])
+    await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*", "git.*", "push", "tag"], allow_unmatched=True)
     assert isinstance(await world.call("git__log"), Answered)
     for tool in ("git__push", "git__tag"):
         assert isinstance(await world.call(tool), Deny)
     assert [entry.ref.name for entry in world.catalog.visible(PRINCIPAL)] == ["git.log"]
+
+
+async def test_unmatched_pattern_is_refused_without_a_word_about_hidden_tools():
+    world, own, _ = await build()
+    await grant(world, patterns=("git.log",))
+    for pattern, near in (("lgo", "log"), ("push", "")):
+        with pytest.raises(InvalidInputError) as refused:
+            await own.subscribe(PRINCIPAL, ORIGIN, "git", [pattern])
+        said = refused.value.message
+        assert said.startswith(f"'{pattern}' matches no tool of MCP 'git' today")
+        assert ("log" in said) == bool(near)
+        assert "tag" not in said
+    written = await own.subscribe(PRINCIPAL, ORIGIN, "git", ["push"], allow_unmatched=True)
+    assert len(written.warnings) == 1
+    assert (await own.subscribe(PRINCIPAL, ORIGIN, "git", ["push", "log"])).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def people(world: World) -> None:
     person = world.person()
     own = {"Authorization": f"Bearer {person.key}"}
     for method, path, body in (
-        ("PUT", "subscriptions/full", {"tools": [f"{PLANTED}*"]}),
+        ("PUT", "subscriptions/full", {"tools": [f"{PLANTED}*"], "allow_unmatched": True}),
         ("DELETE", "subscriptions/full", None),
         ("POST", "key/rotate", {"overlap_seconds": 600, "preshared_key": person.key}),
     ):

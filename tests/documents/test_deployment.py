@@ -52,8 +52,8 @@ ambassador-admin user create alice
 ambassador-admin group create developers
 ambassador-admin group add-member developers alice
 ambassador-admin grant add developers time
-ambassador-admin key issue alice --name laptop --key-file /root/alice.key
-"$client" login https://{NAME}:8443 --fingerprint "$(printed 'CA fingerprint')" --key-from file:///root/alice.key
+ambassador-admin key issue alice --name laptop --key-file /opt/checkout/alice.key
+"$client" login https://{NAME}:8443 --fingerprint "$(printed 'CA fingerprint')" --key-from file:///opt/checkout/alice.key
 call
 test "$(systemctl show --property NoNewPrivileges --value ambassador-server)" = yes
 ambassador-admin mcp show time -o json | grep -E '"sandbox": "(landlock|bubblewrap)"'
@@ -72,7 +72,7 @@ PLAIN = f"""
 admin_ready http://localhost:9443
 export MCP_AMBASSADOR_ADMIN_URL=http://localhost:9443 MCP_AMBASSADOR_ADMIN_KEY="$FIRST_KEY"
 export MCP_AMBASSADOR_URL=https://{NAME}:443 MCP_AMBASSADOR_CA_FILE=/opt/checkout/ca.pem
-export MCP_AMBASSADOR_PRESHARED_KEY=file:///root/alice.key
+export MCP_AMBASSADOR_PRESHARED_KEY=file:///opt/checkout/alice.key
 """
 THROUGH = f"admin_ready https://{NAME}; call\n"
 LOAD = "(while call; do :; done) & load=$!\n"

@@ -1,6 +1,10 @@
 """The server's errors; one table in `web/middleware/errors.py` maps them to HTTP."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Advice(StrEnum):
@@ -187,3 +191,8 @@ def failure_reason(error: BaseException) -> str:
             return "failed"
         case _:
             return "cancelled"
+
+
+def entry_for(error: AmbassadorError, table: Mapping[type[AmbassadorError], T]) -> T | None:
+    """Return the table's entry for the class of an error, or for its nearest base class that has one."""
+    return next((table[kind] for kind in type(error).__mro__ if kind in table), None)

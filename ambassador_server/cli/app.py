@@ -9,7 +9,13 @@ import typer
 from ambassador_protocol import __version__
 from ambassador_protocol.problems import ProblemCode
 from ambassador_server.cli import audit, check, init, migrate, quickstart, serve
-from ambassador_server.errors import AmbassadorError, ConfigurationError, ConflictError, InvalidInputError
+from ambassador_server.errors import (
+    AmbassadorError,
+    ConfigurationError,
+    ConflictError,
+    InvalidInputError,
+    entry_for,
+)
 from ambassador_server.wording.advice import hint_text
 
 _NAME = "ambassador-server"
@@ -68,7 +74,7 @@ def run() -> None:
         code = app(standalone_mode=False)
     except AmbassadorError as error:
         _report(_code(error), error.message, hint_text(error))
-        raise SystemExit(_EXIT_CODES.get(type(error), 1)) from None
+        raise SystemExit(entry_for(error, _EXIT_CODES) or 1) from None
     except typer.TyperException as error:
         # A command without its words has shown its help instead of a message.
         if error.format_message():

@@ -16,6 +16,7 @@ from ambassador_server.errors import (
     PolicyStaleError,
     RateLimitedError,
     ServerStoppingError,
+    entry_for,
 )
 from ambassador_server.mcp.envelope import EnvelopeError, error_object, error_response
 from ambassador_server.ports.face import FaceReply
@@ -61,8 +62,8 @@ def failure(message_id: bytes, error: EnvelopeError | AmbassadorError, origin: O
     if isinstance(error, EnvelopeError):
         status = 400 if error.code is Code.HEADER_MISMATCH else 200
         return refusal(status, message_id, error.code, error.message)
-    code = _ERROR_CODES.get(type(error), Code.INTERNAL_ERROR)
-    reason = _REASONS.get(type(error))
+    code = entry_for(error, _ERROR_CODES) or Code.INTERNAL_ERROR
+    reason = entry_for(error, _REASONS)
     data: dict[str, Any] | None = None if reason is None else {"reason": reason}
     if data is not None and isinstance(error, RateLimitedError):
         data["retryAfterSeconds"] = error.retry_after

@@ -29,6 +29,7 @@ from ambassador_server.errors import (
     StoppedError,
     StorageError,
     WrongPasswordError,
+    entry_for,
 )
 from ambassador_server.web.app_keys import ORIGIN
 from ambassador_server.web.problems import render_problem
@@ -79,7 +80,7 @@ def problem_code(error: AmbassadorError) -> ProblemCode:
 
 
 def _row(error: AmbassadorError) -> tuple[int, ProblemCode, str]:
-    return next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), _INTERNAL)
+    return entry_for(error, _TABLE) or _INTERNAL
 
 
 @web.middleware

@@ -18,13 +18,15 @@ from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamChange:
-    """A change of one downstream: of its status or of its tools."""
+    """A change of one downstream: of its status or of what it offers."""
 
     mcp_id: str
     status: DownstreamStatus
     error: str | None
     tools: tuple[Tool, ...]
     tools_changed: bool
+    resources_changed: bool = False
+    prompts_changed: bool = False
 
 
 DownstreamListener = Callable[[DownstreamChange], None]

@@ -1,4 +1,4 @@
-"""The catalog: downstream MCP servers and the tools they offer."""
+"""The catalog: downstream MCP servers and what they offer."""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ambassador_server.domain.catalog.offers import (
+    NO_FEATURES,
+    DownstreamFeatures,
+    ListedResource,
+    Prompt,
+    ResourceTemplate,
+)
 from ambassador_server.errors import InvalidInputError
 
 _MCP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -119,7 +126,7 @@ class DownstreamFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamState:
-    """The status, error and tools of one downstream, and what is wrong with its list of tools.
+    """The status and error of one downstream, what it offers, and what is wrong with its lists.
 
     `last_failure` stays when the downstream has recovered and `error` is None again.
     """
@@ -129,6 +136,10 @@ class DownstreamState:
     tools: tuple[Tool, ...]
     report: ToolListReport = ToolListReport()
     last_failure: DownstreamFailure | None = None
+    resources: tuple[ListedResource, ...] = ()
+    templates: tuple[ResourceTemplate, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    features: DownstreamFeatures = NO_FEATURES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
-"""Shows images in terminals that can: by the protocol of kitty or of iTerm2, as the environment tells.
-
-Sixel is left out: it needs a decoder for every image format, and terminals that have it alone get the image as a file.
-"""
+"""Shows images in terminals that can: as kitty or iTerm2 do where the environment tells, else as sixel."""
 
 import base64
 from collections.abc import Mapping
 from typing import Final
+
+from ambassador_client.cli.image_decoding import as_png, as_sixel
+from ambassador_client.cli.terminal_query import has_sixel, pixel_width
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _SIGNATURES: Final = (_PNG, b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"RIFF")
@@ -20,18 +20,23 @@ _ITERM_PROGRAMS: Final = ("iTerm.app", "WezTerm", "mintty", "rio")
 def image_sequence(data: bytes, environ: Mapping[str, str]) -> str | None:
     """Return the control sequence that shows an image in this terminal; None if the terminal or the image cannot.
 
-    The data is only ever written as base64, so that nothing in it controls the terminal.
+    The data is only ever written encoded, so that nothing in it controls the terminal.
+    Raises `NotShownError` where the terminal could show the image and the reason why it does not is of use.
     """
-    if not data.startswith(_SIGNATURES) or len(data) > _MAX_BYTES or _is_multiplexed(environ):
+    if not data.startswith(_SIGNATURES) or len(data) > _MAX_BYTES:
         return None
-    if _is_iterm(environ):
-        return _for_iterm(data)
-    # kitty itself decodes only PNG.
-    return _for_kitty(data) if data.startswith(_PNG) and _is_kitty(environ) else None
+    # tmux and screen pass on the variables of the terminal around them, but not its sequences. They answer themselves
+    # when they are asked for sixel.
+    if not _is_multiplexed(environ):
+        if _is_iterm(environ):
+            return _for_iterm(data)
+        if _is_kitty(environ):
+            # kitty itself decodes only PNG.
+            return _for_kitty(data if data.startswith(_PNG) else as_png(data, pixel_width()))
+    return as_sixel(data, pixel_width()) if has_sixel(environ) else None
 
 
 def _is_multiplexed(environ: Mapping[str, str]) -> bool:
-    # tmux and screen pass on the variables of the terminal around them, but not these sequences.
     return bool(environ.get("TMUX") or environ.get("STY")) or environ.get("TERM", "dumb").startswith(
         ("dumb", "tmux", "screen")
     )

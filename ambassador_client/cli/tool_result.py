@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ambassador_client.cli.image_decoding import NotShownError
 from ambassador_client.cli.terminal_images import image_sequence
 from ambassador_client.errors import ClientError, SettingsError, one_line
 from ambassador_protocol.problems import ProblemCode
@@ -120,14 +121,22 @@ def _show_data(kind: str, media_type: str, encoded: str, saver: FileSaver) -> No
         sys.stderr.write(f"{one_line(kind)}: damaged\n")
         return
     is_image = media_type.startswith("image/")
-    sequence = image_sequence(data, os.environ) if is_image and sys.stdout.isatty() else None
+    sequence, reason = _inline(data) if is_image and sys.stdout.isatty() else (None, "")
     if sequence is not None:
         sys.stdout.write(sequence + "\n")
     path = saver.save(data, media_type, in_any_case=is_image and sequence is None)
     if path is None and sequence is not None:
         return
     where = saver.hint if path is None else f"saved as {path}"
-    sys.stderr.write(one_line(f"{kind} ({media_type}, {len(data)} bytes): {where}") + "\n")
+    sys.stderr.write(one_line(f"{kind} ({media_type}, {len(data)} bytes): {where}{reason}") + "\n")
+
+
+def _inline(data: bytes) -> tuple[str | None, str]:
+    """Return the control sequence that shows the image, or the reason why there is none, if it is of use."""
+    try:
+        return image_sequence(data, os.environ), ""
+    except NotShownError as error:
+        return None, f"; {error}"
 
 
 def _write(text: str) -> None:

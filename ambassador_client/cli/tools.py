@@ -105,7 +105,8 @@ def call(
 ) -> int:
     """Call a tool. Text goes to standard output, progress and messages to standard error.
 
-    An image is shown where the terminal can (kitty, iTerm2), else saved to a temporary file or with --save.
+    An image is shown where the terminal can (kitty, iTerm2, sixel), else saved to a temporary file or with --save.
+    Sixel needs the library pillow: `pipx inject mcp-ambassador pillow`.
 
     A repeated key makes a list; a.b=1 sets a member of an object. key=@file.txt takes the value from a file, key=@-
     from standard input; key=@@text is the text @text.

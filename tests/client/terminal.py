@@ -32,6 +32,10 @@ class Terminal:
         """Type the text; control characters work as at a terminal, and surrogates stand for bytes that are no text."""
         os.write(self._master, text.encode(errors="surrogateescape"))
 
+    def modes(self) -> list[object]:
+        """Return how the terminal is set: lines, echo, signals and so on."""
+        return termios.tcgetattr(self._master)
+
     async def end(self) -> int:
         """Wait for the end of the command and return its exit code."""
         async with asyncio.timeout(PATIENCE):
@@ -53,6 +57,8 @@ class Terminal:
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
+        # The loop may report the same output twice; a read that waits would stop the server of the test as well.
+        os.set_blocking(self._master, False)
         loop.add_reader(self._master, readable.set)
         try:
             # Reading a terminal fails after the last writer has closed it.
@@ -60,7 +66,10 @@ class Terminal:
                 while True:
                     await readable.wait()
                     readable.clear()
-                    chunk = os.read(self._master, 65536)
+                    try:
+                        chunk = os.read(self._master, 65536)
+                    except BlockingIOError:
+                        continue
                     async with self._changed:
                         self.seen += chunk.decode(errors="replace")
                         self._changed.notify_all()
@@ -69,8 +78,10 @@ class Terminal:
 
 
 @asynccontextmanager
-async def at_terminal(*arguments: str, env: Mapping[str, str]) -> AsyncIterator[Terminal]:
-    """Run a command of the client with a terminal for its three streams."""
+async def at_terminal(
+    *arguments: str, env: Mapping[str, str], stdin: int | None = None
+) -> AsyncIterator[Terminal]:
+    """Run a command of the client with a terminal for its three streams, or another standard input."""
     master, slave = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -78,7 +89,7 @@ async def at_terminal(*arguments: str, env: Mapping[str, str]) -> AsyncIterator[
         "ambassador_client",
         *arguments,
         env={**env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
-        stdin=slave,
+        stdin=slave if stdin is None else stdin,
         stdout=slave,
         stderr=slave,
         start_new_session=True,
@@ -94,4 +105,4 @@ async def at_terminal(*arguments: str, env: Mapping[str, str]) -> AsyncIterator[
 
 
 def _control() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(1, termios.TIOCSCTTY, 0)

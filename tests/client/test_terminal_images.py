@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ambassador_client.cli.image_decoding import NotShownError
 from ambassador_client.cli.terminal_images import image_sequence
 from tests.client.fake_server import FakeServer
 from tests.client.host import environment
@@ -112,7 +113,6 @@ async def test_output_that_is_no_terminal_never_has_a_control_sequence(
         (png(), {"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, True),
         (png(), {"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2"}, True),
         (JPEG, {"TERM": "xterm-256color", **ITERM}, True),
-        (JPEG, {"TERM": "xterm-kitty"}, False),
         (png(), {"TERM": "xterm-256color"}, False),
         (png(), {"TERM": "dumb", **ITERM}, False),
         (png(), {"TERM": "tmux-256color", **KITTY}, False),
@@ -123,3 +123,8 @@ async def test_output_that_is_no_terminal_never_has_a_control_sequence(
 )
 def test_terminal_is_known_by_its_environment(data: bytes, environ: dict[str, str], is_shown: bool):
     assert (image_sequence(data, environ) is not None) == is_shown
+
+
+def test_damaged_image_is_not_sent_to_a_terminal_that_gets_it_decoded():
+    with pytest.raises(NotShownError, match="damaged"):
+        image_sequence(JPEG, {"TERM": "xterm-kitty"})

@@ -79,6 +79,9 @@ def _client() -> Program:
             "a file that only its owner can read. On Linux the keyring needs the extra `keyring`. Programs can set "
             "the same by variables or the configuration file. A key is never given on the command line, because "
             "other processes can read it there.",
+            "`call` shows the images in the result of a tool where the terminal can. The environment tells whether it "
+            "is one with the protocol of kitty or of iTerm2; any other is asked whether it has sixel, and for sixel, "
+            "as for images other than PNG in kitty, the extra `images` is needed (pillow, 22 MB).",
         ),
         options="Every command takes `-h`. `--version` is used without a command.",
         root=root,

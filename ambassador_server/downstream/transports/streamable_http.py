@@ -178,22 +178,24 @@ class StreamableHttpTransport:
         self._endpoint.use_session(response.headers.get(SESSION_HEADER))
         return reply
 
-    async def _check_session(self, session_id: str, answer: Answer) -> None:
-        """Raise SessionLostError if this doubtful answer came because the session is lost."""
-        if is_certain(answer) or await self._is_lost(session_id):
-            raise SessionLostError(session_id, may_have_run=not proves_nothing_ran(answer))
+    async def _check_session(self, session_id: str, answer: Answer, *, to_stream: bool = False) -> None:
+        """Raise SessionLostError if this doubtful answer, `to_stream` to a GET, came because the session is lost."""
+        ping: Answer | None = None
+        if (to_stream or not is_certain(answer)) and session_id == self._endpoint.session_id:
+            ping = await self._ping()
+            if ping is None or not denies_session(ping, answer):
+                return
+        raise SessionLostError(session_id, may_have_run=to_stream or not proves_nothing_ran(answer, ping))
 
-    async def _is_lost(self, session_id: str) -> bool:
-        """Ask in the session whether it lives; without any answer it is not taken for lost."""
-        if session_id != self._endpoint.session_id:
-            return True
+    async def _ping(self) -> Answer | None:
+        """Ask in the session whether it lives; None without any answer, after which it is not taken for lost."""
         number = next(self._numbers)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 response = await self._endpoint.post(encode_request(number, "ping", b""))
-                return denies_session(await self._answer(response, number))
+                return await self._answer(response, number)
         except (TimeoutError, DownstreamUnavailableError):
-            return False
+            return None
 
     async def _answer(self, response: Response, number: int, ask: Ask | None = None) -> Answer:
         if _is_stream(response):
@@ -249,10 +251,8 @@ class StreamableHttpTransport:
         """
         session_id = self._endpoint.session_id
         answer = await _other_answer(response)
-        if session_id is None or answer.status in _NO_STREAM or not is_doubtful(answer):
-            return
-        if await self._is_lost(session_id):
-            raise SessionLostError(session_id, may_have_run=True)
+        if session_id is not None and answer.status not in _NO_STREAM and is_doubtful(answer):
+            await self._check_session(session_id, answer, to_stream=True)
 
     def _take(self, message: Message, questions: OpenQuestions | None = None) -> None:
         """Handle a message that is no answer."""
@@ -322,7 +322,8 @@ def _answer_of(message: Message, number: int, status: int) -> Answer:
 
 
 def _is_answer_to(message: Message, number: int) -> bool:
-    return message.answers == number or (message.id is None and bool(bytes(message.error)))
+    """Tell whether a message answers a request; an error may have another id, or none, if the request was not read."""
+    return message.answers == number or (message.answers is None and bool(bytes(message.error)))
 
 
 def _reply_in(answer: Answer) -> Reply:

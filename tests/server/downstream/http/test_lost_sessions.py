@@ -85,6 +85,12 @@ NOT_RUN: dict[str, Refuse] = {
         {"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": "Invalid session"}}
     ),
     "a stream with an error that is not JSON-RPC": stream({"error": "Session not found"}),
+    "a stream with an error without an id": stream(
+        {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Session terminated by the server"}}
+    ),
+    "200 with the id, without a reason": error("Not found", own_id=True, code=-32001),
+    "200 with the id, and a reason that names no session": error("Unknown client", own_id=True),
+    "400 with the id, without a reason": error("Bad Request", status=400, own_id=True, code=-32600),
     "an error that is a text": lambda number: web.json_response(
         {"jsonrpc": "2.0", "id": number, "error": "Session not found"}
     ),
@@ -157,6 +163,23 @@ async def test_a_call_that_may_have_run_is_not_repeated_but_the_next_has_a_new_s
         assert server.count("initialize") == 1
 
 
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        error("Internal server error", status=500, code=-32603),
+        error("Internal server error", status=500, own_id=True, code=-32603),
+        error("Cannot read properties of undefined", own_id=True, code=-32603),
+    ],
+)
+async def test_a_session_in_which_every_request_fails_is_opened_again(refuse: Refuse):
+    async with restarting(refuse) as (server, box):
+        server.sessions.clear()
+        with pytest.raises(DownstreamUnavailableError, match="may have run"):
+            await box.call("echo")
+        assert await box.text("echo", text="next") == "next"
+        assert (server.count("initialize"), server.toolbox.calls) == (1, 1)
+
+
 async def test_calls_that_meet_the_loss_together_open_one_session():
     async with restarting(plain(400, "session expired")) as (server, box):
         server.sessions.clear()
@@ -172,9 +195,12 @@ async def test_calls_that_meet_the_loss_together_open_one_session():
         error("Session not found: browser-7", own_id=True, code=-32602),
         error("Unknown session", status=400, own_id=True),
         error("Tool session expired"),
+        error("Not found", own_id=True, code=-32001),
+        error("Bad Request", status=400, own_id=True, code=-32600),
+        error("session is undefined", own_id=True, code=-32603),
     ],
 )
-async def test_an_error_about_another_session_belongs_to_the_caller(refuse: Refuse):
+async def test_an_error_in_a_session_that_lives_belongs_to_the_caller(refuse: Refuse):
     class Living(Restarting):
         async def post(self, request: web.Request) -> web.StreamResponse:
             message = json.loads(await request.read())
@@ -187,8 +213,7 @@ async def test_an_error_about_another_session_belongs_to_the_caller(refuse: Refu
 
     server = Living(refuse)
     async with serve(server), bench(http_entry(server.url)) as box:
-        reply = await box.call("echo")
-        assert b"ession" in (reply.error or b"")
+        assert (await box.call("echo")).error is not None
         assert server.toolbox.calls == 1
         assert server.count("initialize") == 1
 

@@ -21,11 +21,15 @@ TOOLS = [
     {"name": "empty_list", "inputSchema": {"type": "object", "properties": []}},
     tool("list_output", outputSchema={"type": "array", "items": {}}),
     tool("odd/name ☃"),
+    tool("deep") | {"inputSchema": {"type": "object", "properties": {"a": {"type": "int", "title": "A"}}}},
+    tool("lost", outputSchema={"type": "object", "properties": {"a": {"$ref": "#/$defs/gone"}}}),
     tool("fine", annotations={"readOnlyHint": True}),
 ]
 WARNINGS = (
     "the tool 'no_schema' is changed for hosts: its inputSchema is missing",
     "the tool 'null_schema' is changed for hosts: its inputSchema is no object",
+    "the tool 'deep' is changed for hosts: type in properties.a in its inputSchema is invalid and left out",
+    "the tool 'lost' is changed for hosts: a $ref in its outputSchema leads nowhere and is left out",
     "the tool 'list_output' is changed for hosts: for legacy hosts, its outputSchema is not of type object",
 )
 
@@ -56,6 +60,8 @@ def test_strict_hosts_read_the_list_and_call_its_tools(strict: World, face: Mcp)
     listed = {each["name"]: each for each in result["tools"]}
     assert listed["strict__no_schema"]["inputSchema"] == {"type": "object"}
     assert listed["strict__empty_list"]["inputSchema"] == {"type": "object"}
+    assert listed["strict__deep"]["inputSchema"]["properties"] == {"a": {"title": "A"}}
+    assert listed["strict__lost"]["outputSchema"]["properties"] == {"a": {}}
     assert "description" not in listed["strict__null_schema"]
     assert ("outputSchema" in listed["strict__list_output"]) == face.modern
     assert listed["strict__fine"] == tool("strict__fine", annotations={"readOnlyHint": True})

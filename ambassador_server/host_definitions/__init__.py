@@ -1,7 +1,8 @@
 """Makes definitions of tools readable by strict hosts, which refuse a whole list because of one definition.
 
-Hosts of the legacy era demand objects as structured output, and an object as the schema of each argument; those of the
-modern era accept any schema there.
+Some hosts compile every schema, and models refuse a request with a schema that is not valid at any depth. Hosts of the
+legacy era demand objects as structured output, and an object as the schema of each argument; those of the modern era
+accept any schema there.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,12 +11,12 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Raw
 
+from ambassador_server.host_definitions.schemas import ANYTHING, SCHEMAS_OF_FLAGS, mended_schema
+
 Members = dict[str, Raw]
 
 _OBJECT: Final = b'"object"'
 _NO_ARGUMENTS: Final = Raw(b'{"type":"object"}')
-_ANYTHING: Final = Raw(b"{}")
-_SCHEMAS_OF_FLAGS: Final = {b"true": _ANYTHING, b"false": Raw(b'{"not":{}}')}
 
 
 class _Icon(msgspec.Struct, rename="camel"):
@@ -77,44 +78,37 @@ def _mend_output(members: Members, changes: list[str], *, modern: bool) -> None:
         del members["outputSchema"]
         changes.append("its outputSchema is no object and left out")
         return
-    schema = _members_decoder.decode(given)
-    if modern:
-        if _remove_invalid(schema, _SCHEMA_MEMBERS, changes, "in its outputSchema"):
-            members["outputSchema"] = Raw(msgspec.json.encode(schema))
-    elif bytes(schema.get("type", b"")) != _OBJECT:
+    is_object = bytes(_members_decoder.decode(given).get("type", b"")) == _OBJECT
+    if not modern and not is_object:
         del members["outputSchema"]
         changes.append("its outputSchema is not of type object and left out")
-    else:
+    elif is_object:
         members["outputSchema"] = _schema_of_object("outputSchema", given, changes, modern=modern)
+    else:
+        members["outputSchema"] = mended_schema(given, "in its outputSchema", changes)
 
 
 def _schema_of_object(name: str, given: Raw, changes: list[str], *, modern: bool) -> Raw:
-    """Return a schema as one of objects that is valid as far as hosts check it."""
+    """Return a schema as a valid one of objects; for legacy hosts those of its properties are no flags."""
     schema = _members_decoder.decode(given)
-    is_changed = bytes(schema.get("type", b"")) != _OBJECT
-    if is_changed:
+    if bytes(schema.get("type", b"")) != _OBJECT:
         changes.append(f"its {name} is not of type object")
         schema["type"] = Raw(_OBJECT)
-    is_changed |= _remove_invalid(schema, _SCHEMA_MEMBERS, changes, f"in its {name}")
-    if "properties" in schema:
-        properties = _members_decoder.decode(schema["properties"])
-        is_changed |= _mend_properties(name, properties, changes, modern=modern)
-        if is_changed:
-            schema["properties"] = Raw(msgspec.json.encode(properties))
-    return Raw(msgspec.json.encode(schema)) if is_changed else given
+        given = Raw(msgspec.json.encode(schema))
+    given = mended_schema(given, f"in its {name}", changes)
+    return given if modern else _without_flags(given)
 
 
-def _mend_properties(name: str, properties: Members, changes: list[str], *, modern: bool) -> bool:
-    """Replace the schemas of properties that are no schemas; tell whether there was any."""
-    odd = [key for key, raw in properties.items() if not _is_object(bytes(raw))]
-    if modern:
-        odd = [key for key in odd if bytes(properties[key]) not in _SCHEMAS_OF_FLAGS]
-    for key in odd:
-        flag = bytes(properties[key])
-        if flag not in _SCHEMAS_OF_FLAGS:
-            changes.append(f"a property in its {name} has no schema")
-        properties[key] = _SCHEMAS_OF_FLAGS.get(flag, _ANYTHING)
-    return bool(odd)
+def _without_flags(given: Raw) -> Raw:
+    """Write the schemas of properties that are flags as objects with the same meaning."""
+    schema = _members_decoder.decode(given)
+    properties = _members_decoder.decode(schema.get("properties", ANYTHING))
+    flags = {key: bytes(raw) for key, raw in properties.items() if not _is_object(bytes(raw))}
+    if not flags:
+        return given
+    properties |= {key: SCHEMAS_OF_FLAGS[flag] for key, flag in flags.items()}
+    schema["properties"] = Raw(msgspec.json.encode(properties))
+    return Raw(msgspec.json.encode(schema))
 
 
 def _remove_invalid(
@@ -137,7 +131,7 @@ def _is_text(raw: bytes) -> bool:
 
 
 def _is_flag(raw: bytes) -> bool:
-    return raw in _SCHEMAS_OF_FLAGS
+    return raw in SCHEMAS_OF_FLAGS
 
 
 def _decodes_as(kind: Any) -> Callable[[bytes], bool]:
@@ -154,7 +148,6 @@ def _decodes_as(kind: Any) -> Callable[[bytes], bool]:
 
 
 _members_decoder = msgspec.json.Decoder(Members)
-_SCHEMA_MEMBERS: Final = {"properties": _is_object, "required": _decodes_as(list[str]), "$schema": _is_text}
 _ANNOTATIONS: Final = {
     "title": _is_text,
     "readOnlyHint": _is_flag,

@@ -130,7 +130,7 @@ _ambassador_admin_option() {
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
         "key list":--user | "enrolment list":--user | "session list":--user) takes=word live=user ;;
         *:--group | *:--grant) takes=word live=group ;;
-        "mcp add":--transport) takes=word choices="stdio streamable_http" ;;
+        "mcp add":--transport) takes=word choices="sse stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
         *:--pin) takes=word choices="off block" ;;

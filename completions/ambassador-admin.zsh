@@ -469,7 +469,7 @@ _ambassador-admin_mcp() {
 
 _ambassador-admin_mcp_add() {
     _arguments -s -S : \
-        --transport='[stdio or streamable_http; by default, depending on the other options.]:WORD:(stdio streamable_http)' \
+        --transport='[stdio, streamable_http or sse; by default one of the first two, depending on the other options.]:WORD:(sse stdio streamable_http)' \
         --url='[The MCP'\''s endpoint.]:URL: ' \
         '*'--header='[A header of every request; may be repeated.]:NAME=VALUE: ' \
         '*'--env='[An environment variable of the process; may be repeated.]:NAME=VALUE: ' \
@@ -492,7 +492,7 @@ _ambassador-admin_mcp_add() {
 
 _ambassador-admin_mcp_update() {
     _arguments -s -S : \
-        --transport='[stdio or streamable_http; by default, depending on the other options.]:WORD: ' \
+        --transport='[stdio, streamable_http or sse; by default one of the first two, depending on the other options.]:WORD: ' \
         --url='[The MCP'\''s endpoint.]:URL: ' \
         '*'--header='[A header of every request; may be repeated.]:NAME=VALUE: ' \
         '*'--env='[An environment variable of the process; may be repeated.]:NAME=VALUE: ' \

@@ -51,7 +51,7 @@ class McpOptions:
         typer.Option(
             "--transport",
             metavar="WORD",
-            help="stdio or streamable_http; by default, depending on the other options.",
+            help="stdio, streamable_http or sse; by default one of the first two, depending on the other options.",
         ),
     ] = None
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The MCP's endpoint.")] = None

@@ -66,7 +66,7 @@ async def agree(transport: Transport, remembered: Era | None) -> Agreement:
     sent as well, and the first answer decides. A server that starts slowly reads both in order, so one that speaks
     both eras still answers the modern request first.
     """
-    if remembered is Era.LEGACY:
+    if remembered is Era.LEGACY or not transport.carries_modern_era:
         return await initialize(transport)
     tasks = [asyncio.create_task(_discover(transport))]
     try:

@@ -60,6 +60,11 @@ class Transport(Protocol):
         """Tell whether parts of a modern request are repeated in headers."""
         ...
 
+    @property
+    def carries_modern_era(self) -> bool:
+        """Tell whether the protocol defines this transport for the modern era, too."""
+        ...
+
     async def open(self) -> None:
         """Prepare to carry requests."""
         ...

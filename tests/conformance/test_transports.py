@@ -23,6 +23,7 @@ from ambassador_server.errors import (
 )
 from tests.fakes.mcp_servers import stdio_options
 from tests.fakes.mcp_servers.http_server import HttpServer, serve
+from tests.fakes.mcp_servers.sse_server import SseServer, serve_sse
 from tests.fakes.mcp_servers.toolbox import TOOLS, Toolbox
 from tests.server.downstream.support import (
     PATIENCE,
@@ -54,6 +55,10 @@ class Kind:
             yield entry(options=stdio_options("--era", self.era, "--page-size", str(page_size)))
             return
         toolbox = Toolbox(era=self.era, page_size=page_size)
+        if self.transport == "sse":
+            async with serve_sse(SseServer(toolbox)) as server:
+                yield entry("sse", {"url": server.url})
+            return
         async with serve(HttpServer(toolbox, sse=self.sse)) as server:
             yield http_entry(server.url)
 
@@ -65,6 +70,7 @@ KINDS = [
     Kind("streamable_http", "legacy", sse=True),
     Kind("streamable_http", "modern"),
     Kind("streamable_http", "modern", sse=True),
+    Kind("sse", "legacy"),
 ]
 
 
@@ -90,7 +96,7 @@ def test_every_file_of_the_folder_is_a_transport():
 
 @pytest.mark.parametrize("word", ["os", "stdio.os", "../stdio", "STDIO", "", "interface"])
 def test_an_unknown_transport_is_refused_naming_the_known_ones(word: str):
-    with pytest.raises(InvalidInputError, match="known: stdio, streamable_http"):
+    with pytest.raises(InvalidInputError, match="known: sse, stdio, streamable_http"):
         transports.check_options(word, {}, ProgramSettings())
     with pytest.raises(InvalidInputError, match="Unknown transport"):
         transports.build_transport(word, {}, Hooks(notified=lambda *_: None, mask=str))

@@ -37,7 +37,7 @@ OFFERED = [
     ("ambassador-admin kill tool-class write d", []),
     ("ambassador-admin kill user alice --reason ", []),
     ("ambassador-admin audit query --reason no_", ["no_grant"]),
-    ("ambassador-admin mcp add x --transport s", ["stdio", "streamable_http"]),
+    ("ambassador-admin mcp add x --transport s", ["sse", "stdio", "streamable_http"]),
     ("ambassador-admin mcp add x --env NAME=value --arg", ["--arguments"]),
     ("ambassador-admin mcp add x -- --arg", []),
     ("ambassador-admin mcp add x -- ", []),

@@ -12,18 +12,22 @@ import pytest
 from tests.client.host import MODERN, environment, host
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import ACCEPT, LEGACY, MCP_FACES, Mcp
-from tests.end_to_end.world import Caller, Downstream, World, running, until
+from tests.end_to_end.world import Caller, Downstream, World, downstream, running, until
 from tests.patience import PATIENCE
 from tests.rig import Rig
 
-DOWNSTREAMS = ("tools", "piped", "modern")
+DOWNSTREAMS = ("tools", "older", "piped", "modern")
 
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
     """Run a server with shared downstreams of both eras, over HTTP and stdio."""
-    with running(directory, prepared, limits=GENEROUS) as started:
+    with (
+        downstream(directory, server="sse_server") as older,
+        running(directory, prepared, limits=GENEROUS) as started,
+    ):
         started.publish("tools", "streamable_http", {"url": tools.url})
+        started.publish("older", "sse", {"url": older.url})
         started.publish_fixture("piped")
         started.publish_fixture("modern", "--era", "modern")
         yield started

@@ -228,12 +228,12 @@ class Downstream:
 
 
 @contextmanager
-def downstream(directory: Path, *flags: str) -> Iterator[Downstream]:
-    """Run the fixture server over HTTP in a process of its own."""
-    record = directory / f"downstream-calls{''.join(flags)}.jsonl"
+def downstream(directory: Path, *flags: str, server: str = "http_server") -> Iterator[Downstream]:
+    """Run a fixture server over HTTP in a process of its own."""
+    record = directory / f"{server}-calls{''.join(flags)}.jsonl"
     record.touch()
     process = subprocess.Popen(
-        command("http_server", "--record", str(record), *flags), stdout=subprocess.PIPE, cwd=ROOT
+        command(server, "--record", str(record), *flags), stdout=subprocess.PIPE, cwd=ROOT
     )
     try:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Sends HTTP requests to one URL; the headers that all requests share are encoded once."""
+"""Sends HTTP requests to one origin; the headers that all requests share are encoded once."""
 
 import re
 import ssl
@@ -35,7 +35,10 @@ def encode_fields(fields: Mapping[str, str]) -> bytes:
 
 
 class HttpClient:
-    """An HTTP client for one URL with its own connection pool; redirects are not followed."""
+    """An HTTP client for one URL with its own connection pool; redirects are not followed.
+
+    A body can also be sent to another target of the same origin: its path and query.
+    """
 
     def __init__(self, url: URL, fields: Mapping[str, str], tls: ssl.SSLContext | None) -> None:
         host = (url.raw_host or "").rstrip(".")
@@ -54,9 +57,9 @@ class HttpClient:
         """Send these headers with every request from now on."""
         self._fields = encode_fields({"Host": self._host, **fields})
 
-    async def post(self, fields: bytes, body: bytes) -> Response:
+    async def post(self, fields: bytes, body: bytes, target: str | None = None) -> Response:
         """Send a body and return the answer; after a NoAnswerError the request may have run."""
-        return await self._send(b"POST", b"%bContent-Length: %d\r\n" % (fields, len(body)), body)
+        return await self._send(b"POST", b"%bContent-Length: %d\r\n" % (fields, len(body)), body, target)
 
     async def get(self, fields: bytes) -> Response:
         """Send GET and return the answer; raises NoAnswerError."""
@@ -70,7 +73,10 @@ class HttpClient:
         """Close every connection; requests that still wait raise NoAnswerError."""
         await self._pool.close()
 
-    async def _send(self, method: bytes, fields: bytes, body: bytes = b"") -> Response:
-        head = b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, self._target.encode(), self._fields, fields)
+    async def _send(
+        self, method: bytes, fields: bytes, body: bytes = b"", target: str | None = None
+    ) -> Response:
+        path = (target or self._target).encode()
+        head = b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, path, self._fields, fields)
         connection = await self._pool.acquire()
         return await connection.exchange(head, body)

@@ -27,7 +27,7 @@ _LISTEN_FIELDS: Final = encode_fields({"Accept": EVENT_STREAM})
 class Endpoint:
     """Sends requests to one URL; several failures in a row end it, as the exit of a process does.
 
-    `ended` holds why it ended; pending while it has not.
+    `ended` holds why it ended; pending while it has not. A message can also go to another `target` of the same origin.
     """
 
     def __init__(self, options: HttpOptions) -> None:
@@ -65,7 +65,9 @@ class Endpoint:
         self.session_id = session_id
         self._rebuild_fields()
 
-    async def post(self, body: bytes, fields: bytes = b"", *, is_new: bool = False) -> Response:
+    async def post(
+        self, body: bytes, fields: bytes = b"", *, is_new: bool = False, target: str | None = None
+    ) -> Response:
         """Post a message and return the answer; a new session's request names neither session nor version.
 
         If secrets are refused and have changed since they were read, the request is repeated with the new ones: a
@@ -74,20 +76,20 @@ class Endpoint:
         fields = fields if is_new else self._fields + fields
         client = self._client()
         sent = client.fields
-        response = await self._post(client, body, fields)
+        response = await self._post(client, body, fields, target)
         if response.status in (401, 403):
             self.read_secrets()
             # Another request may have read them meanwhile.
             if client.fields != sent:
                 response.close()
-                response = await self._post(client, body, fields)
+                response = await self._post(client, body, fields, target)
         return response
 
-    async def send(self, message: bytes) -> None:
+    async def send(self, message: bytes, target: str | None = None) -> None:
         """Post a message to which no answer matters; a failure is ignored."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                response = await self._client().post(_POST_FIELDS + self._fields, message)
+                response = await self._client().post(_POST_FIELDS + self._fields, message, target)
                 response.close()
         except (TimeoutError, DownstreamUnavailableError):
             return
@@ -101,9 +103,14 @@ class Endpoint:
         """Send the secrets as they are now from now on; raises DownstreamUnavailableError if one is missing."""
         self._client().use_fields(request_fields(self._options))
 
+    def end(self, reason: str) -> None:
+        """Say that no request can succeed any more; only the first reason counts."""
+        if not self.ended.done():
+            self.ended.set_result(reason)
+
     async def close(self) -> None:
         """End the session and close every connection; requests that still wait fail."""
-        self._end("was stopped")
+        self.end("was stopped")
         client, self._http = self._http, None
         if client is None:
             return
@@ -122,9 +129,9 @@ class Endpoint:
         fields = {VERSION_HEADER: self._version, SESSION_HEADER: self.session_id}
         self._fields = encode_fields({name: value for name, value in fields.items() if value is not None})
 
-    async def _post(self, client: HttpClient, body: bytes, fields: bytes) -> Response:
+    async def _post(self, client: HttpClient, body: bytes, fields: bytes, target: str | None) -> Response:
         try:
-            response = await client.post(_POST_FIELDS + fields, body)
+            response = await client.post(_POST_FIELDS + fields, body, target)
         except NoAnswerError as error:
             self._failed(error.message)
             raise
@@ -137,11 +144,7 @@ class Endpoint:
     def _failed(self, reason: str) -> None:
         self._failures += 1
         if self._failures >= _FAILURES_TO_OPEN:
-            self._end(reason)
-
-    def _end(self, reason: str) -> None:
-        if not self.ended.done():
-            self.ended.set_result(reason)
+            self.end(reason)
 
     async def _delete_session(self, client: HttpClient) -> None:
         try:

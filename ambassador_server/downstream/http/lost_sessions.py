@@ -108,6 +108,11 @@ def proves_nothing_ran(answer: Answer, ping: Answer | None = None) -> bool:
     return is_refusal and ping is not None and _is_same_error(ping, answer)
 
 
+def forgets_session(status: int, text: bytes) -> bool:
+    """Tell whether the answer to a message over the transport `sse` says that the session is not known."""
+    return status in (404, 410) or (status == 400 and _UNKNOWN.search(text) is not None)
+
+
 def _is_refused(answer: Answer) -> bool:
     """Tell whether a request was refused before it was read as a message."""
     if answer.status < 300:

@@ -12,7 +12,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ambassador_protocol import __version__
-from ambassador_protocol.event_stream import EventStreamReader, EventTooLargeError, ServerSentEvent
+from ambassador_protocol.event_stream import (
+    EVENT_STREAM,
+    EventStreamReader,
+    EventTooLargeError,
+    ServerSentEvent,
+)
 from ambassador_protocol.tls import client_context
 from ambassador_server.downstream.http.client import HttpClient, is_field_name, is_field_value
 from ambassador_server.downstream.http.connection import Response
@@ -72,6 +77,11 @@ def request_fields(options: HttpOptions) -> Mapping[str, str]:
     fields = CIMultiDict({"User-Agent": f"mcp-ambassador/{__version__}", "Accept-Encoding": "identity"})
     fields.update({name: resolve_reference(value) for name, value in options.headers.items()})
     return fields
+
+
+def is_event_stream(response: Response) -> bool:
+    """Tell whether the answer is a stream of events."""
+    return response.status == 200 and response.kind == EVENT_STREAM
 
 
 async def read_body(response: Response) -> bytes:

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import os
-import re
 import signal
 from collections.abc import Mapping
 from typing import Any
@@ -29,8 +28,8 @@ from ambassador_server.downstream.wire.messages import (
     encode_cancelled,
     encode_notification,
     encode_request,
-    reply_from,
 )
+from ambassador_server.downstream.wire.pending_requests import PendingRequests
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.exchange import Ask, Reply
 
@@ -41,11 +40,6 @@ GRACE_SECONDS = 2.0
 _LARGEST_ERROR_LINE = 8 * 1024
 
 _MAX_ERROR_CHARACTERS = 300
-
-# The id of an answer that is too large is found in its first or its last bytes.
-_TAIL = 200
-_ID_FIRST = re.compile(rb'\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*"?(\d{1,18})"?\s*,')
-_ID_LAST = re.compile(rb'[\]}"\s],\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*"?(\d{1,18})"?\s*\}\s*\Z')
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +104,7 @@ class StdioTransport:
     """A child process and the requests that wait for its answers."""
 
     mirrors_headers = False
+    carries_modern_era = True
 
     def __init__(self, options: Options, hooks: Hooks) -> None:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -117,9 +112,7 @@ class StdioTransport:
         self._hooks = hooks
         self._child: ChildProcess | None = None
         self._numbers = itertools.count(1)
-        # The result is the reply, or the reason why there is none.
-        self._waiting: dict[int, asyncio.Future[Reply | str]] = {}
-        self._has_answered = False
+        self._pending = PendingRequests()
         self._other_output = OutputRing(hooks.mask)
         self._error_output = OutputRing(hooks.mask)
         self._lines = LineSplitter(LARGEST_MESSAGE)
@@ -178,8 +171,7 @@ class StdioTransport:
         """
         child = self._running_child()
         number = next(self._numbers)
-        waiter: asyncio.Future[Reply | str] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = waiter
+        waiter = self._pending.add(number)
         sent = False
         try:
             await child.write(_line(encode_request(number, method, params)))
@@ -190,7 +182,7 @@ class StdioTransport:
                 child.write_soon(_line(encode_cancelled(number)))
             raise
         finally:
-            del self._waiting[number]
+            self._pending.remove(number)
         if isinstance(outcome, str):
             raise DownstreamUnavailableError(outcome)
         return outcome
@@ -234,8 +226,7 @@ class StdioTransport:
         if self.ended.done():
             return
         self.ended.set_result(reason)
-        for waiter in self._waiting.values():
-            _set_outcome(waiter, reason)
+        self._pending.fail_all(reason)
 
     def _read(self, chunk: bytes) -> None:
         for line in self._lines.feed(chunk):
@@ -257,7 +248,7 @@ class StdioTransport:
 
     def _handle_line(self, message: Message | None, line: bytes) -> None:
         if message is None:
-            if not self._has_answered:
+            if not self._pending.has_answered:
                 self._look_for_answers(line)
             self._unreadable(line, line, "answered with something that cannot be read")
         elif message.is_notification:
@@ -282,27 +273,12 @@ class StdioTransport:
         number = message.answers
         if number is None:
             self._other_output.add(line)
-            return
-        waiter = self._waiting.get(number)
-        # None when the caller was cancelled before this answer came.
-        if waiter is not None:
-            self._has_answered = True
-            try:
-                _set_outcome(waiter, reply_from(message))
-            except DownstreamUnavailableError as error:
-                _set_outcome(waiter, error.message)
+        else:
+            self._pending.set_reply(number, message)
 
     def _unreadable(self, head: bytes, tail: bytes, why: str) -> None:
         self._other_output.add(head)
-        found = _ID_FIRST.match(head) or _ID_LAST.search(tail[-_TAIL:])
-        waiter = self._waiting.get(int(found[1])) if found else None
-        if waiter is not None:
-            _set_outcome(waiter, why)
-
-
-def _set_outcome(waiter: asyncio.Future[Reply | str], outcome: Reply | str) -> None:
-    if not waiter.done():
-        waiter.set_result(outcome)
+        self._pending.fail_unreadable(head, tail, why)
 
 
 def _is_inherited(name: str) -> bool:

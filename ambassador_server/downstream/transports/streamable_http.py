@@ -2,12 +2,12 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.mcp import SESSION_HEADER
 from ambassador_server.downstream.features.questions import OpenQuestions
+from ambassador_server.downstream.http.background import BackgroundTasks
 from ambassador_server.downstream.http.client import encode_fields
 from ambassador_server.downstream.http.connection import Response
 from ambassador_server.downstream.http.endpoint import SEND_SECONDS, Endpoint
@@ -23,6 +23,7 @@ from ambassador_server.downstream.http.options import (
     JSON,
     HttpOptions,
     drain,
+    is_event_stream,
     read_body,
     read_http_options,
     read_short_body,
@@ -44,7 +45,6 @@ from ambassador_server.downstream.wire.messages import (
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Ask, Reply
 
-_MAX_BACKGROUND_TASKS = 64
 _DRAIN_SECONDS = 1.0
 _LONGEST_REASON = 4 * 1024
 """How many bytes of an error are searched for a reason."""
@@ -80,12 +80,13 @@ class StreamableHttpTransport:
     """Requests to one URL; several failures in a row end the transport, as the exit of a process does."""
 
     mirrors_headers = True
+    carries_modern_era = True
 
     def __init__(self, options: Options, hooks: Hooks) -> None:
         self._endpoint = Endpoint(options)
         self._hooks = hooks
         self._numbers = itertools.count(1)
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks()
 
     @property
     def ended(self) -> asyncio.Future[str]:
@@ -120,7 +121,7 @@ class StreamableHttpTransport:
         except asyncio.CancelledError:
             # A modern downstream takes the closed connection for the cancellation, a legacy one needs a notification.
             if self._endpoint.is_legacy and method not in UNCANCELLABLE:
-                _ = self._in_background(self._endpoint.send, encode_cancelled(number))
+                _ = self._background.run(self._endpoint.send, encode_cancelled(number))
             raise
         if session_id is not None and is_doubtful(answer):
             await self._check_session(session_id, answer)
@@ -138,7 +139,7 @@ class StreamableHttpTransport:
         if not self._endpoint.is_legacy:
             return False
         response = await self._endpoint.get_stream()
-        if not _is_stream(response):
+        if not is_event_stream(response):
             await self._check_refused_stream(response)
             return False
         stream = ResumableStream(response, self._resume, LARGEST_MESSAGE)
@@ -162,8 +163,7 @@ class StreamableHttpTransport:
 
     async def close(self) -> None:
         """End the session and close every connection; requests that still wait fail."""
-        for task in self._background:
-            task.cancel()
+        self._background.cancel()
         await self._endpoint.close()
 
     async def _open_session(self, body: bytes, number: int) -> Reply:
@@ -171,7 +171,7 @@ class StreamableHttpTransport:
         if self._endpoint.session_id is not None:
             self._endpoint.read_secrets()
         response = await self._endpoint.post(body, is_new=True)
-        if _is_stream(response):
+        if is_event_stream(response):
             # The stream is resumed in its session.
             self._endpoint.use_session(response.headers.get(SESSION_HEADER))
         reply = _reply_in(await self._answer(response, number))
@@ -198,7 +198,7 @@ class StreamableHttpTransport:
             return None
 
     async def _answer(self, response: Response, number: int, ask: Ask | None = None) -> Answer:
-        if _is_stream(response):
+        if is_event_stream(response):
             return await self._answer_in_stream(response, number, ask)
         try:
             if response.kind == JSON:
@@ -237,7 +237,7 @@ class StreamableHttpTransport:
     async def _resume(self, last_event_id: str) -> Response | None:
         """Ask for the rest of a stream; implements `resumable_stream.Resume`."""
         response = await self._endpoint.get_stream(last_event_id)
-        if _is_stream(response):
+        if is_event_stream(response):
             return response
         await self._check_refused_stream(response)
         if response.status in _NO_STREAM_YET:
@@ -261,33 +261,18 @@ class StreamableHttpTransport:
         elif message.is_request and questions is not None:
             questions.put(message)
         elif message.is_request:
-            _ = self._in_background(self._endpoint.send, encode_answer(message))
+            _ = self._background.run(self._endpoint.send, encode_answer(message))
 
     def _drain_later(self, response: Response) -> None:
         """Read the rest of the stream in the background, so that its connection can be reused."""
         if response.is_complete:
             return
-        draining = self._in_background(drain, response, _DRAIN_SECONDS)
+        draining = self._background.run(drain, response, _DRAIN_SECONDS)
         if draining is None:
             response.close()
         else:
             # Also when the task is cancelled before it runs; after a complete answer this does nothing.
             draining.add_done_callback(lambda _: response.close())
-
-    def _in_background(
-        self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any
-    ) -> asyncio.Task[None] | None:
-        """Run a task in the background; returns None and runs nothing when too many run already."""
-        if len(self._background) >= _MAX_BACKGROUND_TASKS:
-            return None
-        task = asyncio.get_running_loop().create_task(work(*args))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return task
-
-
-def _is_stream(response: Response) -> bool:
-    return response.status == 200 and response.kind == EVENT_STREAM
 
 
 async def _answer_in_body(response: Response, number: int) -> Answer:

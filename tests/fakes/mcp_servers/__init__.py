@@ -1,4 +1,5 @@
-"""Small real MCP servers for tests: `stdio_server` (standard library), `http_server` (aiohttp), `sdk_server`.
+"""Small real MCP servers for tests: `stdio_server` (standard library), `http_server` and
+`sse_server` (aiohttp), `sdk_server`.
 
 Each runs as `python -m tests.fakes.mcp_servers.<name>` from the root of the repository.
 """

@@ -1,6 +1,7 @@
 """A server built on the MCP SDK, over stdio, or with `--http` over streamable HTTP on a loopback port it prints.
 
-With `--port` it listens on the port that follows. With `--resumable` its streams can be resumed.
+With `--port` it listens on the port that follows. With `--resumable` its streams can be resumed. With `--sse` it serves
+HTTP+SSE of 2024-11-05 instead.
 """
 
 import json
@@ -70,7 +71,10 @@ def main() -> None:
     sys.stdout.write(json.dumps({"port": listening.getsockname()[1]}) + "\n")
     sys.stdout.flush()
     events = {"event_store": _Events(), "retry_interval": 100} if "--resumable" in sys.argv else {}
-    app = server.streamable_http_app(json_response="--json" in sys.argv, **events)
+    if "--sse" in sys.argv:
+        app = server.sse_app()
+    else:
+        app = server.streamable_http_app(json_response="--json" in sys.argv, **events)
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listening])
 
 

@@ -27,6 +27,7 @@ class ScriptedTransport:
     """Answers each method with a result, an error or an exception; an answer in a list waits for `speak`."""
 
     mirrors_headers = False
+    carries_modern_era = True
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {name.replace("_", "/"): answer for name, answer in answers.items()}

@@ -52,9 +52,10 @@ class NeutralRequest(Struct, frozen=True, kw_only=True):
     """A request for a downstream: `params` and `capabilities` are raw JSON objects.
 
     `capabilities` are the capabilities that the host declared, which tell which questions it supports. `tell` is None
-    if the caller accepts no notices; `ask` is None if the caller's era returns questions as results. `tool` is the tool
-    by which the request was decided: it is not sent to a downstream that offers another definition of the tool, or, if
-    the tool is not `pinned`, one of another class.
+    if the caller accepts no notices. `ask` is None if the host cannot be asked. With `reads_questions` the host reads
+    questions in results, and `ask` is only for a downstream that cannot put them there. `log_level` is that of the log
+    messages that the host wants of this request. `tool` is the tool by which the request was decided: it is not sent to
+    a downstream that offers another definition of the tool, or, if the tool is not `pinned`, one of another class.
     """
 
     method: str
@@ -62,5 +63,7 @@ class NeutralRequest(Struct, frozen=True, kw_only=True):
     capabilities: bytes = b"{}"
     tell: Tell | None = None
     ask: Ask | None = None
+    reads_questions: bool = False
+    log_level: str | None = None
     tool: Tool | None = None
     pinned: bool = True

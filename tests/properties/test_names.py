@@ -54,6 +54,28 @@ def test_a_new_mcp_never_changes_the_names_of_older_ones(keys, mcp_names):
     assert {key: after[key] for key in known} == published_names(known, older, "__")
 
 
+@given(CLASHING, st.permutations(CLASHING_MCPS), st.sets(st.sampled_from(CLASHING_MCPS)))
+def test_names_without_a_prefix_are_unique_and_take_no_name_of_another(keys, mcp_names, without_prefix):
+    prefixed = published_names(keys, mcp_names, "__")
+    names = published_names(keys, mcp_names, "__", without_prefix)
+    assert len(set(names.values())) == len(set(keys))
+    for key, name in names.items():
+        if key[0] not in without_prefix:
+            assert name == prefixed[key]
+        elif name != prefixed[key]:
+            assert name == re.sub(r"[^A-Za-z0-9_-]", "_", key[1])
+            assert not name.startswith(tuple(f"{mcp}__" for mcp in mcp_names))
+
+
+def test_a_name_without_a_prefix_that_two_mcps_have_is_prefixed_for_both():
+    keys = [("git", "log"), ("git", "tag"), ("notes", "log")]
+    assert published_names(keys, ["git", "notes"], "__", {"git", "notes"}) == {
+        ("git", "log"): "git__log",
+        ("git", "tag"): "tag",
+        ("notes", "log"): "notes__log",
+    }
+
+
 @given(st.lists(st.sampled_from(["a", "b", ".", "*"]), min_size=1, max_size=12), st.text("ab.", max_size=12))
 def test_patterns_match_like_a_slow_reference(symbols, name):
     pattern = "".join(symbols)

@@ -18,8 +18,8 @@ class CapabilityKind(StrEnum):
 class CapabilityRef:
     """The capability that a decision is about.
 
-    `name` is the canonical name: `mcp.tool`, `mcp.prompt`, or the URI of a resource. `tool_class` and `digest`, that of
-    the definition that is offered, are None for resources and prompts.
+    `name` is the canonical name: `mcp.tool`, `mcp.prompt`, or the MCP's own URI, or template of URIs, of a resource.
+    `tool_class` and `digest`, that of the definition that is offered, are None for resources and prompts.
     """
 
     mcp_id: str
@@ -34,3 +34,13 @@ def tool_ref(mcp: Mcp, tool: Tool) -> CapabilityRef:
     return CapabilityRef(
         mcp.mcp_id, CapabilityKind.TOOL, canonical_name(mcp.name, tool.name), tool.tool_class, tool.digest
     )
+
+
+def prompt_ref(mcp: Mcp, name: str) -> CapabilityRef:
+    """Return the reference of a prompt by its own name."""
+    return CapabilityRef(mcp.mcp_id, CapabilityKind.PROMPT, canonical_name(mcp.name, name))
+
+
+def resource_ref(mcp: Mcp, uri: str) -> CapabilityRef:
+    """Return the reference of a resource, or of a template of resources, by the MCP's own URI."""
+    return CapabilityRef(mcp.mcp_id, CapabilityKind.RESOURCE, uri)

@@ -80,7 +80,10 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mcp:
-    """A catalog entry; `transport` names a module in `downstream/transports`, `options` are those of that transport."""
+    """A catalog entry; `transport` names a module in `downstream/transports`, `options` are those of that transport.
+
+    If it is not `prefixed`, its tools and prompts are published by their own names where these are unambiguous.
+    """
 
     mcp_id: str
     name: str
@@ -97,6 +100,7 @@ class Mcp:
     isolation: Isolation = Isolation.SHARED
     owner: str | None = None
     pin: Pin = Pin.BLOCK
+    prefixed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

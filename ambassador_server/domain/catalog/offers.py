@@ -47,6 +47,17 @@ class DownstreamFeatures:
     logging: bool = False
     resource_subscriptions: bool = False
 
+    def union(self, other: "DownstreamFeatures") -> "DownstreamFeatures":
+        """Return the features that either has."""
+        return DownstreamFeatures(
+            tools=self.tools or other.tools,
+            resources=self.resources or other.resources,
+            prompts=self.prompts or other.prompts,
+            completions=self.completions or other.completions,
+            logging=self.logging or other.logging,
+            resource_subscriptions=self.resource_subscriptions or other.resource_subscriptions,
+        )
+
 
 NO_FEATURES: Final = DownstreamFeatures()
 

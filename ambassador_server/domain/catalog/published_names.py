@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 _MAX_LENGTH = 64
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
@@ -12,9 +12,15 @@ _HAS_SUFFIX = re.compile(rf".*_[0-9a-f]{{{_SUFFIX_LENGTH}}}")
 
 
 def published_names(
-    tools: Iterable[tuple[str, str]], mcp_names: Sequence[str], separator: str
+    tools: Iterable[tuple[str, str]],
+    mcp_names: Sequence[str],
+    separator: str,
+    without_prefix: Collection[str] = (),
 ) -> Mapping[tuple[str, str], str]:
     """Map (mcp, tool) to its published name, `[A-Za-z0-9_-]{1,64}`; `mcp_names` has every MCP, the oldest first.
+
+    Prompts are named in the same way. The tools of the MCPs in `without_prefix` keep their own names, as far as no
+    other one has the same name and the name cannot be that of another MCP's tool.
 
     All names that begin with the name of an MCP and the separator belong to the oldest MCP of which that is true. A
     tool of another MCP with such a name gets a suffix computed from its own mcp and tool name, whether or not the
@@ -26,11 +32,26 @@ def published_names(
     reserved = reserved_prefixes(mcp_names, separator)
     plain = {key: _plain(separator.join(key)) for key in tools}
     uses = Counter((key[0], name) for key, name in plain.items())
-    return {
+    names = {
         key: name
         if uses[key[0], name] == 1 and _is_usable(name) and not name.startswith(reserved.get(key[0], ()))
         else _with_suffix(name, key)
         for key, name in plain.items()
+    }
+    if without_prefix:
+        prefixes = tuple(_plain(name + separator) for name in mcp_names)
+        names |= _own_names([key for key in names if key[0] in without_prefix], prefixes)
+    return names
+
+
+def _own_names(keys: Sequence[tuple[str, str]], prefixes: tuple[str, ...]) -> dict[tuple[str, str], str]:
+    """Return the own names of those that can be published by them."""
+    own = {key: _plain(key[1]) for key in keys}
+    uses = Counter(own.values())
+    return {
+        key: name
+        for key, name in own.items()
+        if uses[name] == 1 and name and _is_usable(name) and not name.startswith(prefixes)
     }
 
 

@@ -30,7 +30,8 @@ from ambassador_server.mcp.methods.tool_results import valid_result
 from ambassador_server.mirrored_arguments import mirrored_arguments
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import Headers
-from ambassador_server.services.calls.catalog import Catalog, CatalogEntry, CatalogIndex
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.catalog_index import CatalogIndex, ToolEntry
 from ambassador_server.services.calls.pipeline import CallPipeline, CapabilityCall
 from ambassador_server.wording.refusals import refusal_text
 
@@ -84,10 +85,10 @@ class ToolMethods:
     ) -> None:
         """Refuse arguments that contradict their headers, unless the tool is hidden from the caller."""
         name = _tool_name(request)
-        entry = self._catalog.resolve(CapabilityKind.TOOL, name)
+        entry = self._catalog.tool(name)
         if entry is None or _ANNOTATION not in entry.tool.definition:
             return
-        if self._catalog.find(principal, CapabilityKind.TOOL, name) is None:
+        if self._catalog.find_tool(principal, name) is None:
             return
         try:
             header_map = self._header_map(entry)
@@ -102,7 +103,7 @@ class ToolMethods:
                 Code.HEADER_MISMATCH, f"{contradicted} does not equal the argument it mirrors"
             )
 
-    def _header_map(self, entry: CatalogEntry) -> HeaderMap:
+    def _header_map(self, entry: ToolEntry) -> HeaderMap:
         """Return the arguments that a tool of the current catalog mirrors; a malformed annotation mirrors nothing."""
         if self._header_maps[0] is not self._catalog.index():
             self._header_maps = (self._catalog.index(), {})
@@ -121,7 +122,7 @@ class ToolMethods:
         return self._described[1]
 
 
-def _describe(entry: CatalogEntry) -> _Described:
+def _describe(entry: ToolEntry) -> _Described:
     """Return a tool as hosts of the legacy and of the modern era get it; most definitions are the same for both."""
     name = {"name": msgspec.Raw(msgspec.json.encode(entry.published))}
     found = host_definition(entry.tool.definition, modern=False)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
+from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import ToolClass, canonical_name
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import ClientKey
@@ -18,7 +18,8 @@ from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import InvalidInputError, NotFoundError
-from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.catalog_index import ToolEntry
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
@@ -37,7 +38,7 @@ class ExplainedAccess:
 class CallableTool:
     """A published tool that a user may call, and the names of the keys with which that is so."""
 
-    entry: CatalogEntry
+    entry: ToolEntry
     keys: tuple[str, ...]
 
 
@@ -103,7 +104,7 @@ class AccessQueries:
                     )
                 ),
             )
-            for entry in self._catalog.index().entries
+            for entry in self._catalog.index().tools
         )
         return _tools().page((tool for tool in found if tool.keys), listing)
 
@@ -112,7 +113,7 @@ class AccessQueries:
             spelt = spell_pattern(pattern)
         except PatternError as error:
             raise InvalidInputError(f"tool: the pattern {error}") from None
-        refs = [entry.ref for entry in self._catalog.index().entries]
+        refs = [entry.ref for entry in self._catalog.index().tools]
         found = [ref for ref in refs if matches_any((spelt,), ref.name)]
         if not found:
             raise NotFoundError(f"No published tool matches {pattern!r}")
@@ -125,7 +126,7 @@ class AccessQueries:
 
     def _tool(self, snapshot: Snapshot, text: str) -> CapabilityRef:
         name = exact_name(text)
-        entry = self._catalog.resolve(CapabilityKind.TOOL, name)
+        entry = self._catalog.tool(name)
         if entry is not None:
             return entry.ref
         for mcp in snapshot.mcps.values():

@@ -29,7 +29,8 @@ from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.own_stops import stops_on
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.administration.tool_patterns import check_known
-from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.catalog_index import ToolEntry
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -64,7 +65,7 @@ class KnownTool:
     `description` is empty while the definition waits for an approval.
     """
 
-    entry: CatalogEntry
+    entry: ToolEntry
     denial: Deny | None
     description: str
 
@@ -132,7 +133,7 @@ class OwnAccess:
             session=self._sessions.held(principal),
             tools=0 if policy.denial is not None else len(self._catalog.visible(principal)),
             refused=None if policy.denial is None else policy.denial.reason,
-            stops=stops_on(policy, self._catalog.index().entries) if snapshot.switches else (),
+            stops=stops_on(policy, self._catalog.index().tools) if snapshot.switches else (),
         )
 
     def offers(self, principal: Principal) -> list[OfferedMcp]:
@@ -244,7 +245,7 @@ class OwnAccess:
         delivery = policy.delivery_of(mcp.mcp_id)
         if delivery is None:
             return None
-        entries = [entry for entry in self._catalog.index().entries if entry.ref.mcp_id == mcp.mcp_id]
+        entries = [entry for entry in self._catalog.index().tools if entry.ref.mcp_id == mcp.mcp_id]
         tools = tuple(tool for entry in entries if (tool := _known(policy, entry)) is not None)
         if entries and not tools:
             return None
@@ -255,7 +256,7 @@ class OwnAccess:
         return PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
 
 
-def _known(policy: PrincipalPolicy, entry: CatalogEntry) -> KnownTool | None:
+def _known(policy: PrincipalPolicy, entry: ToolEntry) -> KnownTool | None:
     decision = policy.decide(entry.ref)
     if not isinstance(decision, Deny):
         return KnownTool(entry, None, entry.tool.description)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.switches import KillSwitch
-from ambassador_server.services.calls.catalog import CatalogEntry
+from ambassador_server.services.calls.catalog_index import ToolEntry
 
 
-def stops_on(policy: PrincipalPolicy, entries: Iterable[CatalogEntry]) -> tuple[KillSwitch, ...]:
+def stops_on(policy: PrincipalPolicy, entries: Iterable[ToolEntry]) -> tuple[KillSwitch, ...]:
     """Return the switch that stops the principal, else those that stop tools of which the principal may know."""
     if policy.stopped_by is not None:
         return (policy.stopped_by,)

@@ -69,7 +69,7 @@ class SwitchEffects:
         except (StorageError, PolicyStaleError):
             return None
         snapshot, index = self._policy.snapshot, self._catalog.index()
-        activity = Activity(tools=[entry.ref for entry in index.entries], sessions=sessions, calls=running)
+        activity = Activity(tools=[entry.ref for entry in index.tools], sessions=sessions, calls=running)
         # In a thread, because it takes long in a large organisation and must not delay calls.
         found = await asyncio.to_thread(impact_of, switch, snapshot, activity, moment)
         mcp_ids = {tool.mcp_id for tool in found.tools}

@@ -7,7 +7,6 @@ from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
-from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.policy.pattern_spelling import exact_name
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
@@ -152,7 +151,7 @@ class Switches:
                 raise NotFoundError(f"No {_subject(scope, target)}")
 
     async def _tool_name(self, work: UnitOfWork, name: str) -> str:
-        entry = self._catalog.resolve(CapabilityKind.TOOL, name)
+        entry = self._catalog.tool(name)
         if entry is not None:
             return entry.ref.name
         if not await _names_tool_of_known_mcp(work, name):

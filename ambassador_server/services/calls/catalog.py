@@ -1,48 +1,29 @@
-"""Finds the published tools by name, and lists those that a principal may call."""
+"""Finds what is published by name, and lists what a principal may use."""
 
-import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
-from ambassador_server.domain.audit.events import Resource
-from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
-from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
-from ambassador_server.domain.catalog.published_names import published_names, reserved_prefixes
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.catalog.mcps import Mcp, Tool
+from ambassador_server.domain.catalog.offers import NO_FEATURES, DownstreamFeatures
+from ambassador_server.domain.catalog.published_names import reserved_prefixes
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.pattern_spelling import near_names
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
+from ambassador_server.services.calls.catalog_index import (
+    CatalogEntry,
+    CatalogIndex,
+    ToolEntry,
+    build_index,
+)
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogEntry:
-    """One published tool, with the values that every call of it needs."""
-
-    ref: CapabilityRef
-    mcp_name: str
-    published: str
-    tool: Tool
-    resource: Resource = field(init=False)
-    encoded_name: bytes = field(init=False)
-
-    def __post_init__(self) -> None:
-        resource = Resource(kind=self.ref.kind, id=self.ref.mcp_id, name=self.ref.name)
-        object.__setattr__(self, "resource", resource)
-        object.__setattr__(self, "encoded_name", json.dumps(self.tool.name).encode())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CatalogIndex:
-    """Every published tool, in a fixed order and by each of its accepted names."""
-
-    entries: tuple[CatalogEntry, ...]
-    by_name: Mapping[CapabilityKind, Mapping[str, CatalogEntry]]
+_Entry = TypeVar("_Entry", bound=CatalogEntry)
 
 
 class Catalog:
@@ -66,27 +47,52 @@ class Catalog:
         return self._index
 
     def resolve(self, kind: CapabilityKind, name: str) -> CatalogEntry | None:
-        """Find a capability by published name, `mcp.tool` or `mcp:tool`: always a lookup, never a split."""
+        """Find a capability by published name, `mcp.tool`, `mcp:tool` or URI: always a lookup, never a split."""
+        if kind is CapabilityKind.RESOURCE:
+            return self.index().resource(name)
         return self.index().by_name[kind].get(name)
+
+    def tool(self, name: str) -> ToolEntry | None:
+        """Find a tool by any of its names."""
+        entry = self.index().by_name[CapabilityKind.TOOL].get(name)
+        return entry if isinstance(entry, ToolEntry) else None
 
     def near(self, name: str) -> str:
         """Return the end of an error about an unknown tool: the published ones with similar names, if there are any."""
         is_canonical = not {".", ":"}.isdisjoint(name)
-        names = [entry.ref.name if is_canonical else entry.published for entry in self.index().entries]
+        names = [entry.ref.name if is_canonical else entry.published for entry in self.index().tools]
         return near_names(name, names)
 
-    def find(self, principal: Principal, kind: CapabilityKind, name: str) -> CatalogEntry | None:
-        """Find a capability that the principal may use right now."""
-        entry = self.resolve(kind, name)
+    def find_tool(self, principal: Principal, name: str) -> ToolEntry | None:
+        """Find a tool that the principal may call right now."""
+        entry = self.tool(name)
         if entry is None:
             return None
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
         return entry if isinstance(policy.decide(entry.ref), Permit) else None
 
-    def visible(self, principal: Principal) -> list[CatalogEntry]:
-        """Return what the principal may call right now, in catalog order; raises PolicyStaleError."""
+    def visible(self, principal: Principal) -> list[ToolEntry]:
+        """Return the tools that the principal may call right now, in catalog order; raises PolicyStaleError."""
+        return self.permitted(principal, self.index().tools)
+
+    def permitted(self, principal: Principal, entries: Iterable[_Entry]) -> list[_Entry]:
+        """Return those entries that the principal may use right now, in their order; raises PolicyStaleError."""
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.confirmed_moment())
-        return [entry for entry in self.index().entries if isinstance(policy.decide(entry.ref), Permit)]
+        return [entry for entry in entries if isinstance(policy.decide(entry.ref), Permit)]
+
+    def features(self, principal: Principal) -> DownstreamFeatures:
+        """Return the features that any MCP has of which the principal may use something."""
+        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
+        found = NO_FEATURES
+        for mcp in self._policy.snapshot.mcps.values():
+            if policy.delivery_of(mcp.mcp_id) is not None:
+                found = found.union(self._downstreams.state(mcp.mcp_id).features)
+        return found
+
+    def published_uri(self, mcp_id: str, uri: str) -> str:
+        """Return the URI by which hosts know a resource of an MCP, given the MCP's own URI."""
+        mcp = self._policy.snapshot.mcps.get(mcp_id)
+        return uri if mcp is None else self.index().published_uri(mcp, uri)
 
     def last_known(self, mcp_id: str) -> tuple[Tool, ...]:
         """Return the tools that an MCP listed last, published or not."""
@@ -94,11 +100,10 @@ class Catalog:
 
     def published_names(self, mcp_id: str) -> Mapping[str, str]:
         """Return the published name of each tool that a published MCP offers, by its own name."""
-        entries = self.index().entries
-        return {each.tool.name: each.published for each in entries if each.ref.mcp_id == mcp_id}
+        return {each.name: each.published for each in self.index().tools if each.ref.mcp_id == mcp_id}
 
     def _downstream_changed(self, change: DownstreamChange) -> None:
-        if change.tools_changed:
+        if change.tools_changed or change.resources_changed or change.prompts_changed:
             self._index = None
 
     def _policy_changed(self, snapshot: Snapshot) -> None:
@@ -107,26 +112,9 @@ class Catalog:
             self._index = None
 
     def _build(self, mcps: Mapping[str, Mcp]) -> CatalogIndex:
-        published = [mcp for mcp in mcps.values() if mcp.status is McpStatus.PUBLISHED]
-        offered = [
-            (mcp, tool)
-            for mcp in sorted(published, key=lambda mcp: mcp.name)
-            for tool in self._downstreams.state(mcp.mcp_id).tools
-        ]
-        # Those that are not published count as well: publishing or archiving one renames no tool of another.
         by_age = [mcp.name for mcp in sorted(mcps.values(), key=lambda mcp: (mcp.created_at, mcp.mcp_id))]
         self._warn(reserved_prefixes(by_age, self._separator))
-        names = published_names(((mcp.name, tool.name) for mcp, tool in offered), by_age, self._separator)
-        entries = tuple(
-            CatalogEntry(
-                tool_ref(mcp, tool),
-                mcp.name,
-                names[mcp.name, tool.name],
-                tool,
-            )
-            for mcp, tool in offered
-        )
-        return CatalogIndex(entries, {kind: _by_name(entries, kind) for kind in CapabilityKind})
+        return build_index(mcps.values(), self._downstreams.state, self._separator)
 
     def _warn(self, reserved: Mapping[str, tuple[str, ...]]) -> None:
         """Log which MCPs may not use names that belong to older ones, once for each change."""
@@ -139,16 +127,3 @@ class Catalog:
                     mcp_name,
                 )
         self._warned = dict(reserved)
-
-
-def _by_name(every: tuple[CatalogEntry, ...], kind: CapabilityKind) -> dict[str, CatalogEntry]:
-    """Published names come last: they are unique, and no alias of another tool may take their place."""
-    entries = [entry for entry in every if entry.ref.kind is kind]
-    by_name: dict[str, CatalogEntry] = {}
-    for entry in entries:
-        by_name[f"{entry.mcp_name}:{entry.tool.name}"] = entry
-    for entry in entries:
-        by_name[entry.ref.name] = entry
-    for entry in entries:
-        by_name[entry.published] = entry
-    return by_name

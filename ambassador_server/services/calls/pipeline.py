@@ -32,7 +32,8 @@ from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Repl
 from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.ports.throttle import Rate, RateRefusal
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.services.calls.in_flight import CallInFlight, CallsInFlight, CallStoppedError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
@@ -41,7 +42,7 @@ NAME_MEMBER: Mapping[CapabilityKind, str] = {
     CapabilityKind.PROMPT: "name",
     CapabilityKind.RESOURCE: "uri",
 }
-"""The parameter that names a capability of each kind."""
+"""The parameter that names a capability of each kind; in a reference it is a member of the reference."""
 
 _MAX_NAME = 256
 _LARGE_ANSWER: Final = 64 * 1024
@@ -57,8 +58,9 @@ _UNKNOWN = Deny(Reason.UNKNOWN_TOOL)
 class CapabilityCall(Struct, frozen=True, kw_only=True):
     """A request for one capability, as it came in: `method` is the protocol's, `name` is in any accepted form.
 
-    `members` holds the raw JSON of every other parameter. `capabilities`, `tell` and `ask` are those of the host, as
-    in `NeutralRequest`.
+    `members` holds the raw JSON of every other parameter. If the capability is named by the parameter `ref`,
+    `reference` holds the raw members of it. `capabilities` and what follows are those of the host, as in
+    `NeutralRequest`.
     """
 
     principal: Principal
@@ -67,9 +69,12 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     method: str
     name: str
     members: Mapping[str, bytes]
+    reference: Mapping[str, bytes] | None = None
     capabilities: bytes = b"{}"
     tell: Tell | None = None
     ask: Ask | None = None
+    reads_questions: bool = False
+    log_level: str | None = None
 
 
 class CallRates(Struct, frozen=True):
@@ -81,7 +86,7 @@ class CallRates(Struct, frozen=True):
     def take(self, call: CapabilityCall) -> RateRefusal | None:
         """Count a call, or return the refusal if its key has to wait."""
         key_id = call.principal.key_id
-        size = _RECORD_BYTES + len(call.members.get("arguments", b""))
+        size = _RECORD_BYTES + len(_arguments(call))
         return self.calls.take(key_id) or self.audit_bytes.take(key_id, size)
 
 
@@ -89,6 +94,7 @@ class Answered(Struct, frozen=True):
     """The downstream's answer, byte for byte."""
 
     reply: Reply
+    mcp_id: str
     mcp_name: str
     milliseconds: float
 
@@ -130,7 +136,7 @@ class CallPipeline:
         resource = _resource(entry, call)
         if entry is None or isinstance(decision, Deny):
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else _UNKNOWN)
-        raw = call.members.get("arguments", b"")
+        raw = _arguments(call)
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
@@ -196,11 +202,13 @@ class CallPipeline:
         mcp = self._policy.snapshot.mcps[entry.ref.mcp_id]
         request = NeutralRequest(
             method=call.method,
-            params=_downstream_params(call.kind, entry.encoded_name, call.members),
+            params=_downstream_params(call, entry.encoded_name),
             capabilities=call.capabilities,
             tell=call.tell,
             ask=None if call.ask is None else self._recorded_ask(call, call.ask, entry, resource),
-            tool=entry.tool,
+            reads_questions=call.reads_questions,
+            log_level=call.log_level,
+            tool=entry.tool if isinstance(entry, ToolEntry) else None,
             pinned=mcp.pin is not Pin.OFF,
         )
         started = self._clock.monotonic()
@@ -228,7 +236,7 @@ class CallPipeline:
         recorded = self._recorder.answered(
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
         )
-        return Answered(reply, entry.mcp_name, round(seconds * 1000, 3)), recorded
+        return Answered(reply, mcp.mcp_id, entry.mcp_name, round(seconds * 1000, 3)), recorded
 
     def _failed(
         self, call: CapabilityCall, resource: Resource, started: float, reason: str
@@ -274,11 +282,22 @@ def _resource(entry: CatalogEntry | None, call: CapabilityCall) -> Resource:
     return Resource(kind=call.kind, id=None, name=call.name[:_MAX_NAME]) if entry is None else entry.resource
 
 
-def _downstream_params(kind: CapabilityKind, encoded_name: bytes, members: Mapping[str, bytes]) -> bytes:
+def _arguments(call: CapabilityCall) -> bytes:
+    """Return what the audit records of the params: the arguments, or the one argument to complete."""
+    return call.members.get("arguments") or call.members.get("argument", b"")
+
+
+def _downstream_params(call: CapabilityCall, encoded_name: bytes) -> bytes:
     """Put the downstream's own name in front of the untouched members."""
-    key = NAME_MEMBER[kind]
-    parts = [b'"' + key.encode() + b'":' + encoded_name]
-    parts += [_encoded_key(each) + b":" + raw for each, raw in members.items() if each != key]
+    key = NAME_MEMBER[call.kind]
+    named = b'"' + key.encode() + b'":' + encoded_name
+    if call.reference is None:
+        return _object_of(named, call.members, key)
+    return _object_of(b'"ref":' + _object_of(named, call.reference, key), call.members, "ref")
+
+
+def _object_of(first: bytes, members: Mapping[str, bytes], replaced: str) -> bytes:
+    parts = [first, *(_encoded_key(each) + b":" + raw for each, raw in members.items() if each != replaced)]
     return b"{" + b",".join(parts) + b"}"
 
 

@@ -21,7 +21,7 @@ from ambassador_server.errors import (
 )
 from ambassador_server.host_definitions import host_definition
 from ambassador_server.ports.exchange import Question, Reply, error_reply
-from ambassador_server.services.calls.catalog import CatalogEntry
+from ambassador_server.services.calls.catalog_index import ToolEntry
 from ambassador_server.services.calls.pipeline import Answered, CapabilityCall
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_tolerant
@@ -104,7 +104,7 @@ async def _refuse_question(question: Question) -> Reply:
     return error_reply(f"This client cannot be asked: it does not support {question.method}")
 
 
-def _descriptor(entry: CatalogEntry) -> ToolDescriptor:
+def _descriptor(entry: ToolEntry) -> ToolDescriptor:
     # The original client passes it on to legacy hosts.
     definition = host_definition(entry.tool.definition, modern=False)
     return ToolDescriptor(

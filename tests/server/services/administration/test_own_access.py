@@ -325,7 +325,7 @@ async def test_mcp_without_known_tools_is_offered_unless_everything_is_denied():
     world, own, _ = await build()
     world.downstreams.script("git")
     world.downstreams.apply(world.policy.snapshot.mcps.values())
-    assert world.catalog.index().entries == ()
+    assert world.catalog.index().tools == ()
     assert [offer.mcp.name for offer in own.offers(PRINCIPAL)] == ["git"]
     async with world.store.write() as work:
         await work.grants.add(replace(GRANT, grant_id="no", effect=Effect.DENY))

@@ -1,0 +1,124 @@
+"""URIs of resources lead back to the MCP that offers them, whatever the MCPs offer; templates match in linear time."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ambassador_server.domain.catalog.mcps import DownstreamState, DownstreamStatus, McpStatus
+from ambassador_server.domain.catalog.offers import DownstreamFeatures, ListedResource, ResourceTemplate
+from ambassador_server.domain.catalog.uris import matches_template
+from ambassador_server.services.calls.catalog_index import CatalogIndex, build_index
+from tests.server.worlds import MCP
+
+NAMES = ("git", "files", "notes")
+URIS = st.sampled_from(
+    ["a:1", "a:2", "b:1/2", "b:x", "ambassador:git:a:1", "ambassador:files:a:1", "ambassador:", "", "ü:%20"]
+)
+TEMPLATES = st.sampled_from(["a:{id}", "b:{+path}", "{+all}", "ambassador:git:{x}", "b:{x}/{y}"])
+OFFERS = st.fixed_dictionaries(
+    {name: st.tuples(st.lists(URIS, unique=True), st.lists(TEMPLATES, unique=True)) for name in NAMES}
+)
+
+
+def index_of(offers: dict[str, tuple[list[str], list[str]]]) -> CatalogIndex:
+    states = {name: state_of(*what) for name, what in offers.items()}
+    mcps = [
+        replace(
+            MCP,
+            mcp_id=f"id-{name}",
+            name=name,
+            status=McpStatus.PUBLISHED,
+            created_at=MCP.created_at + timedelta(days=age),
+        )
+        for age, name in enumerate(offers)
+    ]
+    return build_index(mcps, lambda mcp_id: states[mcp_id.removeprefix("id-")], "__")
+
+
+def state_of(uris: list[str], templates: list[str]) -> DownstreamState:
+    described = {"name": "x", "description": "", "mime_type": "", "definition": b"{}"}
+    return DownstreamState(
+        status=DownstreamStatus.READY,
+        error=None,
+        tools=(),
+        resources=tuple(ListedResource(uri=uri, **described) for uri in uris),
+        templates=tuple(ResourceTemplate(uri_template=each, **described) for each in templates),
+        features=DownstreamFeatures(resources=True),
+    )
+
+
+@given(OFFERS, st.permutations(NAMES), URIS)
+def test_every_published_uri_leads_to_its_mcp_and_its_own_uri(offers, by_age, unlisted):
+    index = index_of({name: offers[name] for name in by_age})
+    published = [entry.published for entry in index.resources]
+    assert len(set(published)) == len(published)
+    for entry in index.resources:
+        assert index.resource(entry.published) is entry
+    for mcp in index.oldest_first:
+        for uri in [*offers[mcp.name][0], unlisted]:
+            found = index.resource(index.published_uri(mcp, uri))
+            assert found is not None
+            assert (found.mcp_name, found.name) == (mcp.name, uri)
+
+
+@given(OFFERS, st.permutations(NAMES))
+def test_templates_have_unique_names_of_their_own(offers, by_age):
+    index = index_of({name: offers[name] for name in by_age})
+    assert len(index.templates) == sum(len(templates) for _, templates in offers.values())
+    for entry in index.templates:
+        assert index.templates_by_name[entry.published] is entry
+        assert entry.published.endswith(entry.name)
+
+
+def test_a_uri_passes_untouched_where_one_mcp_offers_it_and_the_older_of_two_keeps_it():
+    index = index_of({"git": (["a:1"], []), "files": (["a:1", "b:x"], ["c:{id}"]), "notes": ([], ["c:{id}"])})
+    assert sorted((entry.published, entry.mcp_name) for entry in index.resources) == [
+        ("a:1", "git"),
+        ("ambassador:files:a:1", "files"),
+        ("b:x", "files"),
+    ]
+    assert [entry.published for entry in index.templates] == ["c:{id}", "ambassador:notes:c:{id}"]
+    expanded, other = index.resource("c:7"), index.resource("ambassador:notes:c:7")
+    assert expanded is not None
+    assert (expanded.mcp_name, expanded.name) == ("files", "c:7")
+    assert other is not None
+    assert (other.mcp_name, other.name) == ("notes", "c:7")
+    assert index.resource("d:1") is None
+    assert index.resource("ambassador:unknown:a:1") is None
+
+
+def test_an_unlisted_uri_belongs_to_the_only_mcp_with_resources():
+    found = index_of({"git": ([], [])}).resource("d:1")
+    assert found is not None
+    assert (found.mcp_name, found.name, found.published) == ("git", "d:1", "d:1")
+
+
+@pytest.mark.parametrize(
+    ("template", "uri", "matches"),
+    [
+        ("test://{id}/data", "test://1/data", True),
+        ("test://{id}/data", "test://1/2/data", False),
+        ("test://{id}/data", "test://1/data/more", False),
+        ("test://{+path}/data", "test://1/2/data", True),
+        ("s:q{?a,b}", "s:q?a=1&b=2", True),
+        ("s:q{?a,b}", "s:q", True),
+        ("s:{x}{/rest*}", "s:1/2/3", True),
+        ("s:{x}{#part}", "s:1#2", True),
+        ("s:{x}{.ending}", "s:1.txt", True),
+        ("no expression", "no expression", False),
+        ("a.{x}", "ab1", False),
+        ("{x", "{x", False),
+    ],
+)
+def test_a_template_matches_what_it_may_expand_to(template, uri, matches):
+    assert matches_template(template, uri) is matches
+
+
+@given(st.text(alphabet="{}+x/?", max_size=30), st.text(alphabet="x/?+", max_size=30))
+@example("{a}x" * 2000 + "y", "x" * 8000)
+@example("{+a}{b}{+c}" * 500 + "!", "x" * 8000)
+def test_no_template_is_an_error_or_takes_long(template, uri):
+    assert matches_template(template, uri) in (True, False)

@@ -56,7 +56,7 @@ _META = {
     META_CLIENT_CAPABILITIES: {},
 }
 
-
+_UNKNOWN = ("unknown_tool", "unknown_resource", "unknown_prompt")
 _NOT_FOUND, _FAILED = (ProblemCode.NOT_FOUND, 5), (ProblemCode.TOOL_FAILED, 1)
 _CODES_BY_JSONRPC_CODE: Mapping[int, tuple[ProblemCode, int]] = {
     Code.INVALID_PARAMS: (ProblemCode.BAD_REQUEST, 2),
@@ -70,15 +70,18 @@ _CODES_BY_JSONRPC_CODE: Mapping[int, tuple[ProblemCode, int]] = {
 
 
 class CallError(ClientError):
-    """The server answered with a JSON-RPC error; `error` is the whole error object."""
+    """The server answered with a JSON-RPC error; `error` is the whole error object.
+
+    `is_unknown` means that the user has no such tool, resource or prompt.
+    """
 
     def __init__(self, error: Json) -> None:
         super().__init__(str(error.get("message", "the call failed")))
         self.error = error
         data = error.get("data")
-        self.is_unknown_tool = isinstance(data, dict) and data.get("reason") == "unknown_tool"
+        self.is_unknown = isinstance(data, dict) and data.get("reason") in _UNKNOWN
         code, exit_code = (
-            _NOT_FOUND if self.is_unknown_tool else _CODES_BY_JSONRPC_CODE.get(_number(error), _FAILED)
+            _NOT_FOUND if self.is_unknown else _CODES_BY_JSONRPC_CODE.get(_number(error), _FAILED)
         )
         self.code = code.value
         self.exit_code = exit_code

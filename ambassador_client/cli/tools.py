@@ -124,7 +124,7 @@ def call(
     try:
         result = _call_tool(run, tool, values)
     except CallError as error:
-        if error.is_unknown_tool:
+        if error.is_unknown:
             raise _not_found(run, listed, name) from None
         if _lookup(listed, name) is None:
             refused = find_refusal(run, _spellings(name))

@@ -5,16 +5,16 @@ from typing import Final, Generic, TypeVar
 Place = TypeVar("Place")
 
 _ACTION = b'{"event":{"action":"'
-_CALL = b"call"
 _KINDS: Final = {
-    b"call:tool:attempt": _CALL,
-    b"call:tool:outcome": _CALL,
-    b"call:tool:deny": _CALL,
+    **{
+        b"call:" + kind + step: b"call"
+        for kind in (b"tool", b"resource", b"prompt")
+        for step in (b":attempt", b":outcome", b":deny")
+    },
     b"admin:mcp:test": b"test",
     b"admin:audit:prune": b"prune",
 }
 """What an action is the attempt or the outcome of; other actions have no attempts."""
-_STARTS: Final = tuple(_ACTION + action + b'"' for action in _KINDS)
 _REQUEST = b'"request_id":'
 _BEGINS = b'"outcome":"permitted","reason":null,'
 _END = b',"prev":"'
@@ -39,9 +39,11 @@ class OpenAttempts(Generic[Place]):
 
     def take(self, line: bytes, place: Place) -> None:
         """Take in the next line, without its newline."""
-        if not line.startswith(_STARTS):
+        if not line.startswith(_ACTION):
             return
-        kind = _KINDS[line[len(_ACTION) : line.index(b'"', len(_ACTION))]]
+        kind = _KINDS.get(line[len(_ACTION) : line.find(b'"', len(_ACTION))])
+        if kind is None:
+            return
         request = line.rfind(_REQUEST)
         key = kind + line[request : line.rfind(_END)]
         if line.endswith(_BEGINS, 0, request):

@@ -10,10 +10,15 @@ from ambassador_protocol.audit.files import segment_name, segment_numbers
 from ambassador_protocol.audit.lines import digest_of, read_line
 from ambassador_server.audit_log.event_json import decode_event_line
 from ambassador_server.audit_log.options import MEBIBYTE
+from ambassador_server.domain.audit.call_actions import CallStep, every_action
 from ambassador_server.domain.audit.events import AuditRecord
 
 _START_OR_STOP = b'\n{"event":{"action":"system:server:st'
-_ATTEMPT = b'\n{"event":{"action":"call:tool:attempt"'
+_CALL = b'\n{"event":{"action":"call:'
+_ATTEMPTS: Final = tuple(
+    b'\n{"event":{"action":"' + action.encode() + b'"' for action in every_action([CallStep.ATTEMPT])
+)
+_LONGEST_ATTEMPT: Final = max(map(len, _ATTEMPTS))
 _MOST_BYTES: Final = 256 * MEBIBYTE
 """How much of the log is read at most, in whole segments."""
 
@@ -59,11 +64,14 @@ def _parts(directory: Path, longest: timedelta) -> list[tuple[Path, int]]:
 
 
 def _time_of_last_attempt(text: mmap) -> datetime | None:
-    begin = text.rfind(_ATTEMPT) + 1
-    end = text.find(b"\n", begin)
-    if not begin or end < 0:
+    # One search for all kinds: another one for each kind would read a whole segment that has none of them.
+    begin = text.rfind(_CALL)
+    while begin >= 0 and not text[begin : begin + _LONGEST_ATTEMPT].startswith(_ATTEMPTS):
+        begin = text.rfind(_CALL, 0, begin)
+    end = text.find(b"\n", begin + 1)
+    if begin < 0 or end < 0:
         return None
-    event = decode_event_line(text[begin:end]).event
+    event = decode_event_line(text[begin + 1 : end]).event
     return None if event is None else event.at
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from shlex import quote
 
-from ambassador_server.domain.policy.decision import Permit, Reason
+from ambassador_server.domain.policy.decision import UNKNOWN, Permit, Reason
 from ambassador_server.domain.policy.explain import Explanation, NotApplicable
 from ambassador_server.domain.policy.grants import Delivery, Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
@@ -34,7 +34,7 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.NOT_SELECTED: "Select the tool: ambassador-admin subscription set {key} {mcp} --tool {tool}{selected}",
     Reason.DEFINITION_CHANGED: "Look at it: ambassador-admin mcp tools {mcp} --diff; then approve it: ambassador-admin "
     "mcp approve {mcp} {tool}",
-    Reason.UNKNOWN_TOOL: "Look at what is published: ambassador-admin mcp list",
+    **dict.fromkeys(UNKNOWN.values(), "Look at what is published: ambassador-admin mcp list"),
 }
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.decision import UNKNOWN, Deny, Reason
 
 _DISCLOSED: Mapping[Reason, str] = {
     Reason.POLICY_STALE: "the server cannot confirm its policy (policy_stale). Try again in a moment.",
@@ -19,10 +20,15 @@ _DISCLOSED: Mapping[Reason, str] = {
 """The reasons that a user may learn, except a kill switch, which has a text of its own."""
 
 
-def refusal_text(deny: Deny, name: str) -> str:
-    """Return what the user is told; a tool that the user may not know of looks like one that does not exist."""
+def told_reason(deny: Deny, kind: CapabilityKind) -> Reason:
+    """Return the reason that the user may learn of the denial of a tool, a resource or a prompt."""
+    return deny.reason if deny.disclosed else UNKNOWN[kind]
+
+
+def refusal_text(deny: Deny, name: str, kind: CapabilityKind = CapabilityKind.TOOL) -> str:
+    """Return what the user is told; what the user may not know of looks like something that does not exist."""
     if not deny.disclosed:
-        return f"Unknown tool: {name}"
+        return f"Unknown {kind.value}: {name}"
     if deny.switch is not None:
         return f"{name} is stopped by an administrator: {deny.switch.text_for_users}"
     return f"{name} is refused: {_DISCLOSED[deny.reason]}"

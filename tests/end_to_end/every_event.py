@@ -19,7 +19,12 @@ from ambassador_server.audit_log.quarantine import BrokenSegment, quarantine_seg
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.audit.index_differences import IndexDifference
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.people.principals import Origin
+from ambassador_server.domain.policy.decision import UNKNOWN, Deny, Reason
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries
@@ -37,6 +42,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.store import InMemoryStore
 from tests.patience import PATIENCE
 from tests.server.audit_log.samples import KEYS, SIGNER, append_all
+from tests.server.worlds import PRINCIPAL, switch
 
 PASSWORD = "correct horse battery staple"
 PLANTED = "ghp_" + "Planted0" * 5
@@ -258,6 +264,34 @@ def find_anomalies(directory: Path) -> list[dict[str, Any]]:
     asyncio.run(_find_anomalies(directory))
     events = (line["event"] for line in events_under(directory))
     return [event for event in events if event["action"] == "system:audit-log:anomaly"]
+
+
+def calls_of_resources_and_prompts(directory: Path) -> list[dict[str, Any]]:
+    """Return the events of calls of resources and prompts, written by the recorder alone, without a server."""
+    asyncio.run(_record_calls(directory))
+    return [line["event"] for line in events_under(directory)]
+
+
+async def _record_calls(directory: Path) -> None:
+    clock = ManualClock()
+    log = await JsonlAuditLog.open(directory, "main", signer=SIGNER, clock=clock)
+    recorder = Recorder(log=log, clock=clock)
+    stop = Deny(Reason.KILL_SWITCH, switch(SwitchScope.EVERYONE, None))
+    for kind, method in ((CapabilityKind.RESOURCE, "resources/read"), (CapabilityKind.PROMPT, "prompts/get")):
+        resource = Resource(kind=kind, id="m1", name=f"mine://{TEXT}")
+        answered, failed, *refused = (
+            (PRINCIPAL, Origin(f"{kind}-{number}", "127.0.0.1"), resource) for number in range(5)
+        )
+        for call in (answered, failed):
+            await recorder.attempt(*call, "grant", arguments=None, size=0, method=method)
+        await recorder.question(*answered, "elicitation/create")
+        await recorder.question_answered(*answered, "elicitation/create", refused=False)
+        await recorder.answered(*answered, seconds=0.001, result=b"{}", failed=False)
+        await recorder.failed(*failed, seconds=0.001, reason="downstream_timeout")
+        denials = (stop, Deny(UNKNOWN[kind]), Deny(Reason.NOT_SUBSCRIBED, grant_id="grant"))
+        for call, deny in zip(refused, denials, strict=True):
+            await recorder.denied(*call, deny, method=method)
+    await log.close()
 
 
 async def _find_anomalies(directory: Path) -> None:

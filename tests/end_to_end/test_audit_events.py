@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.policy.decision import Reason
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.decision import UNKNOWN, Reason
 from tests.documents.build import ROOT
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.every_event import (
     SECRETS,
+    calls_of_resources_and_prompts,
     do_everything,
     events_of,
     events_under,
@@ -82,6 +84,7 @@ def world(directory: Path, prepared: Rig) -> Iterator[World]:
 def events(world: World, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [
         *events_of(world),
+        *calls_of_resources_and_prompts(tmp_path_factory.mktemp("recorded")),
         *prune_old_segments(tmp_path_factory.mktemp("old")),
         *quarantine_a_segment(tmp_path_factory.mktemp("broken")),
         *find_anomalies(tmp_path_factory.mktemp("contradicted")),
@@ -112,7 +115,11 @@ def test_table_documents_every_recorded_outcome(
 
 def test_table_uses_the_values_of_the_code() -> None:
     rows = documented()
-    assert rows["call:tool:deny"].reasons == {reason.value for reason in Reason}
+    for kind in CapabilityKind:
+        never = {reason for other, reason in UNKNOWN.items() if other is not kind}
+        # Only the definitions of tools are approved.
+        never |= set() if kind is CapabilityKind.TOOL else {Reason.DEFINITION_CHANGED}
+        assert rows[f"call:{kind.value}:deny"].reasons == {each.value for each in set(Reason) - never}
     assert {word for row in rows.values() for word in row.outcomes} == {each.value for each in Outcome}
     assert {word for row in rows.values() for word in row.actors} == {each.value for each in ActorKind}
 
@@ -161,12 +168,13 @@ def test_one_call_is_two_records_and_a_refused_one_is_one(world: World) -> None:
     assert actions_by_request(world, caller.session_id) == expected
 
 
-QUESTIONS = {"call:tool:question", "call:tool:answer"}
-
-
 def test_no_call_has_more_than_two_records(events: list[dict[str, Any]]) -> None:
     requests: dict[str, list[str]] = {}
     for event in events:
-        if event["action"].startswith("call:") and event["action"] not in QUESTIONS:
+        if event["action"].startswith("call:") and not event["action"].endswith((":question", ":answer")):
             requests.setdefault(event["request_id"], []).append(event["action"])
-    assert {tuple(actions) for actions in requests.values()} <= {tuple(each) for each in ONE_CALL.values()}
+    assert {tuple(actions) for actions in requests.values()} <= {
+        tuple(action.replace("tool", kind) for action in actions)
+        for actions in ONE_CALL.values()
+        for kind in CapabilityKind
+    }

@@ -2,17 +2,19 @@
 
 from typing import Final
 
-from ambassador_server.domain.audit.events import AuditAction, Outcome
+from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
+from ambassador_server.domain.audit.events import Outcome
 from ambassador_server.domain.audit.query import And, Attribute, Is, Like, Not, OneOf, Or, Query, all_of
 from ambassador_server.domain.shared.globs import glob_matches
 
-_PARTS: Final = (AuditAction.CALL_ATTEMPT, AuditAction.CALL_QUESTION, AuditAction.CALL_ANSWER)
+_PARTS: Final = (CallStep.ATTEMPT, CallStep.QUESTION, CallStep.ANSWER)
 """What is recorded of a call besides the event with which it ends, `call:tool:outcome` or `call:tool:deny`."""
+_ENDS: Final = (Outcome.SUCCEEDED, Outcome.FAILED)
 
 DECISIONS: Final[Query] = And(
     (
         OneOf(Attribute.OUTCOME, (Outcome.PERMITTED, Outcome.DENIED)),
-        Not(Is(Attribute.ACTION, AuditAction.CALL_QUESTION)),
+        Not(OneOf(Attribute.ACTION, tuple(CALL_ACTIONS[CallStep.QUESTION].values()))),
     )
 )
 """The events that record a decision; that of a permitted call is its attempt."""
@@ -21,12 +23,17 @@ DECISIONS: Final[Query] = And(
 def once_per_call(query: Query) -> Query:
     """Return the query without the parts of a call that come before its end, if it can find the end of a call.
 
-    A query that cannot, such as `action=call:tool:attempt` or `decision=permit`, stays as it is.
+    This holds for the calls of each kind of capability by itself: a query for the attempts of tools and the outcomes
+    of prompts finds both. One that finds no end, such as `action=call:tool:attempt` or `decision=permit`, stays as it
+    is.
     """
-    ends = (Outcome.SUCCEEDED, Outcome.FAILED)
-    if all(_finds(query, AuditAction.CALL_OUTCOME, outcome) is False for outcome in ends):
-        return query
-    return all_of(query, Not(OneOf(Attribute.ACTION, _PARTS)))
+    parts = [
+        CALL_ACTIONS[step][kind]
+        for kind, outcome in CALL_ACTIONS[CallStep.OUTCOME].items()
+        if any(_finds(query, outcome, end) is not False for end in _ENDS)
+        for step in _PARTS
+    ]
+    return all_of(query, Not(OneOf(Attribute.ACTION, tuple(parts)))) if parts else query
 
 
 def _finds(query: Query, action: str, outcome: str) -> bool | None:

@@ -13,13 +13,23 @@ RATE_LIMITED = "rate_limited"
 
 
 class AuditAction(StrEnum):
-    """What is recorded, as `area:subject:verb`."""
+    """What is recorded, as `area:subject:verb`; `call_actions` finds the action of a call of any kind."""
 
     CALL_ATTEMPT = "call:tool:attempt"
     CALL_OUTCOME = "call:tool:outcome"
     CALL_DENY = "call:tool:deny"
     CALL_QUESTION = "call:tool:question"
     CALL_ANSWER = "call:tool:answer"
+    RESOURCE_ATTEMPT = "call:resource:attempt"
+    RESOURCE_OUTCOME = "call:resource:outcome"
+    RESOURCE_DENY = "call:resource:deny"
+    RESOURCE_QUESTION = "call:resource:question"
+    RESOURCE_ANSWER = "call:resource:answer"
+    PROMPT_ATTEMPT = "call:prompt:attempt"
+    PROMPT_OUTCOME = "call:prompt:outcome"
+    PROMPT_DENY = "call:prompt:deny"
+    PROMPT_QUESTION = "call:prompt:question"
+    PROMPT_ANSWER = "call:prompt:answer"
     SESSION_OPEN = "session:client:open"
     SESSION_CLOSE = "session:client:close"
     SESSION_EXPIRE = "session:client:expire"
@@ -106,7 +116,7 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM, name="server")
 
 
 class Resource(Struct, frozen=True, kw_only=True):
-    """The object of an action; `kind` is `tool`, `mcp`, `user`, `grant`, `server`, ..."""
+    """The object of an action; `kind` is `tool`, `resource`, `prompt`, `mcp`, `user`, `grant`, `server`, ..."""
 
     kind: str
     id: str | None

@@ -106,7 +106,9 @@ COUNTED_FIELDS: Mapping[str, QueryField] = {
         Attribute.RESOURCE_NAME, "the canonical name of the tool it was done with", within="tool"
     ),
     "resource": QueryField(Attribute.RESOURCE_NAME, "the name of what it was done to, of any kind"),
-    "kind": QueryField(Attribute.RESOURCE_KIND, "what it was done to: tool, mcp, user, grant, ..."),
+    "kind": QueryField(
+        Attribute.RESOURCE_KIND, "what it was done to: tool, resource, prompt, mcp, user, ..."
+    ),
     "action": QueryField(Attribute.ACTION, "what was done, as area:subject:verb", _same(AuditAction)),
     "outcome": QueryField(Attribute.OUTCOME, "how it ended", _same(Outcome)),
     "decision": QueryField(

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ambassador_server.domain.audit.events import AuditAction, AuditEvent, Outcome
+from ambassador_server.domain.audit.call_actions import CallStep, every_action
+from ambassador_server.domain.audit.events import AuditEvent, Outcome
 
-_CALLS = frozenset({AuditAction.CALL_ATTEMPT, AuditAction.CALL_OUTCOME, AuditAction.CALL_DENY})
+_ATTEMPTS = frozenset(every_action([CallStep.ATTEMPT]))
+_DENIALS = frozenset(every_action([CallStep.DENY]))
+_CALLS = frozenset(every_action([CallStep.OUTCOME])) | _ATTEMPTS | _DENIALS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class RequestSummary:
 def summarise(events: Sequence[AuditEvent]) -> RequestSummary:
     """Summarise the events of one request, oldest first; there must be at least one."""
     calls = [event for event in events if event.action in _CALLS]
-    denied = any(event.action is AuditAction.CALL_DENY for event in calls)
+    denied = any(event.action in _DENIALS for event in calls)
     last = (calls or events)[-1]
     return RequestSummary(
         decision=None if not calls else "deny" if denied else "permit",
@@ -37,7 +40,7 @@ def summarise(events: Sequence[AuditEvent]) -> RequestSummary:
         grant_id=_detail(calls, "grant"),
         switch_id=_detail(calls, "switch"),
         milliseconds=_milliseconds(last),
-        is_open=last.action is AuditAction.CALL_ATTEMPT,
+        is_open=last.action in _ATTEMPTS,
     )
 
 

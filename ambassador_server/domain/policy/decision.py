@@ -1,9 +1,12 @@
 """Decisions, and the closed list of reasons for a denial."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.switches import KillSwitch
 
 
@@ -25,6 +28,16 @@ class Reason(StrEnum):
     NOT_SELECTED = "not_selected"
     DEFINITION_CHANGED = "definition_changed"
     UNKNOWN_TOOL = "unknown_tool"
+    UNKNOWN_RESOURCE = "unknown_resource"
+    UNKNOWN_PROMPT = "unknown_prompt"
+
+
+UNKNOWN: Final[Mapping[CapabilityKind, Reason]] = {
+    CapabilityKind.TOOL: Reason.UNKNOWN_TOOL,
+    CapabilityKind.RESOURCE: Reason.UNKNOWN_RESOURCE,
+    CapabilityKind.PROMPT: Reason.UNKNOWN_PROMPT,
+}
+"""The reason for the denial of a capability that does not exist."""
 
 
 class Permit(Struct, frozen=True):
@@ -36,7 +49,8 @@ class Permit(Struct, frozen=True):
 class Deny(Struct, frozen=True):
     """The call is denied; `switch` is set if a kill switch decided, `grant_id` if a grant did.
 
-    `disclosed` means that the caller may learn that the tool exists; otherwise the answer is that of an unknown tool.
+    `disclosed` means that the caller may learn that the capability exists; otherwise the answer is that of an unknown
+    one.
     """
 
     reason: Reason

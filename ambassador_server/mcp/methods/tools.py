@@ -14,7 +14,7 @@ from ambassador_protocol.param_headers import (
 )
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.principals import Principal
-from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.shared.large_documents import Turns
 from ambassador_server.host_definitions import host_definition
 from ambassador_server.mcp.caller import Caller, Outcome, Page
@@ -33,7 +33,7 @@ from ambassador_server.ports.face import Headers
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogIndex, ToolEntry
 from ambassador_server.services.calls.pipeline import CallPipeline, CapabilityCall
-from ambassador_server.wording.refusals import refusal_text
+from ambassador_server.wording.refusals import refusal_text, told_reason
 
 _ANNOTATION: Final = b"x-mcp-header"
 _Described = tuple[bytes, bytes]
@@ -134,8 +134,8 @@ def _describe(entry: ToolEntry) -> _Described:
 
 def _refusal(deny: Deny, name: str) -> Reply:
     code = Code.DENIED if deny.disclosed else Code.INVALID_PARAMS
-    reason = deny.reason if deny.disclosed else Reason.UNKNOWN_TOOL
-    return Reply(result=None, error=error_object(code, refusal_text(deny, name), {"reason": reason.value}))
+    told = {"reason": told_reason(deny, CapabilityKind.TOOL).value}
+    return Reply(result=None, error=error_object(code, refusal_text(deny, name), told))
 
 
 def _tool_name(request: Request) -> str:

@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Awaitable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from ambassador_server.domain.audit.actors import user_actor
+from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
 from ambassador_server.domain.audit.events import (
     SYSTEM,
     Actor,
@@ -22,6 +23,14 @@ from ambassador_server.domain.secrets.redaction import redact_details
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.clock import Clock
+
+_TOOLS_CALL: Final = "tools/call"
+# Looked up once here, because the records of a call are on the path of every call.
+_ATTEMPT: Final = CALL_ACTIONS[CallStep.ATTEMPT]
+_OUTCOME: Final = CALL_ACTIONS[CallStep.OUTCOME]
+_DENY: Final = CALL_ACTIONS[CallStep.DENY]
+_QUESTION: Final = CALL_ACTIONS[CallStep.QUESTION]
+_ANSWER: Final = CALL_ACTIONS[CallStep.ANSWER]
 
 # Names may contain secrets, too. The same few names and principals come with every call, so the result is cached.
 _masked_name = lru_cache(maxsize=4096)(mask_text)
@@ -49,7 +58,8 @@ class Recorder:
     """Appends events to the log; each method returns an awaitable that ends when the operating system has the record.
 
     It masks secrets in names and details. The arguments of a call are an exception: the caller redacts them, as the
-    policy of the MCP says.
+    policy of the MCP says. The kind of the resource of a call, which is a tool, a resource or a prompt, chooses the
+    action. `method` is the protocol's method; it is recorded unless it is `tools/call`.
     """
 
     def __init__(self, *, log: AuditLog, clock: Clock) -> None:
@@ -60,35 +70,44 @@ class Recorder:
         self,
         principal: Principal,
         origin: Origin,
-        tool: Resource,
+        resource: Resource,
         grant_id: str,
         *,
         arguments: Any,
         size: int,
+        method: str | None = None,
     ) -> Awaitable[None]:
         """Record a permitted call before it is sent; `arguments` are redacted, `size` is their size in bytes."""
+        details = {"grant": grant_id, "arguments": arguments, "arguments_bytes": size}
+        if method is not None and method != _TOOLS_CALL:
+            details["method"] = method
         return self._call(
-            AuditAction.CALL_ATTEMPT,
-            Outcome.PERMITTED,
-            principal,
-            origin,
-            tool,
-            details={"grant": grant_id, "arguments": arguments, "arguments_bytes": size},
+            _ATTEMPT[resource.kind], Outcome.PERMITTED, principal, origin, resource, details=details
         )
 
-    def denied(self, principal: Principal, origin: Origin, tool: Resource, deny: Deny) -> Awaitable[None]:
+    def denied(
+        self,
+        principal: Principal,
+        origin: Origin,
+        resource: Resource,
+        deny: Deny,
+        *,
+        method: str | None = None,
+    ) -> Awaitable[None]:
         """Record a denied call; a call that was stopped in flight has an attempt on record, too."""
         details: dict[str, Any] = {}
         if deny.switch is not None:
             details["switch"] = deny.switch.switch_id
         if deny.grant_id is not None:
             details["grant"] = deny.grant_id
+        if method is not None and method != _TOOLS_CALL:
+            details["method"] = method
         return self._call(
-            AuditAction.CALL_DENY,
+            _DENY[resource.kind],
             Outcome.DENIED,
             principal,
             origin,
-            tool,
+            resource,
             reason=deny.reason,
             details=details,
         )
@@ -97,7 +116,7 @@ class Recorder:
         self,
         principal: Principal,
         origin: Origin,
-        tool: Resource,
+        resource: Resource,
         *,
         seconds: float,
         result: bytes,
@@ -111,35 +130,43 @@ class Recorder:
             "is_error": failed,
         }
         outcome = Outcome.FAILED if failed else Outcome.SUCCEEDED
-        return self._call(AuditAction.CALL_OUTCOME, outcome, principal, origin, tool, details=details)
+        return self._call(_OUTCOME[resource.kind], outcome, principal, origin, resource, details=details)
 
     def failed(
-        self, principal: Principal, origin: Origin, tool: Resource, *, seconds: float, reason: str
+        self, principal: Principal, origin: Origin, resource: Resource, *, seconds: float, reason: str
     ) -> Awaitable[None]:
         """Record that a call got no answer, and why."""
         details = {"milliseconds": round(seconds * 1000, 3)}
         return self._call(
-            AuditAction.CALL_OUTCOME, Outcome.FAILED, principal, origin, tool, reason=reason, details=details
+            _OUTCOME[resource.kind],
+            Outcome.FAILED,
+            principal,
+            origin,
+            resource,
+            reason=reason,
+            details=details,
         )
 
-    def question(self, principal: Principal, origin: Origin, tool: Resource, method: str) -> Awaitable[None]:
+    def question(
+        self, principal: Principal, origin: Origin, resource: Resource, method: str
+    ) -> Awaitable[None]:
         """Record a question of a downstream before the host sees it: its method, never its content."""
         return self._call(
-            AuditAction.CALL_QUESTION,
+            _QUESTION[resource.kind],
             Outcome.PERMITTED,
             principal,
             origin,
-            tool,
+            resource,
             details={"method": method},
         )
 
     def question_answered(
-        self, principal: Principal, origin: Origin, tool: Resource, method: str, *, refused: bool
+        self, principal: Principal, origin: Origin, resource: Resource, method: str, *, refused: bool
     ) -> Awaitable[None]:
         """Record that the host answered a question, with a result or with an error."""
         outcome = Outcome.FAILED if refused else Outcome.SUCCEEDED
         return self._call(
-            AuditAction.CALL_ANSWER, outcome, principal, origin, tool, details={"method": method}
+            _ANSWER[resource.kind], outcome, principal, origin, resource, details={"method": method}
         )
 
     def event(
@@ -154,7 +181,7 @@ class Recorder:
         session_id: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> Awaitable[None]:
-        """Record anything that is not a tool call."""
+        """Record anything that is not a call, and refusals of calls that no decision is about."""
         return self._append(
             action,
             outcome,
@@ -172,7 +199,7 @@ class Recorder:
         outcome: Outcome,
         principal: Principal,
         origin: Origin,
-        tool: Resource,
+        resource: Resource,
         *,
         reason: str | None = None,
         details: Mapping[str, Any],
@@ -181,7 +208,7 @@ class Recorder:
             action,
             outcome,
             actor=_masked_user(principal),
-            resource=tool,
+            resource=resource,
             origin=origin,
             reason=reason,
             session_id=principal.session_id,

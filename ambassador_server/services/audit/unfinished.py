@@ -1,10 +1,12 @@
 """Closes the attempts that a killed process of this server has left without an outcome."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
 from msgspec.structs import replace
 
+from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
 from ambassador_server.domain.audit.events import AuditAction, AuditEvent, AuditRecord, Outcome
 from ambassador_server.ports.audit_log import UnfinishedLog
 from ambassador_server.ports.clock import Clock
@@ -12,9 +14,13 @@ from ambassador_server.ports.clock import Clock
 SERVER_KILLED: Final = "server_killed"
 """The reason of an outcome that is not known, because the server was killed before it could record one."""
 
-
 _AT_ONCE: Final = 1000
 """How many outcomes are written at once; the queue of the log has room for more."""
+
+_OUTCOMES: Final[Mapping[AuditAction, AuditAction]] = {
+    attempt: CALL_ACTIONS[CallStep.OUTCOME][kind] for kind, attempt in CALL_ACTIONS[CallStep.ATTEMPT].items()
+}
+"""The action of the outcome of a call; everything else that has an attempt has the same action for both."""
 
 
 class UnfinishedAttempts:
@@ -44,7 +50,7 @@ class UnfinishedAttempts:
         return replace(
             attempt.event,
             at=self._clock.now(),
-            action=AuditAction.CALL_OUTCOME if action is AuditAction.CALL_ATTEMPT else action,
+            action=_OUTCOMES.get(action, action),
             outcome=Outcome.FAILED,
             reason=SERVER_KILLED,
             details={"attempt_seq": attempt.seq},

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ambassador_protocol.admin.access import PathStepView
-from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.policy.decision import UNKNOWN, Deny, Reason
 from ambassador_server.domain.policy.explain import Explanation
 from ambassador_server.domain.policy.grants import Effect, Grant
 from ambassador_server.domain.policy.switches import SwitchScope
@@ -40,7 +40,7 @@ END_OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.MCP_NOT_PUBLISHED: _MCP,
     Reason.NOT_SELECTED: _TOOL,
     Reason.DEFINITION_CHANGED: _TOOL,
-    Reason.UNKNOWN_TOOL: _TOOL,
+    **dict.fromkeys(UNKNOWN.values(), _TOOL),
 }
 
 

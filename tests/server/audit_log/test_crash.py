@@ -3,12 +3,16 @@
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
-from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
+from ambassador_server.domain.audit.events import AuditAction, AuditEvent, Outcome
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.services.audit.unfinished import UnfinishedAttempts
 from tests.effort import SOAK
 from tests.fakes.clock import ManualClock
 from tests.patience import PATIENCE
@@ -34,9 +38,9 @@ async def start(*arguments: str) -> Process:
     )
 
 
-async def append_until_killed(directory: Path, round_number: int, policy: str) -> set[str]:
+async def run_until_killed(verb: str, directory: Path, round_number: int, *arguments: str) -> set[str]:
     """Return the request ids of all records the child had awaited."""
-    child = await start("append", str(directory), str(round_number), policy)
+    child = await start(verb, str(directory), str(round_number), *arguments)
     assert child.stdout is not None
     printed = b"".join([await child.stdout.readline() for _ in range(150 + 37 * (round_number % 8))])
     child.kill()
@@ -52,7 +56,7 @@ async def test_killed_process_loses_no_awaited_record(tmp_path: Path, policy: st
     awaited: set[str] = set()
     for number in range(rounds):
         async with asyncio.timeout(PATIENCE):
-            awaited |= await append_until_killed(tmp_path, number, policy)
+            awaited |= await run_until_killed("append", tmp_path, number, policy)
         log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
         recorded = requests(await read_all(log))
         await log.close()
@@ -61,6 +65,37 @@ async def test_killed_process_loses_no_awaited_record(tmp_path: Path, policy: st
         found = verify(tmp_path)
         assert (found.faults, found.records >= len(awaited)) == ((), True)
     assert len(segments(tmp_path)) > 1
+
+
+@pytest.mark.soak
+async def test_next_start_closes_the_calls_of_every_kind_that_a_killed_process_left_open(tmp_path: Path):
+    awaited: set[str] = set()
+    for number in range(ROUNDS // 2):
+        async with asyncio.timeout(PATIENCE):
+            awaited |= await run_until_killed("call", tmp_path, number)
+        log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
+        closing = UnfinishedAttempts(log=log, clock=ManualClock(), longest=timedelta(hours=1))
+        assert await closing.close() in (3, 4), (
+            "one of each kind, and the one that ran when the process was killed"
+        )
+        assert await closing.close() == 0
+        events = [record.event for record in await read_all(log)]
+        await log.close()
+        assert verify(tmp_path).writers[0].without_outcome == 0
+    for kind in CapabilityKind:
+        attempts = requests_with(events, CALL_ACTIONS[CallStep.ATTEMPT][kind])
+        assert requests_with(events, CALL_ACTIONS[CallStep.OUTCOME][kind]) == attempts
+        awaited -= set(attempts)
+        killed = [
+            event for event in events if event.reason == "server_killed" and event.resource.kind == kind
+        ]
+        assert len(killed) >= ROUNDS // 2
+        assert {event.outcome for event in killed} == {Outcome.FAILED}
+    assert not awaited
+
+
+def requests_with(events: list[AuditEvent], action: AuditAction) -> list[str]:
+    return sorted(str(event.request_id) for event in events if event.action is action)
 
 
 async def test_full_disk_refuses_records_and_the_chain_is_intact_afterwards(tmp_path: Path):

@@ -5,11 +5,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.decision import UNKNOWN, Deny, Reason
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
-from ambassador_server.wording.refusals import refusal_text
+from ambassador_server.wording.refusals import refusal_text, told_reason
 
-NEVER_DISCLOSED = {Reason.MCP_NOT_PUBLISHED, Reason.EXPLICIT_DENY, Reason.NO_GRANT, Reason.UNKNOWN_TOOL}
+NEVER_DISCLOSED = {
+    Reason.MCP_NOT_PUBLISHED,
+    Reason.EXPLICIT_DENY,
+    Reason.NO_GRANT,
+    *UNKNOWN.values(),
+}
 SWITCH = KillSwitch(
     switch_id="s1",
     scope=SwitchScope.EVERYONE,
@@ -26,15 +32,22 @@ SWITCH = KillSwitch(
 )
 
 
+@pytest.mark.parametrize("kind", CapabilityKind)
 @pytest.mark.parametrize("reason", Reason)
-def test_a_denial_that_is_not_disclosed_reads_as_that_of_an_unknown_tool(reason: Reason):
-    unknown = refusal_text(Deny(Reason.UNKNOWN_TOOL), "git__log")
-    assert refusal_text(Deny(reason, SWITCH, "grant"), "git__log") == unknown == "Unknown tool: git__log"
+def test_a_denial_that_is_not_disclosed_reads_as_that_of_something_unknown(
+    reason: Reason, kind: CapabilityKind
+):
+    unknown, denied = Deny(UNKNOWN[kind]), Deny(reason, SWITCH, "grant")
+    text = f"Unknown {kind.value}: git__log"
+    assert refusal_text(denied, "git__log", kind) == refusal_text(unknown, "git__log", kind) == text
+    assert told_reason(denied, kind) is told_reason(unknown, kind) is UNKNOWN[kind]
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - NEVER_DISCLOSED - {Reason.KILL_SWITCH}))
 def test_a_disclosed_denial_names_the_tool_and_its_reason(reason: Reason):
-    text = refusal_text(Deny(reason, disclosed=True), "git__log")
+    deny = Deny(reason, disclosed=True)
+    text = refusal_text(deny, "git__log")
+    assert {told_reason(deny, kind) for kind in CapabilityKind} == {reason}
     assert text.startswith("git__log is refused: ")
     assert f"({reason})" in text
     assert text.endswith(".")

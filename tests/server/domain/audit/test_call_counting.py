@@ -1,25 +1,45 @@
-"""Whatever a query finds of a call, counting finds one event of it."""
+"""Whatever a query finds of a call of any kind, counting finds one event of it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.domain.audit.call_counting import once_per_call
-from ambassador_server.domain.audit.events import AuditAction, Outcome
+from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
+from ambassador_server.domain.audit.call_counting import DECISIONS, once_per_call
+from ambassador_server.domain.audit.events import AuditAction, AuditEvent, Outcome, Resource
 from ambassador_server.domain.audit.query import And, Attribute, Is, Like, Not, Or, Query, matches
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from tests.conformance.store_samples import event
 from tests.effort import examples
 
-CALL = [
-    event(action=AuditAction.CALL_ATTEMPT, outcome=Outcome.PERMITTED),
-    event(action=AuditAction.CALL_QUESTION, outcome=Outcome.PERMITTED),
-    event(action=AuditAction.CALL_ANSWER, outcome=Outcome.SUCCEEDED),
-    event(action=AuditAction.CALL_OUTCOME, outcome=Outcome.SUCCEEDED),
-]
+STEPS = {
+    CallStep.ATTEMPT: Outcome.PERMITTED,
+    CallStep.QUESTION: Outcome.PERMITTED,
+    CallStep.ANSWER: Outcome.SUCCEEDED,
+    CallStep.OUTCOME: Outcome.SUCCEEDED,
+}
+
+
+def call_of(kind: CapabilityKind) -> list[AuditEvent]:
+    """Return the events of an answered call with a question, its end last."""
+    resource = Resource(kind=kind, id="m1", name="git.read")
+    return [
+        event(action=CALL_ACTIONS[step][kind], outcome=outcome, resource=resource)
+        for step, outcome in STEPS.items()
+    ]
+
+
+CALLS = [call_of(kind) for kind in CapabilityKind]
 leaves = st.one_of(
-    st.builds(Is, st.just(Attribute.ACTION), st.sampled_from([each.action.value for each in CALL])),
+    st.builds(
+        Is, st.just(Attribute.ACTION), st.sampled_from([each.action.value for call in CALLS for each in call])
+    ),
+    st.builds(Is, st.just(Attribute.RESOURCE_KIND), st.sampled_from([kind.value for kind in CapabilityKind])),
     st.builds(Is, st.just(Attribute.OUTCOME), st.sampled_from([outcome.value for outcome in Outcome])),
     st.builds(
-        Like, st.sampled_from([Attribute.ACTION, Attribute.OUTCOME]), st.sampled_from(["*", "call:*", "x*"])
+        Like,
+        st.sampled_from([Attribute.ACTION, Attribute.OUTCOME]),
+        st.sampled_from(["*", "call:*", "call:prompt:*", "*:outcome", "x*"]),
     ),
     st.builds(Is, st.just(Attribute.ACTOR_NAME), st.sampled_from(["alice", "nobody"])),
 )
@@ -37,19 +57,38 @@ queries: st.SearchStrategy[Query] = st.recursive(
 @examples(150)
 @given(queries)
 def test_end_of_a_call_is_never_counted_beside_its_parts(query: Query) -> None:
-    found = [each for each in CALL if matches(query, each)]
-    counted = [each for each in CALL if matches(once_per_call(query), each)]
-    if CALL[-1] in found:
-        assert counted == [CALL[-1]]
-    else:
-        assert set(map(id, counted)) <= set(map(id, found))
+    counting = once_per_call(query)
+    for call in CALLS:
+        found = [each for each in call if matches(query, each)]
+        counted = [each for each in call if matches(counting, each)]
+        if call[-1] in found:
+            assert counted == [call[-1]]
+        else:
+            assert set(map(id, counted)) <= set(map(id, found))
 
 
-def test_query_for_attempts_counts_attempts() -> None:
+def test_every_call_is_one_decision() -> None:
+    for call in CALLS:
+        assert [each for each in call if matches(DECISIONS, each)] == call[:1]
+
+
+@pytest.mark.parametrize("attempt", CALL_ACTIONS[CallStep.ATTEMPT].values())
+def test_query_for_attempts_counts_attempts(attempt: AuditAction) -> None:
     for query in (
-        Is(Attribute.ACTION, AuditAction.CALL_ATTEMPT),
+        Is(Attribute.ACTION, attempt),
         Is(Attribute.OUTCOME, Outcome.PERMITTED),
         And((Is(Attribute.ACTOR_NAME, "alice"), Like(Attribute.ACTION, "*:attempt"))),
         Not(Or((Is(Attribute.OUTCOME, Outcome.SUCCEEDED), Is(Attribute.OUTCOME, Outcome.FAILED)))),
     ):
         assert once_per_call(query) == query
+
+
+def test_attempts_of_one_kind_are_counted_beside_the_ends_of_another() -> None:
+    query = Or(
+        (
+            Is(Attribute.ACTION, AuditAction.CALL_ATTEMPT),
+            Like(Attribute.ACTION, "call:resource:*"),
+        )
+    )
+    counted = [each.action for call in CALLS for each in call if matches(once_per_call(query), each)]
+    assert counted == [AuditAction.CALL_ATTEMPT, AuditAction.RESOURCE_OUTCOME]

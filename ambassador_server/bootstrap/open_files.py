@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from ambassador_server.config import LimitsSection
+from ambassador_server.setting_sections import LimitsSection
 from ambassador_server.web.listener_bounds import ConnectionBounds
 
 if sys.platform != "win32":

@@ -83,6 +83,7 @@ class Ambassador:
     def _web_settings(self, ca_pem: bytes | None) -> WebSettings:
         return WebSettings(
             allowed_hosts=self.config.allowed_hosts(),
+            cors_origins=frozenset(self.config.cors.origins),
             max_body_bytes=self.config.limits.body_bytes,
             tls=self.config.tls == "on",
             ca_pem=ca_pem,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.face import McpFace
@@ -27,6 +28,7 @@ from ambassador_server.web.app_keys import (
 )
 from ambassador_server.web.client.app_keys import CALLS, FACE, OWN_ACCESS, SIGN_IN
 from ambassador_server.web.client.routes import client_routes
+from ambassador_server.web.middleware.cors import CORS_ORIGINS, add_cors_headers, cors_middleware
 from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
 from ambassador_server.web.middleware.origin import add_response_headers, origin_middleware
@@ -44,7 +46,9 @@ def create_client_app(
     face: McpFace,
 ) -> web.Application:
     """Build the client API: `/mcp`, sessions and tools."""
-    app = _create(health, settings)
+    app = _create(health, settings, cors_middleware)
+    app.on_response_prepare.append(add_cors_headers)
+    app[CORS_ORIGINS] = settings.cors_origins
     app[AUTHENTICATORS] = authenticators
     app[SIGN_IN] = sign_in
     app[CALLS] = calls
@@ -78,9 +82,9 @@ def create_admin_app(
     return app
 
 
-def _create(health: Health, settings: WebSettings) -> web.Application:
+def _create(health: Health, settings: WebSettings, *more: Middleware) -> web.Application:
     app = web.Application(
-        middlewares=[origin_middleware, errors_middleware, hosts_middleware],
+        middlewares=[origin_middleware, errors_middleware, hosts_middleware, *more],
         client_max_size=settings.max_body_bytes,
     )
     app.on_response_prepare.append(add_response_headers)

@@ -18,6 +18,7 @@ class WebSettings:
     """The settings of the web applications; `configuration` and the counts of connections are what they show."""
 
     allowed_hosts: frozenset[str]
+    cors_origins: frozenset[str]
     max_body_bytes: int
     tls: bool
     ca_pem: bytes | None

@@ -7,6 +7,7 @@ import pytest
 
 from ambassador_server.config import load_config
 from ambassador_server.domain.shared.settings import Source, SourceKind
+from ambassador_server.errors import ConfigurationError
 from ambassador_server.storage.database_url import redacted_url
 
 SECRETS = ("horse/staple", "battery", "scott")
@@ -67,3 +68,41 @@ def test_login_and_options_of_a_store_are_redacted(url: str, told: str) -> None:
     found = _effective({"database_url": url}, {})
     assert found["database_url"] == (told, Source(SourceKind.FLAG, "--database-url"))
     assert not [secret for secret in SECRETS if secret in str(found)]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://app.example.com",
+        "http://localhost:6274",
+        "http://[::1]:8044",
+        "chrome-extension://abc",
+        "app://x.y",
+    ],
+)
+def test_origins_are_taken_as_browsers_send_them(origin: str) -> None:
+    assert load_config({"cors": {"origins": [origin]}}, {}).cors.origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "*",
+        "",
+        "app.example.com",
+        "https://",
+        "https://App.example.com",
+        "https://app.example.com/",
+        "https://app.example.com/path",
+        "https://*.example.com",
+        "https://user@app.example.com",
+        "https://app.example.com:0",
+        "http://app.example.com:80",
+        "https://app.example.com\nhttps://evil.example",
+        " https://app.example.com",
+    ],
+)
+def test_what_no_browser_sends_as_an_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"cors\.origins\.0"):
+        load_config({"cors": {"origins": [origin]}}, {})

@@ -33,6 +33,15 @@ def _fault(text: str, tmp_path: Path, environment: dict[str, str] | None = None)
             "limits: {proxies: [nowhere]}",
             "limits.proxies.0: must be a network such as 10.0.0.0/8 (from FILE)",
         ),
+        (
+            "cors: {origins: ['*']}",
+            "cors.origins.0: must be an origin such as https://app.example.com, in small letters and without a path "
+            "(from FILE)",
+        ),
+        (
+            "cors: {origins: ['https://a.example:443']}",
+            "cors.origins.0: must not have the port 443, which browsers leave out (from FILE)",
+        ),
         ("drain_seconds: soon", "drain_seconds: must be a number (from FILE)"),
         ("separator: '+'", "separator: must match ^[_-]{1,3}$ (from FILE)"),
         (

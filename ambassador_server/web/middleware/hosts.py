@@ -1,4 +1,4 @@
-"""Refuses requests for another host name, or from a page of another site (DNS rebinding)."""
+"""Refuses requests for another host name, or from a page of a site that is not listed (DNS rebinding)."""
 
 from urllib.parse import urlsplit
 
@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler
 from ambassador_protocol.paths import HEALTH, LIVE, READY
 from ambassador_protocol.server_urls import url_host
 from ambassador_server.web.app_keys import SETTINGS
+from ambassador_server.web.middleware.cors import listed_origin
 
 _PROBES = frozenset({HEALTH, LIVE, READY})
 
@@ -26,7 +27,7 @@ async def hosts_middleware(request: web.Request, handler: Handler) -> web.Stream
         if _host_name(request.headers.get("Host", "")) not in allowed:
             raise HTTPMisdirected(text="This server does not answer to that host name")
         origin = request.headers.get("Origin")
-        if origin is not None and _origin_name(origin) not in allowed:
+        if origin is not None and _origin_name(origin) not in allowed and listed_origin(request) is None:
             raise web.HTTPForbidden(text="Requests from that origin are not accepted")
     return await handler(request)
 

@@ -1,7 +1,7 @@
 """Reads every page of `tools/list`, within limits, and keeps each definition byte for byte."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from ambassador_server.host_definitions import host_warnings
 from ambassador_server.ports.exchange import Reply
 
 _MAX_PAGES = 1000
+_MAX_IDLE_PAGES = 20
 _MAX_TOOLS = 10_000
 _MAX_ENTRIES = 2 * _MAX_TOOLS
 _LARGE_PAGE = 1024 * 1024
@@ -54,15 +55,16 @@ async def list_tools(
     """Return the tools of all pages; of tools with the same name only the first is returned.
 
     `request(method, params)` sends one request. Tools that cannot be used are left out with a note in `faults`. A list
-    ends at a cursor that came before. Raises DownstreamUnavailableError for a list that is refused, malformed or too
-    large.
+    ends at a cursor that came before, and after many pages without a new tool. Raises DownstreamUnavailableError for a
+    list that is refused, malformed or too large.
     """
     tools: dict[str, Tool] = {}
     cursors: set[bytes] = set()
     cursor = b""
-    size = 0
+    size = idle_pages = 0
     turns = Turns()
     for _ in range(_MAX_PAGES):
+        known_before = len(tools)
         reply = await request("tools/list", b'{"cursor":%b}' % cursor if cursor else b"{}")
         if reply.result is None and cursor == b'""':
             # Some servers mark the last page with an empty cursor, which they refuse to continue at.
@@ -70,10 +72,7 @@ async def list_tools(
         page = _read_page(reply)
         for definition in await _definitions(bytes(page.tools)):
             tool = await _read(bytes(definition), faults)
-            known = None if tool is None else tools.get(tool.name)
-            if known is not None and tool is not None and known.digest != tool.digest:
-                faults.leave_out(tool.name, "an earlier tool of the list has the same name")
-            elif tool is not None and known is None:
+            if tool is not None and _is_new(tool, tools, faults):
                 tools[tool.name] = tool
                 size += len(tool.definition)
             if turns.is_due(len(bytes(definition))):
@@ -91,7 +90,22 @@ async def list_tools(
             faults.warn(f"the list of its tools ends at a cursor that {what}; tools may be missing")
             return tuple(tools.values())
         cursors.add(cursor)
-    raise DownstreamUnavailableError(f"lists its tools on more than {_MAX_PAGES} pages")
+        # A server that ignores cursors may invent one for each page.
+        idle_pages = 0 if len(tools) > known_before else idle_pages + 1
+        if idle_pages >= _MAX_IDLE_PAGES:
+            break
+    faults.warn(
+        f"the list of its tools ends after {_MAX_PAGES} pages, or {_MAX_IDLE_PAGES} without a new tool; "
+        "tools may be missing"
+    )
+    return tuple(tools.values())
+
+
+def _is_new(tool: Tool, tools: Mapping[str, Tool], faults: ListFaults) -> bool:
+    known = tools.get(tool.name)
+    if known is not None and known.digest != tool.digest:
+        faults.leave_out(tool.name, "an earlier tool of the list has the same name")
+    return known is None
 
 
 def _read_page(reply: Reply) -> _Page:
@@ -104,6 +118,9 @@ def _read_page(reply: Reply) -> _Page:
 
 
 async def _definitions(tools: bytes) -> Sequence[bytes | Raw]:
+    if tools == b"null":
+        # Servers written in Go send an empty list so.
+        return ()
     if len(tools) <= _LARGE_PAGE:
         try:
             return _definitions_decoder.decode(tools)

@@ -8,7 +8,6 @@ import msgspec
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     FEATURES,
-    INPUT_REQUIRED,
     LATEST_LEGACY,
     LEGACY_VERSIONS,
     SESSION_HEADER,
@@ -31,7 +30,6 @@ from ambassador_server.mcp.envelope import (
     write_members,
 )
 from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO
-from ambassador_server.mcp.methods.tool_results import INVALID_RESULT
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.questions.asking import asker
 from ambassador_server.mcp.questions.capabilities import askable
@@ -40,9 +38,9 @@ from ambassador_server.mcp.streams import teller
 from ambassador_server.mcp.validation import carries_modern_version
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import FaceReply, FaceRequest
+from ambassador_server.tool_results import INVALID_RESULT, unfinished_text
 
 _MODERN_MEMBERS: Final = frozenset({"resultType", "ttlMs", "cacheScope"})
-_INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
 
 
 class _ModernMembers(msgspec.Struct):
@@ -162,7 +160,9 @@ def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
         found = _modern_decoder.decode(result)
         kind, structured = bytes(found.resultType), bytes(found.structuredContent)
         if kind.startswith(b'"') and kind != b'"complete"':
-            return error_response(message_id, _not_final(kind))
+            return error_response(
+                message_id, error_object(Code.DOWNSTREAM_UNAVAILABLE, unfinished_text(kind))
+            )
         removed = _MODERN_MEMBERS if kind else frozenset()
         if structured and not structured.startswith(b"{"):
             removed |= {"structuredContent"}
@@ -171,16 +171,6 @@ def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
     except (msgspec.MsgspecError, EnvelopeError):
         return error_response(message_id, INVALID_RESULT.error or b"null")
     return result_response(message_id, result)
-
-
-def _not_final(kind: bytes) -> bytes:
-    """Return the error for a result that would be an empty success for a host of this era."""
-    if kind == _INPUT_REQUIRED:
-        text = "The MCP asks for input in a way that this host does not support"
-    else:
-        shown = kind[:100].decode(errors="replace")
-        text = f"The MCP answered with a result of type {shown}, which this host does not know"
-    return error_object(Code.DOWNSTREAM_UNAVAILABLE, text)
 
 
 async def _ping(_: Request, __: Caller) -> Outcome:

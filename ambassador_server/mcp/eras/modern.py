@@ -21,7 +21,6 @@ from ambassador_server.mcp.envelope import (
     write_members,
 )
 from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO
-from ambassador_server.mcp.methods.tool_results import INVALID_RESULT
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.questions.capabilities import askable
 from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
@@ -29,6 +28,7 @@ from ambassador_server.mcp.streams import teller
 from ambassador_server.mcp.validation import Refusal, check_modern
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import FaceReply, FaceRequest
+from ambassador_server.tool_results import INVALID_RESULT
 
 _COMPLETE: Final = msgspec.Raw(b'"complete"')
 # What a principal sees depends on its grants, so no shared cache may keep it.

@@ -26,13 +26,13 @@ from ambassador_server.mcp.envelope import (
     write_members,
 )
 from ambassador_server.mcp.methods.progress import PROGRESS_TOKEN, progress_teller
-from ambassador_server.mcp.methods.tool_results import valid_result
 from ambassador_server.mirrored_arguments import mirrored_arguments
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import Headers
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogIndex, ToolEntry
 from ambassador_server.services.calls.pipeline import CallPipeline, CapabilityCall
+from ambassador_server.tool_results import valid_result
 from ambassador_server.wording.refusals import refusal_text, told_reason
 
 _ANNOTATION: Final = b"x-mcp-header"

@@ -23,14 +23,18 @@ from ambassador_server.host_definitions import host_definition
 from ambassador_server.ports.exchange import Question, Reply, error_reply
 from ambassador_server.services.calls.catalog_index import ToolEntry
 from ambassador_server.services.calls.pipeline import Answered, CapabilityCall
+from ambassador_server.tool_results import (
+    INVALID_RESULT_TEXT,
+    unfinished_kind,
+    unfinished_text,
+    valid_result,
+)
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_tolerant
 from ambassador_server.web.client.app_keys import CALLS
 from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.timestamps import timestamp
 from ambassador_server.wording.refusals import refusal_text
-
-_INVALID_RESULT = "The tool failed: the answer of the MCP is not a valid tool result"
 
 
 class _Invocation(msgspec.Struct):
@@ -39,8 +43,8 @@ class _Invocation(msgspec.Struct):
 
 
 class _Result(msgspec.Struct):
-    content: msgspec.Raw = msgspec.Raw(b"[]")
-    isError: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw
+    isError: bool = False
 
 
 class _Error(msgspec.Struct):
@@ -88,13 +92,14 @@ async def invoke(request: web.Request) -> web.Response:
         return _outcome(request, _text(error.message), {"is_error": True})
     if isinstance(answer, Deny):
         return _outcome(request, _text(refusal_text(answer, body.tool)), {"is_error": True})
-    if len(answer.reply.result or b"") > LARGE:
-        return await off_loop(_answered, request, answer)
-    return _answered(request, answer)
+    reply = await valid_result(answer.reply)
+    if len(reply.result or b"") > LARGE:
+        return await off_loop(_answered, request, answer, reply)
+    return _answered(request, answer, reply)
 
 
-def _answered(request: web.Request, answer: Answered) -> web.Response:
-    content, failed = _content(answer.reply)
+def _answered(request: web.Request, answer: Answered, reply: Reply) -> web.Response:
+    content, failed = _content(reply)
     metadata = {"duration_ms": answer.milliseconds, "mcp_server": answer.mcp_name}
     return _outcome(request, content, metadata | ({"is_error": True} if failed else {}))
 
@@ -116,16 +121,17 @@ def _descriptor(entry: ToolEntry) -> ToolDescriptor:
 
 
 def _content(reply: Reply) -> tuple[Any, bool]:
-    """Return the content blocks and whether the call failed; an invalid tool result becomes a failure."""
+    """Return the content blocks and whether the call failed; a result that is not final is a failure."""
     try:
         if reply.result is None:
             return _text(msgspec.json.decode(reply.error or b"{}", type=_Error).message), True
+        kind = unfinished_kind(reply.result)
+        if kind is not None:
+            return _text(unfinished_text(kind)), True
         result = msgspec.json.decode(reply.result, type=_Result)
     except (msgspec.MsgspecError, RecursionError):
-        return _text(_INVALID_RESULT), True
-    if not bytes(result.content).startswith(b"["):
-        return _text(_INVALID_RESULT), True
-    return result.content, bytes(result.isError) == b"true"
+        return _text(INVALID_RESULT_TEXT), True
+    return result.content, result.isError
 
 
 def _text(message: str) -> list[dict[str, str]]:

@@ -12,10 +12,10 @@ from ambassador_server.downstream.eras.modern import ModernEra as ModernDownstre
 from ambassador_server.downstream.wire.messages import check_whole, decode_message, reply_from
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.mcp.eras import legacy, modern
-from ambassador_server.mcp.methods.tool_results import valid_result
 from ambassador_server.mcp.questions.asking import refuse
 from ambassador_server.mcp.replies import failure
 from ambassador_server.ports.exchange import NeutralRequest, Reply
+from ambassador_server.tool_results import valid_result
 from ambassador_server.web.client.tools import _content
 from tests.server.services.world import ORIGIN
 from tests.well_formed import assert_well_formed
@@ -26,9 +26,19 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
+
+
+def _is_no_text(value: Any) -> bool:
+    return not isinstance(value, str)
+
+
 NO_LIST = JSON.filter(lambda value: not isinstance(value, list))
-# Blocks of content are passed on as they are, also those of unknown types.
-CONTENT = st.lists(st.fixed_dictionaries({"type": st.just("text"), "text": TEXT}), max_size=2) | NO_LIST
+# Blocks with a type besides text are passed on as they are, because hosts may know more types.
+BLOCK = (
+    st.fixed_dictionaries({}, optional={"type": st.just("text") | JSON.filter(_is_no_text), "text": JSON})
+    | JSON
+)
+CONTENT = st.lists(BLOCK, max_size=3) | NO_LIST
 QUESTIONS = st.dictionaries(
     TEXT,
     st.fixed_dictionaries(
@@ -101,8 +111,11 @@ async def test_the_rest_face_gets_a_list_of_content(value: dict[str, Any], downs
     line = json.dumps({"jsonrpc": "2.0", "id": 1} | value).encode()
     found = await outcome(line, host=False, downstream=downstream)
     if isinstance(found, Reply):
-        content, _ = _content(found)
-        assert isinstance(content if isinstance(content, list) else json.loads(bytes(content)), list)
+        content, failed = _content(await valid_result(found))
+        blocks = content if isinstance(content, list) else json.loads(bytes(content))
+        assert all(isinstance(block["type"], str) for block in blocks)
+        kind = value.get("result", {}).get("resultType") if found.result is not None else None
+        assert failed or not isinstance(kind, str) or kind == "complete"
 
 
 @pytest.mark.parametrize("host", [False, True])
@@ -115,6 +128,24 @@ async def test_the_rest_face_gets_a_list_of_content(value: dict[str, Any], downs
         ({"content": None, "isError": True}, {"content": [], "isError": True}),
         ({"content": [], "isError": "yes", "_meta": None}, {"content": []}),
         ({"content": [{"type": "new", "x": 1.0}]}, {"content": [{"type": "new", "x": 1.0}]}),
+        (
+            {"content": ["plain", 5, None, {"a": 1.0}, [1]]},
+            {"content": [{"type": "text", "text": text} for text in ("plain", "5", "", '{"a": 1.0}', "[1]")]},
+        ),
+        (
+            {
+                "content": [
+                    {"type": "text"},
+                    {"type": "text", "text": None},
+                    {"type": "text", "text": {"n": 1}},
+                ]
+            },
+            {"content": [{"type": "text", "text": text} for text in ("", "", '{"n": 1}')]},
+        ),
+        (
+            {"content": [{"text": "kept", "_meta": {"a": 1}}, {"type": None, "text": "x"}]},
+            {"content": [{"type": "text", "text": "kept", "_meta": {"a": 1}}, {"type": "text", "text": "x"}]},
+        ),
     ],
 )
 async def test_a_result_is_mended(
@@ -155,6 +186,14 @@ async def test_input_that_cannot_be_had_is_an_error(host: bool, downstream: bool
     result = {"resultType": "input_required", "inputRequests": asked, "requestState": "s"}
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
     assert words in (await answer(line, host=host, downstream=downstream))["error"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["task", "input_required", "Complete", ""])
+async def test_a_result_that_is_not_final_is_a_failure_on_the_rest_face(kind: str):
+    reply = Reply(result=json.dumps({"resultType": kind, "content": []}).encode(), error=None)
+    content, failed = _content(await valid_result(reply))
+    assert failed
+    assert "which this host does not know" in content[0]["text"] or "asks for input" in content[0]["text"]
 
 
 async def test_a_result_of_an_unknown_type_is_an_error_for_a_legacy_host():

@@ -141,10 +141,38 @@ async def test_only_the_first_warnings_are_kept():
     assert all(len(each) < 1000 and each.isprintable() for each in warnings)
 
 
+async def test_a_list_with_ever_new_cursors_keeps_its_tools_and_warns():
+    pages = [b'{"tools":[{"name":"a",' + INPUT + b'}],"nextCursor":"%d"}' % number for number in range(1001)]
+    faults = ListFaults()
+    ask = asking(*pages)
+    assert [tool.name for tool in await list_tools(ask, faults)] == ["a"]
+    assert len(ask.asked) == 21
+    (told,) = faults.result().warnings
+    assert "20 without a new tool" in told
+
+
+async def test_a_list_of_too_many_pages_keeps_its_tools_and_warns():
+    pages = [
+        b'{"tools":[{"name":"a%d",%b}],"nextCursor":"%d"}' % (number, INPUT, number) for number in range(1001)
+    ]
+    faults = ListFaults()
+    assert len(await list_tools(asking(*pages), faults)) == 1000
+    assert "after 1000 pages" in faults.result().warnings[0]
+
+
+async def test_pages_without_tools_do_not_end_a_list():
+    pages = [b'{"tools":[],"nextCursor":"%d"}' % number for number in range(19)]
+    faults = ListFaults()
+    last = b'{"tools":[{"name":"a",' + INPUT + b"}]}"
+    assert [tool.name for tool in await list_tools(asking(*pages, last), faults)] == ["a"]
+    assert faults.result().warnings == ()
+
+
+async def test_null_is_an_empty_list():
+    assert await list_tools(asking(b'{"tools":null}'), ListFaults()) == ()
+
+
 async def test_endless_lists_are_given_up(monkeypatch: pytest.MonkeyPatch):
-    pages = [b'{"tools":[{"name":"a"}],"nextCursor":"%d"}' % number for number in range(1001)]
-    with pytest.raises(DownstreamUnavailableError, match="more than 1000 pages"):
-        await list_tools(asking(*pages), ListFaults())
     many = json.dumps({"tools": [{"name": f"t{number}"} for number in range(10_001)]}).encode()
     with pytest.raises(DownstreamUnavailableError, match="more than 10000 tools"):
         await list_tools(asking(many), ListFaults())

@@ -13,7 +13,7 @@ from ambassador_protocol.json_text import on_one_line
 from ambassador_protocol.line_splitter import Line, LineSplitter, LongLine
 from ambassador_server.downstream.child_process import ChildProcess, find_program
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
-from ambassador_server.downstream.output_ring import OutputRing
+from ambassador_server.downstream.output_ring import OutputRing, shortened
 from ambassador_server.downstream.programs.allowed import check_command
 from ambassador_server.downstream.programs.plan import MARK, Launch, ProgramLimits, SandboxOptions
 from ambassador_server.downstream.programs.settings import ProgramSettings
@@ -40,6 +40,8 @@ GRACE_SECONDS = 2.0
 _LARGEST_ERROR_LINE = 8 * 1024
 
 _MAX_ERROR_CHARACTERS = 300
+# An unfinished line with this may be the beginning of an answer, which may have data of a user.
+_MESSAGE = b'"jsonrpc"'
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +200,7 @@ class StdioTransport:
     def last_error_line(self) -> str:
         """Return the last line on stderr of a child that has ended, or the last line on stdout that is not MCP."""
         line = self._error_output.last() or self._other_output.last() or ""
-        return line[:_MAX_ERROR_CHARACTERS] if self.ended.done() else ""
+        return shortened(line, _MAX_ERROR_CHARACTERS) if self.ended.done() else ""
 
     def recent_output(self) -> tuple[str, ...]:
         """Return the last lines on stderr, then those on stdout that are not MCP."""
@@ -220,6 +222,9 @@ class StdioTransport:
 
     def _child_ended(self, ended: asyncio.Future[int | None]) -> None:
         self._keep_error_lines(self._error_lines.finish())
+        for line in self._lines.finish():
+            if isinstance(line, bytes) and _MESSAGE not in line:
+                self._other_output.add(line)
         self._incoming.after_all(lambda: self._end(_exit_reason(ended.result())))
 
     def _end(self, reason: str) -> None:
@@ -244,7 +249,10 @@ class StdioTransport:
 
     def _keep_error_lines(self, lines: list[Line]) -> None:
         for line in lines:
-            self._error_output.add(line.head if isinstance(line, LongLine) else line)
+            if isinstance(line, LongLine):
+                self._error_output.add(*line)
+            else:
+                self._error_output.add(line)
 
     def _handle_line(self, message: Message | None, line: bytes) -> None:
         if message is None:
@@ -262,11 +270,11 @@ class StdioTransport:
             self._set_reply(message, line)
 
     def _look_for_answers(self, line: bytes) -> None:
-        """Take answers out of other output until the first answer of the handshake.
+        """Take answers out of other output until the first answer of the handshake, of several with one id the last.
 
         Later the output may have text of users, which could contain a forged answer to the call of another user.
         """
-        for message in answers_in(line):
+        for message in reversed(answers_in(line)):
             self._set_reply(message, line)
 
     def _set_reply(self, message: Message, line: bytes) -> None:

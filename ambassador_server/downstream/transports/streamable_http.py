@@ -50,7 +50,7 @@ _LONGEST_REASON = 4 * 1024
 """How many bytes of an error are searched for a reason."""
 _NO_STREAM = frozenset({405, 406, 501})
 """The HTTP statuses by which a downstream says that it answers no GET with a stream."""
-_NO_STREAM_YET = frozenset({409, 429, 500}) | GATEWAY_FAILURES
+_NO_STREAM_YET = frozenset({408, 409, 425, 429, 500}) | GATEWAY_FAILURES
 """The HTTP statuses after which a stream may be resumed all the same, 409 while the downstream holds the old one."""
 
 Options = HttpOptions

@@ -28,6 +28,8 @@ def program(code: str) -> Mcp:
         "import sys, time; sys.stderr.write('Enter the API key: '); time.sleep(600)",
         "import sys, time; print('Enter the API key:', file=sys.stderr); time.sleep(600)",
         "import time; print('Enter the API key:'); time.sleep(600)",
+        "import time; print('Enter the API key: ', end=''); time.sleep(600)",
+        "import sys, time; sys.stderr.write('Enter the API key: \\x1b[0m\\n\\x1b[0m'); time.sleep(600)",
     ],
 )
 async def test_a_handshake_that_hangs_shows_the_last_line_of_the_program(code: str):
@@ -40,6 +42,31 @@ async def test_a_handshake_that_hangs_shows_the_last_line_of_the_program(code: s
     assert "did not get ready within 1 s: Enter the API key:" in change.error
     await box.pool.close()
     await until_childless()
+
+
+async def test_the_end_of_a_long_line_is_shown():
+    long = program("import sys, time; sys.stderr.write('x' * 9000 + ' no licence'); time.sleep(600)")
+    box = Bench(HASTY)
+    with pytest.raises(DownstreamTimeoutError, match=r"within 1 s: xxx.*x no licence$"):
+        await box.pool.probe(long)
+    await box.pool.close()
+    await until_childless()
+
+
+async def test_an_unfinished_answer_is_no_output_to_read():
+    code = """if 1:
+        import json, sys
+        for line in sys.stdin:
+            number = json.loads(line)["id"]
+            sys.stdout.write('{"jsonrpc":"2.0","id":%d,"result":{"secret":"of a user' % number)
+            sys.stdout.flush()
+            sys.exit(3)
+        """
+    box = Bench(HASTY)
+    with pytest.raises(DownstreamUnavailableError, match=r"exited with status 3$"):
+        await box.pool.probe(program(code))
+    assert box.pool.recent_output("m1") == ()
+    await box.pool.close()
 
 
 async def test_a_failed_test_of_an_entry_that_does_not_run_leaves_its_output_and_its_error():

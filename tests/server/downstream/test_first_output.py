@@ -45,6 +45,7 @@ _SPOILT = {
     "lines and banner": b"My Server 1.0\n\n{broken\nlistening ",
     "terminal codes": b"\x1b[2J\x1b[H\x1b]0;server\x07",
     "progress": b"loading 10%\rloading 100%\r",
+    "quoted answer": b'sent {"jsonrpc":"2.0","id":1,"result":{"tools":[]}} ',
     "log in JSON": b'{"level":"info","id":3}',
     "not UTF-8": b"\xff\xfe\x00",
 }

@@ -133,6 +133,7 @@ FIRST = "id: 1\ndata: \n\n"
         (closes(FIRST), *[closes("")] * 7, answers),
         (breaks(FIRST), breaks("id: 2\n\n"), breaks(""), breaks("id: 3\n\n"), *[breaks("")] * 3, answers),
         (closes(FIRST), refuses(503), refuses(409), refuses(429), hangs_up, answers),
+        (closes(FIRST), refuses(408), refuses(425), answers),
     ],
     ids=[
         "closed",
@@ -142,6 +143,7 @@ FIRST = "id: 1\ndata: \n\n"
         "closed often",
         "broken often",
         "refused at first",
+        "refused for a time",
     ],
 )
 async def test_an_answer_is_read_from_the_connection_that_has_it(steps: tuple[Step, ...]):

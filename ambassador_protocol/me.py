@@ -101,7 +101,11 @@ class OwnTool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnMcp:
-    """An MCP with at least one granted tool; `selected` holds the patterns of the subscription, None without one."""
+    """An MCP of which something is granted.
+
+    `selected` holds the patterns of tools of the subscription, None without one; `selected_resources` and
+    `selected_prompts` are None as well if the subscription says nothing about them.
+    """
 
     name: str
     display_name: str
@@ -109,12 +113,14 @@ class OwnMcp:
     delivery: str
     subscribed: bool
     selected: list[str] | None
+    selected_resources: list[str] | None
+    selected_prompts: list[str] | None
     tools: list[OwnTool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedMcp(OwnMcp):
-    """An MCP after its selection was changed; `warnings` name patterns that match no tool now."""
+    """An MCP after its selection was changed; `warnings` name patterns that match nothing now."""
 
     warnings: list[str]
 
@@ -128,11 +134,13 @@ class OwnCatalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSubscriptionPut:
-    """`PUT /v1/me/subscriptions/{mcp}`: patterns that select among the granted tools.
+    """`PUT /v1/me/subscriptions/{mcp}`: patterns as in a grant, which select among what is granted; without any, all.
 
-    They must match tools that the user may know of, unless `allow_unmatched` is true or no tool is known.
+    They must match what the user may know of, unless `allow_unmatched` is true or nothing is known.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     tools: list[str] | None = None
+    resources: list[str] | None = None
+    prompts: list[str] | None = None
     allow_unmatched: bool | None = None

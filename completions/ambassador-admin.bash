@@ -39,8 +39,8 @@ _ambassador_admin_words() {
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
         "mcp") commands="add update list show publish test archive remove restart status logs tools approve" options="-h --help" ;;
-        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --publish --grant --dry-run $shared" ;;
-        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --no-test --dry-run $shared" ;;
+        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --publish --grant --dry-run $shared" ;;
+        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --no-test --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit --watch --every $shared" ;;
         "mcp show") options="--watch --every $shared" ;;
         "mcp publish") options="--dry-run $shared" ;;
@@ -53,7 +53,7 @@ _ambassador_admin_words() {
         "mcp tools") options="--filter --sort --limit --diff $shared" ;;
         "mcp approve") options="--dry-run $shared" ;;
         "grant") commands="add list remove" options="-h --help" ;;
-        "grant add") options="--tool --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
+        "grant add") options="--tool --resource --prompt --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
         "grant list") options="--filter --sort --limit --watch --every $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
         "key") commands="issue enrol rotate list suspend activate revoke" options="-h --help" ;;
@@ -73,7 +73,7 @@ _ambassador_admin_words() {
         "admin-key revoke") options="--dry-run -y --yes $shared" ;;
         "subscription") commands="list set remove" options="-h --help" ;;
         "subscription list") options="--filter --sort --limit --watch --every $shared" ;;
-        "subscription set") options="--tool --none --allow-unmatched --dry-run $shared" ;;
+        "subscription set") options="--tool --resource --prompt --none --allow-unmatched --dry-run $shared" ;;
         "subscription remove") options="--dry-run -y --yes $shared" ;;
         "session") commands="list revoke" options="-h --help" ;;
         "session list") options="--filter --sort --limit --user --watch --every $shared" ;;
@@ -124,7 +124,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--resource | *:--prompt | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
@@ -134,6 +134,7 @@ _ambassador_admin_option() {
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
         *:--pin) takes=word choices="off block" ;;
+        *:--sessions) takes=word choices="shared per-user auto" ;;
         "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed unknown_tool unknown_resource unknown_prompt" ;;
         "access explain":--key | "access list":--key) takes=word live=key ;;
         *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer call:resource:attempt call:resource:outcome call:resource:deny call:resource:question call:resource:answer call:prompt:attempt call:prompt:outcome call:prompt:deny call:prompt:question call:prompt:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:audit-log:accept-loss" ;;

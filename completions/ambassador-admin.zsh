@@ -32,11 +32,11 @@ _ambassador-admin() {
         'user:Users and their passwords.'
         'group:Groups of users, which grants are given to.'
         'mcp:The catalog of downstream MCP servers.'
-        'grant:Which tools a group may, or may not, call.'
+        'grant:Which tools, resources and prompts a group may, or may not, use.'
         'key:Client keys of users.'
         'enrolment:One-time codes that were not used yet; key enrol issues them.'
         'admin-key:Admin keys of programs, and logins of people.'
-        'subscription:Subscriptions\: which MCPs and tools clients have selected.'
+        'subscription:Subscriptions\: what clients have selected of the MCPs.'
         'session:Sessions of client processes.'
         'kill:Kill switches\: stop calls at once, and lift the stop.'
         'access:Who may call which tool, and why.'
@@ -481,6 +481,8 @@ _ambassador-admin_mcp_add() {
         --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
         --pin='[Whether a tool that is new or changed waits for `mcp approve`; by default block\: it does.]:WORD:(off block)' \
+        '(--prefix --no-prefix)'{--prefix,--no-prefix}'[Whether published names begin with the MCP'\''s name, also where the plain one is unique; by default they do.]' \
+        --sessions='[Whether users share one MCP session; by default auto\: as long as it keeps no state of them.]:WORD:(shared per-user auto)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --publish'[Publish it at once, with the tools that it offers now.]' \
         '*'--grant='[Permit this group all its tools. May be repeated.]:GROUP:_ambassador-admin_names group' \
@@ -504,6 +506,8 @@ _ambassador-admin_mcp_update() {
         --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
         --pin='[Whether a tool that is new or changed waits for `mcp approve`; by default block\: it does.]:WORD:(off block)' \
+        '(--prefix --no-prefix)'{--prefix,--no-prefix}'[Whether published names begin with the MCP'\''s name, also where the plain one is unique; by default they do.]' \
+        --sessions='[Whether users share one MCP session; by default auto\: as long as it keeps no state of them.]:WORD:(shared per-user auto)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --no-test'[Store new connection options of a published MCP without testing them first.]' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
@@ -603,7 +607,7 @@ _ambassador-admin_grant() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'add:Permit the members of a group to call the tools of an MCP\: all, or those that --tool names.'
+        'add:Permit the members of a group to use an MCP\: all of it, or what --tool, --resource and --prompt name.'
         'list:List the grants.'
         'remove:Remove grants; the next call is decided without them.'
     )
@@ -626,8 +630,10 @@ _ambassador-admin_grant() {
 _ambassador-admin_grant_add() {
     _arguments -s -S : \
         '*'--tool='[Tools by name; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
-        --deny'[Deny these tools; a denial takes precedence over every permission.]' \
-        --opt-in'[Only clients that have subscribed to the MCP get the tools.]' \
+        '*'--resource='[Resources by URI; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
+        '*'--prompt='[Prompts by name; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
+        --deny'[Deny it; a denial takes precedence over every permission.]' \
+        --opt-in'[Only clients that have subscribed to the MCP get it.]' \
         --allow-unmatched'[Accept names and patterns that match no known tool.]' \
         --owner='[The label of the declarative file that owns the grant.]:LABEL: ' \
         --for='[Expire after 8h, 30d, …]:DURATION: ' \
@@ -852,8 +858,8 @@ _ambassador-admin_subscription() {
     typeset -A opt_args
     local -a commands=(
         'list:List the subscriptions.'
-        'set:Subscribe a client to an MCP\: to all tools, or to those that --tool names.'
-        'remove:Remove a subscription\: the client gets the tools of automatic grants, and none of opt-in grants.'
+        'set:Subscribe a client to an MCP\: to all of it, or to what --tool, --resource and --prompt name.'
+        'remove:Remove a subscription\: the client gets all of automatic grants, and nothing of opt-in grants.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -884,7 +890,9 @@ _ambassador-admin_subscription_list() {
 _ambassador-admin_subscription_set() {
     _arguments -s -S : \
         '*'--tool='[Select only these tools; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
-        --none'[Select no tool, so that the client does not see the MCP.]' \
+        '*'--resource='[Resources by URI; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
+        '*'--prompt='[Prompts by name; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
+        --none'[Select nothing, so that the client does not see the MCP.]' \
         --allow-unmatched'[Accept names and patterns that match no known tool.]' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \

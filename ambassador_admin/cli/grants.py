@@ -1,4 +1,4 @@
-"""The `grant` commands: which tools a group may, or may not, call."""
+"""The `grant` commands: which tools, resources and prompts a group may, or may not, use."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from ambassador_admin.api import grants
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.cli.pattern_options import Prompts, Resources, tools_of
 from ambassador_admin.cli.several import listed, send_each
 from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
 from ambassador_admin.completion.kinds import NameKind
@@ -24,6 +25,8 @@ GRANT = View(
         Column("MCP", "mcp"),
         Column("EFFECT", "effect", status=True),
         Column("TOOLS", "tools"),
+        Column("RESOURCES", "resources"),
+        Column("PROMPTS", "prompts"),
         Column("DELIVERY", "delivery", wide=True),
         Column("EXPIRES", "expires_at", relative_time),
         Column("OWNER", "owner", wide=True),
@@ -33,7 +36,7 @@ GRANT = View(
     fields_of(GrantView),
 )
 
-app = noun("Which tools a group may, or may not, call.")
+app = noun("Which tools, resources and prompts a group may, or may not, use.")
 
 
 @verb(app, "add", changes=True)
@@ -42,20 +45,22 @@ def add(
     group: Annotated[
         str, typer.Argument(metavar="GROUP", help="The group that gets the grant."), NameKind.GROUP
     ],
-    mcp: Annotated[str, typer.Argument(metavar="MCP", help="The MCP of the tools."), NameKind.MCP],
+    mcp: Annotated[str, typer.Argument(metavar="MCP", help="The MCP."), NameKind.MCP],
     tool: Annotated[
         list[str] | None,
         typer.Option(
             "--tool", metavar="PATTERN", help="Tools by name; '*' matches anything; may be repeated."
         ),
     ] = None,
+    resource: Resources = None,
+    prompt: Prompts = None,
     deny: Annotated[
         bool,
-        typer.Option("--deny", help="Deny these tools; a denial takes precedence over every permission."),
+        typer.Option("--deny", help="Deny it; a denial takes precedence over every permission."),
     ] = False,
     opt_in: Annotated[
         bool,
-        typer.Option("--opt-in", help="Only clients that have subscribed to the MCP get the tools."),
+        typer.Option("--opt-in", help="Only clients that have subscribed to the MCP get it."),
     ] = False,
     allow_unmatched: AllowUnmatched = False,
     owner: Annotated[
@@ -68,14 +73,16 @@ def add(
         str | None, typer.Option("--for", metavar="DURATION", help="Expire after 8h, 30d, …")
     ] = None,
 ) -> None:
-    """Permit the members of a group to call the tools of an MCP: all, or those that --tool names.
+    """Permit the members of a group to use an MCP: all of it, or what --tool, --resource and --prompt name.
 
     Example: ambassador-admin grant add developers time --tool 'get_*' --for 30d
     """
     grant = NewGrant(
         group=group,
         mcp=mcp,
-        tools=tool or ["*"],
+        tools=tools_of(tool, resource, prompt),
+        resources=resource,
+        prompts=prompt,
         effect="deny" if deny else "permit",
         delivery="opt_in" if opt_in else "automatic",
         owner=owner,

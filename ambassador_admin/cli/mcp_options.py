@@ -35,6 +35,19 @@ class Isolation(StrEnum):
         return self.value.replace("-", "_")
 
 
+class Sessions(StrEnum):
+    """Whether users share one MCP session with it."""
+
+    SHARED = "shared"
+    PER_USER = "per-user"
+    AUTO = "auto"
+
+    @property
+    def wire(self) -> str:
+        """Return the value that the API uses."""
+        return self.value.replace("-", "_")
+
+
 class Pin(StrEnum):
     """Whether tools with another definition than the approved one wait for an approval."""
 
@@ -103,6 +116,21 @@ class McpOptions:
             help="Whether a tool that is new or changed waits for `mcp approve`; by default block: it does.",
         ),
     ] = None
+    prefix: Annotated[
+        bool | None,
+        typer.Option(
+            "--prefix/--no-prefix",
+            help="Whether published names begin with the MCP's name, also where the plain one is unique; by default "
+            "they do.",
+        ),
+    ] = None
+    sessions: Annotated[
+        Sessions | None,
+        typer.Option(
+            "--sessions",
+            help="Whether users share one MCP session; by default auto: as long as it keeps no state of them.",
+        ),
+    ] = None
     owner: Annotated[
         str | None,
         typer.Option(
@@ -127,6 +155,8 @@ class McpOptions:
             "call_timeout_seconds": self.timeout,
             "isolation": None if self.isolation is None else self.isolation.wire,
             "pin": self.pin,
+            "prefixed": self.prefix,
+            "sessions": None if self.sessions is None else self.sessions.wire,
             "owner": self.owner,
         }
         return {name: value for name, value in given.items() if value is not None}

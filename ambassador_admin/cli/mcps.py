@@ -37,6 +37,8 @@ MCP = View(
         Column("TIMEOUT", "call_timeout_seconds", duration, wide=True),
         Column("ISOLATION", "isolation", wide=True),
         Column("PIN", "pin", wide=True),
+        Column("PREFIX", "prefixed", wide=True),
+        Column("SESSIONS", "sessions", wide=True),
         Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("ERROR", "error"),

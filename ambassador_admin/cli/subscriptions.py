@@ -1,4 +1,4 @@
-"""The `subscription` commands: which MCPs and tools clients have selected."""
+"""The `subscription` commands: what clients have selected of the MCPs."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 from ambassador_admin.api import client_keys, subscriptions
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.pattern_options import Prompts, Resources, tools_of
 from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
@@ -23,13 +24,15 @@ SUBSCRIPTION = View(
         Column("KEY ID", "key_id", id=True),
         Column("MCP", "mcp"),
         Column("TOOLS", "tools"),
+        Column("RESOURCES", "resources"),
+        Column("PROMPTS", "prompts"),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("BY", "created_by", wide=True),
     ),
     fields_of(SubscriptionView),
 )
 
-app = noun("Subscriptions: which MCPs and tools clients have selected.")
+app = noun("Subscriptions: what clients have selected of the MCPs.")
 
 Key = Annotated[
     str, typer.Argument(metavar="KEY", help="The id of the client's key, or its beginning."), NameKind.KEY
@@ -59,29 +62,37 @@ def put(
             help="Select only these tools; '*' matches anything; may be repeated.",
         ),
     ] = None,
+    resource: Resources = None,
+    prompt: Prompts = None,
     none: Annotated[
-        bool, typer.Option("--none", help="Select no tool, so that the client does not see the MCP.")
+        bool, typer.Option("--none", help="Select nothing, so that the client does not see the MCP.")
     ] = False,
     allow_unmatched: AllowUnmatched = False,
 ) -> None:
-    """Subscribe a client to an MCP: to all tools, or to those that --tool names.
+    """Subscribe a client to an MCP: to all of it, or to what --tool, --resource and --prompt name.
 
-    The client then sees the selected tools, including those of opt-in grants, as far as grants permit them.
+    The client then sees what is selected, including that of opt-in grants, as far as grants permit it.
 
     Example: ambassador-admin subscription set 0198c0de time --tool 'get_*'
     """
-    if none and tool:
+    if none and (tool or resource or prompt):
         raise UsageError(
-            "--none and --tool exclude each other.", hint="ambassador-admin subscription set --help"
+            "--none excludes --tool, --resource and --prompt.",
+            hint="ambassador-admin subscription set --help",
         )
-    choice = SubscriptionPut(tools=[] if none else tool or ["*"], allow_unmatched=allow_unmatched or None)
+    choice = SubscriptionPut(
+        tools=[] if none else tools_of(tool, resource, prompt),
+        resources=resource,
+        prompts=prompt,
+        allow_unmatched=allow_unmatched or None,
+    )
     key_id = admin.resolve_id(client_keys.list_all(user=None), key)
     warn_of(admin, admin.submit(subscriptions.put(key_id, mcp, choice), SUBSCRIPTION))
 
 
 @verb(app, "remove", destroys=True)
 def remove(admin: Invocation, key: Key, mcp: Mcp) -> None:
-    """Remove a subscription: the client gets the tools of automatic grants, and none of opt-in grants.
+    """Remove a subscription: the client gets all of automatic grants, and nothing of opt-in grants.
 
     Example: ambassador-admin subscription remove 0198c0de time
     """

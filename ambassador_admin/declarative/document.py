@@ -12,9 +12,9 @@ from ambassador_admin.declarative.objects import (
     GrantKey,
     Key,
     ObjectKind,
-    canonical_tools,
     label,
 )
+from ambassador_admin.declarative.patterns import canonical_patterns
 from ambassador_admin.declarative.readers import FaultError, Reader
 from ambassador_admin.declarative.secrets import plain_secrets
 from ambassador_admin.declarative.yaml_tree import (
@@ -77,6 +77,8 @@ _SECTIONS = {
             "call_timeout_seconds": readers.number,
             "isolation": readers.choice("shared", "per_user"),
             "pin": readers.choice("off", "block"),
+            "prefixed": readers.boolean,
+            "sessions": readers.choice("shared", "per_user", "auto"),
             "published": readers.boolean,
         },
     ),
@@ -85,6 +87,8 @@ _SECTIONS = {
         {"group": readers.name, "mcp": readers.mcp_name},
         {
             "tools": readers.patterns,
+            "resources": readers.uri_patterns,
+            "prompts": readers.patterns,
             "effect": readers.choice("permit", "deny"),
             "delivery": readers.choice("automatic", "opt_in"),
             "expires_at": readers.moment,
@@ -185,11 +189,15 @@ class _DocumentReader:
     def _check(self, kind: ObjectKind, attributes: dict[str, Any], position: FilePosition) -> None:
         if kind is ObjectKind.MCP:
             self._warnings += [f"{position}: {risk}" for risk in plain_secrets(attributes.get("options", {}))]
-        if kind is ObjectKind.GRANT and (attributes.get("effect"), attributes.get("delivery")) == (
-            "deny",
-            "opt_in",
-        ):
+        if kind is ObjectKind.GRANT:
+            self._check_grant(attributes, position)
+
+    def _check_grant(self, attributes: dict[str, Any], position: FilePosition) -> None:
+        if (attributes.get("effect"), attributes.get("delivery")) == ("deny", "opt_in"):
             self._fault(position, "delivery: a grant with effect deny cannot be opt_in")
+        given = [attributes[kind] for kind in ("tools", "resources", "prompts") if kind in attributes]
+        if given and not any(given):
+            self._fault(position, "a grant names at least one pattern of tools, resources or prompts")
 
     def _add(self, wanted: DesiredObject) -> None:
         before = self._objects.setdefault((wanted.kind, wanted.key), wanted)
@@ -273,10 +281,11 @@ def _key(kind: ObjectKind, attributes: dict[str, Any]) -> Key:
         return (attributes.pop("name"),)
     group, mcp = attributes.pop("group"), attributes.pop("mcp")
     attributes.setdefault("expires_at", None)
+    tools, resources, prompts = (attributes.pop(kind, None) for kind in ("tools", "resources", "prompts"))
     return GrantKey(
         group=group,
         mcp=mcp,
         effect=attributes.pop("effect", "permit"),
         delivery=attributes.pop("delivery", "automatic"),
-        tools=canonical_tools(attributes.pop("tools", ["*"]), mcp),
+        **canonical_patterns(tools, resources, prompts, mcp)._asdict(),
     ).key

@@ -80,13 +80,10 @@ def _item(found: CurrentObject) -> dict[str, Any]:
     match found.kind:
         case ObjectKind.GRANT:
             grant = GrantKey.of(found.key)
-            identity = {
-                "group": grant.group,
-                "mcp": grant.mcp,
-                "tools": list(grant.tools),
-                "effect": grant.effect,
-            }
-            return identity | {"delivery": grant.delivery} | attributes
+            named = {"tools": grant.tools, "resources": grant.resources, "prompts": grant.prompts}
+            patterns = {kind: list(each) for kind, each in named.items() if each is not None}
+            others = {"effect": grant.effect, "delivery": grant.delivery}
+            return {"group": grant.group, "mcp": grant.mcp} | patterns | others | attributes
         case ObjectKind.KEY:
             return {"user": found.key[0], "name": found.key[1]} | attributes
         case _:

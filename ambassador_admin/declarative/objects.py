@@ -28,24 +28,37 @@ class ObjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantKey:
-    """The identity of a grant: grants with the same members are the same. `tools` are canonical patterns, sorted."""
+    """The identity of a grant: grants with the same members are the same. Patterns are as the server stores them."""
 
     group: str
     mcp: str
     effect: str
     delivery: str
     tools: tuple[str, ...]
+    resources: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | None = None
 
     @property
     def key(self) -> Key:
-        """Return the members as a key."""
-        return (self.group, self.mcp, self.effect, self.delivery, *self.tools)
+        """Return the members as a key; no pattern has a space in it."""
+        said = [each for each in (self.tools, self.resources, self.prompts) if each is not None]
+        return (self.group, self.mcp, self.effect, self.delivery, *map(" ".join, said))
 
     @classmethod
     def of(cls, key: Key) -> "GrantKey":
         """Return the members of a grant's key."""
-        group, mcp, effect, delivery, *tools = key
-        return cls(group=group, mcp=mcp, effect=effect, delivery=delivery, tools=tuple(tools))
+        group, mcp, effect, delivery, *said = key
+        tools, *others = (tuple(each.split()) for each in said)
+        resources, prompts = others or (None, None)
+        return cls(
+            group=group,
+            mcp=mcp,
+            effect=effect,
+            delivery=delivery,
+            tools=tools,
+            resources=resources,
+            prompts=prompts,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +96,6 @@ class DesiredState:
     warnings: tuple[str, ...] = field(default=())
 
 
-def canonical_tools(patterns: list[str], mcp: str) -> tuple[str, ...]:
-    """Return tool patterns as the server stores them: prefixed with the MCP, unique and sorted."""
-    return tuple(sorted({_canonical(pattern, mcp) for pattern in patterns}))
-
-
-def _canonical(pattern: str, mcp: str) -> str:
-    return pattern if pattern == "*" or pattern.startswith(f"{mcp}.") else f"{mcp}.{pattern}"
-
-
 def label(kind: ObjectKind, key: Key) -> str:
     """Return the object's kind and name for people."""
     match kind:
@@ -100,11 +104,19 @@ def label(kind: ObjectKind, key: Key) -> str:
         case ObjectKind.GRANT:
             grant = GrantKey.of(key)
             suffix = " (opt-in)" if grant.delivery == "opt_in" else ""
-            return f"grant: {grant.effect} {grant.group} {grant.mcp} {' '.join(grant.tools)}{suffix}"
+            return f"grant: {grant.effect} {grant.group} {grant.mcp} {' '.join(_words(grant))}{suffix}"
         case ObjectKind.KEY:
             return f"key {key[1]} of {key[0]}"
         case _:
             return f"{kind} {key[0]}"
+
+
+def _words(grant: GrantKey) -> list[str]:
+    """Return what a grant covers: patterns of tools as they are, others after the word of their kind."""
+    words = list(grant.tools)
+    for kind, patterns in (("resources", grant.resources), ("prompts", grant.prompts)):
+        words += [] if patterns is None else [f"{kind}:", *(patterns or ("none",))]
+    return words
 
 
 def references(kind: ObjectKind, key: Key) -> list[tuple[ObjectKind, str]]:

@@ -121,6 +121,8 @@ def _grant(operation: Operation, owner: str | None) -> NewGrant:
         group=grant.group,
         mcp=grant.mcp,
         tools=list(grant.tools),
+        resources=None if grant.resources is None else list(grant.resources),
+        prompts=None if grant.prompts is None else list(grant.prompts),
         effect=grant.effect,
         delivery=grant.delivery,
         expires_at=operation.attributes["expires_at"],

@@ -21,6 +21,7 @@ _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 _PATTERN = re.compile(
     r"(?:[A-Za-z0-9_.:/*-]|%(?!2[DEF]|3[0-9A]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9A])[0-9A-F]{2}){1,4096}"
 )
+_URI_PATTERN = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,4096}")
 _INTEGER = re.compile(r"[-+]?\d{1,18}")
 
 
@@ -66,7 +67,7 @@ mcp_name = matching(
 owner = matching(_OWNER, "an owner: letters, digits and '.', '_', '-', '/', at most 128")
 pattern = matching(
     _PATTERN,
-    "a tool pattern: letters, digits, '_', '-', '.', ':', '/' and '*'; other characters as '%' and two upper-case "
+    "a pattern: letters, digits, '_', '-', '.', ':', '/' and '*'; other characters as '%' and two upper-case "
     "hexadecimal digits for each byte",
 )
 
@@ -96,7 +97,14 @@ def list_of(read: Reader, *, least: int = 0, most: int = UNLIMITED) -> Reader:
     return read_all
 
 
-patterns = list_of(pattern, least=1, most=_MAX_PATTERNS)
+patterns = list_of(pattern, most=_MAX_PATTERNS)
+uri_patterns = list_of(
+    matching(
+        _URI_PATTERN,
+        "a resource pattern: a URI, in which '*' stands for any text and '%2A' for a '*' of its own",
+    ),
+    most=_MAX_PATTERNS,
+)
 
 
 def with_position(read: Reader) -> Reader:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador_admin.api import client_keys, grants, groups, mcps, users
 from ambassador_admin.api.request import Request
-from ambassador_admin.declarative.objects import CurrentObject, GrantKey, ObjectKind, canonical_tools
+from ambassador_admin.declarative.objects import CurrentObject, GrantKey, ObjectKind
+from ambassador_admin.declarative.patterns import canonical_patterns
 
 if TYPE_CHECKING:
     from ambassador_admin.api.client import ApiClient
@@ -27,6 +28,8 @@ _MCP = (
     "call_timeout_seconds",
     "isolation",
     "pin",
+    "prefixed",
+    "sessions",
 )
 
 
@@ -83,12 +86,13 @@ def _membership(item: Item) -> CurrentObject:
 
 
 def _grant(item: Item) -> CurrentObject:
+    named = canonical_patterns(item["tools"], item["resources"], item["prompts"], item["mcp"])
     identity = GrantKey(
         group=item["group"],
         mcp=item["mcp"],
         effect=item["effect"],
         delivery=item["delivery"],
-        tools=canonical_tools(item["tools"], item["mcp"]),
+        **named._asdict(),
     )
     return CurrentObject(
         kind=ObjectKind.GRANT,

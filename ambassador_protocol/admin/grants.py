@@ -1,6 +1,6 @@
 """Bodies of `/v1/admin/grants`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.enumerations import Delivery, Effect
@@ -9,17 +9,22 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewGrant:
-    """`POST` and `PUT /v1/admin/grants`: tool patterns are globs over `mcp.tool`; a pattern without the MCP gets it.
+    """`POST` and `PUT /v1/admin/grants`: what a grant covers, by kind.
 
+    Patterns of tools and prompts are globs over `mcp.tool` and `mcp.prompt`; a pattern without the MCP gets it.
+    Patterns of resources are globs over whole URIs. Without any, or with the tools `*` alone, the grant covers
+    everything that the MCP has, and otherwise what is named; absent `tools` are then none.
     `PUT` changes owner and expiry of a grant that is equal in everything else; an absent owner stays as it is. The
     grant ends at `expires_at`, after `expires_in_seconds`, or never when both are absent.
-    A new grant must match tools that are known, unless `allow_unmatched` is true or its MCP has never been connected.
+    A new grant must match what is known of the MCP, unless `allow_unmatched` is true or the MCP was never connected.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     group: str
     mcp: str
-    tools: list[str] = field(default_factory=lambda: ["*"])
+    tools: list[str] | None = None
+    resources: list[str] | None = None
+    prompts: list[str] | None = None
     effect: Effect = "permit"
     delivery: Delivery = "automatic"
     expires_in_seconds: int | None = None
@@ -30,12 +35,14 @@ class NewGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantView:
-    """A grant."""
+    """A grant; `resources` and `prompts` are null if it says nothing about them, see `NewGrant`."""
 
     id: str
     group: str
     mcp: str
     tools: list[str]
+    resources: list[str] | None
+    prompts: list[str] | None
     effect: Effect
     delivery: Delivery
     expires_at: str | None
@@ -46,6 +53,6 @@ class GrantView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenGrant(GrantView):
-    """A grant that was added or updated; `warnings` name patterns that match no tool now."""
+    """A grant that was added or updated; `warnings` name patterns that match nothing now."""
 
     warnings: list[str]

@@ -10,6 +10,7 @@ from ambassador_protocol.admin.enumerations import (
     Isolation,
     McpStatus,
     Pin,
+    SessionSharing,
     ToolClass,
 )
 from ambassador_protocol.admin.strict import STRICT
@@ -34,6 +35,8 @@ class NewMcp:
     isolation: Isolation = "shared"
     owner: str | None = None
     pin: Pin = "block"
+    prefixed: bool = True
+    sessions: SessionSharing = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,8 @@ class McpPut:
     isolation: Isolation | None = None
     owner: str | None = None
     pin: Pin | None = None
+    prefixed: bool | None = None
+    sessions: SessionSharing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +82,9 @@ class McpView:
     `sandbox` is the one in which that server starts the program; null if there is no program, or no sandbox for it.
     With `pin` `block` a tool is not offered while its definition differs from the approved one; `waiting` counts these
     tools and those that are gone.
+    With `prefixed` the published names of its tools and prompts begin with its name; without, they are the plain ones
+    where no other published name is equal. `sessions` says whether users share one MCP session with it: always
+    (`shared`), never (`per_user`), or as long as it keeps no state of a session (`auto`).
     """
 
     name: str
@@ -89,6 +97,8 @@ class McpView:
     call_timeout_seconds: float
     isolation: Isolation
     pin: Pin
+    prefixed: bool
+    sessions: SessionSharing
     status: McpStatus
     state: DownstreamStatus
     error: str | None

@@ -20,7 +20,8 @@ from ambassador_server.cli.server_setup import prepare
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.private_files import write_private
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.policy.grants import Effect
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Effect
+from ambassador_server.domain.policy.pattern_spelling import EVERYTHING
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.services.administration.grants import GrantSpec
 from ambassador_server.services.administration.groups import GroupSpec
@@ -64,7 +65,12 @@ class _FirstAccess:
         await administration.users.create(_COMMAND_LINE, answers.user, UserSpec())
         await administration.groups.create(_COMMAND_LINE, answers.group, GroupSpec())
         await administration.groups.add_member(_COMMAND_LINE, answers.group, answers.user)
-        grant = GrantSpec(group=answers.group, mcp=answers.mcp, patterns=("*",), effect=Effect.PERMIT)
+        grant = GrantSpec(
+            group=answers.group,
+            mcp=answers.mcp,
+            named=CapabilityPatterns((EVERYTHING,)),
+            effect=Effect.PERMIT,
+        )
         await administration.grants.add(_COMMAND_LINE, grant)
         _, code = await administration.enrolments.issue(
             _COMMAND_LINE, user=answers.user, name=_KEY_NAME, lifetime=_CODE_LIFE, key_lifetime=_KEY_LIFE

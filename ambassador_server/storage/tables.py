@@ -13,10 +13,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    true,
 )
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Pin
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Pin, Sessions
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
@@ -152,6 +153,9 @@ mcps = Table(
     Column("owner", SharedText),
     # Versions before this column write none, and their entries are pinned as well.
     Column("pin", EnumText(Pin), nullable=False, server_default=Pin.BLOCK),
+    # Likewise.
+    Column("prefixed", Boolean, nullable=False, server_default=true()),
+    Column("sessions", EnumText(Sessions), nullable=False, server_default=Sessions.AUTO),
 )
 
 last_known_tools = Table(
@@ -190,6 +194,8 @@ grants = Table(
     Column("created_by", SharedText, nullable=False),
     Column("delivery", EnumText(Delivery), nullable=False),
     Column("owner", SharedText),
+    Column("resources", TextTuple),
+    Column("prompts", TextTuple),
 )
 
 subscriptions = Table(
@@ -201,6 +207,8 @@ subscriptions = Table(
     Column("patterns", TextTuple, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", SharedText, nullable=False),
+    Column("resources", TextTuple),
+    Column("prompts", TextTuple),
     UniqueConstraint("key_id", "mcp_id"),
 )
 

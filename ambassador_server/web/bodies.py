@@ -1,6 +1,7 @@
 """Reads request bodies and writes JSON responses; only bodies of the original protocol may have unknown members."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -35,6 +36,11 @@ def json_response(body: Any, status: int = 200, *, revision: str | None = None) 
 def extended(kind: type[T], view: "DataclassInstance", **more: Any) -> T:
     """Return a view of a kind that has the members of another view, and more."""
     return kind(**{field.name: getattr(view, field.name) for field in fields(view)}, **more)
+
+
+def optional_list(texts: Iterable[str] | None) -> list[str] | None:
+    """Return the texts as a list; None stays None."""
+    return None if texts is None else list(texts)
 
 
 async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:

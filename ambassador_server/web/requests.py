@@ -7,7 +7,12 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from ambassador_protocol.admin.grants import NewGrant
+from ambassador_protocol.admin.subscriptions import SubscriptionPut
+from ambassador_protocol.me import OwnSubscriptionPut
 from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.policy.grants import CapabilityPatterns
+from ambassador_server.domain.policy.pattern_spelling import EVERYTHING
 from ambassador_server.domain.shared.revision import ExpectedRevisions
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN
@@ -49,6 +54,16 @@ def optional_choice(kind: type[E], value: str | None, name: str) -> E | None:
 def choices(kind: type[E], values: Iterable[str], name: str) -> list[E]:
     """Return the members of an enumeration, in the given order."""
     return [choice(kind, value, name) for value in values]
+
+
+def patterns_of(body: NewGrant | SubscriptionPut | OwnSubscriptionPut) -> CapabilityPatterns:
+    """Return what a body names; without any patterns it is everything."""
+    is_silent = body.resources is None and body.prompts is None
+    return CapabilityPatterns(
+        tools=tuple(body.tools if body.tools is not None else (EVERYTHING,) if is_silent else ()),
+        resources=None if body.resources is None else tuple(body.resources),
+        prompts=None if body.prompts is None else tuple(body.prompts),
+    )
 
 
 def duration(seconds: int | None, name: str = "expires_in_seconds") -> timedelta | None:

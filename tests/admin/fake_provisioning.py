@@ -118,7 +118,10 @@ async def _subscribe(request: web.Request) -> web.Response:
     _known(api.keys, "key", key_id)
     _known(api.mcps, "MCP", mcp)
     new = f"{key_id}/{mcp}" not in api.subscriptions
-    return web.json_response(api.add_subscription(key_id, mcp, *body.tools), status=201 if new else 200)
+    others = {"resources": body.resources, "prompts": body.prompts}
+    return web.json_response(
+        api.add_subscription(key_id, mcp, *(body.tools or []), **others), status=201 if new else 200
+    )
 
 
 async def _unsubscribe(request: web.Request) -> web.Response:

@@ -416,6 +416,8 @@ async def _add_grant(request: web.Request) -> web.Response:
         group=new.group,
         mcp=new.mcp,
         tools=new.tools,
+        resources=new.resources,
+        prompts=new.prompts,
         effect=new.effect,
         delivery=new.delivery,
         expires_at=_expiry(new.expires_in_seconds),

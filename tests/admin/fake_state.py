@@ -134,6 +134,8 @@ class FakeState:
             "group": group,
             "mcp": mcp,
             "tools": ["*"],
+            "resources": None,
+            "prompts": None,
             "effect": "permit",
             "delivery": "automatic",
             "expires_at": None,
@@ -159,7 +161,7 @@ class FakeState:
         } | members
         return self.keys[key_id]
 
-    def add_subscription(self, key_id: str, mcp: str, *tools: str) -> Item:
+    def add_subscription(self, key_id: str, mcp: str, *tools: str, **others: list[str] | None) -> Item:
         """Add a subscription."""
         key = self.keys[key_id]
         self.subscriptions[f"{key_id}/{mcp}"] = {
@@ -169,9 +171,11 @@ class FakeState:
             "key_id": key_id,
             "mcp": mcp,
             "tools": list(tools),
+            "resources": None,
+            "prompts": None,
             "created_at": AT,
             "created_by": "ops",
-        }
+        } | others
         return self.subscriptions[f"{key_id}/{mcp}"]
 
     def add_switch(
@@ -320,6 +324,8 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "call_timeout_seconds": new.call_timeout_seconds,
         "isolation": new.isolation,
         "pin": new.pin,
+        "prefixed": new.prefixed,
+        "sessions": new.sessions,
         "status": status,
         "state": "ready" if status == "published" else "stopped",
         "error": None,

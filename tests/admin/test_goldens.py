@@ -123,6 +123,10 @@ COMMANDS = {
     "mcp-approve-unknown": ["mcp", "approve", "git", "git_pusj"],
     "mcp-approve-nothing": ["mcp", "approve", "draft"],
     "mcp-approve-dry-run": ["mcp", "approve", "git", "--dry-run"],
+    "mcp-add-no-prefix": [
+        *("mcp", "add", "notes", "--no-prefix", "--sessions", "per-user", "--", "mcp-server-notes")
+    ],
+    "mcp-update-prefix": ["mcp", "update", "git", "--prefix", "--sessions", "shared"],
     "mcp-update-pin": ["mcp", "update", "git", "--pin", "off"],
     "grant-add": [
         "grant",
@@ -138,6 +142,10 @@ COMMANDS = {
     ],
     "grant-deny": ["grant", "add", "developers", "git", "--tool", "git_push", "--deny"],
     "grant-opt-in": ["grant", "add", "developers", "git", "--opt-in", "--owner", "ci/grants"],
+    "grant-add-resources": [
+        *("grant", "add", "developers", "git", "--resource", "file:///*", "--resource", "git://a%2fb"),
+        *("--prompt", "review"),
+    ],
     "grant-list": ["grant", "list"],
     "grant-remove": ["grant", "remove", "grant-1", "--yes"],
     "key-issue": ["key", "issue", "alice", "--name", "laptop", "--for", "8h"],
@@ -169,6 +177,8 @@ COMMANDS = {
     "key-revoke": ["key", "revoke", "key-1", "--yes"],
     "subscription-list": ["subscription", "list"],
     "subscription-set": ["subscription", "set", "key-1", "git", "--tool", "git_log", "--tool", "git_d*"],
+    "subscription-set-prompts": ["subscription", "set", "key-1", "git", "--tool", "git_log", "--prompt", "*"],
+    "subscription-set-none-but": ["subscription", "set", "key-1", "git", "--none", "--resource", "*"],
     "subscription-set-none": ["subscription", "set", "key-1", "git", "--none"],
     "subscription-set-new": ["subscription", "set", "key-1", "draft"],
     "subscription-remove": ["subscription", "remove", "key-1", "git", "--yes"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, ToolClass
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Sessions, ToolClass
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import Membership
@@ -62,7 +62,11 @@ OBJECTS = [
     ("keys", client_key(5, replaces="k1")),
     ("enrolments", enrolment(2, key_name=ODD, key_seconds=None, redeemed_at=NOW)),
     ("mcps", mcp(5, isolation=Isolation.PER_USER, owner="ci/catalog")),
+    ("mcps", mcp(6, prefixed=False, sessions=Sessions.PER_USER)),
     ("grants", grant(3, delivery=Delivery.OPT_IN, owner=ODD)),
+    ("grants", grant(4, patterns=(), resources=("file:///*", ODD), prompts=())),
+    ("grants", grant(5, resources=(), prompts=("mcp-1.review", ODD))),
+    ("subscriptions", subscription(3, patterns=(), resources=(ODD, "repo://*"), prompts=("*",))),
     ("subscriptions", subscription(2, patterns=(), created_by=ODD)),
     ("passwords", password(1, hash=LONG)),
     ("grants", grant(2, patterns=(), effect=Effect.DENY, expires_at=NOW, created_by=ODD)),

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.domain.catalog.capabilities import CapabilityRef
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.catalog.published_names import published_names
-from ambassador_server.domain.policy.grants import normalise_pattern
+from ambassador_server.domain.policy.grants import Grant, normalise_pattern
 from ambassador_server.domain.policy.pattern_spelling import exact_name, spell_name, spell_pattern
+from ambassador_server.domain.policy.uri_spelling import spell_uri
 from ambassador_server.errors import InvalidInputError
 from tests.server.worlds import GRANT, capability
 
@@ -122,6 +123,50 @@ def test_a_character_that_must_be_spelt_is_refused_with_the_spelling(name):
 def test_texts_that_are_no_pattern_are_refused(pattern):
     with pytest.raises(InvalidInputError, match="is not a tool pattern"):
         normalise_pattern(pattern, "git")
+
+
+ANY_URI = st.sampled_from(["file:///a%20b", "repo://{owner}/{path*}", "file:///ä", "a b", "100%"]) | st.text(
+    alphabet="a*%2AaCc3äé: \n\ud800", min_size=1, max_size=8
+)
+
+
+@given(ANY_URI, ANY_URI)
+def test_every_uri_can_be_written_as_it_is_listed(uri, other):
+    grant = _grant_of(uri.replace("*", "%2A"))
+    assert grant.covers(_resource(uri))
+    assert _grant_of(uri).covers(_resource(uri))
+    assert grant.covers(_resource(other)) == (spell_uri(other) == spell_uri(uri))
+    assert re.fullmatch(r"[!-)+-~]*", *grant.resources)
+    assert spell_uri(spell_uri(uri)) == spell_uri(uri)
+
+
+@given(st.text("ab:/?#{}%", max_size=8), st.text("ab:/?#{}%", max_size=8))
+def test_uris_in_plain_characters_are_told_apart(uri, other):
+    assert (spell_uri(uri) == spell_uri(other)) == (_upper_case(uri) == _upper_case(other))
+
+
+@given(st.lists(st.sampled_from(["a", "*", "%2A", "%c3%A4", "ä", "/"]), min_size=1, max_size=10), ANY_URI)
+def test_patterns_of_uris_match_like_a_slow_reference(symbols, uri):
+    spelt = "".join("%C3%A4" if each in {"ä", "%c3%A4"} else each for each in symbols)
+    assert _grant_of("".join(symbols)).covers(_resource(uri)) == matches(spelt, spell_uri(uri))
+
+
+def test_the_name_of_the_mcp_is_no_part_of_a_uri():
+    assert normalise_pattern("log", "git", CapabilityKind.RESOURCE) == "log"
+    assert normalise_pattern("git.log", "git", CapabilityKind.RESOURCE) == "git.log"
+
+
+def _grant_of(*patterns: str) -> Grant:
+    resources = tuple(normalise_pattern(each, "git", CapabilityKind.RESOURCE) for each in patterns)
+    return replace(GRANT, patterns=(), resources=resources)
+
+
+def _resource(uri: str) -> CapabilityRef:
+    return CapabilityRef("m1", CapabilityKind.RESOURCE, uri)
+
+
+def _upper_case(uri: str) -> str:
+    return re.sub("%[0-9a-f]{2}", lambda found: found[0].upper(), uri)
 
 
 def matches(pattern: str, name: str) -> bool:

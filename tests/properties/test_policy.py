@@ -11,18 +11,30 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind, Capabi
 from ambassador_server.domain.catalog.mcps import Pin, ToolClass
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit, Reason
-from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Effect, Grant
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from tests.server.worlds import GRANT, MCP, NOW, PRINCIPAL, SUBSCRIPTION, capability, snapshot, switch
 
 NAMES = st.sampled_from(["git.log", "git.status", "git.push", "git.l", "git."])
+URIS = st.sampled_from(["file:///a", "file:///a*", "file:///ä", "repo://{owner}/{path*}", "git.log"])
+URI_PATTERNS = st.sampled_from(
+    ["*", "file:///*", "file:///a", "file:///a%2A", "*://*", "repo://*", "git.log"]
+)
 PATTERNS = st.sampled_from(["*", "git.*", "git.l*", "git.log", "*log", "git.*s", "git.push", "other.*"])
+NAMED = st.fixed_dictionaries(
+    {
+        "patterns": st.lists(PATTERNS, max_size=3).map(tuple),
+        "resources": st.none() | st.lists(URI_PATTERNS, max_size=2).map(tuple),
+        "prompts": st.none() | st.lists(PATTERNS, max_size=2).map(tuple),
+    }
+)
+"""What a grant or a subscription names."""
 GRANTS = st.lists(
     st.builds(
-        lambda patterns, effect, delivery, number: replace(
-            GRANT, grant_id=f"grant-{number}", patterns=tuple(patterns), effect=effect, delivery=delivery
+        lambda named, effect, delivery, number: replace(
+            GRANT, grant_id=f"grant-{number}", effect=effect, delivery=delivery, **named
         ),
-        st.lists(PATTERNS, min_size=1, max_size=3),
+        NAMED,
         st.sampled_from(Effect),
         st.sampled_from(Delivery),
         st.integers(0, 99),
@@ -40,7 +52,9 @@ SWITCHES = st.sampled_from(
 )
 OTHER_KINDS = st.sampled_from([CapabilityKind.RESOURCE, CapabilityKind.PROMPT])
 TOOLS = st.builds(lambda name, kind: capability("m1", name, kind), NAMES, st.sampled_from(ToolClass))
-RESOURCES_AND_PROMPTS = st.builds(lambda name, kind: CapabilityRef("m1", kind, name), NAMES, OTHER_KINDS)
+PROMPTS = st.builds(lambda name: CapabilityRef("m1", CapabilityKind.PROMPT, name), NAMES)
+RESOURCES = st.builds(lambda uri: CapabilityRef("m1", CapabilityKind.RESOURCE, uri), URIS)
+RESOURCES_AND_PROMPTS = RESOURCES | PROMPTS
 CAPABILITIES = TOOLS | RESOURCES_AND_PROMPTS
 
 
@@ -58,9 +72,9 @@ def test_order_of_grants_never_matters(grants, capability, random):
     assert permitted(grants, capability) == permitted(shuffled, capability)
 
 
-@given(GRANTS, CAPABILITIES, PATTERNS)
-def test_adding_a_denial_never_widens(grants, capability, pattern):
-    denial = replace(GRANT, grant_id="extra", patterns=(pattern,), effect=Effect.DENY)
+@given(GRANTS, CAPABILITIES, NAMED)
+def test_adding_a_denial_never_widens(grants, capability, named):
+    denial = replace(GRANT, grant_id="extra", effect=Effect.DENY, **named)
     if permitted([*grants, denial], capability):
         assert permitted(grants, capability)
 
@@ -85,19 +99,54 @@ def test_nothing_matched_is_a_denial(capability, name):
     assert isinstance(decide(snapshot(), stranger, capability, NOW), Deny)
 
 
-@given(GRANTS, st.lists(PATTERNS, max_size=3), CAPABILITIES)
-def test_a_client_only_ever_narrows_what_its_subscription_opens(grants, patterns, capability):
+@given(GRANTS, NAMED, CAPABILITIES)
+def test_a_client_only_ever_narrows_what_its_subscription_opens(grants, named, capability):
     def ruling(**changes):
         return isinstance(decide(snapshot(grants=grants, **changes), PRINCIPAL, capability, NOW), Permit)
 
-    chosen = replace(SUBSCRIPTION, patterns=tuple(patterns))
+    chosen = replace(SUBSCRIPTION, **named)
     assert ruling(subscriptions=[chosen]) <= ruling(subscriptions=[SUBSCRIPTION])
 
 
 @given(RESOURCES_AND_PROMPTS, GRANTS)
-def test_only_a_grant_of_a_whole_mcp_is_about_resources_and_prompts(capability, grants):
-    whole = [each for each in grants if "*" in each.patterns]
-    assert permitted(grants, capability) == permitted(whole, capability)
+def test_only_a_grant_of_a_whole_mcp_or_one_that_names_them_is_about_resources_and_prompts(
+    capability, grants
+):
+    kind = "resources" if capability.kind is CapabilityKind.RESOURCE else "prompts"
+    about = [
+        each
+        for each in grants
+        if getattr(each, kind) or ("*" in each.patterns and each.resources is None and each.prompts is None)
+    ]
+    assert permitted(grants, capability) == permitted(about, capability)
+
+
+@given(NAMED, CAPABILITIES)
+def test_the_patterns_of_a_kind_are_about_that_kind_alone(named, capability):
+    """A grant that says something of each kind is, for a capability, the patterns of its kind."""
+    said = {kind: patterns or () for kind, patterns in named.items()}
+    mine = {"tool": "patterns", "resource": "resources", "prompt": "prompts"}[capability.kind]
+    alone = {**dict.fromkeys(said, ()), mine: said[mine]}
+    assert replace(GRANT, **said).covers(capability) == replace(GRANT, **alone).covers(capability)
+    assert replace(GRANT, **said).covers(capability) == replace(SUBSCRIPTION, **alone).selects(capability)
+
+
+@given(NAMED, CAPABILITIES)
+def test_patterns_mean_the_same_in_the_form_in_which_they_are_stored(named, capability):
+    def own(patterns):
+        return None if patterns is None else tuple(each for each in patterns if each[:4] in {"*", "git."})
+
+    written = CapabilityPatterns(own(named["patterns"]), named["resources"], own(named["prompts"]))
+    stored = written.normalised("git")
+    assert stored.normalised("git") == stored
+    assert stored.include(capability) == written.include(capability)
+
+
+@given(NAMED, st.sampled_from(CapabilityKind), CAPABILITIES)
+def test_what_includes_all_of_a_kind_includes_each_of_it(named, kind, capability):
+    patterns = replace(GRANT, **named).named
+    if patterns.include_all(kind, "git") and capability.kind is kind:
+        assert patterns.include(capability)
 
 
 @given(TOOLS, OTHER_KINDS)

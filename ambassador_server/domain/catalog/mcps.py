@@ -43,6 +43,14 @@ class Isolation(StrEnum):
     PER_USER = "per_user"
 
 
+class Sessions(StrEnum):
+    """Whether users share one MCP session with a downstream: always, never, or as long as it keeps no state of them."""
+
+    SHARED = "shared"
+    PER_USER = "per_user"
+    AUTO = "auto"
+
+
 class Pin(StrEnum):
     """Whether a tool waits for an approval when its definition is new or differs from the approved one."""
 
@@ -101,6 +109,7 @@ class Mcp:
     owner: str | None = None
     pin: Pin = Pin.BLOCK
     prefixed: bool = True
+    sessions: Sessions = Sessions.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,14 +65,20 @@ class PrincipalPolicy:
         return self._status_denial
 
     def delivery_of(self, mcp_id: str) -> Delivery | None:
-        """Return how the permitted tools of an MCP are delivered to the principal; None if none can be permitted."""
+        """Return how what is permitted of an MCP is delivered to the principal; None if nothing can be permitted."""
         mcp, rules = self._snapshot.mcps.get(mcp_id), self._rules.get(mcp_id) or self._collect_rules(mcp_id)
-        if mcp is None or not rules.published or not rules.permits:
+        if mcp is None or not rules.published:
             return None
-        if any(grant.covers_all_tools_of(mcp.name) for grant, _ in rules.denies):
+        denied = [grant.named for grant, _ in rules.denies]
+        kinds = [
+            kind for kind in CapabilityKind if not any(each.include_all(kind, mcp.name) for each in denied)
+        ]
+        deliveries = {
+            grant.delivery for grant, _ in rules.permits if any(grant.named.of(kind) for kind in kinds)
+        }
+        if not deliveries:
             return None
-        automatic = any(grant.delivery is Delivery.AUTOMATIC for grant, _ in rules.permits)
-        return Delivery.AUTOMATIC if automatic else Delivery.OPT_IN
+        return Delivery.AUTOMATIC if Delivery.AUTOMATIC in deliveries else Delivery.OPT_IN
 
     def decide(self, capability: CapabilityRef) -> Decision:
         """Decide by switches, status of user and key, publication, deny grants, permit grants, choice, definition."""

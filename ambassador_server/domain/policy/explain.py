@@ -44,13 +44,15 @@ class Explanation:
     rules: tuple[ConsideredRule, ...]
 
 
-def explain(snapshot: Snapshot, principal: Principal, tool: CapabilityRef, moment: Moment) -> Explanation:
+def explain(
+    snapshot: Snapshot, principal: Principal, capability: CapabilityRef, moment: Moment
+) -> Explanation:
     """Explain the decision about this call, which is the one that `decide` returns."""
-    decision = decide(snapshot, principal, tool, moment)
+    decision = decide(snapshot, principal, capability, moment)
     rules = (
         *_switches(snapshot, decision, moment.now),
-        *_grants(snapshot, principal, tool, decision, moment.now),
-        *_subscriptions(snapshot, principal, tool, decision),
+        *_grants(snapshot, principal, capability, decision, moment.now),
+        *_subscriptions(snapshot, principal, capability, decision),
     )
     return Explanation(decision=decision, rules=rules)
 
@@ -79,20 +81,20 @@ def _switch_not_applicable(
 
 
 def _grants(
-    snapshot: Snapshot, principal: Principal, tool: CapabilityRef, decision: Decision, now: datetime
+    snapshot: Snapshot, principal: Principal, capability: CapabilityRef, decision: Decision, now: datetime
 ) -> Iterator[ConsideredRule]:
     group_ids = snapshot.group_ids_of.get(principal.user_id, ())
-    for group_id, grants in snapshot.grants.get(tool.mcp_id, {}).items():
+    for group_id, grants in snapshot.grants.get(capability.mcp_id, {}).items():
         for grant in grants:
             yield ConsideredRule(
                 rule=grant,
-                not_applicable=_grant_not_applicable(snapshot, grant, tool, group_id in group_ids, now),
+                not_applicable=_grant_not_applicable(snapshot, grant, capability, group_id in group_ids, now),
                 decides=grant.grant_id == decision.grant_id,
             )
 
 
 def _grant_not_applicable(
-    snapshot: Snapshot, grant: Grant, tool: CapabilityRef, is_member: bool, now: datetime
+    snapshot: Snapshot, grant: Grant, capability: CapabilityRef, is_member: bool, now: datetime
 ) -> NotApplicable | None:
     group = snapshot.groups.get(grant.group_id)
     if not is_member:
@@ -101,13 +103,13 @@ def _grant_not_applicable(
         return NotApplicable.GROUP_SUSPENDED
     if grant.expires_at is not None and grant.expires_at <= now:
         return NotApplicable.GRANT_EXPIRED
-    return None if grant.covers(tool) else NotApplicable.NO_PATTERN_MATCHES
+    return None if grant.covers(capability) else NotApplicable.NO_PATTERN_MATCHES
 
 
 def _subscriptions(
-    snapshot: Snapshot, principal: Principal, tool: CapabilityRef, decision: Decision
+    snapshot: Snapshot, principal: Principal, capability: CapabilityRef, decision: Decision
 ) -> Iterator[ConsideredRule]:
-    subscription = snapshot.subscriptions.get((principal.key_id, tool.mcp_id))
+    subscription = snapshot.subscriptions.get((principal.key_id, capability.mcp_id))
     if subscription is not None:
         decides = isinstance(decision, Deny) and decision.reason is Reason.NOT_SELECTED
         yield ConsideredRule(rule=subscription, decides=decides)

@@ -13,7 +13,8 @@ from ambassador_server.domain.policy.pattern_spelling import (
     literal_parts,
     spell_pattern,
 )
-from ambassador_server.domain.shared.globs import parts_match
+from ambassador_server.domain.policy.uri_spelling import spell_uri, spell_uri_pattern
+from ambassador_server.domain.shared.globs import glob_matches, parts_match
 from ambassador_server.errors import InvalidInputError
 
 _MAX_PATTERNS = 100
@@ -28,18 +29,80 @@ class Effect(StrEnum):
 
 
 class Delivery(StrEnum):
-    """Whether granted tools appear to all clients of the group, or only to those that subscribed to the MCP."""
+    """Whether what is granted appears to all clients of the group, or only to those that subscribed to the MCP."""
 
     AUTOMATIC = "automatic"
     OPT_IN = "opt_in"
 
 
+@dataclass(frozen=True, slots=True)
+class CapabilityPatterns:
+    """The capabilities of one MCP that a grant or a client means, by kind; None says nothing about a kind.
+
+    `tools` and `prompts` are globs over canonical names, spelt as pattern_spelling.py says; `resources` are globs over
+    whole URIs, spelt as uri_spelling.py says. `*` among the tools, and nothing said about the other kinds, means
+    everything that the MCP has. Otherwise nothing is meant of a kind about which nothing is said.
+    """
+
+    tools: tuple[str, ...]
+    resources: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | None = None
+
+    def of(self, kind: CapabilityKind) -> tuple[str, ...]:
+        """Return the patterns of one kind."""
+        if kind is CapabilityKind.TOOL:
+            return self.tools
+        if self.resources is None and self.prompts is None:
+            return (EVERYTHING,) if EVERYTHING in self.tools else ()
+        return (self.resources if kind is CapabilityKind.RESOURCE else self.prompts) or ()
+
+    def include(self, capability: CapabilityRef) -> bool:
+        """Tell whether a pattern matches this capability; upper and lower case differ."""
+        if capability.kind is CapabilityKind.RESOURCE:
+            return matches_any_uri(self.of(capability.kind), capability.name)
+        return matches_any(self.of(capability.kind), capability.name)
+
+    def include_all(self, kind: CapabilityKind, mcp_name: str) -> bool:
+        """Tell whether everything of this kind is meant, whatever the MCP has or may get."""
+        if kind is CapabilityKind.RESOURCE:
+            return EVERYTHING in self.of(kind)
+        return matches_any(self.of(kind), f"{mcp_name}.")
+
+    def without(self, others: "CapabilityPatterns", mcp_name: str) -> "CapabilityPatterns":
+        """Return the patterns, as they are written, that are not among others, which are normalised."""
+
+        def added(kind: CapabilityKind) -> tuple[str, ...]:
+            known = others.of(kind)
+            return tuple(
+                each for each in self.of(kind) if normalise_pattern(each, mcp_name, kind) not in known
+            )
+
+        return CapabilityPatterns(*map(added, CapabilityKind))
+
+    def details(self) -> dict[str, list[str]]:
+        """Return the patterns of the kinds about which something is said, by the names that audit events use."""
+        said = {"tools": self.tools, "resources": self.resources, "prompts": self.prompts}
+        return {name: list(patterns) for name, patterns in said.items() if patterns is not None}
+
+    def normalised(self, mcp_name: str) -> "CapabilityPatterns":
+        """Return the form in which patterns are stored and compared: sorted, each once, a kind never None alone.
+
+        Raises InvalidInputError for an invalid pattern, or for too many of a kind.
+        """
+        tools = normalise_patterns(self.tools, mcp_name)
+        resources = normalise_patterns(self.resources or (), mcp_name, CapabilityKind.RESOURCE)
+        prompts = normalise_patterns(self.prompts or (), mcp_name, CapabilityKind.PROMPT)
+        is_said = self.resources is not None or self.prompts is not None
+        has_all_tools = EVERYTHING in tools
+        is_everything = has_all_tools and EVERYTHING in resources and EVERYTHING in prompts
+        if is_everything or not is_said or not (has_all_tools or resources or prompts):
+            return CapabilityPatterns(tools)
+        return CapabilityPatterns(tools, resources, prompts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Capabilities of one MCP for one group; `patterns` are globs over the canonical names of tools.
-
-    They are spelt as pattern_spelling.py says.
-    """
+    """Capabilities of one MCP for one group; `patterns` are those of tools, see CapabilityPatterns."""
 
     grant_id: str
     group_id: str
@@ -51,19 +114,28 @@ class Grant:
     created_by: str
     delivery: Delivery = Delivery.AUTOMATIC
     owner: str | None = None
+    resources: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | None = None
+
+    @property
+    def named(self) -> CapabilityPatterns:
+        """Return the patterns of all kinds."""
+        return CapabilityPatterns(self.patterns, self.resources, self.prompts)
 
     def covers(self, capability: CapabilityRef) -> bool:
-        """Tell whether a pattern of the grant matches this capability; upper and lower case differ."""
-        return _includes(self.patterns, capability)
-
-    def covers_all_tools_of(self, mcp_name: str) -> bool:
-        """Tell whether the grant covers every tool that the MCP has or may get."""
-        return matches_any(self.patterns, f"{mcp_name}.")
+        """Tell whether the grant is about this capability."""
+        # Asked 10,000 times for a list of 10,000 tools.
+        if capability.kind is CapabilityKind.TOOL:
+            return matches_any(self.patterns, capability.name)
+        return self.named.include(capability)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """The choice of one client about one MCP: of the granted capabilities, those that `patterns` select."""
+    """The choice of one client about one MCP: of what is granted, the capabilities that the patterns select.
+
+    `patterns` are those of tools, see CapabilityPatterns.
+    """
 
     subscription_id: str
     key_id: str
@@ -71,50 +143,58 @@ class Subscription:
     patterns: tuple[str, ...]
     created_at: datetime
     created_by: str
+    resources: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | None = None
+
+    @property
+    def named(self) -> CapabilityPatterns:
+        """Return the patterns of all kinds."""
+        return CapabilityPatterns(self.patterns, self.resources, self.prompts)
 
     def selects(self, capability: CapabilityRef) -> bool:
         """Tell whether the client has selected this capability."""
-        return _includes(self.patterns, capability)
-
-
-def _includes(patterns: tuple[str, ...], capability: CapabilityRef) -> bool:
-    """Tell whether the patterns include a capability.
-
-    They name tools. Resources and prompts are included by the pattern of everything alone.
-    """
-    if EVERYTHING in patterns:
-        return True
-    return capability.kind is CapabilityKind.TOOL and matches_any(patterns, capability.name)
+        if capability.kind is CapabilityKind.TOOL:
+            return matches_any(self.patterns, capability.name)
+        return self.named.include(capability)
 
 
 def matches_any(patterns: tuple[str, ...], canonical: str) -> bool:
-    """Tell whether any pattern matches the canonical tool name."""
+    """Tell whether any pattern matches the canonical name of a tool or a prompt."""
     for pattern in patterns:  # noqa: SIM110 # it runs 10,000 times for a list of 10,000 tools
         if pattern == EVERYTHING or parts_match(_parts(pattern), canonical):
             return True
     return False
 
 
-def normalise_patterns(patterns: Collection[str], mcp_name: str) -> tuple[str, ...]:
-    """Return the patterns over canonical names, sorted and without duplicates.
+def matches_any_uri(patterns: tuple[str, ...], uri: str) -> bool:
+    """Tell whether any pattern matches the URI of a resource, or the text of a resource template."""
+    spelt = spell_uri(uri)
+    return any(glob_matches(pattern, spelt) for pattern in patterns)
+
+
+def normalise_patterns(
+    patterns: Collection[str], mcp_name: str, kind: CapabilityKind = CapabilityKind.TOOL
+) -> tuple[str, ...]:
+    """Return patterns of one kind as they are stored, sorted and without duplicates.
 
     Raises InvalidInputError for an invalid pattern, or for too many.
     """
     if len(patterns) > _MAX_PATTERNS:
-        raise InvalidInputError(f"At most {_MAX_PATTERNS} tool patterns.")
-    return tuple(sorted({normalise_pattern(pattern, mcp_name) for pattern in patterns}))
+        raise InvalidInputError(f"At most {_MAX_PATTERNS} {kind} patterns.")
+    return tuple(sorted({normalise_pattern(pattern, mcp_name, kind) for pattern in patterns}))
 
 
-def normalise_pattern(pattern: str, mcp_name: str) -> str:
-    """Return the pattern over canonical names; one without the name of its MCP gets it as a prefix.
+def normalise_pattern(pattern: str, mcp_name: str, kind: CapabilityKind = CapabilityKind.TOOL) -> str:
+    """Return a pattern as it is stored; one of tools or prompts without the name of its MCP gets it as a prefix.
 
     Raises InvalidInputError for a text that is no pattern.
     """
+    is_uri = kind is CapabilityKind.RESOURCE
     try:
-        spelt = spell_pattern(pattern)
+        spelt = spell_uri_pattern(pattern) if is_uri else spell_pattern(pattern)
     except PatternError as error:
-        raise InvalidInputError(f"{pattern[:_SHOWN]!r} is not a tool pattern: it {error}.") from None
-    if spelt == EVERYTHING or spelt.startswith(f"{mcp_name}."):
+        raise InvalidInputError(f"{pattern[:_SHOWN]!r} is not a {kind} pattern: it {error}.") from None
+    if is_uri or spelt == EVERYTHING or spelt.startswith(f"{mcp_name}."):
         return spelt
     return f"{mcp_name}.{spelt}"
 

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
-from ambassador_server.domain.catalog.capabilities import CapabilityRef
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.people.client_keys import ClientKey, replacements
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
@@ -203,7 +203,7 @@ def _may_match(switch: KillSwitch, tool: CapabilityRef) -> bool:
         case SwitchScope.MCP:
             return tool.mcp_id == switch.target
         case SwitchScope.TOOL:
-            return tool.name == switch.target
+            return tool.kind is CapabilityKind.TOOL and tool.name == switch.target
         case SwitchScope.TOOL_CLASS:
             return tool.tool_class is not None and tool.tool_class.value == switch.target
         case _:

@@ -1,7 +1,7 @@
-"""The spelling of tool patterns, by which any name that a downstream gives to a tool can be written exactly.
+"""The spelling of patterns of tools and prompts, by which any name that a downstream gives them can be written exactly.
 
 Letters, digits and `_ . : / -` stand for themselves and `*` for any text. Every other character is written as the
-bytes of its UTF-8 encoding, each as `%` and two hexadecimal digits: a `*` in the name of a tool is `%2A`, and a `%` is
+bytes of its UTF-8 encoding, each as `%` and two hexadecimal digits: a `*` in a name is `%2A`, and a `%` is
 `%25`.
 """
 
@@ -57,7 +57,7 @@ def spell_pattern(pattern: str) -> str:
     spelt = "*".join(map(spell_name, literal_parts(pattern)))
     other = _OTHER.search(pattern)
     if other is not None:
-        raise PatternError(f"has {other[0]!r}; if a tool's name has it, write {spelt[:_SHOWN]!r}")
+        raise PatternError(f"has {other[0]!r}; if the name has it, write {spelt[:_SHOWN]!r}")
     if len(spelt) > MAX_PATTERN:
         raise PatternError(f"is longer than {MAX_PATTERN} characters")
     return spelt

@@ -9,7 +9,8 @@ from typing import Any
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import grant_resource
-from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, normalise_patterns
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Effect, Grant
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
@@ -26,12 +27,12 @@ class GrantSpec:
     """A grant to add or update, with names of group and MCP.
 
     It expires after `lifetime`, else at `expires_at`, else never. `owner` None leaves the owner as it is, an empty
-    text removes it. Unless `allow_unmatched`, the patterns of a new grant must match known tools.
+    text removes it. Unless `allow_unmatched`, what a new grant names must match something known.
     """
 
     group: str
     mcp: str
-    patterns: tuple[str, ...]
+    named: CapabilityPatterns
     effect: Effect
     delivery: Delivery = Delivery.AUTOMATIC
     lifetime: timedelta | None = None
@@ -52,7 +53,7 @@ class Grants:
     async def add(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
         """Add a grant. Raises ConflictError if the group has the same grant with the same expiry already.
 
-        Raises InvalidInputError for patterns that match no tool; see `Findings.warnings`.
+        Raises InvalidInputError for patterns that match nothing; see `Findings.warnings`.
         """
         async with self._changes.open(requester) as change:
             grant = await self._new(change.work, requester, spec)
@@ -61,7 +62,7 @@ class Grants:
             return await self._create(change, grant, spec)
 
     async def put(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
-        """Add a grant, or update expiry and owner of one with the same patterns, effect and delivery."""
+        """Add a grant, or update expiry and owner of one that names the same, with the same effect and delivery."""
         async with self._changes.open(requester) as change:
             grant = await self._new(change.work, requester, spec)
             before = _best_match(await _same(change.work, grant), grant)
@@ -97,25 +98,28 @@ class Grants:
 
     async def _create(self, change: Change, grant: Grant, spec: GrantSpec) -> Written[Grant]:
         mcp = await find_mcp(change.work, spec.mcp)
-        findings = await self._patterns.check(change.work, mcp, spec.patterns)
+        findings = await self._patterns.check(change.work, mcp, spec.named)
         warnings = findings.warnings(allow_unmatched=spec.allow_unmatched)
         change.warnings += warnings
         return replace(await _write(change, None, grant, spec), warnings=warnings)
 
     async def _new(self, work: UnitOfWork, requester: Requester, spec: GrantSpec) -> Grant:
-        if not spec.patterns:
-            raise InvalidInputError("A grant takes at least one tool pattern.")
         if spec.effect is Effect.DENY and spec.delivery is not Delivery.AUTOMATIC:
             raise InvalidInputError(
                 "A grant that denies holds for every client; only a permit can be opted in to."
             )
         group, mcp = await find_group(work, spec.group), await find_mcp(work, spec.mcp)
+        named = spec.named.normalised(mcp.name)
+        if not any(map(named.of, CapabilityKind)):
+            raise InvalidInputError("A grant takes at least one pattern of a tool, a resource or a prompt.")
         now = self._clock.now()
         return Grant(
             grant_id=str(uuid.uuid4()),
             group_id=group.group_id,
             mcp_id=mcp.mcp_id,
-            patterns=normalise_patterns(spec.patterns, mcp.name),
+            patterns=named.tools,
+            resources=named.resources,
+            prompts=named.prompts,
             effect=spec.effect,
             expires_at=spec.expires_at if spec.lifetime is None else now + spec.lifetime,
             created_at=now,
@@ -126,11 +130,11 @@ class Grants:
 
 
 async def _same(work: UnitOfWork, grant: Grant) -> list[Grant]:
-    """Return the group's grants for the MCP with the same patterns, effect and delivery."""
+    """Return the group's grants for the MCP that name the same, with the same effect and delivery."""
     return [
         each
         for each in await work.grants.of(group_id=grant.group_id, mcp_id=grant.mcp_id)
-        if (each.patterns, each.effect, each.delivery) == (grant.patterns, grant.effect, grant.delivery)
+        if (each.named, each.effect, each.delivery) == (grant.named, grant.effect, grant.delivery)
     ]
 
 
@@ -145,7 +149,7 @@ async def _write(change: Change, before: Grant | None, grant: Grant, spec: Grant
 
 def _details(grant: Grant) -> dict[str, Any]:
     return {
-        "tools": list(grant.patterns),
+        **grant.named.details(),
         "effect": grant.effect,
         "delivery": grant.delivery,
         "expires_at": None if grant.expires_at is None else grant.expires_at.isoformat(),

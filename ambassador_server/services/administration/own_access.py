@@ -1,6 +1,5 @@
 """A user's own access: status, key rotation, granted MCPs and subscriptions."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +12,7 @@ from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny, Reason
-from ambassador_server.domain.policy.grants import Delivery, Subscription, normalise_pattern
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import (
@@ -175,24 +174,25 @@ class OwnAccess:
         principal: Principal,
         origin: Origin,
         mcp_name: str,
-        patterns: Collection[str],
+        named: CapabilityPatterns,
         *,
         allow_unmatched: bool = False,
     ) -> ChangedOffer:
-        """Subscribe the principal's key to tools of an MCP, and return the MCP with its tools after that.
+        """Select for the principal's key among what is granted of an MCP, and return the MCP as it is after that.
 
         Raises NotFoundError for an MCP that does not exist or of which nothing is granted, and InvalidInputError for
         patterns that match nothing and are not selected already, unless `allow_unmatched`.
         """
         requester = await self._requester(principal, origin)
         offer = self._find_offer(principal, mcp_name)
-        kept = () if offer.subscription is None else offer.subscription.patterns
-        added = [each for each in patterns if normalise_pattern(each, offer.mcp.name) not in kept]
+        added = named
+        if offer.subscription is not None:
+            added = named.without(offer.subscription.named, offer.mcp.name)
         # Compared with what the user may know of: which patterns match would tell the names of hidden tools.
         known = [tool.entry.ref.name for tool in offer.tools]
         check = partial(check_known, allow_unmatched=allow_unmatched)
-        warnings = await off_loop(check, offer.mcp, added, known)
-        await self._subscriptions.set(requester, principal.key_id, mcp_name, patterns)
+        warnings = await off_loop(check, offer.mcp, added.tools, known)
+        await self._subscriptions.set(requester, principal.key_id, mcp_name, named)
         return ChangedOffer(self._find_offer(principal, mcp_name), warnings)
 
     @within_deadline

@@ -1,14 +1,13 @@
-"""Subscriptions: which tools clients select of those that are granted to their users."""
+"""Subscriptions: what clients select of what is granted to their users."""
 
 import uuid
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.people.role_rules import check_may_act_for
-from ambassador_server.domain.policy.grants import Subscription, normalise_pattern, normalise_patterns
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Subscription
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.ports.clock import Clock
@@ -29,23 +28,28 @@ class Subscriptions:
         self._clock = clock
 
     async def set(
-        self, requester: Requester, key_id: str, mcp_name: str, patterns: Collection[str]
+        self, requester: Requester, key_id: str, mcp_name: str, named: CapabilityPatterns
     ) -> Written[Subscription]:
-        """Subscribe a client to an MCP, or change which tools it selects; without patterns it selects none."""
+        """Subscribe a client to an MCP, or change what it selects; without patterns it selects nothing."""
         async with self._changes.open(requester) as change:
             key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
             check_may_act_for(requester.administrator, await find_owner(change.work, key))
-            selected = normalise_patterns(patterns, mcp.name)
+            selected = named.normalised(mcp.name)
             before = await _find(change.work, key.key_id, mcp.mcp_id)
             subscription = before or Subscription(
                 subscription_id=str(uuid.uuid4()),
                 key_id=key.key_id,
                 mcp_id=mcp.mcp_id,
-                patterns=selected,
+                patterns=selected.tools,
                 created_at=self._clock.now(),
                 created_by=requester.actor.name or requester.actor.kind,
             )
-            after = replace(subscription, patterns=selected)
+            after = replace(
+                subscription,
+                patterns=selected.tools,
+                resources=selected.resources,
+                prompts=selected.prompts,
+            )
             return await write(
                 change, change.work.subscriptions, before, after, _EVENTS, key=key.key_id, mcp=mcp.name
             )
@@ -55,27 +59,26 @@ class Subscriptions:
         requester: Requester,
         key_id: str,
         mcp_name: str,
-        patterns: Collection[str],
+        named: CapabilityPatterns,
         *,
         allow_unmatched: bool = False,
     ) -> Written[Subscription]:
-        """Do the same for another person's client, with warnings about patterns that match no known tool.
+        """Do the same for another person's client, with warnings about patterns that match nothing known.
 
         Raises InvalidInputError for those that are not selected already, unless `allow_unmatched`.
         """
         async with self._changes.together(requester), self._changes.open(requester) as change:
             mcp = await find_mcp(change.work, mcp_name)
             before = await _find(change.work, key_id, mcp.mcp_id)
-            kept = () if before is None else before.patterns
-            written = await self.set(requester, key_id, mcp_name, patterns)
-            added = [each for each in patterns if normalise_pattern(each, mcp.name) not in kept]
+            written = await self.set(requester, key_id, mcp_name, named)
+            added = named if before is None else named.without(before.named, mcp.name)
             findings = await self._patterns.check(change.work, mcp, added)
             warnings = findings.warnings(allow_unmatched=allow_unmatched)
             change.warnings += warnings
         return replace(written, warnings=warnings)
 
     async def remove(self, requester: Requester, key_id: str, mcp_name: str) -> None:
-        """Remove a subscription; the client then has all tools of automatic grants, and none of opt-in grants."""
+        """Remove a subscription; the client then has all of automatic grants, and nothing of opt-in grants."""
         async with self._changes.open(requester) as change:
             key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
             check_may_act_for(requester.administrator, await find_owner(change.work, key))
@@ -110,7 +113,7 @@ def _resource(subscription: Subscription) -> Resource:
 
 
 def _details(subscription: Subscription) -> dict[str, Any]:
-    return {"tools": list(subscription.patterns)}
+    return dict(subscription.named.details())
 
 
 _EVENTS = EventTemplate(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, canonical_name
-from ambassador_server.domain.policy.grants import matches_any, normalise_pattern
+from ambassador_server.domain.policy.grants import CapabilityPatterns, matches_any, normalise_pattern
 from ambassador_server.domain.policy.pattern_spelling import EVERYTHING, near_names
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import Advice, InvalidInputError
@@ -42,12 +42,12 @@ class ToolPatterns:
         self._catalog = catalog
         self._separator = separator
 
-    async def check(self, work: UnitOfWork, mcp: Mcp, patterns: Collection[str]) -> Findings:
+    async def check(self, work: UnitOfWork, mcp: Mcp, named: CapabilityPatterns) -> Findings:
         """Return what is wrong with these patterns of one MCP, in the form in which they were given."""
         known = await self._known(work, mcp)
         canonical = [canonical_name(mcp.name, tool) for tool in known]
         unmatched, misspelt = list[str](), list[str]()
-        for pattern in await off_loop(unmatched_patterns, mcp, patterns, canonical):
+        for pattern in await off_loop(unmatched_patterns, mcp, named.tools, canonical):
             meant = await self._meant(work, mcp, pattern)
             if meant is not None:
                 misspelt.append(f"{pattern!r} matches no tool of MCP {mcp.name!r} and {meant}")

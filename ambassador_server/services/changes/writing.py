@@ -69,8 +69,11 @@ async def write(
 def differences(before: T, after: T, details: Callable[[T], Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the details that differ, as `before` and `after`."""
     old, new = details(before), details(after)
-    names = [name for name in new if old[name] != new[name]]
-    return {"before": {name: old[name] for name in names}, "after": {name: new[name] for name in names}}
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return {
+        "before": {name: old.get(name) for name in names},
+        "after": {name: new.get(name) for name in names},
+    }
 
 
 def _equal(before: T, after: T) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus, Pin
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus, Pin, Sessions
 from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
@@ -29,6 +29,8 @@ class McpSpec:
     call_timeout_seconds: float | None = None
     isolation: Isolation | None = None
     pin: Pin | None = None
+    prefixed: bool | None = None
+    sessions: Sessions | None = None
     owner: str | None = None
 
     def applied(self, mcp: Mcp) -> Mcp:
@@ -39,6 +41,8 @@ class McpSpec:
             "call_timeout_seconds": _checked_timeout(self.call_timeout_seconds),
             "isolation": self.isolation,
             "pin": self.pin,
+            "prefixed": self.prefixed,
+            "sessions": self.sessions,
         }
         fields: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
         if self.options is not None:
@@ -106,6 +110,8 @@ def _details(mcp: Mcp) -> dict[str, Any]:
         "options": mask_options(mcp.options),
         "isolation": mcp.isolation,
         "pin": mcp.pin,
+        "prefixed": mcp.prefixed,
+        "sessions": mcp.sessions,
         "display_name": mcp.display_name,
         "description": mcp.description,
         "tags": list(mcp.tags),

@@ -24,6 +24,8 @@ def mcp_view(report: McpReport) -> McpView:
         call_timeout_seconds=mcp.call_timeout_seconds,
         isolation=mcp.isolation,
         pin=mcp.pin,
+        prefixed=mcp.prefixed,
+        sessions=mcp.sessions,
         status=mcp.status,
         state=state.status,
         error=state.error,

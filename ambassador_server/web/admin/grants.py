@@ -17,7 +17,7 @@ from ambassador_server.web.admin.policy_views import grant_view
 from ambassador_server.web.bodies import extended, json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.requests import choice, duration, requester
+from ambassador_server.web.requests import choice, duration, patterns_of, requester
 
 
 async def add(request: web.Request, body: NewGrant) -> web.Response:
@@ -58,7 +58,7 @@ def grant_spec(body: NewGrant) -> GrantSpec:
     return GrantSpec(
         group=body.group,
         mcp=body.mcp,
-        patterns=tuple(body.tools),
+        named=patterns_of(body),
         effect=choice(Effect, body.effect, "effect"),
         delivery=choice(Delivery, body.delivery, "delivery"),
         lifetime=duration(body.expires_in_seconds),

@@ -13,7 +13,7 @@ from ambassador_protocol.admin.mcps import (
 )
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MCPS
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, Pin
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, Pin, Sessions
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.changes.writing import WriteResult
@@ -150,6 +150,8 @@ def mcp_spec(body: NewMcp | McpPut) -> McpSpec:
         call_timeout_seconds=body.call_timeout_seconds,
         isolation=optional_choice(Isolation, body.isolation, "isolation"),
         pin=optional_choice(Pin, body.pin, "pin"),
+        prefixed=body.prefixed,
+        sessions=optional_choice(Sessions, body.sessions, "sessions"),
         owner=body.owner,
     )
 

@@ -8,6 +8,7 @@ from ambassador_protocol.admin.switches import SwitchView
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.services.administration.names import Names
+from ambassador_server.web.bodies import optional_list
 from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
 
@@ -18,6 +19,8 @@ def grant_view(grant: Grant, names: Names) -> GrantView:
         group=names.group(grant.group_id) or grant.group_id,
         mcp=names.mcp(grant.mcp_id) or grant.mcp_id,
         tools=list(grant.patterns),
+        resources=optional_list(grant.resources),
+        prompts=optional_list(grant.prompts),
         effect=grant.effect,
         delivery=grant.delivery,
         expires_at=optional_timestamp(grant.expires_at),
@@ -36,6 +39,8 @@ def subscription_view(subscription: Subscription, names: Names) -> SubscriptionV
         key_id=subscription.key_id,
         mcp=names.mcp(subscription.mcp_id) or subscription.mcp_id,
         tools=list(subscription.patterns),
+        resources=optional_list(subscription.resources),
+        prompts=optional_list(subscription.prompts),
         created_at=timestamp(subscription.created_at),
         created_by=subscription.created_by,
     )

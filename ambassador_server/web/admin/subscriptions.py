@@ -12,15 +12,15 @@ from ambassador_server.web.admin.policy_views import subscription_view
 from ambassador_server.web.bodies import extended, json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.requests import requester
+from ambassador_server.web.requests import patterns_of, requester
 
 
 async def put(request: web.Request, body: SubscriptionPut) -> web.Response:
-    """Subscribe a client key to an MCP, or change which tools it selects."""
+    """Subscribe a client key to an MCP, or change what it selects."""
     administration = request.app[ADMINISTRATION]
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
     written = await administration.subscriptions.set_for(
-        requester(request), key_id, mcp, body.tools, allow_unmatched=bool(body.allow_unmatched)
+        requester(request), key_id, mcp, patterns_of(body), allow_unmatched=bool(body.allow_unmatched)
     )
     shown = subscription_view(written.item, administration.names)
     view = extended(WrittenSubscription, shown, warnings=list(written.warnings))

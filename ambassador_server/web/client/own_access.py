@@ -24,13 +24,12 @@ from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.services.administration.own_access import KnownTool, OfferedMcp
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
-from ambassador_server.web.bodies import extended, json_response, read_strict
+from ambassador_server.web.bodies import extended, json_response, optional_list, read_strict
 from ambassador_server.web.client.app_keys import OWN_ACCESS
 from ambassador_server.web.middleware.authenticate import authenticated
-from ambassador_server.web.requests import duration
+from ambassador_server.web.requests import duration, patterns_of
 from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
-_ALL_TOOLS = ("*",)
 _MAX_BYTES = 64 << 10
 
 
@@ -79,13 +78,13 @@ async def catalog(request: web.Request) -> web.Response:
 
 
 async def subscribe(request: web.Request) -> web.Response:
-    """Select tools of an MCP for the key of the request."""
+    """Select among what is granted of an MCP, for the key of the request."""
     body = await read_strict(request, OwnSubscriptionPut, limit=_MAX_BYTES)
     changed = await request.app[OWN_ACCESS].subscribe(
         request[PRINCIPAL],
         request[ORIGIN],
         request.match_info["mcp"],
-        _ALL_TOOLS if body.tools is None else body.tools,
+        patterns_of(body),
         allow_unmatched=bool(body.allow_unmatched),
     )
     return json_response(extended(ChangedMcp, _mcp(changed.offer), warnings=list(changed.warnings)))
@@ -136,6 +135,8 @@ def _mcp(offer: OfferedMcp) -> OwnMcp:
         delivery=offer.delivery,
         subscribed=choice is not None,
         selected=None if choice is None else list(choice.patterns),
+        selected_resources=None if choice is None else optional_list(choice.resources),
+        selected_prompts=None if choice is None else optional_list(choice.prompts),
         tools=[_tool(tool) for tool in offer.tools],
     )
 

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from ambassador_admin.declarative import readers
 from ambassador_admin.declarative.document import InvalidFilesError, read_desired
 from ambassador_admin.declarative.export import documents, export_text
-from ambassador_admin.declarative.objects import CurrentObject, DesiredState, ObjectKind, canonical_tools
+from ambassador_admin.declarative.objects import CurrentObject, DesiredState, ObjectKind
+from ambassador_admin.declarative.patterns import canonical_patterns
 from ambassador_admin.declarative.plan import make_plan
 from ambassador_admin.declarative.yaml_tree import MAX_BYTES, FilePosition, Scalar
 from ambassador_admin.errors import UsageError
 from ambassador_protocol.bounded_yaml import MAX_DEPTH
 from ambassador_server.domain.catalog.mcps import check_mcp_name
-from ambassador_server.domain.policy.grants import normalise_patterns
+from ambassador_server.domain.policy.grants import CapabilityPatterns
 from ambassador_server.domain.shared.names import check_name, check_owner
 from ambassador_server.errors import InvalidInputError
 from tests.admin.declarative.server_model import NOW
@@ -161,6 +162,28 @@ def test_names_are_accepted_exactly_as_by_the_server(text: str) -> None:
     assert accepts(readers.owner, text) == (bool(text) and server_accepts(check_owner, text))
 
 
-@given(st.lists(st.from_regex(r"(\*|git\.)?[a-z*._]{1,5}", fullmatch=True), min_size=1))
-def test_tool_patterns_are_normalised_as_by_the_server(patterns: list[str]) -> None:
-    assert canonical_tools(patterns, "git") == normalise_patterns(patterns, "git")
+NAMES = st.lists(st.from_regex(r"(\*|git\.)?[a-z*._]{1,5}", fullmatch=True) | st.just("*"), max_size=3)
+URIS = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)
+    | st.text("*%2aAcCé /", min_size=1, max_size=9)
+    | st.just("*"),
+    max_size=3,
+)
+
+
+@given(NAMES, st.none() | URIS, st.none() | NAMES)
+def test_patterns_are_normalised_as_by_the_server(
+    tools: list[str], uris: list[str] | None, prompts: list[str] | None
+) -> None:
+    named = CapabilityPatterns(
+        tuple(tools), None if uris is None else tuple(uris), None if prompts is None else tuple(prompts)
+    ).normalised("git")
+    stored = (named.tools, named.resources, named.prompts)
+    assert canonical_patterns(tools, uris, prompts, "git") == stored
+    # What the server says of it is the same again.
+    assert canonical_patterns(*stored, "git") == stored
+
+
+def test_a_grant_of_resources_alone_is_about_no_tool() -> None:
+    assert canonical_patterns(None, ["file:///*"], None, "git") == ((), ("file:///*",), ())
+    assert canonical_patterns(None, None, None, "git") == (("*",), None, None)

@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ambassador_admin.declarative.document import read_desired
 from ambassador_admin.declarative.export import documents, export_text
 from ambassador_admin.declarative.objects import CurrentObject, GrantKey, ObjectKind
 from ambassador_admin.declarative.operations import Action
+from ambassador_admin.declarative.patterns import CanonicalPatterns
 from ambassador_admin.declarative.plan import Plan, make_plan
 from ambassador_admin.declarative.yaml_tree import STDIN
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import encodable_json
-from ambassador_server.domain.policy.grants import normalise_patterns
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.grants import CapabilityPatterns
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from tests.admin.declarative.server_model import LATER, NOW, PAST, SOON
 from tests.effort import examples
@@ -51,6 +53,11 @@ TEXTS = st.sampled_from(
     ["", " ", "~", "- x", "a: b", "#", "'", '"', "? ", "!!str x", "*a", "&a", "%", "@", "`", "<<"]
 ) | (st.text(max_size=150).filter(str.isprintable))
 TOOLS = st.sampled_from(["*", "get_*", "null", "1"]) | st.text(min_size=1, max_size=20).map(spell_name)
+URIS = st.sampled_from(["*", "null", "file:///a%2fb", "repo://{owner}/{path*}", "a b"]) | st.text(
+    st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=["Cs"]),
+    min_size=1,
+    max_size=20,
+)
 ANY_TEXT = st.text(max_size=150) | st.sampled_from(
     ["\U000e0001", "a\u2028b", "\x85", "\ufeff", "\t", "x\n\ny\n", "\r\n"]
 )
@@ -81,6 +88,8 @@ MCP_FIELDS = st.fixed_dictionaries(
         "call_timeout_seconds": st.sampled_from([60, 60.0, 0.001, 1e-05, 3600]),
         "isolation": st.sampled_from(["shared", "per_user"]),
         "pin": st.sampled_from(["off", "block"]),
+        "prefixed": st.booleans(),
+        "sessions": st.sampled_from(["shared", "per_user", "auto"]),
         "published": st.booleans(),
     }
 )
@@ -127,6 +136,19 @@ def servers(draw: st.DrawFn) -> list[CurrentObject]:
 
 
 @st.composite
+def named(draw: st.DrawFn, mcp: str) -> CanonicalPatterns:
+    """Draw what a grant names, in the form in which the server stores it."""
+    uris = st.lists(URIS, max_size=2).map(tuple)
+    some = CapabilityPatterns(
+        tuple(draw(st.lists(TOOLS, max_size=3))),
+        draw(st.none() | uris),
+        draw(st.none() | st.lists(TOOLS, max_size=2).map(tuple)),
+    ).normalised(mcp)
+    assume(any(map(some.of, CapabilityKind)))
+    return CanonicalPatterns(some.tools, some.resources, some.prompts)
+
+
+@st.composite
 def grants(draw: st.DrawFn, group: str, mcps: list[str]) -> CurrentObject:
     mcp = draw(st.sampled_from(mcps))
     effect = draw(st.sampled_from(["permit", "deny"]))
@@ -135,7 +157,7 @@ def grants(draw: st.DrawFn, group: str, mcps: list[str]) -> CurrentObject:
         mcp=mcp,
         effect=effect,
         delivery="automatic" if effect == "deny" else draw(st.sampled_from(["automatic", "opt_in"])),
-        tools=normalise_patterns(draw(st.lists(TOOLS, min_size=1, max_size=3)), mcp),
+        **draw(named(mcp))._asdict(),
     ).key
     attributes = {"expires_at": draw(st.sampled_from([None, PAST, SOON, LATER]))}
     item_id = str(draw(st.uuids()))

@@ -18,6 +18,7 @@ from ambassador_server.domain.catalog.mcps import (
     DownstreamStatus,
     Isolation,
     McpStatus,
+    Sessions,
     ToolClass,
 )
 from ambassador_server.domain.people.administrators import Right, Role
@@ -114,6 +115,7 @@ def test_enumerations_equal_those_of_the_server() -> None:
         (enumerations.Effect, Effect),
         (enumerations.Delivery, Delivery),
         (enumerations.ArgumentPolicy, ArgumentPolicy),
+        (enumerations.SessionSharing, Sessions),
         (enumerations.Isolation, Isolation),
         (enumerations.McpStatus, McpStatus),
         (enumerations.DownstreamStatus, DownstreamStatus),

@@ -8,6 +8,7 @@ import pytest
 
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
+from ambassador_server.domain.policy.grants import CapabilityPatterns
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.services.administration.client_keys import ClientKeys, KeySpec
 from ambassador_server.services.administration.subscriptions import Subscriptions
@@ -106,7 +107,7 @@ async def test_rotated_key_keeps_its_owner_and_its_subscriptions():
         clock=world.clock,
     )
     old = (await keys.ensure(ROOT, SPEC)).written.item
-    chosen = await subscriptions.set(ROOT, old.key_id, "git", ["log"])
+    chosen = await subscriptions.set(ROOT, old.key_id, "git", CapabilityPatterns(("log",)))
     world.clock.advance(1)
     new, _ = await keys.rotate(ROOT, old.key_id, overlap=HOUR)
     assert new.owner == old.owner

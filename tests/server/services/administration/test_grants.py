@@ -9,7 +9,7 @@ import pytest
 
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.catalog.mcps import McpStatus
-from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Effect
 from ambassador_server.domain.shared.listing import Listing
 from ambassador_server.errors import Advice, ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.services.administration.grants import Grants, GrantSpec
@@ -19,7 +19,9 @@ from tests.fakes.downstream import make_tool
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import MCP
 
-SPEC = GrantSpec(group="developers", mcp="git", patterns=("log", "git.log", "tag*"), effect=Effect.PERMIT)
+SPEC = GrantSpec(
+    group="developers", mcp="git", named=CapabilityPatterns(("log", "git.log", "tag*")), effect=Effect.PERMIT
+)
 HOUR = timedelta(hours=1)
 
 
@@ -37,7 +39,7 @@ async def test_putting_a_grant_again_does_nothing():
     world, grants = await build()
     first = await grants.put(ROOT, SPEC)
     version = world.policy.snapshot.version
-    again = await grants.put(ROOT, replace(SPEC, patterns=("git.tag*", "git.log")))
+    again = await grants.put(ROOT, replace(SPEC, named=CapabilityPatterns(("git.tag*", "git.log"))))
     assert (first.result, again.result) == (WriteResult.CREATED, WriteResult.UNCHANGED)
     assert again.item == first.item
     assert first.item.patterns == ("git.log", "git.tag*")
@@ -48,11 +50,43 @@ async def test_putting_a_grant_again_does_nothing():
 
 
 @pytest.mark.parametrize(
+    ("written", "again"),
+    [
+        (CapabilityPatterns(("*",)), CapabilityPatterns(("*",), ("*",), ("*",))),
+        (CapabilityPatterns(("*",), ()), CapabilityPatterns(("*",), None, ())),
+        (CapabilityPatterns(("log",)), CapabilityPatterns(("git.log",), (), ())),
+        (CapabilityPatterns((), ("file:///ä%2f",)), CapabilityPatterns((), ("file:///%c3%a4%2F",), ())),
+        (CapabilityPatterns((), None, ("b", "a")), CapabilityPatterns((), (), ("git.a", "git.b", "a"))),
+    ],
+)
+async def test_a_grant_has_one_form_however_it_is_written(
+    written: CapabilityPatterns, again: CapabilityPatterns
+):
+    _, grants = await build()
+    first = await grants.put(ROOT, replace(SPEC, named=written, allow_unmatched=True))
+    assert (await grants.put(ROOT, replace(SPEC, named=again))).result is WriteResult.UNCHANGED
+    assert (await grants.put(ROOT, replace(SPEC, named=first.item.named))).result is WriteResult.UNCHANGED
+
+
+async def test_what_a_grant_names_is_recorded_by_kind():
+    world, grants = await build()
+    await grants.put(ROOT, replace(SPEC, named=CapabilityPatterns((), ("file:///*",), None)))
+    [(_, details)] = recorded(world)
+    assert {name: details.get(name) for name in ("tools", "resources", "prompts")} == {
+        "tools": [],
+        "resources": ["file:///*"],
+        "prompts": [],
+    }
+
+
+@pytest.mark.parametrize(
     "spec",
     [
-        replace(SPEC, patterns=("log",)),
+        replace(SPEC, named=CapabilityPatterns(("log",))),
         replace(SPEC, effect=Effect.DENY),
         replace(SPEC, delivery=Delivery.OPT_IN),
+        replace(SPEC, named=replace(SPEC.named, resources=("file:///*",))),
+        replace(SPEC, named=replace(SPEC.named, prompts=("review",))),
     ],
 )
 async def test_different_grant_is_created_beside_the_first(spec: GrantSpec):
@@ -101,9 +135,16 @@ async def test_of_two_equal_grants_the_one_without_a_difference_is_kept():
     [
         (replace(SPEC, group="nobody"), NotFoundError),
         (replace(SPEC, mcp="nothing"), NotFoundError),
-        (replace(SPEC, patterns=()), InvalidInputError),
-        (replace(SPEC, patterns=tuple(f"t{number}" for number in range(101))), InvalidInputError),
-        (replace(SPEC, patterns=("a b",)), InvalidInputError),
+        (replace(SPEC, named=CapabilityPatterns(())), InvalidInputError),
+        (replace(SPEC, named=CapabilityPatterns((), (), ())), InvalidInputError),
+        (replace(SPEC, named=CapabilityPatterns((), ("",))), InvalidInputError),
+        (replace(SPEC, named=CapabilityPatterns((), ("a" * 4097,))), InvalidInputError),
+        (replace(SPEC, named=CapabilityPatterns((), None, ("a b",))), InvalidInputError),
+        (
+            replace(SPEC, named=CapabilityPatterns(tuple(f"t{number}" for number in range(101)))),
+            InvalidInputError,
+        ),
+        (replace(SPEC, named=CapabilityPatterns(("a b",))), InvalidInputError),
         (replace(SPEC, owner="a b"), InvalidInputError),
         (replace(SPEC, effect=Effect.DENY, delivery=Delivery.OPT_IN), InvalidInputError),
     ],
@@ -136,7 +177,7 @@ async def test_a_denial_that_would_deny_nothing_is_refused_unless_that_is_allowe
     world, grants = await build()
     async with world.store.write() as work:
         await work.mcps.add(replace(MCP, mcp_id="m2", name="wiki", status=McpStatus.DRAFT))
-    denial = replace(SPEC, patterns=("log", pattern), effect=Effect.DENY)
+    denial = replace(SPEC, named=CapabilityPatterns(("log", pattern)), effect=Effect.DENY)
     with pytest.raises(InvalidInputError) as refused:
         await grants.add(ROOT, denial)
     assert (words in refused.value.message, refused.value.advice) == (True, Advice.ALLOW_UNMATCHED)
@@ -149,13 +190,15 @@ async def test_a_denial_that_would_deny_nothing_is_refused_unless_that_is_allowe
 @pytest.mark.parametrize("pattern", ["*", "git.*", "push", "git.push", "p*", "*og"])
 async def test_a_denial_of_a_known_tool_is_added_without_a_warning(pattern: str):
     _, grants = await build()
-    assert (await grants.add(ROOT, replace(SPEC, patterns=(pattern,), effect=Effect.DENY))).warnings == ()
+    assert (
+        await grants.add(ROOT, replace(SPEC, named=CapabilityPatterns((pattern,)), effect=Effect.DENY))
+    ).warnings == ()
 
 
 async def test_a_permit_that_would_permit_nothing_is_refused_unless_that_is_allowed():
     world, grants = await build()
     for pattern, words in (("psuh", "near: 'push'"), ("git__push", "written without it")):
-        permit = replace(SPEC, patterns=(pattern,))
+        permit = replace(SPEC, named=CapabilityPatterns((pattern,)))
         before = recorded(world)
         with pytest.raises(InvalidInputError, match=words):
             await grants.add(ROOT, permit)
@@ -168,21 +211,21 @@ async def test_patterns_of_an_mcp_whose_tools_are_unknown_are_never_refused():
     world, grants = await build()
     async with world.store.write() as work:
         await work.mcps.add(replace(MCP, mcp_id="m2", name="wiki", status=McpStatus.DRAFT))
-    denial = replace(SPEC, mcp="wiki", patterns=("wiki__*",), effect=Effect.DENY)
+    denial = replace(SPEC, mcp="wiki", named=CapabilityPatterns(("wiki__*",)), effect=Effect.DENY)
     first, second = (await grants.add(ROOT, denial)).warnings
     assert "nothing could be checked" in first
     assert "written without it: '*'" in second
-    assert (await grants.add(ROOT, replace(denial, patterns=("*",)))).warnings == ()
+    assert (await grants.add(ROOT, replace(denial, named=CapabilityPatterns(("*",))))).warnings == ()
 
 
 async def test_an_existing_denial_whose_tool_is_gone_can_be_renewed():
     world, grants = await build()
-    denial = replace(SPEC, patterns=("push",), effect=Effect.DENY)
+    denial = replace(SPEC, named=CapabilityPatterns(("push",)), effect=Effect.DENY)
     await grants.add(ROOT, denial)
     world.downstreams.script("git", make_tool("log"))
     world.downstreams.restart(MCP.mcp_id)
     await asyncio.sleep(0)
     with pytest.raises(InvalidInputError):
-        await grants.add(ROOT, replace(denial, patterns=("push", "log")))
+        await grants.add(ROOT, replace(denial, named=CapabilityPatterns(("push", "log"))))
     renewed = await grants.put(ROOT, replace(denial, lifetime=HOUR))
     assert renewed.result is WriteResult.CHANGED

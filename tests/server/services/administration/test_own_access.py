@@ -12,7 +12,7 @@ from ambassador_server.domain.people.new_keys import mint_client_key
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decision import Deny, Reason
-from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX, digest_key, visible_prefix
 from ambassador_server.errors import (
@@ -219,7 +219,7 @@ async def refuse_all(own: OwnAccess, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     with pytest.raises(kind):
-        await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*"])
+        await own.subscribe(PRINCIPAL, ORIGIN, "git", CapabilityPatterns(("*",)))
     with pytest.raises(kind):
         await own.unsubscribe(PRINCIPAL, ORIGIN, "git")
 
@@ -269,7 +269,7 @@ async def test_catalog_shows_granted_and_selected_tools():
         "git.log": Reason.NOT_SUBSCRIBED,
         "git.tag": Reason.NOT_SUBSCRIBED,
     }
-    chosen = await own.subscribe(PRINCIPAL, ORIGIN, "git", ["log"])
+    chosen = await own.subscribe(PRINCIPAL, ORIGIN, "git", CapabilityPatterns(("log",)))
     assert reasons(chosen.offer) == {
         "git.log": None,
         "git.tag": Reason.NOT_SELECTED,
@@ -280,7 +280,20 @@ async def test_catalog_shows_granted_and_selected_tools():
 async def test_subscription_never_adds_to_the_grants(delivery: Delivery):
     world, own, _ = await build()
     await grant(world, delivery=delivery, patterns=("git.log",))
-    await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*", "git.*", "push", "tag"], allow_unmatched=True)
+    await own.subscribe(
+        PRINCIPAL,
+        ORIGIN,
+        "git",
+        CapabilityPatterns(
+            (
+                "*",
+                "git.*",
+                "push",
+                "tag",
+            )
+        ),
+        allow_unmatched=True,
+    )
     assert isinstance(await world.call("git__log"), Answered)
     for tool in ("git__push", "git__tag"):
         assert isinstance(await world.call(tool), Deny)
@@ -292,14 +305,28 @@ async def test_unmatched_pattern_is_refused_without_a_word_about_hidden_tools():
     await grant(world, patterns=("git.log",))
     for pattern, near in (("lgo", "log"), ("push", "")):
         with pytest.raises(InvalidInputError) as refused:
-            await own.subscribe(PRINCIPAL, ORIGIN, "git", [pattern])
+            await own.subscribe(PRINCIPAL, ORIGIN, "git", CapabilityPatterns((pattern,)))
         said = refused.value.message
         assert said.startswith(f"'{pattern}' matches no tool of MCP 'git' today")
         assert ("log" in said) == bool(near)
         assert "tag" not in said
-    written = await own.subscribe(PRINCIPAL, ORIGIN, "git", ["push"], allow_unmatched=True)
+    written = await own.subscribe(
+        PRINCIPAL, ORIGIN, "git", CapabilityPatterns(("push",)), allow_unmatched=True
+    )
     assert len(written.warnings) == 1
-    assert (await own.subscribe(PRINCIPAL, ORIGIN, "git", ["push", "log"])).warnings == ()
+    assert (
+        await own.subscribe(
+            PRINCIPAL,
+            ORIGIN,
+            "git",
+            CapabilityPatterns(
+                (
+                    "push",
+                    "log",
+                )
+            ),
+        )
+    ).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -316,7 +343,7 @@ async def test_mcp_without_a_grant_is_reported_as_not_found(changes: dict[str, o
     assert own.offers(PRINCIPAL) == []
     for name in ("git", "nothing"):
         with pytest.raises(NotFoundError, match=f"No MCP '{name}' is granted to you"):
-            await own.subscribe(PRINCIPAL, ORIGIN, name, ["*"])
+            await own.subscribe(PRINCIPAL, ORIGIN, name, CapabilityPatterns(("*",)))
         with pytest.raises(NotFoundError, match=f"No MCP '{name}' is granted to you"):
             await own.unsubscribe(PRINCIPAL, ORIGIN, name)
 
@@ -335,7 +362,7 @@ async def test_mcp_without_known_tools_is_offered_unless_everything_is_denied():
 
 async def test_selection_of_a_key_does_not_affect_other_keys():
     world, own, _ = await build()
-    await own.subscribe(PRINCIPAL, ORIGIN, "git", ["log"])
+    await own.subscribe(PRINCIPAL, ORIGIN, "git", CapabilityPatterns(("log",)))
     async with world.store.write() as work:
         await work.keys.add(replace(KEY, key_id="k2", name="desk"))
     await world.policy.refresh()

@@ -1,11 +1,12 @@
 """The eras of the protocol, what a handshake agrees on, and the interface that each era implements."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
 from ambassador_server.domain.catalog.mcps import Tool
+from ambassador_server.domain.catalog.offers import DownstreamFeatures, read_features
 from ambassador_server.downstream.transport import Transport
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
@@ -29,15 +30,19 @@ class Agreement:
     capabilities: Mapping[str, Any]
 
     @property
-    def has_tools(self) -> bool:
-        """Tell whether the downstream has tools to list."""
-        return "tools" in self.capabilities
+    def features(self) -> DownstreamFeatures:
+        """Return what the downstream offers to hosts."""
+        return read_features(self.capabilities)
 
     @property
-    def announces_tools(self) -> bool:
-        """Tell whether the downstream notifies us when its tools change."""
-        tools = self.capabilities.get("tools")
-        return isinstance(tools, Mapping) and tools.get("listChanged") is True
+    def announced(self) -> tuple[str, ...]:
+        """Return the kinds of lists of whose changes the downstream notifies us."""
+        declared = {kind: self.capabilities.get(kind) for kind in ("tools", "resources", "prompts")}
+        return tuple(
+            kind
+            for kind, features in declared.items()
+            if isinstance(features, Mapping) and features.get("listChanged") is True
+        )
 
 
 class EraAdaptor(Protocol):
@@ -71,6 +76,6 @@ class EraAdaptor(Protocol):
         """Return the final answer, after asking the host the questions in an answer and retrying the request."""
         ...
 
-    async def listen(self, transport: Transport, send: Exchange) -> bool:
-        """Listen for changes until the downstream stops; returns whether to listen again."""
+    async def listen(self, transport: Transport, send: Exchange, kinds: Sequence[str]) -> bool:
+        """Listen for changes of these kinds of lists until the downstream stops; returns whether to listen again."""
         ...

@@ -16,11 +16,12 @@ from ambassador_server.domain.catalog.mcps import (
     Tool,
     ToolListReport,
 )
+from ambassador_server.downstream.features.session_lists import with_lists
 from ambassador_server.downstream.per_user import UserConnections, UserLimits
 from ambassador_server.downstream.probes import Probes
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
-from ambassador_server.downstream.supervisor import Limits, Supervisor
+from ambassador_server.downstream.supervisor import Known, Limits, Supervisor
 from ambassador_server.downstream.transports import check_options, sandbox_of, starts_program
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
@@ -87,8 +88,9 @@ class DownstreamPool:
             current = self._running.get(mcp_id)
             if current is None:
                 probed = self._probes.take(mcp_id)
-                tools = (last_known or {}).get(mcp_id, probed.tools)
-                supervisor = self._add(mcp, replace(_STARTING, tools=tools, report=probed.report))
+                state = with_lists(replace(_STARTING, report=probed.report), probed.lists)
+                state = replace(state, tools=(last_known or {}).get(mcp_id, state.tools))
+                supervisor = self._add(mcp, Known(state=state))
                 # A server with many entries must answer clients while it connects to them.
                 supervisor.start(delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
                 begun += 1
@@ -199,15 +201,14 @@ class DownstreamPool:
         self._running.clear()
         await asyncio.gather(*self._stopping)
 
-    def _add(self, mcp: Mcp, state: DownstreamState, output: tuple[str, ...] = ()) -> Supervisor:
+    def _add(self, mcp: Mcp, known: Known) -> Supervisor:
         supervisor = Supervisor(
             mcp,
-            state,
+            known,
             listener=self._notify_listeners,
             limits=self._limits,
             mask=self._mask,
             programs=self._programs,
-            earlier_output=output,
         )
         self._running[mcp.mcp_id] = supervisor
         return supervisor
@@ -216,18 +217,19 @@ class DownstreamPool:
         self._users.stop_entry(mcp.mcp_id)
         stopped = self._stop(current)
         state = replace(current.state, status=DownstreamStatus.STARTING, error=None, report=report)
-        self._add(mcp, state, current.recent_output()).start(stopped)
+        era = current.era if _has_same_connection(current.mcp, mcp) else None
+        self._add(mcp, Known(state=state, era=era, output=current.recent_output())).start(stopped)
 
     def _supervisor_of_user(self, mcp: Mcp) -> Supervisor:
         entry = self._running[mcp.mcp_id]
         return Supervisor(
             mcp,
-            replace(_STARTING, tools=entry.state.tools),
+            Known(state=replace(_STARTING, tools=entry.state.tools), era=entry.era),
             listener=_ignore,
             limits=self._limits,
             mask=self._mask,
             programs=self._programs,
-            era=entry.era,
+            only_tools=True,
         )
 
     def _notify_listeners(self, change: DownstreamChange) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ambassador_server.domain.catalog.mcps import DownstreamFailure, Mcp, Tool, ToolListReport
+from ambassador_server.downstream.features.session_lists import Lists
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
@@ -17,9 +18,9 @@ _MOST_KEPT: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeReport:
-    """What the last probe of an entry has found: its tools, or why it failed and what the program wrote."""
+    """What the last probe of an entry has found: its lists, or why it failed and what the program wrote."""
 
-    tools: tuple[Tool, ...] = ()
+    lists: Lists | None = None
     report: ToolListReport = field(default_factory=ToolListReport)
     failure: DownstreamFailure | None = None
     output: tuple[str, ...] = ()
@@ -43,16 +44,16 @@ class Probes:
         return self._reports.get(mcp_id, _NOTHING)
 
     async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
-        """Connect to an entry, list its tools, disconnect.
+        """Connect to an entry, read its lists, disconnect, and return its tools.
 
         Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError; the errors end
         with the last line that the program wrote.
         """
         session = DownstreamSession(mcp, self._mask, self._programs)
         failed: DownstreamUnavailableError | DownstreamTimeoutError | None = None
-        tools: tuple[Tool, ...] = ()
+        lists = Lists()
         try:
-            tools = await session.open(None, self._connect)
+            lists = await session.open(None, self._connect)
         except (DownstreamUnavailableError, DownstreamTimeoutError) as error:
             failed = error
         finally:
@@ -63,8 +64,8 @@ class Probes:
             failure = DownstreamFailure(error=reason, at=datetime.now(UTC))
             self._keep(mcp, ProbeReport(failure=failure, output=session.recent_output()))
             raise type(failed)(f"{mcp.name}: {reason}") from failed
-        self._keep(mcp, ProbeReport(tools=tools, report=session.report))
-        return tools
+        self._keep(mcp, ProbeReport(lists=lists, report=session.report))
+        return lists.tools or ()
 
     def _keep(self, mcp: Mcp, report: ProbeReport) -> None:
         self._reports[mcp.mcp_id] = report

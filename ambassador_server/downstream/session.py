@@ -4,54 +4,48 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
 
-from ambassador_server.domain.catalog.mcps import Mcp, Tool, ToolClass, ToolListReport
+from ambassador_server.domain.catalog.mcps import Mcp, Tool, ToolListReport
 from ambassador_server.downstream.era import Agreement, Era, EraAdaptor
 from ambassador_server.downstream.eras.legacy import LegacyEra
 from ambassador_server.downstream.eras.modern import ModernEra
 from ambassador_server.downstream.features.list_faults import ListFaults
 from ambassador_server.downstream.features.progress import PROGRESS, ProgressTokens
-from ambassador_server.downstream.features.tools import list_tools
+from ambassador_server.downstream.features.session_lists import Lists, SessionLists
 from ambassador_server.downstream.handshake import agree, initialize
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.transports import build_transport
 from ambassador_server.downstream.wire.messages import check_whole
-from ambassador_server.errors import (
-    DefinitionChangedError,
-    DownstreamTimeoutError,
-    DownstreamUnavailableError,
-)
+from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
 from ambassador_server.ports.exchange import NeutralRequest, Reply
-
-_CHANGED: Final = "notifications/tools/list_changed"
 
 _log = logging.getLogger(__name__)
 
 
 class DownstreamSession:
-    """A session over one transport; `changed` is set when the tools may have changed and when the session ended.
+    """A session over one transport; `changed` is set when a list may have changed and when the session ended.
 
-    `notifications` counts what the downstream has said without being asked, which shows that it is alive. `report`
-    tells what is wrong with its last list of tools.
+    `notifications` counts what the downstream has said without being asked, which shows that it is alive. With
+    `only_tools` the session reads no other list.
     """
 
-    def __init__(self, mcp: Mcp, mask: Callable[[str], str], programs: ProgramSettings) -> None:
-        self.changed = asyncio.Event()
+    def __init__(
+        self, mcp: Mcp, mask: Callable[[str], str], programs: ProgramSettings, *, only_tools: bool = False
+    ) -> None:
         self.notifications = 0
         self._name = mcp.name
         self._transport = build_transport(
             mcp.transport, mcp.options, Hooks(notified=self._notified, mask=mask, programs=programs)
         )
+        self._lists = SessionLists(mcp.name, self._send, self._usable, only_tools=only_tools)
+        self.changed = self._lists.changed
         self._transport.ended.add_done_callback(lambda _: self.changed.set())
         self._agreement: Agreement
         self._era: EraAdaptor = LegacyEra()
         self._progress = ProgressTokens()
         self._renewing = asyncio.Lock()
         self._renewed: str | None = None
-        self._offered: dict[str, tuple[str, ToolClass]] = {}
-        self.report = ToolListReport()
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -66,8 +60,13 @@ class DownstreamSession:
         """Return the era that was agreed on."""
         return self._era.era
 
-    async def open(self, remembered: Era | None, timeout: float) -> tuple[Tool, ...]:
-        """Connect, agree on an era and return the tools; the caller has to close the session even after an error.
+    @property
+    def report(self) -> ToolListReport:
+        """Return what is wrong with the last lists."""
+        return self._lists.report
+
+    async def open(self, remembered: Era | None, timeout: float) -> Lists:
+        """Connect, agree on an era and return the lists; the caller has to close the session even after an error.
 
         Raises DownstreamUnavailableError, and DownstreamTimeoutError after `timeout` seconds.
         """
@@ -76,19 +75,20 @@ class DownstreamSession:
                 await self._transport.open()
                 self._agreement = await agree(self._transport, remembered)
                 self._era = self._adaptor(self._agreement.era)
-                return await self.list_tools()
+                return await self._lists.open(self._agreement.features)
         except TimeoutError:
             raise DownstreamTimeoutError(f"did not get ready within {timeout:g} s") from None
 
-    async def list_tools(self) -> tuple[Tool, ...]:
-        """Return every tool; raises DownstreamUnavailableError."""
-        if not self._agreement.has_tools:
-            return ()
-        faults = ListFaults()
-        tools = await self._era.usable(await list_tools(self._send, faults), faults.leave_out)
-        self._offered = {tool.name: (tool.digest, tool.tool_class) for tool in tools}
-        self._log_faults(faults.result())
-        return tools
+    async def read_changed_lists(self, seconds: float) -> Lists:
+        """Return the lists that may have changed; raises DownstreamUnavailableError, and TimeoutError after `seconds`.
+
+        A list besides the first one of the downstream may be missing instead.
+        """
+        return await self._lists.read_due(self._agreement.features, seconds)
+
+    def suspect_all_lists(self) -> None:
+        """Take every list for one that may have changed."""
+        self._lists.all_changed()
 
     async def request(self, request: NeutralRequest) -> Reply:
         """Send one request and return its answer; a request that may have run is never repeated.
@@ -96,16 +96,16 @@ class DownstreamSession:
         Raises DownstreamUnavailableError, InvalidInputError for params that are not a JSON object, and
         DefinitionChangedError before the request is sent.
         """
-        self._check_definition(request)
+        self._lists.check_definition(request)
         self._in_flight += 1
         self._idle.clear()
         token = None if request.tell is None else self._progress.issue(request.tell)
         try:
             reply = await self._exchange(request, token)
             if self._era.wants_fresh_tools(reply):
-                await self.list_tools()
-                self.changed.set()
-                self._check_definition(request)
+                await self._lists.read_tools()
+                self.suspect_all_lists()
+                self._lists.check_definition(request)
                 reply = await self._exchange(request, token)
             final = await self._era.finish(reply, request, lambda again: self._exchange(again, token))
             return check_whole(final)
@@ -117,13 +117,13 @@ class DownstreamSession:
                 self._idle.set()
 
     async def listen(self, pause: float) -> None:
-        """Listen for changes of the tools if the downstream announces them, with `pause` seconds between attempts."""
-        if not self._agreement.announces_tools:
+        """Listen for the changes that the downstream announces, with `pause` seconds between attempts."""
+        if not self._agreement.announced:
             return
         while await self._listen_once():
             await asyncio.sleep(pause)
             # A change during the pause was not announced to us.
-            self.changed.set()
+            self.suspect_all_lists()
 
     def last_error_line(self) -> str:
         """Return the last line that an ended process wrote besides MCP, masked; for administrators, not for callers."""
@@ -149,34 +149,13 @@ class DownstreamSession:
 
     def _notified(self, method: str, params: bytes) -> None:
         self.notifications += 1
-        if method == _CHANGED:
-            self.changed.set()
-        elif method == PROGRESS:
+        if method == PROGRESS:
             self._progress.notified(params)
+        else:
+            self._lists.notified(method)
 
-    def _check_definition(self, request: NeutralRequest) -> None:
-        """Refuse a call that was decided by another definition, such as that of an earlier session."""
-        tool = request.tool
-        offered = None if tool is None else self._offered.get(tool.name)
-        if tool is None or offered is None:
-            return
-        digest, tool_class = offered
-        # Kill switches for a class of tools must hold for a process of one user that gives another class, too.
-        differs = digest != tool.digest if request.pinned else tool_class is not tool.tool_class
-        if differs:
-            raise DefinitionChangedError(f"{self._name} offers another definition of tool {tool.name!r}")
-
-    def _log_faults(self, report: ToolListReport) -> None:
-        """Log what is wrong with a list; one that is read again is logged only if that differs."""
-        if report == self.report:
-            return
-        self.report = report
-        for warning in report.warnings:
-            _log.warning("%s: %s", self._name, warning)
-        for tool in report.left_out:
-            _log.warning("%s: the tool '%s' is left out: %s", self._name, tool.name, tool.reason)
-        if report.left_out_count > len(report.left_out):
-            _log.warning("%s: %d tools are left out in all", self._name, report.left_out_count)
+    async def _usable(self, tools: tuple[Tool, ...], faults: ListFaults) -> tuple[Tool, ...]:
+        return await self._era.usable(tools, faults.leave_out)
 
     async def _send(self, method: str, params: bytes) -> Reply:
         return await self._exchange(NeutralRequest(method=method, params=params))
@@ -194,8 +173,8 @@ class DownstreamSession:
                         "lost the session of the call, which may have run, so it is not repeated"
                     ) from None
         except RejectedError:
-            # Listing the tools again shows whether the downstream refused only this request or the whole session.
-            self.changed.set()
+            # Listing again shows whether the downstream refused only this request or the whole session.
+            self.suspect_all_lists()
             raise
         try:
             return await self._transport.request(method, prepared, headers, ask=ask)
@@ -209,7 +188,7 @@ class DownstreamSession:
                 self._agreement = await initialize(self._transport)
                 self._renewed = session_id
                 # The downstream has probably been restarted, and may offer something else now.
-                self.changed.set()
+                self.suspect_all_lists()
 
     def _adaptor(self, era: Era) -> EraAdaptor:
         if era is Era.LEGACY:
@@ -219,10 +198,10 @@ class DownstreamSession:
     async def _listen_once(self) -> bool:
         """Listen until the downstream stops; returns whether to listen again."""
         try:
-            return await self._era.listen(self._transport, self._exchange)
+            return await self._era.listen(self._transport, self._exchange, self._agreement.announced)
         except SessionLostError as lost:
             with suppress(DownstreamUnavailableError):
                 await self._renew(lost.session_id)
         except DownstreamUnavailableError as error:
-            _log.info("%s: changes of its tools are not announced: %s", self._name, error.message)
+            _log.info("%s: changes of what it offers are not announced: %s", self._name, error.message)
         return not self.ended.done()

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
@@ -15,9 +14,9 @@ from ambassador_server.domain.catalog.mcps import (
     DownstreamState,
     DownstreamStatus,
     Mcp,
-    Tool,
 )
 from ambassador_server.downstream.era import Era
+from ambassador_server.downstream.features.session_lists import Lists, with_lists
 from ambassador_server.downstream.probes import with_last_line
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.session import DownstreamSession
@@ -59,36 +58,45 @@ class Limits:
     timeouts: int = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a downstream before its supervisor starts: its state, proven era, and last output."""
+
+    state: DownstreamState
+    era: Era | None = None
+    output: tuple[str, ...] = ()
+
+
 class Supervisor:
     """The life cycle of one downstream: a task that opens one session after the other, until `stop`."""
 
     def __init__(
         self,
         mcp: Mcp,
-        state: DownstreamState,
+        known: Known,
         *,
         listener: DownstreamListener,
         limits: Limits,
         mask: Callable[[str], str],
         programs: ProgramSettings,
-        era: Era | None = None,
-        earlier_output: tuple[str, ...] = (),
+        only_tools: bool = False,
     ) -> None:
         self.mcp = mcp
-        self.state = state
+        self.state = known.state
         self._listener = listener
         self._limits = limits
         self._mask = mask
         self._programs = programs
+        self._only_tools = only_tools
         self._slot = SessionSlot(
             Backoff(limits.first_retry, limits.longest_retry), early=limits.early, stable=limits.stable
         )
         # Also the session that failed: its output says why.
         self._newest: DownstreamSession | None = None
-        self._earlier_output = earlier_output
+        self._earlier_output = known.output
         self._retiring: dict[DownstreamSession, asyncio.Task[None]] = {}
-        self._era = era
-        self._era_is_proven = era is not None
+        self._era = known.era
+        self._era_is_proven = known.era is not None
         self._attempts = 0
         self._in_flight = 0
         self._timeouts = 0
@@ -178,27 +186,29 @@ class Supervisor:
         self._slot.begin_attempt()
         self._attempts += 1
         try:
-            session, tools = await self._connect()
+            session, lists = await self._connect()
         except AmbassadorError as error:
             error_line = self._newest.last_error_line() if self._newest else ""
             # Wrong options stay wrong until an administrator changes them.
             self._degrade(error.message, error_line, is_final=isinstance(error, InvalidInputError))
         else:
-            await self._serve(session, tools)
+            await self._serve(session, lists)
 
-    async def _connect(self) -> tuple[DownstreamSession, tuple[Tool, ...]]:
+    async def _connect(self) -> tuple[DownstreamSession, Lists]:
         if self._newest is not None:
             # The output of a crash must not be gone as soon as the next process runs.
             self._earlier_output = self._newest.recent_output() or self._earlier_output
-        session = self._newest = DownstreamSession(self.mcp, self._mask, self._programs)
+        session = self._newest = DownstreamSession(
+            self.mcp, self._mask, self._programs, only_tools=self._only_tools
+        )
         try:
-            tools = await session.open(self._era, self._limits.connect)
+            lists = await session.open(self._era, self._limits.connect)
         except BaseException as error:
             self._forget_era(error, exited=session.ended.done())
             await session.close()
             raise
         self._era, self._era_is_proven = session.era, True
-        return session, tools
+        return session, lists
 
     def _forget_era(self, error: BaseException, *, exited: bool) -> None:
         """Keep a proven era through an outage, unless the downstream answers no handshake of that era any more.
@@ -218,11 +228,11 @@ class Supervisor:
             self._handle_loss(session, f"answered none of the last {self._timeouts} calls in time")
             session.changed.set()
 
-    async def _serve(self, session: DownstreamSession, tools: tuple[Tool, ...]) -> None:
+    async def _serve(self, session: DownstreamSession, lists: Lists) -> None:
         """Serve calls until the session ends."""
         self._timeouts = 0
         self._slot.fill(session)
-        self._publish(DownstreamStatus.READY, None, tools)
+        self._publish(DownstreamStatus.READY, None, lists)
         # At once, not when this task runs next: a caller whose request failed must not be given this session again.
         session.ended.add_done_callback(lambda ended: self._handle_loss(session, ended.result()))
         listening = asyncio.get_running_loop().create_task(session.listen(self._limits.listen_pause))
@@ -238,35 +248,36 @@ class Supervisor:
         retiring.add_done_callback(lambda _: self._retiring.pop(session, None))
 
     async def _watch(self, session: DownstreamSession) -> None:
-        """Keep the tools up to date until the session is not used any more."""
+        """Keep the lists up to date until the session is not used any more."""
         while self._slot.session is session:
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(self._limits.refresh):
                     await session.changed.wait()
+            except TimeoutError:
+                session.suspect_all_lists()
             session.changed.clear()
             if self._slot.session is session:
-                refusal = await self._list_tools_again(session)
+                refusal = await self._list_again(session)
                 if refusal is not None:
                     self._handle_loss(session, refusal)
                     return
                 # A downstream that announces a change after every list is not listed without pause.
                 await asyncio.wait({session.ended}, timeout=self._limits.relist_gap)
 
-    async def _list_tools_again(self, session: DownstreamSession) -> str | None:
-        """List the tools again; returns why a new handshake is due, with fresh secrets, or None."""
+    async def _list_again(self, session: DownstreamSession) -> str | None:
+        """Read the lists that changed; returns why a new handshake is due, with fresh secrets, or None."""
         try:
-            async with asyncio.timeout(self._limits.list_tools):
-                tools = await session.list_tools()
+            lists = await session.read_changed_lists(self._limits.list_tools)
         except TimeoutError:
             # It may be busy with a long call.
-            _log.warning("%s: does not list its tools again", self.mcp.name)
+            _log.warning("%s: does not list again what it offers", self.mcp.name)
         except RejectedError as error:
             return error.message
         except AmbassadorError as error:
-            _log.warning("%s: does not list its tools again: %s", self.mcp.name, error.message)
+            _log.warning("%s: does not list again what it offers: %s", self.mcp.name, error.message)
         else:
             if self._slot.session is session:
-                self._publish(DownstreamStatus.READY, None, tools)
+                self._publish(DownstreamStatus.READY, None, lists)
         return None
 
     def _handle_loss(self, session: DownstreamSession, reason: str) -> None:
@@ -276,29 +287,31 @@ class Supervisor:
     def _degrade(self, reason: str, error_line: str = "", *, is_final: bool = False) -> None:
         """Go without a session; callers get the reason, administrators also the last line on stderr."""
         self._slot.clear(reason, is_final=is_final)
-        self._publish(DownstreamStatus.DEGRADED, with_last_line(reason, error_line), self.state.tools)
+        self._publish(DownstreamStatus.DEGRADED, with_last_line(reason, error_line), None)
 
-    def _publish(self, status: DownstreamStatus, error: str | None, tools: tuple[Tool, ...]) -> None:
-        state = self.state
-        session = self._newest if status is DownstreamStatus.READY else None
-        report = state.report if session is None else session.report
-        tools_changed = tools != state.tools
-        known = (state.status, state.error, state.report)
-        if self._is_stopping or (not tools_changed and (status, error, report) == known):
+    def _publish(self, status: DownstreamStatus, error: str | None, lists: Lists | None) -> None:
+        """Keep the new state, and tell the listener if it differs; without `lists` what was last known stays."""
+        before = self.state
+        report = before.report if lists is None or self._newest is None else self._newest.report
+        after = replace(with_lists(before, lists), status=status, error=error, report=report)
+        if self._is_stopping or after == before:
             return
-        if not tools_changed:
-            # The same list of a hundred connections is kept once.
-            tools = self.state.tools
-        failure = (
-            state.last_failure if error is None else DownstreamFailure(error=error, at=datetime.now(UTC))
-        )
-        self.state = DownstreamState(
-            status=status, error=error, tools=tools, report=report, last_failure=failure
-        )
+        if error is not None:
+            after = replace(after, last_failure=DownstreamFailure(error=error, at=datetime.now(UTC)))
+        self.state = after
         _log.info(
-            "%s: %s, %d tools%s", self.mcp.name, status.value, len(tools), f": {error}" if error else ""
+            "%s: %s, %d tools%s", self.mcp.name, status.value, len(after.tools), f": {error}" if error else ""
         )
-        change = DownstreamChange(
-            mcp_id=self.mcp.mcp_id, status=status, error=error, tools=tools, tools_changed=tools_changed
+        # A list that is the same as before is the same object.
+        self._listener(
+            DownstreamChange(
+                mcp_id=self.mcp.mcp_id,
+                status=status,
+                error=error,
+                tools=after.tools,
+                tools_changed=after.tools is not before.tools,
+                resources_changed=after.resources is not before.resources
+                or after.templates is not before.templates,
+                prompts_changed=after.prompts is not before.prompts,
+            )
         )
-        self._listener(change)

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ambassador_server.definition_digest import definition_digest
@@ -17,6 +17,12 @@ from ambassador_server.domain.catalog.mcps import (
     SandboxOffer,
     Tool,
     classify_tool,
+)
+from ambassador_server.domain.catalog.offers import (
+    DownstreamFeatures,
+    ListedResource,
+    Prompt,
+    ResourceTemplate,
 )
 from ambassador_server.downstream.programs.settings import referenced_files
 from ambassador_server.errors import (
@@ -52,6 +58,36 @@ def make_tool(name: str, *, description: str = "", **annotations: bool) -> Tool:
     )
 
 
+def make_resource(uri: str, *, name: str = "", description: str = "", **members: Any) -> ListedResource:
+    """Return a resource as a downstream would describe it."""
+    definition = {"uri": uri, "name": name or uri, "description": description, **members}
+    return ListedResource(
+        uri=uri,
+        name=name or uri,
+        description=description,
+        mime_type=str(members.get("mimeType", "")),
+        definition=json.dumps(definition).encode(),
+    )
+
+
+def make_template(uri_template: str, *, name: str = "", description: str = "") -> ResourceTemplate:
+    """Return a template of resources as a downstream would describe it."""
+    definition = {"uriTemplate": uri_template, "name": name or uri_template, "description": description}
+    return ResourceTemplate(
+        uri_template=uri_template,
+        name=name or uri_template,
+        description=description,
+        mime_type="",
+        definition=json.dumps(definition).encode(),
+    )
+
+
+def make_prompt(name: str, *, description: str = "", **members: Any) -> Prompt:
+    """Return a prompt as a downstream would describe it."""
+    definition = {"name": name, "description": description, **members}
+    return Prompt(name=name, description=description, definition=json.dumps(definition).encode())
+
+
 def text_reply(text: str, *, is_error: bool = False) -> Reply:
     """Return the reply of a tool with this text."""
     result: dict[str, Any] = {"content": [{"type": "text", "text": text}]}
@@ -74,14 +110,31 @@ class Script:
     """The behaviour of one MCP. `gate` holds every call until it is set; `error` is raised by every call and probe.
 
     `progress` are the params it reports of every call, and `questions` what it asks of its host, before it waits.
+    Without `features` it has those that its lists need.
     """
 
     tools: tuple[Tool, ...] = ()
+    resources: tuple[ListedResource, ...] = ()
+    templates: tuple[ResourceTemplate, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    features: DownstreamFeatures | None = None
     handler: Handler = _echo
     gate: asyncio.Event | None = None
     error: AmbassadorError | None = None
     progress: tuple[bytes, ...] = ()
     questions: tuple[Question, ...] = ()
+
+    def lists(self) -> dict[str, Any]:
+        """Return what it offers, by the members of a state."""
+        has_resources = bool(self.resources or self.templates)
+        features = DownstreamFeatures(tools=True, resources=has_resources, prompts=bool(self.prompts))
+        return {
+            "tools": self.tools,
+            "resources": self.resources,
+            "templates": self.templates,
+            "prompts": self.prompts,
+            "features": self.features or features,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +176,11 @@ class FakeDownstreams:
         return script
 
     def lose(self, mcp_name: str, error: str = "exited with status 1") -> None:
-        """Make an MCP fail: it is degraded, keeps its last known tools, and its calls fail."""
+        """Make an MCP fail: it is degraded, keeps its last known lists, and its calls fail."""
         self.scripts[mcp_name].error = DownstreamUnavailableError(f"{mcp_name}: {error}")
         for mcp in self._running.values():
             if mcp.name == mcp_name:
-                self._change(mcp.mcp_id, DownstreamStatus.DEGRADED, error, self._states[mcp.mcp_id].tools)
+                self._change(mcp.mcp_id, DownstreamStatus.DEGRADED, error)
 
     def subscribe(self, listener: DownstreamListener) -> None:
         """Call the listener after every change."""
@@ -138,7 +191,7 @@ class FakeDownstreams:
         wanted = {mcp.mcp_id: mcp for mcp in mcps}
         for mcp_id in self._running.keys() - wanted.keys():
             del self._running[mcp_id]
-            self._change(mcp_id, DownstreamStatus.STOPPED, None, self._states[mcp_id].tools)
+            self._change(mcp_id, DownstreamStatus.STOPPED, None)
             del self._states[mcp_id]
         for mcp_id, mcp in wanted.items():
             known = self._running.get(mcp_id)
@@ -265,18 +318,21 @@ class FakeDownstreams:
     def _connect(self, mcp: Mcp) -> None:
         script = self._script_of(mcp)
         if script.error is not None:
-            tools = self._states[mcp.mcp_id].tools
-            self._change(mcp.mcp_id, DownstreamStatus.DEGRADED, script.error.message, tools)
+            self._change(mcp.mcp_id, DownstreamStatus.DEGRADED, script.error.message)
         else:
-            self._change(mcp.mcp_id, DownstreamStatus.READY, None, script.tools)
+            self._change(mcp.mcp_id, DownstreamStatus.READY, None, **script.lists())
 
-    def _change(
-        self, mcp_id: str, status: DownstreamStatus, error: str | None, tools: tuple[Tool, ...]
-    ) -> None:
-        before = self._states[mcp_id].tools
-        self._states[mcp_id] = DownstreamState(status=status, error=error, tools=tools)
+    def _change(self, mcp_id: str, status: DownstreamStatus, error: str | None, **lists: Any) -> None:
+        before = self._states[mcp_id]
+        after = self._states[mcp_id] = replace(before, status=status, error=error, **lists)
         change = DownstreamChange(
-            mcp_id=mcp_id, status=status, error=error, tools=tools, tools_changed=tools != before
+            mcp_id=mcp_id,
+            status=status,
+            error=error,
+            tools=after.tools,
+            tools_changed=after.tools != before.tools,
+            resources_changed=(after.resources, after.templates) != (before.resources, before.templates),
+            prompts_changed=after.prompts != before.prompts,
         )
         for listener in self.listeners:
             listener(change)

@@ -1,6 +1,6 @@
 """The legacy era towards downstreams (2024-11-05 to 2025-11-25): sessions, and questions as requests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -52,7 +52,7 @@ class LegacyEra:
             _check_final(reply.result)
         return reply
 
-    async def listen(self, transport: Transport, send: Exchange) -> bool:
+    async def listen(self, transport: Transport, send: Exchange, kinds: Sequence[str]) -> bool:
         """Listen on the transport's stream for notifications, if it has one."""
         return await transport.listen()
 

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -46,9 +46,6 @@ MAX_QUESTIONS: Final = 16
 """The maximum number of questions in one answer."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.25
 
-_LISTEN: Final = NeutralRequest(
-    method="subscriptions/listen", params=b'{"notifications":{"toolsListChanged":true}}'
-)
 _OWN_VERSION: Final = Raw(msgspec.json.encode(MODERN_VERSION))
 
 _log = logging.getLogger(__name__)
@@ -153,9 +150,11 @@ class ModernEra:
             )
         raise DownstreamUnavailableError(f"asked for input more than {MAX_ROUNDS} times in one call")
 
-    async def listen(self, transport: Transport, send: Exchange) -> bool:
-        """Subscribe to changes of the tools until the downstream ends the subscription."""
-        return (await send(_LISTEN)).result is not None
+    async def listen(self, transport: Transport, send: Exchange, kinds: Sequence[str]) -> bool:
+        """Subscribe to changes of these kinds of lists until the downstream ends the subscription."""
+        wanted = {f"{kind}ListChanged": True for kind in kinds}
+        params = msgspec.json.encode({"notifications": wanted})
+        return (await send(NeutralRequest(method="subscriptions/listen", params=params))).result is not None
 
     async def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:
         headers = {METHOD_HEADER: method}

@@ -1,4 +1,4 @@
-"""Collects what is wrong with the list of tools of a downstream, for administrators to read."""
+"""Collects what is wrong with a list of a downstream, for administrators to read."""
 
 from typing import Final
 
@@ -7,17 +7,21 @@ from ambassador_server.domain.catalog.mcps import LeftOutTool, ToolListReport
 MOST_KEPT: Final = 20
 """How many of the tools that are left out are named, and how many warnings are kept."""
 MAX_NAME_CHARACTERS: Final = 256
-"""The longest name that a tool may have."""
+"""The longest name that a tool or a prompt may have."""
 
 
 class ListFaults:
-    """Collects the tools of one list that cannot be offered, the first of them with the reasons, and warnings."""
+    """Collects the items of one list that cannot be offered, the first of them with the reasons, and warnings.
 
-    def __init__(self) -> None:
+    `what` says what one item is. Tools that are left out are counted and named; other items are warned of.
+    """
+
+    def __init__(self, what: str = "tool") -> None:
         self.count = 0
         self.first: list[LeftOutTool] = []
         self.warnings: list[str] = []
         self._more_warnings = 0
+        self._what = what
 
     def result(self) -> ToolListReport:
         """Return what was wrong with the list."""
@@ -27,7 +31,10 @@ class ListFaults:
         )
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Leave a tool out; name and reason may have text of the downstream, the name is empty if it gave none."""
+        """Leave an item out; name and reason may have text of the downstream, the name is empty if it gave none."""
+        if self._what != "tool":
+            self.warn(f"the {self._what} '{_shown(name)}' is left out: {_shown(reason)}")
+            return
         self.count += 1
         if len(self.first) < MOST_KEPT:
             self.first.append(LeftOutTool(name=_shown(name), reason=_shown(reason)))
@@ -40,6 +47,15 @@ class ListFaults:
             self.warnings += [] if shown in self.warnings else [shown]
         else:
             self._more_warnings += 1
+
+
+def joined_reports(reports: "list[ToolListReport]") -> ToolListReport:
+    """Return the reports on several lists as one."""
+    return ToolListReport(
+        left_out_count=sum(report.left_out_count for report in reports),
+        left_out=tuple(tool for report in reports for tool in report.left_out),
+        warnings=tuple(warning for report in reports for warning in report.warnings),
+    )
 
 
 def _shown(text: str) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 from aiohttp import web
 
 from tests.fakes.mcp_servers.toolbox import (
-    CHANGED,
     MODERN,
     SUBSCRIPTION,
     Toolbox,
@@ -44,13 +43,14 @@ class HttpServer:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.keeps_requests = False
         self.client_ports: set[int] = set()
-        self.listeners: list[tuple[web.StreamResponse, Any]] = []
+        self.listeners: list[tuple[web.StreamResponse, Any, dict[str, Any] | None]] = []
         self.listening = asyncio.Event()
         self.was_cancelled = asyncio.Event()
         self.started_slow = asyncio.Event()
         self.holding = asyncio.Event()
         self.held: list[asyncio.Event] = []
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self.unanswered: set[str] = set()
         self.url = ""
 
     async def post(self, request: web.Request) -> web.StreamResponse:
@@ -66,13 +66,15 @@ class HttpServer:
         if self.token is not None and request.headers.get("Authorization") != self.token:
             return web.Response(status=401)
         params = message.get("params") or {}
-        modern = self._is_modern(request)
+        modern = _is_modern(self.toolbox.era, request)
         if modern:
             refusal = _check_modern(request, message, params, self.toolbox.tools)
         else:
             refusal = await self._check_legacy(request, method)
         if refusal is not None:
             return refusal
+        if method in self.unanswered:
+            await asyncio.Event().wait()
         if method is None:
             self.answers.pop(message["id"]).set_result(message)
             return web.Response(status=202)
@@ -97,17 +99,17 @@ class HttpServer:
     async def _request(
         self, request: web.Request, number: Any, method: str, params: dict[str, Any], modern: bool
     ) -> web.StreamResponse:
-        reply = handshake(self.toolbox.era, method, params, changes=True)
+        reply = handshake(self.toolbox, method, params)
         if reply is not None:
             headers = {}
             if method == "initialize" and self.with_sessions:
                 headers[SESSION] = secrets.token_hex(8)
                 self.sessions.add(headers[SESSION])
             return await self._send(request, number, reply, headers)
-        if method == "tools/list":
-            result = self.toolbox.page(params.get("cursor"))
+        if (page := self.toolbox.page(method, params.get("cursor"))) is not None:
+            result = page
         elif method == "subscriptions/listen" and modern:
-            return await self._hold_listener(request, number)
+            return await self._hold_listener(request, number, params["notifications"])
         elif method == "tools/call":
             return await self._call(request, number, params, modern)
         else:
@@ -159,7 +161,7 @@ class HttpServer:
             return text("held")
         if name == "grow":
             self.toolbox.grow()
-            await self._announce()
+            await self.announce()
             return text("grown")
         return None
 
@@ -235,34 +237,36 @@ class HttpServer:
         await stream.write_eof()
         return stream
 
-    async def _hold_listener(self, request: web.Request, number: Any) -> web.StreamResponse:
+    async def _hold_listener(
+        self, request: web.Request, number: Any, wanted: dict[str, Any] | None = None
+    ) -> web.StreamResponse:
         stream = await _open_stream(request)
         if number is not None:
             meta = {SUBSCRIPTION: number}
-            acknowledged = {"notifications": {"toolsListChanged": True}, "_meta": meta}
+            acknowledged = {"notifications": wanted, "_meta": meta}
             await stream.write(
                 _event({"method": "notifications/subscriptions/acknowledged", "params": acknowledged})
             )
-        self.listeners.append((stream, number))
+        listener = (stream, number, wanted)
+        self.listeners.append(listener)
         self.listening.set()
         try:
             await asyncio.Event().wait()
         finally:
-            self.listeners.remove((stream, number))
+            self.listeners.remove(listener)
         return stream
 
-    async def _announce(self) -> None:
-        for stream, number in list(self.listeners):
+    async def announce(self, kind: str = "tools") -> None:
+        """Tell every listener that a list has changed."""
+        for stream, number, wanted in list(self.listeners):
+            if wanted is not None and not wanted.get(f"{kind}ListChanged"):
+                continue
             params = {} if number is None else {"_meta": {SUBSCRIPTION: number}}
-            await stream.write(_event({"method": CHANGED, "params": params}))
+            await stream.write(_event({"method": f"notifications/{kind}/list_changed", "params": params}))
 
     def _cancelled(self) -> None:
         self.toolbox.cancelled += 1
         self.was_cancelled.set()
-
-    def _is_modern(self, request: web.Request) -> bool:
-        era = self.toolbox.era
-        return era == "modern" or (era == "both" and request.headers.get("MCP-Protocol-Version") == MODERN)
 
     async def _check_legacy(self, request: web.Request, method: str | None) -> web.Response | None:
         if method == "server/discover" and self.toolbox.era == "silent":
@@ -272,6 +276,10 @@ class HttpServer:
         if SESSION in request.headers:
             return web.Response(status=self.unknown_session_status, text="Session not found")
         return web.Response(status=400, text="Bad Request: Missing session ID")
+
+
+def _is_modern(era: str, request: web.Request) -> bool:
+    return era == "modern" or (era == "both" and request.headers.get("MCP-Protocol-Version") == MODERN)
 
 
 def _check_modern(
@@ -347,7 +355,9 @@ async def _main() -> None:
     flags.add_argument("--port", type=int, default=0)
     flags.add_argument("--sse", action="store_true", help="answer in event streams")
     options = flags.parse_args()
-    toolbox = Toolbox(era=options.era, record=options.record, page_size=options.page_size)
+    toolbox = Toolbox(
+        era=options.era, record=options.record, page_size=options.page_size, offers=options.offers
+    )
     async with serve(HttpServer(toolbox, sse=options.sse), options.port) as server:
         port = int(server.url.rsplit(":", 1)[1].split("/")[0])
         os.write(1, json.dumps({"port": port, "url": server.url}).encode() + b"\n")

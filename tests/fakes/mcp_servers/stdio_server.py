@@ -49,7 +49,7 @@ class Server:
             event.set()
         elif number is None:
             self.notified(method, params)
-        elif (reply := handshake(self.toolbox.era, method, params, changes=True)) is not None:
+        elif (reply := handshake(self.toolbox, method, params)) is not None:
             self.modern = method == "server/discover"
             self.send({"id": number, **reply})
         else:
@@ -64,8 +64,8 @@ class Server:
     def request(self, number: int, method: str, params: dict[str, Any]) -> None:
         if self.modern and (error := envelope_error(params)):
             self.send({"id": number, "error": error})
-        elif method == "tools/list":
-            self.result(number, self.toolbox.page(params.get("cursor")))
+        elif (page := self.toolbox.page(method, params.get("cursor"))) is not None:
+            self.result(number, page)
         elif method == "subscriptions/listen" and self.modern:
             self.listener = number
             self.notify("notifications/subscriptions/acknowledged", params["notifications"])
@@ -173,7 +173,9 @@ def main() -> None:
     options = flags.parse_args()
     if options.stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    server = Server(Toolbox(era=options.era, record=options.record, page_size=options.page_size))
+    server = Server(
+        Toolbox(era=options.era, record=options.record, page_size=options.page_size, offers=options.offers)
+    )
     for line in sys.stdin.buffer:
         message = json.loads(line)
         if options.dies_of_discover and message.get("method") == "server/discover":

@@ -81,15 +81,26 @@ def parser(about: str) -> argparse.ArgumentParser:
     flags.add_argument("--era", choices=("legacy", "modern", "both", "silent"), default="legacy")
     flags.add_argument("--record", help="append every tools/call to this file before it runs")
     flags.add_argument("--page-size", type=int, default=0)
+    flags.add_argument("--offers", default="tools", help="the kinds it offers, separated by commas")
     return flags
 
 
 class Toolbox:
     """The tools that need no transport, their list, and the record of calls."""
 
-    def __init__(self, *, era: str = "legacy", record: str | None = None, page_size: int = 0) -> None:
+    def __init__(
+        self, *, era: str = "legacy", record: str | None = None, page_size: int = 0, offers: str = "tools"
+    ) -> None:
         self.era = era
+        self.offers = offers.split(",")
         self.tools = list(TOOLS)
+        self.resources = [
+            {"uri": f"memo://{number}", "name": f"memo {number}", "mimeType": "text/plain", "x-kept": 10**20}
+            for number in range(3)
+        ]
+        self.templates = [{"uriTemplate": "memo://{number}", "name": "a memo"}]
+        self.prompts = [{"name": "greet", "description": "Greet.", "arguments": [{"name": "whom"}]}]
+        self.refused_lists: set[str] = set()
         self.calls = 0
         self.cancelled = 0
         self._page_size = page_size
@@ -105,12 +116,29 @@ class Toolbox:
         """Offer one more tool."""
         self.tools.append({"name": f"extra_{len(self.tools)}", "inputSchema": _ANY})
 
-    def page(self, cursor: str | None) -> dict[str, Any]:
-        """Return one page of the list; an empty cursor asks for the second page."""
-        size = self._page_size or len(self.tools)
+    def capabilities(self) -> dict[str, Any]:
+        """Return the capabilities that it declares."""
+        declared: dict[str, Any] = {name: {"listChanged": True} for name in self.offers}
+        if "resources" in declared:
+            declared["resources"]["subscribe"] = True
+        return declared
+
+    def page(self, method: str, cursor: str | None) -> dict[str, Any] | None:
+        """Return one page of a list; an empty cursor asks for the second page. None for another method."""
+        lists: dict[str, tuple[str, list[dict[str, Any]]]] = {
+            "tools/list": ("tools", self.tools),
+            "resources/list": ("resources", self.resources),
+            "resources/templates/list": ("resourceTemplates", self.templates),
+            "prompts/list": ("prompts", self.prompts),
+        }
+        offered = method.partition("/")[0] in self.offers and method not in self.refused_lists
+        if method not in lists or not offered:
+            return None
+        member, items = lists[method]
+        size = self._page_size or max(len(items), 1)
         start = {None: 0, "": size}.get(cursor, int(cursor or 0))
-        page: dict[str, Any] = {"tools": self.tools[start : start + size]}
-        if start + size < len(self.tools):
+        page: dict[str, Any] = {member: items[start : start + size]}
+        if start + size < len(items):
             page["nextCursor"] = "" if start == 0 else str(start + size)
         return page
 
@@ -213,9 +241,9 @@ def spawn() -> int:
     return process.pid
 
 
-def handshake(era: str, method: str, params: dict[str, Any], *, changes: bool) -> dict[str, Any] | None:
+def handshake(toolbox: Toolbox, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
     """Return the reply members of `initialize` and `server/discover`, or None for other methods."""
-    capabilities = {"tools": {"listChanged": changes}}
+    era, capabilities = toolbox.era, toolbox.capabilities()
     if method == "initialize":
         if era == "modern":
             return {"error": {"code": -32022, "message": "modern only", "data": {"supported": [MODERN]}}}

@@ -10,9 +10,10 @@ from mcp.shared.inbound import find_invalid_x_mcp_header, mcp_param_headers, x_m
 
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 from ambassador_server.domain.catalog.mcps import ToolClass
-from ambassador_server.downstream.features import tools
+from ambassador_server.downstream.features import pages as walk
 from ambassador_server.downstream.features.list_faults import MOST_KEPT, ListFaults
-from ambassador_server.downstream.features.tools import list_tools
+from ambassador_server.downstream.features.pages import read_list
+from ambassador_server.downstream.features.tools import TOOLS
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
@@ -42,7 +43,7 @@ async def test_entries_without_a_name_and_repeated_names_are_left_out():
         {"name": "c", "annotations": {"readOnlyHint": "yes", "destructiveHint": 0}}
     ]}"""
     left_out = ListFaults()
-    found = await list_tools(asking(page), left_out)
+    found = await read_list(TOOLS, asking(page), left_out)
     assert [(tool.name, tool.description, tool.tool_class) for tool in found] == [
         ("a", "first", ToolClass.READ_ONLY),
         ("b", "", ToolClass.DESTRUCTIVE),
@@ -55,7 +56,7 @@ async def test_entries_without_a_name_and_repeated_names_are_left_out():
 
 async def test_a_tool_that_is_listed_twice_with_the_same_definition_is_one_tool():
     left_out = ListFaults()
-    found = await list_tools(asking(b'{"tools": [{"name": "a"}, { "name":"a" }]}'), left_out)
+    found = await read_list(TOOLS, asking(b'{"tools": [{"name": "a"}, { "name":"a" }]}'), left_out)
     assert [tool.name for tool in found] == ["a"]
     assert left_out.count == 0
 
@@ -63,7 +64,7 @@ async def test_a_tool_that_is_listed_twice_with_the_same_definition_is_one_tool(
 async def test_only_the_first_tools_that_are_left_out_are_kept_and_their_names_are_short():
     many = json.dumps({"tools": [{"name": "\x1b" * 5000} for _ in range(100)]}).encode()
     left_out = ListFaults()
-    assert await list_tools(asking(many), left_out) == ()
+    assert await read_list(TOOLS, asking(many), left_out) == ()
     assert (left_out.count, len(left_out.first)) == (100, MOST_KEPT)
     assert left_out.first[0].name.startswith("\\x1b\\x1b")
     assert len(left_out.first[0].name) < 2000
@@ -71,7 +72,7 @@ async def test_only_the_first_tools_that_are_left_out_are_kept_and_their_names_a
 
 async def test_cursors_are_passed_on_unchanged():
     ask = asking(b'{"tools":[],"nextCursor":""}', b'{"tools":[],"nextCursor":"\xc3\xa9\\""}', b'{"tools":[]}')
-    assert await list_tools(ask, ListFaults()) == ()
+    assert await read_list(TOOLS, ask, ListFaults()) == ()
     assert [json.loads(params) for params in ask.asked] == [{}, {"cursor": ""}, {"cursor": 'é"'}]
 
 
@@ -86,7 +87,7 @@ async def test_cursors_are_passed_on_unchanged():
 )
 async def test_a_refused_or_malformed_list_is_an_error(page: bytes | None, text: str):
     with pytest.raises(DownstreamUnavailableError, match=text):
-        await list_tools(asking(page), ListFaults())
+        await read_list(TOOLS, asking(page), ListFaults())
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ async def test_a_list_ends_with_a_warning_at_a_cursor_that_leads_nowhere(
         b'{"tools":[{"name":"a",' + INPUT + b'},{"name":"b",' + INPUT + b'}],"nextCursor":' + cursor + b"}"
     )
     faults = ListFaults()
-    assert [tool.name for tool in await list_tools(ask, faults)] == ["a", "b"]
+    assert [tool.name for tool in await read_list(TOOLS, ask, faults)] == ["a", "b"]
     assert len(ask.asked) == requests
     (told,) = faults.result().warnings
     assert warning in told
@@ -115,7 +116,7 @@ async def test_a_list_ends_with_a_warning_at_a_cursor_that_leads_nowhere(
 async def test_a_list_whose_empty_cursor_is_refused_is_whole():
     ask = asking(b'{"tools":[{"name":"a",' + INPUT + b'}],"nextCursor":""}', None)
     faults = ListFaults()
-    assert [tool.name for tool in await list_tools(ask, faults)] == ["a"]
+    assert [tool.name for tool in await read_list(TOOLS, ask, faults)] == ["a"]
     assert faults.result().warnings == ()
 
 
@@ -124,7 +125,7 @@ async def test_a_definition_that_strict_hosts_refuse_is_kept_with_a_warning():
     page = (
         b'{"tools":[{"name":"a"},{"name":"a"},{"name":"b",' + INPUT + b',"outputSchema":{"type":"array"}}]}'
     )
-    assert [tool.name for tool in await list_tools(asking(page), faults)] == ["a", "b"]
+    assert [tool.name for tool in await read_list(TOOLS, asking(page), faults)] == ["a", "b"]
     assert faults.result().warnings == (
         "the tool 'a' is changed for hosts: its inputSchema is missing",
         "the tool 'b' is changed for hosts: for legacy hosts, its outputSchema is not of type object and left out",
@@ -145,7 +146,7 @@ async def test_a_list_with_ever_new_cursors_keeps_its_tools_and_warns():
     pages = [b'{"tools":[{"name":"a",' + INPUT + b'}],"nextCursor":"%d"}' % number for number in range(1001)]
     faults = ListFaults()
     ask = asking(*pages)
-    assert [tool.name for tool in await list_tools(ask, faults)] == ["a"]
+    assert [tool.name for tool in await read_list(TOOLS, ask, faults)] == ["a"]
     assert len(ask.asked) == 21
     (told,) = faults.result().warnings
     assert "20 without a new tool" in told
@@ -156,7 +157,7 @@ async def test_a_list_of_too_many_pages_keeps_its_tools_and_warns():
         b'{"tools":[{"name":"a%d",%b}],"nextCursor":"%d"}' % (number, INPUT, number) for number in range(1001)
     ]
     faults = ListFaults()
-    assert len(await list_tools(asking(*pages), faults)) == 1000
+    assert len(await read_list(TOOLS, asking(*pages), faults)) == 1000
     assert "after 1000 pages" in faults.result().warnings[0]
 
 
@@ -164,22 +165,22 @@ async def test_pages_without_tools_do_not_end_a_list():
     pages = [b'{"tools":[],"nextCursor":"%d"}' % number for number in range(19)]
     faults = ListFaults()
     last = b'{"tools":[{"name":"a",' + INPUT + b"}]}"
-    assert [tool.name for tool in await list_tools(asking(*pages, last), faults)] == ["a"]
+    assert [tool.name for tool in await read_list(TOOLS, asking(*pages, last), faults)] == ["a"]
     assert faults.result().warnings == ()
 
 
 async def test_null_is_an_empty_list():
-    assert await list_tools(asking(b'{"tools":null}'), ListFaults()) == ()
+    assert await read_list(TOOLS, asking(b'{"tools":null}'), ListFaults()) == ()
 
 
 async def test_endless_lists_are_given_up(monkeypatch: pytest.MonkeyPatch):
     many = json.dumps({"tools": [{"name": f"t{number}"} for number in range(10_001)]}).encode()
     with pytest.raises(DownstreamUnavailableError, match="more than 10000 tools"):
-        await list_tools(asking(many), ListFaults())
-    monkeypatch.setattr(tools, "_MAX_BYTES", 100)
+        await read_list(TOOLS, asking(many), ListFaults())
+    monkeypatch.setattr(walk, "_MAX_BYTES", 100)
     with pytest.raises(DownstreamUnavailableError, match="100 bytes"):
-        await list_tools(
-            asking(json.dumps({"tools": [{"name": "a", "x": "y" * 100}]}).encode()), ListFaults()
+        await read_list(
+            TOOLS, asking(json.dumps({"tools": [{"name": "a", "x": "y" * 100}]}).encode()), ListFaults()
         )
 
 
@@ -190,20 +191,20 @@ async def test_a_large_page_is_split_into_the_same_definitions():
     ]
     page = json.dumps({"tools": definitions}, indent=1).encode()
     assert len(page) > 1024 * 1024
-    found = await list_tools(asking(page), ListFaults())
+    found = await read_list(TOOLS, asking(page), ListFaults())
     assert [json.loads(tool.definition) for tool in found] == definitions
 
 
 async def test_a_page_of_more_entries_than_tools_may_be_offered_is_not_decoded():
     page = b'{"tools":[' + b",".join([b"0"] * 2_000_000) + b"]}"
     with pytest.raises(DownstreamUnavailableError, match="more than 20000 tools on one page"):
-        await list_tools(asking(page), ListFaults())
+        await read_list(TOOLS, asking(page), ListFaults())
 
 
 async def test_a_huge_definition_costs_one_tool_and_is_not_decoded():
     huge = b'{"name":"huge","description":[' + b",".join([b"[]"] * 500_000) + b"]}"
     left_out = ListFaults()
-    found = await list_tools(asking(b'{"tools":[' + huge + b',{"name":"small"}]}'), left_out)
+    found = await read_list(TOOLS, asking(b'{"tools":[' + huge + b',{"name":"small"}]}'), left_out)
     assert [tool.name for tool in found] == ["small"]
     assert left_out.first[0].name == "huge"
     assert "larger than" in left_out.first[0].reason

@@ -290,7 +290,7 @@ async def test_the_stream_for_changes_notices_the_loss():
         server.unknown_session_status = 400
         server.sessions.clear()
         server.listening.clear()
-        for stream_of_changes, _ in list(server.listeners):
+        for stream_of_changes, *_ in list(server.listeners):
             assert stream_of_changes._req is not None
             assert stream_of_changes._req.transport is not None
             stream_of_changes._req.transport.close()

@@ -12,8 +12,8 @@ After a new handshake the request is repeated once, if the answer proves that it
   before it was read as a message;
 - an answer with any status which says that the session is not known (not found, invalid, expired, not initialized …):
   in a session that does not exist there is nothing that could run it;
-- an error below HTTP 500, with the code of an invalid request or one that JSON-RPC leaves to servers, which is the
-  answer to the `ping` as well: it is the answer to every request of the session.
+- an error below HTTP 500, with the code of an invalid request or its params, or one that JSON-RPC leaves to servers,
+  which is the answer to the `ping` as well: it is the answer to every request of the session.
 
 Any other answer may come from a request that ran, and is never repeated: an HTTP 500 without a reason may be the crash
 that lost the session, and "session closed" the success of the request that closed it.
@@ -31,8 +31,8 @@ from ambassador_server.ports.exchange import Reply
 _NOT_ABOUT_REQUEST: Final = frozenset({408, 425, 429, 499})
 """HTTP 4xx that tell of time and load, some of them after the request began to run."""
 
-_REFUSALS: Final = frozenset({Code.INVALID_REQUEST.value, *range(-32099, -31999)})
-"""The codes of an invalid request, and those that JSON-RPC leaves to servers."""
+_REFUSALS: Final = frozenset({Code.INVALID_REQUEST.value, Code.INVALID_PARAMS.value, *range(-32099, -31999)})
+"""The codes of an invalid request, of invalid params, which a `ping` lacks, and those JSON-RPC leaves to servers."""
 
 _MENTIONED: Final = re.compile(rb"session|initiali[sz]", re.IGNORECASE)
 _UNKNOWN: Final = re.compile(

@@ -86,6 +86,8 @@ class StreamableHttpTransport:
         self._endpoint = Endpoint(options)
         self._hooks = hooks
         self._numbers = itertools.count(1)
+        self._denied_session: str | None = None
+        self._denial: Answer | None = None
         self._background = BackgroundTasks()
 
     @property
@@ -180,11 +182,13 @@ class StreamableHttpTransport:
 
     async def _check_session(self, session_id: str, answer: Answer, *, to_stream: bool = False) -> None:
         """Raise SessionLostError if this doubtful answer, `to_stream` to a GET, came because the session is lost."""
-        ping: Answer | None = None
+        ping = self._denial if session_id == self._denied_session else None
         if (to_stream or not is_certain(answer)) and session_id == self._endpoint.session_id:
             ping = await self._ping()
             if ping is None or not denies_session(ping, answer):
                 return
+            # Calls in flight may get their answers when the session has been replaced and cannot be asked any more.
+            self._denied_session, self._denial = session_id, ping
         raise SessionLostError(session_id, may_have_run=to_stream or not proves_nothing_ran(answer, ping))
 
     async def _ping(self) -> Answer | None:

@@ -90,6 +90,9 @@ NOT_RUN: dict[str, Refuse] = {
     ),
     "200 with the id, without a reason": error("Not found", own_id=True, code=-32001),
     "200 with the id, and a reason that names no session": error("Unknown client", own_id=True),
+    "200 with the id, as the Python SDK before the handshake": error(
+        "Invalid request parameters", own_id=True, code=-32602
+    ),
     "400 with the id, without a reason": error("Bad Request", status=400, own_id=True, code=-32600),
     "an error that is a text": lambda number: web.json_response(
         {"jsonrpc": "2.0", "id": number, "error": "Session not found"}
@@ -180,8 +183,11 @@ async def test_a_session_in_which_every_request_fails_is_opened_again(refuse: Re
         assert (server.count("initialize"), server.toolbox.calls) == (1, 1)
 
 
-async def test_calls_that_meet_the_loss_together_open_one_session():
-    async with restarting(plain(400, "session expired")) as (server, box):
+@pytest.mark.parametrize(
+    "refuse", [plain(400, "session expired"), error("Not found", own_id=True, code=-32001)]
+)
+async def test_calls_that_meet_the_loss_together_open_one_session(refuse: Refuse):
+    async with restarting(refuse) as (server, box):
         server.sessions.clear()
         texts = await asyncio.gather(*(box.text("echo", text=str(number)) for number in range(20)))
         assert texts == [str(number) for number in range(20)]
@@ -198,6 +204,7 @@ async def test_calls_that_meet_the_loss_together_open_one_session():
         error("Not found", own_id=True, code=-32001),
         error("Bad Request", status=400, own_id=True, code=-32600),
         error("session is undefined", own_id=True, code=-32603),
+        error("Invalid request parameters", own_id=True, code=-32602),
     ],
 )
 async def test_an_error_in_a_session_that_lives_belongs_to_the_caller(refuse: Refuse):

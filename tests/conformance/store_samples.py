@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
 from ambassador_server.domain.audit.events import (
     Actor,
     ActorKind,
@@ -13,6 +14,7 @@ from ambassador_server.domain.audit.events import (
     Resource,
 )
 from ambassador_server.domain.catalog.approved_tools import ApprovedTools
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
 from ambassador_server.domain.people.administrators import AdminKey, Password, Role
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
@@ -227,6 +229,23 @@ def event(**changes: Any) -> AuditEvent:
         "resource": Resource(kind="tool", id="m1", name="git.read"),
     }
     return AuditEvent(**values | changes)
+
+
+def answered_call(kind: CapabilityKind) -> list[AuditEvent]:
+    """Return the events of an answered call of this kind with a question, its end last."""
+    steps = {
+        CallStep.ATTEMPT: Outcome.PERMITTED,
+        CallStep.QUESTION: Outcome.PERMITTED,
+        CallStep.ANSWER: Outcome.SUCCEEDED,
+        CallStep.OUTCOME: Outcome.SUCCEEDED,
+    }
+    return [call_event(kind, step, outcome) for step, outcome in steps.items()]
+
+
+def call_event(kind: CapabilityKind, step: CallStep, outcome: Outcome, **changes: Any) -> AuditEvent:
+    """Return the event of one step of a call of this kind."""
+    resource = Resource(kind=kind, id="m1", name="git.read")
+    return event(action=CALL_ACTIONS[step][kind], outcome=outcome, resource=resource, **changes)
 
 
 def record(seq: int, writer: str = "w1", **changes: Any) -> AuditRecord:

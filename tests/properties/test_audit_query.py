@@ -78,7 +78,15 @@ details = st.dictionaries(
 records = st.builds(
     lambda **parts: record(1, **parts),
     at=times,
-    action=st.sampled_from([AuditAction.CALL_DENY, AuditAction.CALL_ATTEMPT, AuditAction.USER_CREATE]),
+    action=st.sampled_from(
+        [
+            AuditAction.CALL_DENY,
+            AuditAction.CALL_ATTEMPT,
+            AuditAction.RESOURCE_DENY,
+            AuditAction.PROMPT_OUTCOME,
+            AuditAction.USER_CREATE,
+        ]
+    ),
     outcome=st.sampled_from(Outcome),
     actor=st.builds(Actor, kind=st.sampled_from(ActorKind), name=optional),
     resource=st.builds(Resource, kind=texts, id=st.none(), name=optional),
@@ -90,7 +98,7 @@ records = st.builds(
 )
 attributes = st.sampled_from(Attribute)
 sought = texts.filter(lambda text: "\0" not in text and len(text) <= 512) | st.sampled_from(
-    ["denied", "call:tool:deny", "b\ufffd\ufffd", "x" * 512]
+    ["denied", "call:tool:deny", "call:resource:deny", "b\ufffd\ufffd", "x" * 512]
 )
 leaves = (
     st.builds(Is, attributes, sought)

@@ -6,30 +6,13 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
 from ambassador_server.domain.audit.call_counting import DECISIONS, once_per_call
-from ambassador_server.domain.audit.events import AuditAction, AuditEvent, Outcome, Resource
+from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.query import And, Attribute, Is, Like, Not, Or, Query, matches
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from tests.conformance.store_samples import event
+from tests.conformance.store_samples import answered_call
 from tests.effort import examples
 
-STEPS = {
-    CallStep.ATTEMPT: Outcome.PERMITTED,
-    CallStep.QUESTION: Outcome.PERMITTED,
-    CallStep.ANSWER: Outcome.SUCCEEDED,
-    CallStep.OUTCOME: Outcome.SUCCEEDED,
-}
-
-
-def call_of(kind: CapabilityKind) -> list[AuditEvent]:
-    """Return the events of an answered call with a question, its end last."""
-    resource = Resource(kind=kind, id="m1", name="git.read")
-    return [
-        event(action=CALL_ACTIONS[step][kind], outcome=outcome, resource=resource)
-        for step, outcome in STEPS.items()
-    ]
-
-
-CALLS = [call_of(kind) for kind in CapabilityKind]
+CALLS = [answered_call(kind) for kind in CapabilityKind]
 leaves = st.one_of(
     st.builds(
         Is, st.just(Attribute.ACTION), st.sampled_from([each.action.value for call in CALLS for each in call])

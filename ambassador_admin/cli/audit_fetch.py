@@ -162,7 +162,8 @@ def _writing_to(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        is_no_place = isinstance(error, FileExistsError | FileNotFoundError | NotADirectoryError)
         raise AdminError(
             f"{error.filename or directory} cannot be written: {error.strerror}.",
-            hint=_CONTINUE,
+            hint="name a new directory, or one that was fetched to before" if is_no_place else _CONTINUE,
         ) from error

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ambassador_admin.cli.parsing import check_choice, format_time, parse_time
+from ambassador_admin.errors import UsageError
 from ambassador_protocol.admin.enumerations import AUDIT_ACTIONS, OUTCOMES
 
 
@@ -74,6 +75,12 @@ class AuditFilters:
         """
         check_choice(self.action, AUDIT_ACTIONS.words, "--action")
         check_choice(self.outcome, OUTCOMES.words, "--outcome")
+        since, until = parse_time(self.since, now, "--since"), parse_time(self.until, now, "--until")
+        if since is not None and until is not None and since > until:
+            raise UsageError(
+                f"--since {self.since} is after --until {self.until}, so there is nothing between them.",
+                hint="a duration counts back from now: --since 3h --until 2h",
+            )
         parameters = {
             "q": " ".join(self.words) if self.words else None,
             "where": self.where,
@@ -83,7 +90,7 @@ class AuditFilters:
             "outcome": self.outcome,
             "reason": self.reason,
             "request": self.request,
-            "since": parse_time(self.since, now, "--since"),
-            "until": parse_time(self.until, now, "--until"),
+            "since": since,
+            "until": until,
         }
         return parameters | {"now": format_time(now) if self.words or self.where else None}

@@ -1,7 +1,7 @@
 """Resolves each setting from its option, else its environment variable, else the context, else its default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -55,8 +55,10 @@ class GlobalOptions:
 
     def merged_over(self, earlier: "GlobalOptions") -> "GlobalOptions":
         """Return these options; an option that is not given here is taken from `earlier`."""
-        names = [field.name for field in fields(self)]
-        return GlobalOptions(**{name: getattr(self, name) or getattr(earlier, name) for name in names})
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(
+            earlier, **{name: value for name, value in given.items() if value not in (None, False)}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

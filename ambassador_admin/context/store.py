@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -45,7 +46,9 @@ class ContextStore:
         """Return the context of that name; raises NotFoundError."""
         found = self.find(name)
         if found is None:
-            raise NotFoundError(f"There is no context {name!r}.", hint="ambassador-admin context list")
+            near = get_close_matches(name, self._contexts())
+            hint = f"did you mean {' or '.join(near)}?" if near else "ambassador-admin context list"
+            raise NotFoundError(f"There is no context {name!r}.", hint=hint)
         return found
 
     def find(self, name: str) -> Context | None:

@@ -15,7 +15,7 @@ from ambassador_admin.output.selection import Selection
 from ambassador_admin.output.style import Style
 from ambassador_admin.output.table import Table, record_lines, styled
 from ambassador_admin.output.text import encodable_json, printable, readable
-from ambassador_admin.output.view import Item, View, lookup
+from ambassador_admin.output.view import Column, Item, View, lookup
 
 __all__ = ["Format", "Item", "Output", "Stream", "Style", "View"]
 
@@ -81,11 +81,7 @@ class Output:
         else:
             now = self._now()
             columns = view.columns_for(self.fields, wide=True)
-            pairs = [(column.title, column.text(item, now)) for column in columns]
-            if self.headers:
-                self.write("\n".join(record_lines(pairs, colour=self._colour)))
-            else:
-                self.write("\n".join(text for _, text in pairs))
+            self.write("\n".join(self.lines(columns, [column.text(item, now) for column in columns])))
 
     @property
     def chart_width(self) -> int | None:
@@ -197,6 +193,13 @@ class Output:
         columns = view.columns_for(self.fields, wide=self.format is Format.WIDE)
         return Table(columns, width=self.width, colour=self._colour)
 
+    def lines(self, columns: Sequence[Column], cells: Sequence[str]) -> list[str]:
+        """Return a line for each column of one item, with its title unless there shall be none."""
+        if not self.headers:
+            return list(cells)
+        titles = [column.title for column in columns]
+        return record_lines(list(zip(titles, cells, strict=True)), colour=self._colour)
+
     def cells(self, view: View, items: Sequence[Item]) -> list[list[str]]:
         """Return the table's cells for these items."""
         now = self._now()
@@ -220,6 +223,7 @@ class Stream:
         self._table = output.table(view)
         self._fields = tuple(output.fields or view.fields)
         self._started = False
+        self._as_records = False
 
     def show(self, items: Sequence[Item]) -> None:
         """Show the next items."""
@@ -244,6 +248,20 @@ class Stream:
 
     def _aligned(self, items: Sequence[Item]) -> list[str]:
         rows = self._output.cells(self._view, items)
-        self._table.fit(rows)
+        if not self._as_records:
+            self._table.fit(rows)
+        if not self._started:
+            is_wide = self._output.format is Format.WIDE
+            self._as_records = not (self._table.is_whole if is_wide else self._table.fits)
+        if self._as_records:
+            return self._records(rows)
         header = [] if self._started or not self._output.headers else [self._table.header()]
         return [*header, *map(self._table.row, rows)]
+
+    def _records(self, rows: Sequence[Sequence[str]]) -> list[str]:
+        """Return a line for each cell, and an empty one between rows: for a terminal too narrow for the columns."""
+        lines: list[str] = []
+        for row in rows:
+            lines += [""] if lines or self._started else []
+            lines += self._output.lines(self._table.columns, row)
+        return lines

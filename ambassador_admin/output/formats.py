@@ -38,6 +38,7 @@ def yaml_document(value: Any, encoding: str | None = None) -> str:
     """Return block-style YAML in the order given; characters that the encoding lacks are escaped."""
     import yaml  # noqa: PLC0415 - slow to import, and only needed for YAML
 
+    value = json.loads(json.dumps(value))  # in the types of JSON, which are all that YAML is written from
     text: str = yaml.safe_dump(
         value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
     )

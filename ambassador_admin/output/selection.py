@@ -12,6 +12,8 @@ class Selection:
     """A jq expression; raises UsageError if it is none."""
 
     def __init__(self, expression: str) -> None:
+        if not expression.strip():
+            raise UsageError("--jq names no expression.", hint=_MANUAL)
         # Not above: only commands with --jq need the library.
         try:
             import jq  # type: ignore[import-not-found] # noqa: PLC0415 - it is Cython without annotations

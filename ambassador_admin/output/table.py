@@ -32,14 +32,15 @@ class Table:
     """
 
     def __init__(self, columns: Sequence[Column], *, width: int | None, colour: bool) -> None:
-        self._columns = columns
+        self.columns = columns
         self._width = width
         self._colour = colour
         self._widths = [0 if column.wraps else cell_len(column.title) for column in columns]
+        self._cuts_names = False
 
     def header(self) -> str:
         """Return the line of titles."""
-        cells = [column.title for column in self._columns]
+        cells = [column.title for column in self.columns]
         return styled(self._line(cells), "bold", self._colour)
 
     def fit(self, rows: Sequence[Sequence[str]]) -> None:
@@ -47,17 +48,27 @@ class Table:
         for row in rows:
             self._widths = [
                 width if column.wraps else max(width, cell_len(cell))
-                for column, width, cell in zip(self._columns, self._widths, row, strict=True)
+                for column, width, cell in zip(self.columns, self._widths, row, strict=True)
             ]
         if self._width is not None:
             self._narrow(self._width)
+
+    @property
+    def fits(self) -> bool:
+        """Tell whether no row is wider than the terminal, apart from a last column that wraps."""
+        return self._width is None or self._excess_width(self._width) <= 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the table fits, and no name is cut for it."""
+        return self.fits and not self._cuts_names
 
     def row(self, cells: Sequence[str]) -> str:
         """Return one line."""
         return self._line(cells, coloured=self._colour)
 
     def _narrow(self, terminal: int) -> None:
-        for index, column in enumerate(self._columns):
+        for index, column in enumerate(self.columns):
             if column.id and self._excess_width(terminal) > 0:
                 self._widths[index] = min(self._widths[index], SHORT_ID)
         self._shorten_to_ends(terminal)
@@ -68,13 +79,14 @@ class Table:
             self._widths[index] -= 1
         # Only now names and ids: a row that wraps is harder to read than a name that is cut.
         for _ in range(self._excess_width(terminal)):
+            self._cuts_names = True
             index = max(range(len(self._widths)), key=self._widths.__getitem__)
             if self._widths[index] <= _MIN_WIDTH:
                 return
             self._widths[index] -= 1
 
     def _shorten_to_ends(self, terminal: int) -> None:
-        for index, column in enumerate(self._columns):
+        for index, column in enumerate(self.columns):
             for length in column.ends:
                 if self._excess_width(terminal) > 0:
                     self._widths[index] = min(self._widths[index], max(length, cell_len(column.title)))
@@ -83,14 +95,14 @@ class Table:
         return sum(self._widths) + len(_GAP) * (len(self._widths) - 1) - terminal
 
     def _spare_width(self, index: int) -> int:
-        column = self._columns[index]
+        column = self.columns[index]
         if column.whole or column.id or column.wraps:
             return 0
         return self._widths[index] - max(_MIN_WIDTH, cell_len(column.title))
 
     def _line(self, cells: Sequence[str], *, coloured: bool = False) -> str:
         padded = []
-        for column, cell, width in zip(self._columns, cells, self._widths, strict=True):
+        for column, cell, width in zip(self.columns, cells, self._widths, strict=True):
             cut = self._width is not None and not column.wraps
             text = _shortened(column, cell, width) if cut else cell
             padding = " " * max(0, width - cell_len(text))

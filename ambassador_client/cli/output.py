@@ -44,34 +44,53 @@ def show(view: Mapping[str, Any], output: Format | None) -> None:
     if output is Format.NAME:
         show_rows([view], output)
         return
-    width = max(map(len, view))
-    for name, value in view.items():
-        title = name.replace("_", " ").upper().ljust(width)
-        sys.stdout.write(f"{_heading(title)}{_GAP}{_format_value(value)}\n")
+    _write_cells([_title(name) for name in view], [[_format_value(value) for value in view.values()]])
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
     """Write the rows to standard output as a table or a list; the first row names the columns.
 
-    At a terminal a table is cut to its width, except the first column; `wide` is never cut. `name` is the first column
-    alone, without its title.
+    At a terminal a table is cut to its width, except the first column; `wide` is never cut. Where that is still too
+    wide, each cell has a line. `name` is the first column alone, without its title.
     """
     if is_for_programs(output):
         _write_document(rows, rows, output)
         return
     if not rows:
         return
-    titles = [name.replace("_", " ").upper() for name in rows[0]]
+    titles = [_title(name) for name in rows[0]]
     cells = [[one_line(_format_value(value)) for value in row.values()] for row in rows]
     if output is Format.NAME:
         sys.stdout.writelines(f"{row[0]}\n" for row in cells)
         return
     widths = [max(map(_cells, column)) for column in zip(titles, *cells, strict=True)]
-    if output is not Format.WIDE and sys.stdout.isatty():
-        _narrow(widths, shutil.get_terminal_size().columns)
+    if sys.stdout.isatty():
+        terminal = shutil.get_terminal_size().columns
+        if output is not Format.WIDE:
+            _narrow(widths, terminal)
+        if _total(widths) > terminal:
+            _write_cells(titles, cells)
+            return
     sys.stdout.write(_heading(_line(titles, widths)) + "\n")
     for row in cells:
         sys.stdout.write(_line(row, widths) + "\n")
+
+
+def _write_cells(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a line for each cell of a row, with its title, and an empty line between rows."""
+    width = max(map(len, titles))
+    for number, row in enumerate(rows):
+        sys.stdout.write("\n" if number else "")
+        for title, cell in zip(titles, row, strict=True):
+            sys.stdout.write(f"{_heading(title.ljust(width))}{_GAP}{cell}\n")
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").upper()
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def _write_document(value: Any, rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
@@ -116,7 +135,7 @@ def _heading(text: str) -> str:
 
 def _narrow(widths: list[int], terminal: int) -> None:
     """Take what is beyond the width of the terminal from the widest columns after the first."""
-    while len(widths) > 1 and sum(widths) + len(_GAP) * (len(widths) - 1) > terminal:
+    while len(widths) > 1 and _total(widths) > terminal:
         widest = max(range(1, len(widths)), key=widths.__getitem__)
         if widths[widest] <= _MIN_WIDTH:
             return

@@ -107,4 +107,5 @@ def test_file_in_place_of_the_directory_is_an_error(auditor: Shell, api: FakeApi
     (tmp_path / "copy").write_text("mine")
     done = auditor.run("audit", "fetch", str(tmp_path / "copy"))
     assert (done.code, "cannot be written" in done.err) == (1, True)
+    assert "hint: name a new directory" in done.err
     assert (tmp_path / "copy").read_text() == "mine"

@@ -87,3 +87,11 @@ def test_caret_is_below_the_error_after_wide_characters(home: Shell, api: FakeAp
     assert len(caret) == len(shown.partition("x=1")[0]) + 2  # the character is two cells wide
     far = home.at(api.url).run("audit", "query", "--where", f"user={'a' * 300} x=1")
     assert far.err.splitlines()[1].startswith("  ...aaa")
+
+
+@pytest.mark.parametrize("verb", ["query", "stats", "export"])
+def test_time_that_ends_before_it_begins_is_refused(home: Shell, api: FakeApi, verb: str) -> None:
+    done = home.at(api.url).run("audit", verb, "--since", "2h", "--until", "3h")
+    assert (done.code, done.out) == (2, "")
+    assert "--since 2h is after --until 3h" in done.err
+    assert not api.requests

@@ -80,3 +80,13 @@ def test_a_key_reference_is_shown_instead_of_the_key(home: Shell) -> None:
 def test_sources_are_shown_on_demand(home: Shell) -> None:
     rows = json.loads(home.run("config", "view", "-o", "json").out)
     assert {tuple(row) for row in rows} == {("name", "value")}
+
+
+@pytest.mark.parametrize(
+    "words", [["context", "use", "prdo"], ["context", "remove", "prdo"], ["--context", "prdo", "whoami"]]
+)
+def test_misspelt_context_has_near_matches(known: Shell, words: list[str]) -> None:
+    done = known.run(*words)
+    assert done.code == 5
+    assert "There is no context 'prdo'." in done.err
+    assert "did you mean prod?" in done.err

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -280,3 +281,48 @@ def test_output_variable_is_the_default_and_must_be_a_format(shell: Shell, api: 
     assert shell.run("user", "list", "-o", "csv", MCP_AMBASSADOR_OUTPUT="json").out.startswith("name,")
     done = shell.run("user", "list", MCP_AMBASSADOR_OUTPUT="xml")
     assert (done.code, "AMB-5003" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "width"), [("user list", 20), ("user list -o wide", 70), ("grant list", 30)]
+)
+def test_columns_that_do_not_fit_have_a_line_each(
+    shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch, words: str, width: int
+) -> None:
+    api.add_user("alice", display_name="Alice", groups=["developers"])
+    api.add_user("bob")
+    for number in ("1", "2"):
+        api.add_grant(f"{number}7921e9d-2847-477f-9501-e4b0888e79fc", group="developers", mcp="git")
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = shell.run(*words.split(), terminal=True, NO_COLOR="1").out
+    first, second = shown.rstrip("\n").split("\n\n")
+    titles = [line.split("  ")[0] for line in first.splitlines()]
+    assert titles == [line.split("  ")[0] for line in second.splitlines()]
+    assert all(title.isupper() for title in titles)
+    monkeypatch.setenv("COLUMNS", "400")
+    header, *rows = shell.run(*words.split(), terminal=True, NO_COLOR="1").out.splitlines()
+    assert re.split(r"  +", header) == titles
+    assert len(rows) == 2
+    values = [line[len(max(titles, key=len)) :].strip() for line in first.splitlines()]
+    assert re.split(r"  +", rows[0]) == values
+    plain = shell.run(*words.split(), "--no-headers", terminal=True, NO_COLOR="1", COLUMNS=str(width)).out
+    assert "NAME" not in plain
+
+
+def test_row_of_a_table_is_never_wider_than_the_terminal(
+    shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.add_user("alice", display_name="d" * 20, groups=["g" * 20, "h" * 20])
+    for width in range(10, 200, 7):
+        monkeypatch.setenv("COLUMNS", str(width))
+        for format in ("table", "wide"):
+            shown = shell.run("user", "list", "-o", format, terminal=True, NO_COLOR="1").out.splitlines()
+            is_table = shown[0].split()[:2] == ["NAME", "STATUS"]
+            assert not is_table or max(map(cell_len, shown)) <= width
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_settings_of_the_program_have_every_format(shell: Shell, format: Format) -> None:
+    done = shell.run("config", "view", "-o", format)
+    assert (done.code, done.err) == (0, "")
+    assert "output" in done.out

@@ -153,3 +153,15 @@ def test_watching_survives_an_unreachable_server(shell: Shell, populated: FakeAp
 def test_watching_ends_with_an_error_that_waiting_does_not_mend(shell: Shell, populated: FakeApi) -> None:
     assert shell.run("user", "list", "--watch", "--filter", "nonsense=1").code == 2
     assert shell.run("user", "list", "--watch", "--every", "soon").code == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "message"), [("--jq", "--jq names no expression"), ("--fields", "--fields names no field")]
+)
+@pytest.mark.parametrize("value", ["", " "])
+def test_option_without_a_value_is_not_ignored(
+    shell: Shell, populated: FakeApi, option: str, message: str, value: str
+) -> None:
+    done = shell.run("user", "list", option, value)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err

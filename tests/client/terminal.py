@@ -79,7 +79,7 @@ class Terminal:
 
 @asynccontextmanager
 async def at_terminal(
-    *arguments: str, env: Mapping[str, str], stdin: int | None = None
+    *arguments: str, env: Mapping[str, str], stdin: int | None = None, columns: int = 100
 ) -> AsyncIterator[Terminal]:
     """Run a command of the client with a terminal for its three streams, or another standard input."""
     master, slave = pty.openpty()
@@ -88,7 +88,7 @@ async def at_terminal(
         "-m",
         "ambassador_client",
         *arguments,
-        env={**env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+        env={**env, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "30"},
         stdin=slave if stdin is None else stdin,
         stdout=slave,
         stderr=slave,

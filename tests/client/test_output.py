@@ -94,3 +94,31 @@ async def test_table_at_a_terminal_is_cut_to_its_width_and_has_bold_headings(sta
         assert await terminal.end() == 0
     assert "…" not in terminal.seen
     assert "\x1b" not in terminal.seen
+
+
+@pytest.mark.parametrize(
+    ("words", "columns"), [(["help", "environment"], 36), (["errors", "list", "-o", "wide"], 100)]
+)
+async def test_columns_that_do_not_fit_have_a_line_each(state: Path, words: list[str], columns: int):
+    env = environment("unused", state, NO_COLOR="1")
+    _, plain, _ = await run(*words, env=env)
+    async with at_terminal(*words, env=env, columns=columns) as terminal:
+        assert await terminal.end() == 0
+    titles = plain.splitlines()[0].split()
+    first = terminal.seen.replace("\r\n", "\n").split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in first] == titles
+    assert first[0].split()[1] == plain.splitlines()[1].split()[0]
+
+
+async def test_names_of_one_tool_are_its_name(server: FakeServer, state: Path):
+    code, text, _ = await run("tools", "show", "echo", "-o", "name", env=environment(server.url, state))
+    assert (code, text) == (0, "echo\n")
+
+
+async def test_misspelt_command_and_account_have_near_matches(server: FakeServer, state: Path):
+    env = environment(server.url, state)
+    code, _, errors = await run("tools", "lst", env=env)
+    assert (code, errors) == (
+        2,
+        "AMB-1001 No such command 'lst'. Did you mean 'list'? Run: ambassador-client tools --help\n",
+    )

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from ambassador_protocol.text_files import decode_text
+
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
 MAX_BYTES = 1024 * 1024
@@ -39,7 +41,7 @@ def decode(content: bytes, *, max_bytes: int = MAX_BYTES) -> str:
     if len(content) > max_bytes:
         raise YamlError(f"larger than {max_bytes} bytes")
     try:
-        return content.decode("utf-8-sig")
+        return decode_text(content)
     except UnicodeDecodeError as error:
         raise YamlError("not UTF-8 text", content.count(b"\n", 0, error.start) + 1) from error
 

@@ -1,6 +1,7 @@
 """Parses JSON objects, and writes a JSON document in one line."""
 
 import json
+import math
 from typing import Any
 
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
@@ -11,7 +12,9 @@ def parse_value(content: bytes | str) -> Any:
     if is_too_deep(content.encode(errors="surrogatepass") if isinstance(content, str) else content):
         raise ValueError(f"is nested deeper than {MAX_NESTING} levels")
     try:
-        return json.loads(content)
+        return json.loads(content, parse_float=_finite, parse_constant=_refuse)
+    except OverflowError:
+        raise ValueError("contains a number that is too large") from None
     except ValueError:
         raise ValueError("is not JSON") from None
 
@@ -22,6 +25,18 @@ def parse_object(content: bytes | str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("is not a JSON object")
     return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise OverflowError  # it could not be written as JSON again
+    return value
+
+
+def _refuse(word: str) -> Any:
+    # NaN and Infinity are read by Python alone.
+    raise ValueError(word)
 
 
 def on_one_line(document: bytes) -> bytes:

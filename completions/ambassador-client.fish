@@ -128,7 +128,7 @@ complete -c ambassador-client -n '__ambassador_client_at accounts' -l fingerprin
 complete -c ambassador-client -n '__ambassador_client_at accounts' -l allow-self-signed -d 'Accept any certificate; for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at accounts' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at accounts' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
-complete -c ambassador-client -n '__ambassador_client_at call' -l json -x -d 'All arguments as a JSON object; - for stdin.'
+complete -c ambassador-client -n '__ambassador_client_at call' -l json -x -d 'All arguments as a JSON object; @FILE for a file, - for stdin.'
 complete -c ambassador-client -n '__ambassador_client_at call' -l save -r -F -d 'Write images and other data to files in this directory.'
 complete -c ambassador-client -n '__ambassador_client_at call' -l allow-unknown -d 'Send also arguments that the tool does not declare.'
 complete -c ambassador-client -n '__ambassador_client_at call' -l account -x -d 'Name of the account.'

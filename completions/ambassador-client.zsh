@@ -160,7 +160,7 @@ _ambassador-client_accounts() {
 
 _ambassador-client_call() {
     _arguments -s -S : \
-        --json='[All arguments as a JSON object; - for stdin.]:JSON: ' \
+        --json='[All arguments as a JSON object; @FILE for a file, - for stdin.]:JSON: ' \
         --save='[Write images and other data to files in this directory.]:DIR:_files' \
         --allow-unknown'[Send also arguments that the tool does not declare.]' \
         --account='[Name of the account.]:NAME: ' \

@@ -67,9 +67,20 @@ class AccountStore:
         """Return the account of this name, or the default account for None; raises SettingsError if there is none."""
         account = self.find(name)
         if account is None:
-            what = "you are not logged in" if name is None else f"there is no account {name!r}"
-            raise SettingsError(what, "Run: ambassador-client login URL")
+            raise self._missing(name)
         return account
+
+    def _missing(self, name: str | None) -> SettingsError:
+        # Imported here: a relay with its account never needs it.
+        from difflib import get_close_matches  # noqa: PLC0415
+
+        if name is None:
+            return SettingsError("you are not logged in", "Run: ambassador-client login URL")
+        near = get_close_matches(name, self._read()[1])
+        return SettingsError(
+            f"there is no account {name!r}",
+            f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client login URL",
+        )
 
     def save(self, account: Account, *, ca_pem: str | None = None, make_default: bool = True) -> Account:
         """Save the account, replacing one of the same name, and the CA certificates of its server, PEM."""

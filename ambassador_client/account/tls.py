@@ -62,7 +62,8 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
         ) from error
     except OSError as error:
         raise SettingsError(
-            f"cannot read the CA file {ca_file}: {error.strerror}", "Check MCP_AMBASSADOR_CA_FILE."
+            f"cannot read the CA file {ca_file}: {error.strerror}",
+            "Check what names the file: an option, MCP_AMBASSADOR_CA_FILE or the account.",
         ) from error
     return _with_protocol_limits(context)
 

@@ -30,7 +30,10 @@ def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         words = _PROGRAM if context is None else context.command_path
-        return _fail(UsageError(error.format_message(), f"Run: {words} --help"))
+        # What ends with a question has suggested a word already; UsageError adds the full stop.
+        cause, _, guess = error.format_message().rstrip(".").partition(". Did you mean ")
+        next_step = f"Did you mean {guess} Run: {words} --help" if guess else f"Run: {words} --help"
+        return _fail(UsageError(cause, next_step))
     except ClientError as error:
         return _fail(error)
     except (typer.Abort, KeyboardInterrupt):

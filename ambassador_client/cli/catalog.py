@@ -1,15 +1,17 @@
 """The commands `catalog`, `subscribe`, `unsubscribe` and `select`."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
 import typer
 
 from ambassador_client.cli.command import Run, command, command_group
-from ambassador_client.cli.output import is_for_programs, show, show_rows
-from ambassador_client.errors import BadAnswerError, NotFoundError
+from ambassador_client.cli.output import Format, is_for_programs, show, show_rows
+from ambassador_client.errors import BadAnswerError, NotFoundError, ServerRefusedError
 from ambassador_protocol.paths import OWN_CATALOG, OWN_SUBSCRIPTIONS
 
 _Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The name of the MCP.")]
@@ -49,9 +51,10 @@ def show_mcp(run: Run, name: _Mcp) -> int:
 
     Example: ambassador-client catalog show github
     """
-    found = next((each for each in _catalog(run) if each.get("name") == name), None)
+    mcps = _catalog(run)
+    found = next((each for each in mcps if each.get("name") == name), None)
     if found is None:
-        raise NotFoundError(f"no MCP {name[:100]!r} is granted to you", "Run: ambassador-client catalog list")
+        raise _not_granted(name, mcps)
     _show(run, found)
     return 0
 
@@ -80,7 +83,8 @@ def unsubscribe(run: Run, name: _Mcp) -> int:
 
     Example: ambassador-client unsubscribe github
     """
-    run.server.request("DELETE", _path(name))
+    with _similar_names(run, name):
+        run.server.request("DELETE", _path(name))
     run.say(f"This client no longer has a subscription or selection of {name}.")
     return 0
 
@@ -125,15 +129,36 @@ def _put(run: Run, name: str, tools: list[str] | None, allow_unmatched: bool) ->
     body: dict[str, Any] = {} if not tools else {"tools": tools}
     if allow_unmatched:
         body["allow_unmatched"] = True  # an older server does not know the member
-    changed = run.server.request("PUT", _path(name), body)
+    with _similar_names(run, name):
+        changed = run.server.request("PUT", _path(name), body)
     _show(run, changed)
     for warning in changed.get("warnings") or []:
         run.say(f"warning: {warning}")
 
 
+@contextmanager
+def _similar_names(run: Run, name: str) -> Iterator[None]:
+    """Name the granted MCPs that are spelt nearly like an unknown one."""
+    try:
+        yield
+    except ServerRefusedError as error:
+        mcps = _catalog(run) if error.exit_code == NotFoundError.exit_code else []
+        if mcps and not any(each.get("name") == name for each in mcps):
+            raise _not_granted(name, mcps) from None
+        raise
+
+
+def _not_granted(name: str, mcps: Sequence[dict[str, Any]]) -> NotFoundError:
+    near = get_close_matches(name, [str(each.get("name")) for each in mcps], n=3)
+    return NotFoundError(
+        f"no MCP {name[:100]!r} is granted to you",
+        f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client catalog list",
+    )
+
+
 def _path(name: str) -> str:
     if not name.strip("."):
-        raise NotFoundError(f"no MCP {name!r} is granted to you", "Run: ambassador-client catalog list")
+        raise _not_granted(name, [])
     return f"{OWN_SUBSCRIPTIONS}/{quote(name, safe='')}"
 
 
@@ -150,7 +175,9 @@ def _show(run: Run, mcp: dict[str, Any]) -> None:
     if is_for_programs(run.output):
         show(mcp, run.output)
         return
-    show(_row(mcp) | {"description": mcp.get("description")}, None)
+    show(_row(mcp) | {"description": mcp.get("description")}, run.output)
+    if run.output is Format.NAME:
+        return
     tools = mcp.get("tools") or []
     members = {"tool": "published_as", "class": "tool_class", "refused": "refused"}
     if any(each.get("message") for each in tools):

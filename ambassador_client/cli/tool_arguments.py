@@ -82,7 +82,9 @@ def _place(
         schema = _member(schema, head, path, allow_unknown)
         path = f"{path}{head}"
         if schema.likely_types and "object" not in schema.likely_types:
-            raise UsageError(f"{path} is {schema.describe()}, which has no members", f"Write {path}=...")
+            raise UsageError(
+                f"{path} is {schema.describe()}, which has no members", _how_to_write(schema, path)
+            )
         inside = target.setdefault(head, {})
         if not isinstance(inside, dict):
             raise UsageError(
@@ -97,8 +99,19 @@ def _typed(schema: ToolSchema, key: str, values: list[str]) -> Any:
     if len(values) > 1 or ("array" in types and not values[0].lstrip().startswith("[")):
         if types and "array" not in types:
             raise UsageError(f"{key} is given {len(values)} times", "It takes one value.")
-        return [_value(schema.items, key, value) for value in values]
+        next_step = "" if schema.items.properties else f"A list is given as {key}=... once per item."
+        return [_value(schema.items, key, value, next_step) for value in values]
     return _value(schema, key, values[0])
+
+
+def _how_to_write(schema: ToolSchema, key: str) -> str:
+    """Return how people write a value that has members, or whose items have."""
+    if "array" in schema.likely_types:
+        return (
+            f"Write {key}={{...}} in JSON, once per item." if schema.items.properties else f"Write {key}=..."
+        )
+    member = next(iter(schema.properties), None)
+    return f"Write {key}=..." if member is None else f"Write {key}.{member}=..., or {key}={{...}} in JSON."
 
 
 def _member(schema: ToolSchema, name: str, path: str, allow_unknown: bool) -> ToolSchema:
@@ -116,17 +129,16 @@ def _member(schema: ToolSchema, name: str, path: str, allow_unknown: bool) -> To
     return found or ToolSchema({})
 
 
-def _value(schema: ToolSchema, key: str, text: str) -> Any:
+def _value(schema: ToolSchema, key: str, text: str, next_step: str = "") -> Any:
     allowed = schema.allowed_values
     if allowed is not None and text.strip() in allowed:
         text = text.strip()
     value = _convert_to_any(schema.likely_types, text)
     if value is _NO_VALUE:
-        member = next(iter(schema.properties), None)
-        next_step = (
-            "Correct it." if member is None else f"Write {key}.{member}=..., or {key}={{...}} in JSON."
+        raise UsageError(
+            f"{key[:200]} must be {schema.describe()}, not {text[:60]!r}",
+            next_step or _how_to_write(schema, key),
         )
-        raise UsageError(f"{key[:200]} must be {schema.describe()}, not {text[:60]!r}", next_step)
     if allowed is not None and value not in allowed:
         raise _not_allowed(key, f"{text[:60]!r}", allowed)
     return value

@@ -14,7 +14,7 @@ from ambassador_client.cli.argument_files import ArgumentFiles
 from ambassador_client.cli.argument_rows import argument_rows
 from ambassador_client.cli.catalog import find_refusal
 from ambassador_client.cli.command import Run, command, command_group
-from ambassador_client.cli.output import is_for_programs, show, show_rows
+from ambassador_client.cli.output import Format, is_for_programs, show, show_rows
 from ambassador_client.cli.progress import ProgressBar
 from ambassador_client.cli.server_client import CallError
 from ambassador_client.cli.stops import stop_texts
@@ -34,7 +34,9 @@ _Arguments = Annotated[
 ]
 _GivenJson = Annotated[
     str | None,
-    typer.Option("--json", metavar="JSON", help="All arguments as a JSON object; - for stdin."),
+    typer.Option(
+        "--json", metavar="JSON", help="All arguments as a JSON object; @FILE for a file, - for stdin."
+    ),
 ]
 _SaveDirectory = Annotated[
     Path | None,
@@ -88,8 +90,8 @@ def show_tool(run: Run, name: _Name) -> int:
     if is_for_programs(run.output):
         show(tool, run.output)
         return 0
-    show({"name": tool["name"], "class": _effect_class(tool), "description": _description(tool)}, None)
-    if rows := argument_rows(_input_schema(tool)):
+    show({"name": tool["name"], "class": _effect_class(tool), "description": _description(tool)}, run.output)
+    if run.output is not Format.NAME and (rows := argument_rows(_input_schema(tool))):
         sys.stdout.write("\n")
         show_rows(rows, None)
     return 0
@@ -117,7 +119,7 @@ def call(
     # Without such a tool the call is sent as well, so that the server refuses it and records that.
     tool = _lookup(listed, name) or {"name": name}
     files = ArgumentFiles()
-    text = files.standard_input("--json") if given == "-" else given
+    text = files.standard_input("--json") if given == "-" else given and files.expand("--json", given)
     values = read_arguments(
         _input_schema(tool), arguments or [], text, allow_unknown=allow_unknown, files=files
     )
@@ -159,13 +161,22 @@ def _spellings(name: str) -> tuple[str, ...]:
     return name, name.replace(".", "__", 1), name.replace(":", "__", 1)
 
 
+def _similar(name: str, listed: Collection[str]) -> list[str]:
+    """Return the tools that a misspelt name may stand for, with the name of its MCP or without."""
+    if near := get_close_matches(name, listed, n=3):
+        return near
+    short = {each: each.partition("__")[2] for each in listed}
+    close = get_close_matches(name, set(short.values()), n=3)
+    return [each for each in listed if short[each] in close][:3]
+
+
 def _not_found(run: Run, listed: Collection[str], name: str) -> NotFoundError:
     cause = f"there is no tool {name[:100]!r} that you may call"
     if (refused := find_refusal(run, _spellings(name))) is not None:
         if refused.message is not None:
             cause = f"{name[:100]} is stopped by an administrator: {refused.message}"
         return NotFoundError(cause, refused.hint)
-    near = get_close_matches(name, listed, n=3)
+    near = _similar(name, listed)
     return NotFoundError(
         cause, f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list"
     )

@@ -323,3 +323,38 @@ def test_any_schema_and_text_is_parsed_or_refused(hostile: dict[str, Any], pairs
     except UsageError:
         return
     json.dumps(told, allow_nan=False)
+
+
+@pytest.mark.parametrize("text", ['{"x": [NaN]}', '{"x": Infinity}', '{"x": {"y": 1e999}}'])
+def test_number_that_json_lacks_is_refused(text: str):
+    with pytest.raises(UsageError, match=r"--json (is not JSON|contains a number that is too large)"):
+        read_arguments({}, [], text)
+
+
+@pytest.mark.parametrize("text", ["[NaN]", "[1, 1e999]", "[-Infinity]"])
+def test_number_in_a_list_that_json_lacks_is_refused(text: str):
+    for kind in ({"type": "array"}, {"type": "array", "items": {"type": "number"}}):
+        with pytest.raises(UsageError, match="x must be"):
+            read_arguments(schema(x=kind), [f"x={text}"], None)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("people.name=x", "Write people={...} in JSON, once per item."),
+        ("people.0.name=x", "Write people={...} in JSON, once per item."),
+        ("people=x", "Write people.name=..., or people={...} in JSON."),
+        ("tags.0=x", "Write tags=..."),
+        ("sizes=1,2", "A list is given as sizes=... once per item."),
+    ],
+)
+def test_lists_are_explained(pair: str, words: str):
+    person = {"type": "object", "properties": {"name": {"type": "string"}}}
+    lists = schema(
+        people={"type": "array", "items": person},
+        tags={"type": "array", "items": {"type": "string"}},
+        sizes={"type": "array", "items": {"type": "integer"}},
+    )
+    with pytest.raises(UsageError) as caught:
+        read_arguments(lists, [pair], None)
+    assert words in str(caught.value)

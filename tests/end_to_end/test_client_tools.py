@@ -33,7 +33,30 @@ def test_tools_are_listed_shown_and_found(client: Client) -> None:
     assert "tools__echo" in client.run("tools", "show", "tools:echo").stdout
     missing = client.run("tools", "show", "tools__ehco", expect=5)
     assert "Did you mean tools__echo" in missing.stderr
+    assert "Did you mean tools__echo" in client.run("tools", "show", "ehco", expect=5).stderr
     assert client.json("tools", "search", "no such word") == []
+    assert client.run("tools", "show", "tools.echo", "-o", "name").stdout == "tools__echo\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["catalog", "show", "toosl"],
+        ["select", "toosl", "echo"],
+        ["subscribe", "toosl"],
+        ["unsubscribe", "toosl"],
+    ],
+)
+def test_misspelt_mcp_has_near_matches(client: Client, words: list[str]) -> None:
+    refused = client.run(*words, expect=5)
+    assert refused.stderr == "AMB-1002 no MCP 'toosl' is granted to you. Did you mean tools?\n"
+
+
+def test_misspelt_account_has_near_matches(client: Client) -> None:
+    (account,) = client.json("accounts")
+    name = str(account["account"] if "account" in account else account["name"])
+    refused = client.run("whoami", "--account", name[:-1], expect=2)
+    assert f"Did you mean {name}?" in refused.stderr
 
 
 def test_call_gives_the_text_or_the_whole_result(client: Client) -> None:
@@ -42,6 +65,8 @@ def test_call_gives_the_text_or_the_whole_result(client: Client) -> None:
     assert whole["content"] == [{"type": "text", "text": "Zo\u00eb"}]
     assert client.run("call", "tools.echo", "--json", "-", stdin='{"text": "piped"}').stdout == "piped\n"
     assert client.run("call", "tools__nothing", expect=5).stdout == ""
+    beyond = client.run("call", "tools__echo", "--json", '{"text": NaN}', expect=2)
+    assert beyond.stderr.startswith("AMB-1001 --json is not JSON.")
     assert "is not an argument" in client.run("call", "tools__echo", "text", expect=2).stderr
     assert "not a JSON object" in client.run("call", "tools__echo", "--json", "[]", expect=2).stderr
 
@@ -141,6 +166,15 @@ def test_ctrl_c_ends_a_call_at_once(client: Client, tools: Downstream) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_all_arguments_come_from_a_file(client: Client, tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "arguments.json"
+    file.write_text('{"text": "Zo\u00eb"}', encoding=encoding)
+    assert client.run("call", "tools.echo", "--json", f"@{file}").stdout == "Zo\u00eb\n"
+    missing = client.run("call", "tools.echo", "--json", f"@{tmp_path}/none", expect=2)
+    assert "the file of --json cannot be read" in missing.stderr
 
 
 def test_json_output_of_a_call_is_json(client: Client) -> None:

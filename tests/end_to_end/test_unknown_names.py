@@ -48,6 +48,9 @@ def named(world: World) -> World:
         (("access", "explain", "marianne", "tools.ecko"), "tools.echo"),
         (("access", "explain", "marianne", "tools.echo", "--key", "greenhose"), "greenhouse"),
         (("access", "who-can", "tools.ecko"), "tools.echo"),
+        (("access", "who-can", "tools.ech*x"), "tools.echo"),
+        (("access", "explain", "marianne", "ecko"), "tools.echo"),
+        (("access", "explain", "marianne", "echo"), "tools.echo"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value[:3]),
 )

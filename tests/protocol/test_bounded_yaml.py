@@ -123,3 +123,11 @@ def test_a_file_above_the_size_limit_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"a: 1\nb: \xff")
     with pytest.raises(YamlError, match=r"^line 2: not UTF-8 text$"):
         read_text(file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_text_is_read_as_editors_save_it(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "file.yaml"
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    path.write_bytes(f"{mark}name: Zo\u00eb\n".encode(encoding))
+    assert load(read_text(path)) == {"name": "Zo\u00eb"}

@@ -33,6 +33,10 @@ def test_an_object_is_read(value: dict[str, Any]):
         (b"[]", "is not a JSON object"),
         (b"7", "is not a JSON object"),
         (b"null", "is not a JSON object"),
+        (b'{"a": [NaN]}', "is not JSON"),
+        (b'{"a": -Infinity}', "is not JSON"),
+        (b'{"a": [1e999]}', "contains a number that is too large"),
+        ('{"a": -1e999}', "contains a number that is too large"),
     ],
 )
 def test_anything_else_is_refused(content: bytes, why: str):

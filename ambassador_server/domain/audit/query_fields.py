@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
 from ambassador_server.domain.audit.query import (
@@ -38,7 +39,9 @@ class QueryField:
     def equals(self, value: str) -> Query:
         """Return a comparison for equality. Raises ValueError with the allowed values."""
         if self.values is not None and value not in self.values:
-            raise ValueError(f"is one of {', '.join(self.values)}")
+            near = get_close_matches(value, self.values, n=3)
+            guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise ValueError(f"is one of {', '.join(self.values)}{guess}")
         stored = value if self.values is None else self.values[value]
         return self._narrowed(Is(self.attribute, stored))
 

@@ -116,7 +116,7 @@ class AccessQueries:
         refs = [entry.ref for entry in self._catalog.index().tools]
         found = [ref for ref in refs if matches_any((spelt,), ref.name)]
         if not found:
-            raise NotFoundError(f"No published tool matches {pattern!r}")
+            raise NotFoundError(f"No published tool matches {pattern!r}{self._catalog.near(pattern)}")
         return found
 
     def _key(self, snapshot: Snapshot, user: User, name: str | None) -> ClientKey | None:

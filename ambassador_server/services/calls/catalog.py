@@ -11,8 +11,9 @@ from ambassador_server.domain.catalog.published_names import reserved_prefixes
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
-from ambassador_server.domain.policy.pattern_spelling import near_names
+from ambassador_server.domain.policy.pattern_spelling import near_names, spell_name
 from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.shared.names import similar_names
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.services.calls.catalog_index import (
     CatalogEntry,
@@ -60,8 +61,14 @@ class Catalog:
     def near(self, name: str) -> str:
         """Return the end of an error about an unknown tool: the published ones with similar names, if there are any."""
         is_canonical = not {".", ":"}.isdisjoint(name)
-        names = [entry.ref.name if is_canonical else entry.published for entry in self.index().tools]
-        return near_names(name, names)
+        tools = self.index().tools
+        if found := near_names(name, [each.ref.name if is_canonical else each.published for each in tools]):
+            return found
+        # The name may be that of a tool alone, without its MCP.
+        alone = {each.ref.name: each.ref.name.partition(".")[2] for each in tools}
+        close = similar_names(name, set(alone.values()))
+        found = ", ".join(repr(spell_name(each)) for each in list(alone) if alone[each] in close[:3])
+        return f"; near: {found}" if found else ""
 
     def find_tool(self, principal: Principal, name: str) -> ToolEntry | None:
         """Find a tool that the principal may call right now."""

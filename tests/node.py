@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 
 LOCKS = Path(__file__).parent / "node_locks"
+LOOPBACK = Path(__file__).with_name("loopback.cjs")
+"""A script to preload, with which servers listen on loopback alone that would listen on every interface."""
 SHARE = Path(sys.prefix) / "share"
 _NPM_SECONDS = 100  # less than the time limit of a test
 
@@ -38,7 +40,7 @@ def packages(*names: str) -> Path:
     lock_file = _lock_file(names)
     locked = lock_file.read_bytes()
     folder = SHARE / f"node-{hashlib.sha256(locked).hexdigest()[:16]}"
-    with _alone():
+    with alone("node"):
         if not folder.exists():
             _in_new_folder(names, lambda new: _install(new, locked, folder))
     return folder
@@ -79,10 +81,10 @@ def _lock_file(names: tuple[str, ...]) -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Hold a lock against other test processes; the system releases it if this process dies."""
+def alone(name: str) -> Iterator[None]:
+    """Hold a lock of this name against other test processes; the system releases it if this process dies."""
     SHARE.mkdir(exist_ok=True)
-    with (SHARE / "node.lock").open("w") as file:
+    with (SHARE / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -12,12 +12,12 @@ import pytest
 
 from tests.benchmarks.hosting import Bridge
 from tests.benchmarks.processes import BenchError
-from tests.node import SHARE, node, packages
+from tests.node import node, packages
+from tests.python_homes import home
 from tests.rig import BIN
 
 _PROXY, _REMOTE = ("mcp-proxy", "0.13.0"), ("mcp-remote", "0.15.1")
 _KEY = "amb_pk_" + "k" * 48  # the server of the comparison accepts every key
-_INSTALL_SECONDS = 300
 
 Environment = Mapping[str, str]
 
@@ -41,14 +41,17 @@ def others(url: str, environment: Environment) -> list[Bridge]:
 
 
 def _mcp_proxy(url: str, environment: Environment) -> Bridge:
-    command = str(_python_home(*_PROXY) / "bin" / "mcp-proxy")
+    try:
+        command = str(home("==".join(_PROXY)) / "bin" / "mcp-proxy")
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
+        raise BenchError(f"{' '.join(_PROXY)}: {error}") from error
     flags = ("--transport", "streamablehttp", "--log-level", "ERROR")
     return Bridge(" ".join(_PROXY), (command, *flags, f"{url}/mcp"), environment)
 
 
 def _mcp_remote(url: str, environment: Environment) -> Bridge:
     try:
-        executable, home = node(), packages("@".join(_REMOTE))
+        executable, folder = node(), packages("@".join(_REMOTE))
     except (
         pytest.skip.Exception,
         pytest.fail.Exception,
@@ -56,30 +59,9 @@ def _mcp_remote(url: str, environment: Environment) -> Bridge:
         subprocess.SubprocessError,
     ) as error:
         raise BenchError(f"{' '.join(_REMOTE)}: {error}") from error
-    script = home / "node_modules" / _REMOTE[0] / "dist" / "proxy.js"
+    script = folder / "node_modules" / _REMOTE[0] / "dist" / "proxy.js"
     flags = ("--transport", "http-only", "--allow-http", "--silent")
     # Without a warm cache Node compiles two megabytes of JavaScript at every start.
     cache = {"NODE_COMPILE_CACHE": str(Path(environment["HOME"]) / "node-cache")}
     command = (str(executable), str(script), f"{url}/mcp", *flags)
     return Bridge(" ".join(_REMOTE), command, {**environment, **cache})
-
-
-def _python_home(name: str, version: str) -> Path:
-    """Return a separate virtual environment with this package, which may need other versions than we do."""
-    home = SHARE / "peers" / f"{name}-{version}"
-    installed = home / ".installed"
-    if not installed.exists():
-        _run(sys.executable, "-m", "venv", "--clear", str(home))
-        pip = (str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        _run(*pip, f"{name}=={version}")
-        installed.touch()
-    return home
-
-
-def _run(*command: str) -> None:
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
-    except subprocess.CalledProcessError as error:
-        raise BenchError(f"{' '.join(command)}: {error.stderr.strip()[-600:]}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BenchError(f"{' '.join(command)}: {error}") from error

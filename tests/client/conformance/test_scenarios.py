@@ -1,8 +1,6 @@
 """The protocol's public conformance suite: every client scenario except OAuth, which the client does not use."""
 
 import json
-import os
-import re
 import shlex
 import subprocess
 import sys
@@ -11,11 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests import protocol_suite
 from tests.client.conformance.application import PLAYED, SECONDS
-from tests.node import node, packages
-
-SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.11"
-ROOT = Path(__file__).parents[3]
+from tests.node import LOOPBACK
 
 SCENARIOS = {
     "2025-11-25": [
@@ -36,33 +32,16 @@ SCENARIOS = {
         "json-schema-2020-12-preservation",
     ],
 }
-_LISTED = re.compile(r"^ +- (\S+)(?: \[(client|server)\])?$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def command() -> list[str]:
     """The suite's command line."""
-    executable = node()
-    program = packages(SUITE) / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-    return [
-        str(executable),
-        "--no-deprecation",
-        "--require",
-        str(Path(__file__).with_name("loopback.cjs")),
-        str(program),
-    ]
+    return protocol_suite.command(LOOPBACK)
 
 
 def run(command: list[str], directory: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*command, *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS + 30,
-        cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    return protocol_suite.run(command, directory, *words, timeout=SECONDS + 30)
 
 
 def _is_good(check: dict[str, Any]) -> bool:
@@ -91,6 +70,5 @@ def test_scenario(command: list[str], tmp_path: Path, revision: str, scenario: s
 def test_every_scenario_is_listed(command: list[str], tmp_path: Path, revision: str):
     listed = run(command, tmp_path, "list", "--client", "--requirements", revision)
     assert listed.returncode == 0, listed.stderr
-    client_side = listed.stdout.partition("Client scenarios")[2]  # and the unscored scenarios
-    names = {name for name, side in _LISTED.findall(client_side) if side != "server"}
+    names = set(protocol_suite.of_clients(listed.stdout))
     assert {name for name in names if not name.startswith("auth/")} == set(SCENARIOS[revision])

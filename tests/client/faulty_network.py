@@ -19,6 +19,7 @@ class Link:
     answer_bytes: int | None = None
     """Bytes of answers that pass before the connection stalls; None for all."""
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    ends: list[asyncio.StreamWriter] = field(default_factory=list)
 
 
 @dataclass
@@ -44,6 +45,13 @@ class FaultyNetwork:
         for link in self.links:
             link.flowing.set()
 
+    def reset(self) -> None:
+        """Break the open connections; new ones work."""
+        for link in self.links:
+            for end in link.ends:
+                end.transport.abort()
+        self.links.clear()
+
     def stop_answers_after(self, number: int) -> None:
         """Stall each open connection after so many more bytes of answers."""
         for link in self.links:
@@ -61,6 +69,7 @@ class FaultyNetwork:
         self.links.append(link)
         with closing(writer):
             there, back = await asyncio.open_connection("127.0.0.1", self.port)
+            link.ends += [writer, back]
             with closing(back):
                 directions = [
                     asyncio.create_task(_forward(link, reader, back)),

@@ -34,6 +34,8 @@ _ANSWER: Final = CALL_ACTIONS[CallStep.ANSWER]
 
 # Names may contain secrets, too. The same few names and principals come with every call, so the result is cached.
 _masked_name = lru_cache(maxsize=4096)(mask_text)
+_LONGEST_CACHED: Final = 512
+"""A host chooses the URIs that it reads, so a cache of long ones would be as large as it likes."""
 
 
 def _masked_actor(actor: Actor) -> Actor:
@@ -45,8 +47,11 @@ def _masked_actor(actor: Actor) -> Actor:
 
 
 def _masked_resource(resource: Resource) -> Resource:
-    name = None if resource.name is None else _masked_name(resource.name)
-    return resource if name == resource.name else replace(resource, name=name)
+    name = resource.name
+    if name is None:
+        return resource
+    masked = _masked_name(name) if len(name) <= _LONGEST_CACHED else mask_text(name)
+    return resource if masked == name else replace(resource, name=masked)
 
 
 @lru_cache(maxsize=4096)

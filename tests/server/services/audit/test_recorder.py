@@ -1,5 +1,9 @@
 """A call of any kind of capability is recorded with the actions of its kind, and with its method."""
 
+import asyncio
+import tracemalloc
+from collections.abc import Awaitable
+
 import pytest
 
 from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
@@ -73,3 +77,30 @@ async def test_secrets_in_the_uri_of_a_resource_are_masked():
     assert name is not None
     assert name.startswith("https://files.example/report")
     assert "Planted0" not in name
+
+
+class DiscardingLog:
+    """A log that keeps nothing."""
+
+    async def append(self, event: AuditEvent) -> None:
+        await asyncio.sleep(0)
+
+
+async def test_long_uris_that_a_host_chooses_are_not_kept_in_memory():
+    recorder, length = Recorder(log=DiscardingLog(), clock=ManualClock()), 8192
+
+    def read(number: int) -> Awaitable[None]:
+        resource = Resource(
+            kind=CapabilityKind.RESOURCE, id="m1", name=f"repo://{number}/".ljust(length, "a")
+        )
+        return recorder.attempt(PRINCIPAL, ORIGIN, resource, "g1", arguments=None, size=0)
+
+    await read(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 400):
+            await read(number)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 100 * length

@@ -11,12 +11,14 @@ from ambassador_server.bootstrap.foundation import Foundation, open_foundation
 from ambassador_server.bootstrap.options import sink_settings
 from ambassador_server.bootstrap.services import UseCases, create_services
 from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.sealing import AesGcmSealer
 from ambassador_server.errors import StorageError
 from ambassador_server.mcp.conversations import Conversations
 from ambassador_server.mcp.endpoint import McpEndpoint
 from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
-from ambassador_server.mcp.methods.tools import ToolMethods
+from ambassador_server.mcp.methods.dispatch import build_methods
+from ambassador_server.mcp.questions.request_states import RequestStates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.storage.database_url import redacted_url
@@ -47,7 +49,7 @@ class Ambassador:
                 SessionTokenAuthenticator(sign_in.sessions),
                 PresharedKeyAuthenticator(sign_in.keys),
             ),
-            face=_mcp_endpoint(calls),
+            face=_mcp_endpoint(self.base, calls),
         )
 
     def admin_app(self, ca_pem: bytes | None) -> web.Application:
@@ -92,10 +94,12 @@ class Ambassador:
         )
 
 
-def _mcp_endpoint(calls: CallUseCases) -> McpEndpoint:
-    tools = ToolMethods(catalog=calls.catalog, calls=calls.pipeline)
+def _mcp_endpoint(base: Foundation, calls: CallUseCases) -> McpEndpoint:
+    states = RequestStates(sealer=AesGcmSealer(base.key_ring.session_keys), clock=base.clock)
+    methods = build_methods(calls.catalog, calls.pipeline, states)
     return McpEndpoint(
-        legacy=LegacyEra(tools=tools, conversations=Conversations()), modern=ModernEra(tools=tools)
+        legacy=LegacyEra(methods=methods, catalog=calls.catalog, conversations=Conversations()),
+        modern=ModernEra(methods=methods, catalog=calls.catalog),
     )
 
 

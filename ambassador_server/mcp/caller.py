@@ -9,6 +9,7 @@ from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.mcp.envelope import Request
 from ambassador_server.ports.exchange import Ask, Reply, Tell
+from ambassador_server.services.calls.pipeline import Answered
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -16,6 +17,7 @@ class Caller(Struct, frozen=True, kw_only=True):
 
     `is_modern` tells the era of the host.
     `tell` is None if the host accepts no event streams; `ask` is None if its era returns questions as results.
+    `log_level` is that of the log messages that the host wants of this request; None if it wants none.
     """
 
     principal: Principal
@@ -24,6 +26,7 @@ class Caller(Struct, frozen=True, kw_only=True):
     tell: Tell | None
     ask: Ask | None
     is_modern: bool
+    log_level: str | None = None
 
 
 class Page(Struct, frozen=True):
@@ -34,6 +37,8 @@ class Page(Struct, frozen=True):
 
 
 Outcome: TypeAlias = Reply | Page
+CallOutcome: TypeAlias = Answered | Outcome
+"""The answer of a downstream, or else what the host gets."""
 Method = Callable[[Request, Caller], Awaitable[Outcome]]
 """Serves one method. Raises EnvelopeError for an invalid request, and AmbassadorError."""
 

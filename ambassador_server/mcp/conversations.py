@@ -18,10 +18,14 @@ _ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class Conversation:
-    """One conversation; `capabilities` are the questions that its host supports, as a raw JSON object."""
+    """One conversation; `capabilities` are the questions that its host supports, as a raw JSON object.
+
+    `log_level` is that of the log messages that the host wants; None until it says so.
+    """
 
     def __init__(self, capabilities: bytes) -> None:
         self.capabilities = capabilities
+        self.log_level: str | None = None
         self._running: dict[bytes, asyncio.Task[object]] = {}
         self._cancelled: set[asyncio.Task[object]] = set()
         self._questions: dict[bytes, asyncio.Future[Reply]] = {}

@@ -1,10 +1,27 @@
-"""What the server tells every host about itself."""
+"""What the server tells hosts about itself."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from ambassador_protocol import __version__
+from ambassador_server.domain.catalog.offers import DownstreamFeatures
 
 SERVER_INFO: Final = {"name": "mcp-ambassador", "title": "MCP Ambassador", "version": __version__}
 INSTRUCTIONS: Final = (
-    "Tools your organisation published for you. Tools may appear and disappear as grants change."
+    "Tools, resources and prompts that your organisation published for you. They may appear and disappear as grants "
+    "change."
 )
+
+
+def server_capabilities(features: DownstreamFeatures) -> Mapping[str, Any]:
+    """Return the server capabilities for a principal whose MCPs have these features."""
+    capabilities: dict[str, Any] = {"tools": {}}
+    if features.resources:
+        capabilities["resources"] = {}
+    if features.prompts:
+        capabilities["prompts"] = {}
+    if features.completions:
+        capabilities["completions"] = {}
+    if features.logging:
+        capabilities["logging"] = {}
+    return capabilities

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ambassador_protocol.mcp import INPUT_REQUIRED
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.secrets.marks import cut_mark, duplicate_name
 from ambassador_server.errors import InvalidInputError
@@ -18,7 +19,17 @@ class _Result(msgspec.Struct):
     isError: msgspec.Raw = msgspec.Raw()
 
 
+class _Question(msgspec.Struct):
+    method: str
+
+
+class _InputRequired(msgspec.Struct, rename="camel"):
+    result_type: str = ""
+    input_requests: dict[str, _Question] = {}
+
+
 _result_decoder = msgspec.json.Decoder(_Result)
+_input_required_decoder = msgspec.json.Decoder(_InputRequired)
 
 
 class MsgspecPayloads:
@@ -59,6 +70,16 @@ class MsgspecPayloads:
             return bytes(_result_decoder.decode(raw).isError) == b"true"
         except (msgspec.MsgspecError, RecursionError):
             return True
+
+    def asked_methods(self, raw: bytes) -> tuple[str, ...]:
+        """Return the methods of the questions in a result that asks for input; none for any other result."""
+        try:
+            found = _input_required_decoder.decode(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            return ()
+        if found.result_type != INPUT_REQUIRED:
+            return ()
+        return tuple(question.method for question in found.input_requests.values())
 
 
 def _every_member(raw: bytes) -> Any:

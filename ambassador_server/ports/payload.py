@@ -23,3 +23,7 @@ class PayloadReader(Protocol):
     def is_error_result(self, raw: bytes) -> bool:
         """Tell whether a tool result has `isError: true`."""
         ...
+
+    def asked_methods(self, raw: bytes) -> tuple[str, ...]:
+        """Return the methods of the questions in a result that asks for input; none for any other result."""
+        ...

@@ -84,8 +84,9 @@ class Mcp:
         }
         if self.modern:
             headers["Mcp-Method"] = method
-            if isinstance(params.get("name"), str):
-                headers["Mcp-Name"] = _header_value(params["name"])
+            name = params.get("uri" if method == "resources/read" else "name")
+            if isinstance(name, str):
+                headers["Mcp-Name"] = _header_value(name)
         return headers
 
     def read(self, status: int, content: bytes) -> Answer:

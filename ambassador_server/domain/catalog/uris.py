@@ -38,6 +38,11 @@ def is_qualified(uri: str) -> bool:
     return uri.startswith(OWN_SCHEME)
 
 
+def is_web_address(uri: str) -> bool:
+    """Tell whether hosts can open a URI without its MCP."""
+    return uri.lower().startswith(("https://", "http://"))
+
+
 def split_qualified(uri: str) -> tuple[str, str] | None:
     """Return the name of the MCP and its own URI, or None for a URI that does not name an MCP."""
     if not is_qualified(uri):

@@ -7,7 +7,6 @@ import msgspec
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
-    FEATURES,
     LATEST_LEGACY,
     LEGACY_VERSIONS,
     SESSION_HEADER,
@@ -29,8 +28,9 @@ from ambassador_server.mcp.envelope import (
     result_response,
     write_members,
 )
-from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO
-from ambassador_server.mcp.methods.tools import ToolMethods
+from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO, server_capabilities
+from ambassador_server.mcp.methods.dispatch import Methods
+from ambassador_server.mcp.methods.logging import read_level
 from ambassador_server.mcp.questions.asking import asker
 from ambassador_server.mcp.questions.capabilities import askable
 from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
@@ -38,6 +38,7 @@ from ambassador_server.mcp.streams import teller
 from ambassador_server.mcp.validation import carries_modern_version
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import FaceReply, FaceRequest
+from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.tool_results import INVALID_RESULT, unfinished_text
 
 _MODERN_MEMBERS: Final = frozenset({"resultType", "ttlMs", "cacheScope"})
@@ -54,13 +55,10 @@ _modern_decoder = msgspec.json.Decoder(_ModernMembers)
 class LegacyEra:
     """Answers messages of hosts that begin with `initialize`."""
 
-    def __init__(self, *, tools: ToolMethods, conversations: Conversations) -> None:
+    def __init__(self, *, methods: Methods, catalog: Catalog, conversations: Conversations) -> None:
         self._conversations = conversations
-        self._methods: dict[str, Method] = {
-            "ping": _ping,
-            "tools/list": tools.list,
-            "tools/call": tools.call,
-        }
+        self._catalog = catalog
+        self._methods: dict[str, Method] = {"ping": _ping, **methods.by_name}
 
     async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
         """Answer one message."""
@@ -89,6 +87,8 @@ class LegacyEra:
         if carries_modern_version(message):
             text = f"{VERSION_HEADER} is missing or older than the version in _meta"
             return refusal(400, message.id, Code.HEADER_MISMATCH, text)
+        if message.method == "logging/setLevel":
+            return self._set_level(message, request)
         method = self._methods.get(message.method)
         if method is None:
             text = f"Method not found: {message.method[:100]}"
@@ -120,12 +120,22 @@ class LegacyEra:
         conversation_id = self._conversations.open(request.principal, capabilities)
         result = {
             "protocolVersion": wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY,
-            "capabilities": FEATURES,
+            "capabilities": server_capabilities(self._catalog.features(request.principal)),
             "serverInfo": SERVER_INFO,
             "instructions": INSTRUCTIONS,
         }
         body = result_response(message.id, msgspec.json.encode(result))
         return json_reply(body, headers={SESSION_HEADER: conversation_id})
+
+    def _set_level(self, message: Request, request: FaceRequest) -> FaceReply:
+        try:
+            level = read_level(message.params.get("level", msgspec.Raw(b"null")), "params.level")
+        except EnvelopeError as error:
+            return failure(message.id, error, request.origin)
+        conversation = self._conversation(request)
+        if conversation is not None:
+            conversation.log_level = level
+        return json_reply(result_response(message.id, b"{}"))
 
 
 def _caller(request: FaceRequest, conversation: Conversation | None) -> Caller:
@@ -136,6 +146,7 @@ def _caller(request: FaceRequest, conversation: Conversation | None) -> Caller:
         tell=teller(request),
         ask=asker(request, conversation),
         is_modern=False,
+        log_level=None if conversation is None else conversation.log_level,
     )
 
 

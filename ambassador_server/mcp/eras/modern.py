@@ -1,11 +1,17 @@
 """The modern era towards hosts (2026-07-28): independent requests, whose headers and `_meta` are checked first."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import FEATURES, META_CLIENT_CAPABILITIES, META_SERVER_INFO, MODERN_VERSIONS
+from ambassador_protocol.mcp import (
+    META_CLIENT_CAPABILITIES,
+    META_LOG_LEVEL,
+    META_SERVER_INFO,
+    MODERN_VERSIONS,
+)
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.mcp.caller import Caller, Method, Outcome, Page, is_large
@@ -20,14 +26,16 @@ from ambassador_server.mcp.envelope import (
     result_response,
     write_members,
 )
-from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO
-from ambassador_server.mcp.methods.tools import ToolMethods
+from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO, server_capabilities
+from ambassador_server.mcp.methods.dispatch import Methods
+from ambassador_server.mcp.methods.logging import read_level
 from ambassador_server.mcp.questions.capabilities import askable
 from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
 from ambassador_server.mcp.streams import teller
 from ambassador_server.mcp.validation import Refusal, check_modern
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import FaceReply, FaceRequest
+from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.tool_results import INVALID_RESULT
 
 _COMPLETE: Final = msgspec.Raw(b'"complete"')
@@ -50,13 +58,10 @@ _error_decoder = msgspec.json.Decoder(_Error)
 class ModernEra:
     """Answers independent messages. Questions are part of results, so a host is never sent one."""
 
-    def __init__(self, *, tools: ToolMethods) -> None:
-        self._tools = tools
-        self._methods: dict[str, Method] = {
-            "server/discover": _discover,
-            "tools/list": tools.list,
-            "tools/call": tools.call,
-        }
+    def __init__(self, *, methods: Methods, catalog: Catalog) -> None:
+        self._tools = methods.tools
+        self._catalog = catalog
+        self._methods: dict[str, Method] = {"server/discover": self._discover, **methods.by_name}
 
     async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
         """Answer one message."""
@@ -72,15 +77,8 @@ class ModernEra:
         if method is None:
             text = f"Method not found: {message.method[:100]}"
             return refusal(404, message.id, Code.METHOD_NOT_FOUND, text)
-        caller = Caller(
-            principal=request.principal,
-            origin=request.origin,
-            capabilities=askable(checked[META_CLIENT_CAPABILITIES]),
-            tell=teller(request),
-            ask=None,
-            is_modern=True,
-        )
         try:
+            caller = _caller(request, checked)
             if message.method == "tools/call":
                 await self._tools.check_mirrored_arguments(message, request.principal, request.headers)
             outcome = await method(message, caller)
@@ -89,6 +87,30 @@ class ModernEra:
             return json_reply(_shaped(message.id, outcome), _status(outcome))
         except (EnvelopeError, AmbassadorError) as error:
             return failure(message.id, error, request.origin)
+
+    async def _discover(self, _: Request, caller: Caller) -> Outcome:
+        result = {
+            "resultType": "complete",
+            "supportedVersions": list(MODERN_VERSIONS),
+            "capabilities": server_capabilities(self._catalog.features(caller.principal)),
+            "instructions": INSTRUCTIONS,
+            "ttlMs": 0,
+            "cacheScope": "private",
+            "_meta": {META_SERVER_INFO: SERVER_INFO},
+        }
+        return Reply(result=msgspec.json.encode(result), error=None)
+
+
+def _caller(request: FaceRequest, meta: Mapping[str, msgspec.Raw]) -> Caller:
+    return Caller(
+        principal=request.principal,
+        origin=request.origin,
+        capabilities=askable(meta[META_CLIENT_CAPABILITIES]),
+        tell=teller(request),
+        ask=None,
+        is_modern=True,
+        log_level=read_level(meta.get(META_LOG_LEVEL), f"_meta.{META_LOG_LEVEL}"),
+    )
 
 
 def _status(outcome: Outcome) -> int:
@@ -120,16 +142,3 @@ def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
 def _with_kind(result: bytes) -> bytes:
     separator = b"" if result[1:-1].isspace() or result == b"{}" else b","
     return result[:-1] + separator + b'"resultType":"complete"}'
-
-
-async def _discover(_: Request, __: Caller) -> Outcome:
-    result = {
-        "resultType": "complete",
-        "supportedVersions": list(MODERN_VERSIONS),
-        "capabilities": FEATURES,
-        "instructions": INSTRUCTIONS,
-        "ttlMs": 0,
-        "cacheScope": "private",
-        "_meta": {META_SERVER_INFO: SERVER_INFO},
-    }
-    return Reply(result=msgspec.json.encode(result), error=None)

@@ -14,7 +14,13 @@ from ambassador_server.domain.catalog.capabilities import (
 )
 from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp, McpStatus, Tool
 from ambassador_server.domain.catalog.published_names import published_names
-from ambassador_server.domain.catalog.uris import first_match, is_qualified, qualified_uri, split_qualified
+from ambassador_server.domain.catalog.uris import (
+    first_match,
+    is_qualified,
+    is_web_address,
+    qualified_uri,
+    split_qualified,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +70,12 @@ class CatalogIndex:
     by_mcp: Mapping[str, tuple[str, ...]]
 
     def resource(self, uri: str) -> CatalogEntry | None:
-        """Return the resource that a published URI leads to, listed or not.
+        """Return the resource, or the template, that a published URI leads to, listed or not.
 
         A listed one comes before one that a template matches, and then the oldest MCP before the others. A URI that
         nothing matches belongs to the only MCP that has resources.
         """
-        listed = self.by_name[CapabilityKind.RESOURCE].get(uri)
+        listed = self.by_name[CapabilityKind.RESOURCE].get(uri) or self.templates_by_name.get(uri)
         if listed is not None:
             return listed
         qualified = split_qualified(uri)
@@ -81,12 +87,18 @@ class CatalogIndex:
         return None if owner is None else _resource(owner, uri, self.published_uri(owner, uri), b"")
 
     def published_uri(self, mcp: Mcp, uri: str) -> str:
-        """Return the URI by which hosts know a resource of this MCP."""
+        """Return the URI by which hosts know a resource of this MCP.
+
+        A link that hosts open themselves stays as it is, unless it would lead to another MCP.
+        """
         found = None if is_qualified(uri) else self._leads_to(uri)
-        return uri if found == mcp.mcp_id else qualified_uri(mcp.name, uri)
+        has_resources = mcp in self.oldest_first
+        if found == mcp.mcp_id or not has_resources or (found is None and is_web_address(uri)):
+            return uri
+        return qualified_uri(mcp.name, uri)
 
     def _leads_to(self, uri: str) -> str | None:
-        listed = self.by_name[CapabilityKind.RESOURCE].get(uri)
+        listed = self.by_name[CapabilityKind.RESOURCE].get(uri) or self.templates_by_name.get(uri)
         if listed is not None:
             return listed.ref.mcp_id
         owner = self._owner(uri)

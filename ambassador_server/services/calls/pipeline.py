@@ -14,7 +14,7 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Pin
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.policy.decide import DEFINITION_CHANGED, STALE, decide
-from ambassador_server.domain.policy.decision import Decision, Deny, Reason
+from ambassador_server.domain.policy.decision import UNKNOWN, Decision, Deny
 from ambassador_server.domain.secrets.marks import WITHHELD
 from ambassador_server.domain.secrets.redaction import redact
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
@@ -44,6 +44,7 @@ NAME_MEMBER: Mapping[CapabilityKind, str] = {
 }
 """The parameter that names a capability of each kind; in a reference it is a member of the reference."""
 
+INPUT_REQUIRED: Final = b"input_required"
 _MAX_NAME = 256
 _LARGE_ANSWER: Final = 64 * 1024
 """A smaller answer without notices fits into the buffer of its connection: its task does not wait for the reader."""
@@ -52,7 +53,7 @@ _RECORD_BYTES = 2048
 _LARGE_VALUES, _LARGE_SIZE, _FULL_VALUES = 500, 8192, 100_000
 """How much of large arguments is read for the record: less than redaction keeps, so it has nothing to count or cut."""
 _COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
-_UNKNOWN = Deny(Reason.UNKNOWN_TOOL)
+_UNKNOWN = {kind: Deny(reason) for kind, reason in UNKNOWN.items()}
 
 
 class CapabilityCall(Struct, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
 
     `members` holds the raw JSON of every other parameter. If the capability is named by the parameter `ref`,
     `reference` holds the raw members of it. `capabilities` and what follows are those of the host, as in
-    `NeutralRequest`.
+    `NeutralRequest`. `answered` has the methods of the questions that a retried request brings answers to.
     """
 
     principal: Principal
@@ -75,6 +76,7 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     ask: Ask | None = None
     reads_questions: bool = False
     log_level: str | None = None
+    answered: tuple[str, ...] = ()
 
 
 class CallRates(Struct, frozen=True):
@@ -132,10 +134,11 @@ class CallPipeline:
         if refused is not None:
             await self._refuse_for_rate(call, refused)
         entry = self._catalog.resolve(call.kind, call.name)
-        decision = self._decide(call.principal, entry)
+        decision = self._decide(call, entry)
         resource = _resource(entry, call)
         if entry is None or isinstance(decision, Deny):
-            return await self._refuse(call, resource, decision if isinstance(decision, Deny) else _UNKNOWN)
+            unknown = _UNKNOWN[call.kind]
+            return await self._refuse(call, resource, decision if isinstance(decision, Deny) else unknown)
         raw = _arguments(call)
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
@@ -152,7 +155,12 @@ class CallPipeline:
                     decision.grant_id,
                     arguments=arguments,
                     size=len(raw),
+                    method=call.method,
                 )
+                for method in call.answered:
+                    _ = self._recorder.question_answered(
+                        call.principal, call.origin, resource, method, refused=False
+                    )
                 outcome, recorded = await self._forward(call, entry, resource, running)
         except CallStoppedError as stopped:
             return await self._refuse(call, resource, stopped.deny)
@@ -168,12 +176,12 @@ class CallPipeline:
             self._in_flight.watch_answer(running)
         return outcome
 
-    def _decide(self, principal: Principal, entry: CatalogEntry | None) -> Decision:
+    def _decide(self, call: CapabilityCall, entry: CatalogEntry | None) -> Decision:
         moment = self._policy.current_moment()
         if entry is None:
             # A stale catalog may lack the tool; and the two answers together would tell which hidden tools exist.
-            return STALE if moment.stale else _UNKNOWN
-        return decide(self._policy.snapshot, principal, entry.ref, moment)
+            return STALE if moment.stale else _UNKNOWN[call.kind]
+        return decide(self._policy.snapshot, call.principal, entry.ref, moment)
 
     async def _refuse_for_rate(self, call: CapabilityCall, refused: RateRefusal) -> NoReturn:
         """Refuse a call of a key that is too fast; the audit counts these, so that they cannot flood it."""
@@ -192,7 +200,7 @@ class CallPipeline:
         raise RateLimitedError(f"This key calls too fast; try again in {wait} s", retry_after=wait)
 
     async def _refuse(self, call: CapabilityCall, resource: Resource, deny: Deny) -> Deny:
-        await self._recorder.denied(call.principal, call.origin, resource, deny)
+        await self._recorder.denied(call.principal, call.origin, resource, deny, method=call.method)
         return deny
 
     async def _forward(
@@ -217,6 +225,8 @@ class CallPipeline:
                 mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
             )
             seconds = self._clock.monotonic() - started
+            if call.reads_questions and reply.result is not None and INPUT_REQUIRED in reply.result:
+                await self._record_questions(call, resource, reply.result)
             body = reply.result if reply.result is not None else reply.error or b""
             failed = reply.result is None or (
                 self._payloads.is_error_result(body)
@@ -243,6 +253,12 @@ class CallPipeline:
     ) -> Awaitable[None]:
         seconds = self._clock.monotonic() - started
         return self._recorder.failed(call.principal, call.origin, resource, seconds=seconds, reason=reason)
+
+    async def _record_questions(self, call: CapabilityCall, resource: Resource, result: bytes) -> None:
+        """Record the questions in a result before the host reads them; raises AuditUnavailableError."""
+        read = self._payloads.asked_methods
+        for method in read(result) if len(result) <= LARGE else await off_loop(read, result):
+            await self._recorder.question(call.principal, call.origin, resource, method)
 
     def _recorded_ask(self, call: CapabilityCall, ask: Ask, entry: CatalogEntry, resource: Resource) -> Ask:
         """Return `ask` with a record of each question and of its answer, and with the name of the MCP that asks."""

@@ -108,6 +108,8 @@ class HttpServer:
             return await self._send(request, number, reply, headers)
         if (page := self.toolbox.page(method, params.get("cursor"))) is not None:
             result = page
+        elif (served := self.toolbox.serve(method, params)) is not None:
+            result = served
         elif method == "subscriptions/listen" and modern:
             return await self._hold_listener(request, number, params["notifications"])
         elif method == "tools/call":
@@ -356,7 +358,11 @@ async def _main() -> None:
     flags.add_argument("--sse", action="store_true", help="answer in event streams")
     options = flags.parse_args()
     toolbox = Toolbox(
-        era=options.era, record=options.record, page_size=options.page_size, offers=options.offers
+        era=options.era,
+        record=options.record,
+        page_size=options.page_size,
+        offers=options.offers,
+        title=options.title,
     )
     async with serve(HttpServer(toolbox, sse=options.sse), options.port) as server:
         port = int(server.url.rsplit(":", 1)[1].split("/")[0])

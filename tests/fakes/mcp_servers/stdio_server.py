@@ -66,6 +66,8 @@ class Server:
             self.send({"id": number, "error": error})
         elif (page := self.toolbox.page(method, params.get("cursor"))) is not None:
             self.result(number, page)
+        elif (served := self.toolbox.serve(method, params)) is not None:
+            self.result(number, served)
         elif method == "subscriptions/listen" and self.modern:
             self.listener = number
             self.notify("notifications/subscriptions/acknowledged", params["notifications"])
@@ -174,7 +176,13 @@ def main() -> None:
     if options.stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     server = Server(
-        Toolbox(era=options.era, record=options.record, page_size=options.page_size, offers=options.offers)
+        Toolbox(
+            era=options.era,
+            record=options.record,
+            page_size=options.page_size,
+            offers=options.offers,
+            title=options.title,
+        )
     )
     for line in sys.stdin.buffer:
         message = json.loads(line)

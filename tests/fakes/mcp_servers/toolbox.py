@@ -82,6 +82,7 @@ def parser(about: str) -> argparse.ArgumentParser:
     flags.add_argument("--record", help="append every tools/call to this file before it runs")
     flags.add_argument("--page-size", type=int, default=0)
     flags.add_argument("--offers", default="tools", help="the kinds it offers, separated by commas")
+    flags.add_argument("--title", default="fixture", help="what the texts of its resources begin with")
     return flags
 
 
@@ -89,10 +90,17 @@ class Toolbox:
     """The tools that need no transport, their list, and the record of calls."""
 
     def __init__(
-        self, *, era: str = "legacy", record: str | None = None, page_size: int = 0, offers: str = "tools"
+        self,
+        *,
+        era: str = "legacy",
+        record: str | None = None,
+        page_size: int = 0,
+        offers: str = "tools",
+        title: str = "fixture",
     ) -> None:
         self.era = era
         self.offers = offers.split(",")
+        self.title = title
         self.tools = list(TOOLS)
         self.resources = [
             {"uri": f"memo://{number}", "name": f"memo {number}", "mimeType": "text/plain", "x-kept": 10**20}
@@ -141,6 +149,23 @@ class Toolbox:
         if start + size < len(items):
             page["nextCursor"] = "" if start == 0 else str(start + size)
         return page
+
+    def serve(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the result of a request for a resource, a prompt or a completion; None for another one."""
+        if method == "resources/read" and "resources" in self.offers:
+            uri = params["uri"]
+            if not uri.startswith("memo://"):
+                return None
+            contents = {"uri": uri, "mimeType": "text/plain", "text": f"{self.title} {uri}", "x-kept": 10**20}
+            return {"contents": [contents]}
+        if method == "prompts/get" and "prompts" in self.offers and params["name"] == "greet":
+            link = {"type": "resource_link", "uri": "memo://2", "name": "memo"}
+            whom = (params.get("arguments") or {}).get("whom", "you")
+            said = {"type": "text", "text": f"Hello {whom}"}
+            return {"messages": [{"role": "user", "content": each} for each in (said, link)]}
+        if method == "completion/complete" and "completions" in self.offers:
+            return {"completion": {"values": [json.dumps(params["ref"]), params["argument"]["value"] + "!"]}}
+        return None
 
     def answer(self, name: str, arguments: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
         """Return the result of a tool, or None for a tool that the server must run itself."""

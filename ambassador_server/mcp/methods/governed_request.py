@@ -1,0 +1,247 @@
+"""Sends a host's request for one capability through the pipeline, with the questions that the host can be asked.
+
+A modern host reads questions in results. Those of a modern downstream are passed on, with a sealed state that leads
+back to the downstream; a call of a legacy downstream is held meanwhile.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.mcp import INPUT_REQUIRED
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.decision import Deny
+from ambassador_server.mcp.caller import Caller, CallOutcome
+from ambassador_server.mcp.envelope import (
+    EnvelopeError,
+    Request,
+    error_object,
+    read_members,
+    write_members,
+)
+from ambassador_server.mcp.held_calls import Asked, HeldCalls
+from ambassador_server.mcp.methods.notices import PROGRESS_TOKEN, teller_of_call
+from ambassador_server.mcp.questions.asking import refuse
+from ambassador_server.mcp.questions.capabilities import NONE, can_be_asked
+from ambassador_server.mcp.questions.elicitation import with_asking_mcp
+from ambassador_server.mcp.questions.request_states import (
+    HeldState,
+    PassedState,
+    RequestStates,
+    request_digest,
+)
+from ambassador_server.ports.exchange import Ask, Question, Reply, Tell
+from ambassador_server.services.calls.pipeline import NAME_MEMBER, Answered, CallPipeline, CapabilityCall
+from ambassador_server.wording.refusals import refusal_text, told_reason
+
+ASKED_ABOUT: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+"""The methods during which a downstream may ask the host."""
+_RETRY: Final = ("inputResponses", "requestState")
+_INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
+
+
+class _Asking(msgspec.Struct, rename="camel"):
+    result_type: Raw = Raw()
+    input_requests: dict[str, dict[str, Raw]] = {}
+    request_state: str = ""
+
+
+_asking_decoder = msgspec.json.Decoder(_Asking)
+_answers_decoder = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request is for: a kind, a name or URI in any accepted form, and the raw members of a reference if any."""
+
+    kind: CapabilityKind
+    name: str
+    reference: Mapping[str, bytes] | None = None
+
+
+class GovernedRequests:
+    """Calls capabilities for hosts; the methods of all kinds use it."""
+
+    def __init__(self, *, calls: CallPipeline, held: HeldCalls, states: RequestStates) -> None:
+        self._calls = calls
+        self._held = held
+        self._states = states
+
+    async def call(self, request: Request, caller: Caller, target: Target) -> CallOutcome:
+        """Return the answer of the downstream, or else what the host gets: a refusal or questions.
+
+        Raises EnvelopeError for params that are invalid, and AmbassadorError.
+        """
+        members, token = _forwarded_members(request, target)
+        tell = teller_of_call(token, caller.log_level, caller.tell)
+        if not caller.is_modern or request.method not in ASKED_ABOUT:
+            for name in _RETRY:
+                members.pop(name, None)
+            return await self._run(_call(request, caller, target, members, caller.ask, tell), request, caller)
+        return await self._call_of_modern_host(request, caller, target, members, tell)
+
+    async def _call_of_modern_host(
+        self, request: Request, caller: Caller, target: Target, members: dict[str, bytes], tell: Tell | None
+    ) -> CallOutcome:
+        answered: tuple[str, ...] = ()
+        if "requestState" in members:
+            answers = _answers(members.get("inputResponses", b"{}"))
+            digest = request_digest(request)
+            state = self._states.open(Raw(members.pop("requestState")), caller.principal, digest)
+            if isinstance(state, HeldState):
+                resumed = await self._held.resume(
+                    caller.principal.user_id, state.call_id, state.round, answers, tell
+                )
+                return self._asked(resumed, request, caller) if isinstance(resumed, Asked) else resumed
+            answered = tuple(method for key, method in state.methods.items() if key in answers)
+            if state.state:
+                members["requestState"] = msgspec.json.encode(state.state)
+        if caller.capabilities == NONE:
+            call = _call(request, caller, target, members, None, tell, answered)
+            return await self._run(call, request, caller)
+
+        async def run(ask: Ask, tell_host: Tell) -> CallOutcome:
+            wanted = None if tell is None else tell_host
+            call = _call(request, caller, target, members, _askable(ask, caller), wanted, answered)
+            return await self._run(call, request, caller)
+
+        outcome = await self._held.begin(caller.principal.user_id, run, tell)
+        return self._asked(outcome, request, caller) if isinstance(outcome, Asked) else outcome
+
+    async def _run(self, call: CapabilityCall, request: Request, caller: Caller) -> CallOutcome:
+        answer = await self._calls.call(call)
+        if isinstance(answer, Deny):
+            return refusal_of(answer, call.kind, call.name)
+        result = answer.reply.result
+        if not caller.is_modern or result is None or _INPUT_REQUIRED not in result:
+            return answer
+        return self._passed_on(answer, result, request, caller)
+
+    def _passed_on(
+        self, answer: Answered, result: bytes, request: Request, caller: Caller
+    ) -> Answered | Reply:
+        """Return questions of a modern downstream with the name of the MCP and a sealed state."""
+        try:
+            asking = _asking_decoder.decode(result)
+        except (msgspec.MsgspecError, RecursionError):
+            return answer
+        if bytes(asking.result_type) != _INPUT_REQUIRED:
+            return answer
+        methods = {key: _method(asked) for key, asked in asking.input_requests.items()}
+        state = PassedState(answer.mcp_id, asking.request_state, methods)
+        members = read_members(result)
+        members["requestState"] = self._sealed(state, request, caller)
+        if asking.input_requests:
+            named = {key: _named(asked, answer.mcp_name) for key, asked in asking.input_requests.items()}
+            members["inputRequests"] = Raw(msgspec.json.encode(named))
+        return Reply(result=write_members(members), error=None)
+
+    def _asked(self, asked: Asked, request: Request, caller: Caller) -> Reply:
+        """Return the questions of a call that is held."""
+        questions = {
+            key: _named(
+                {"method": Raw(msgspec.json.encode(each.method)), "params": Raw(each.params)}, each.asked_by
+            )
+            for key, each in asked.questions.items()
+        }
+        members = {
+            "resultType": Raw(_INPUT_REQUIRED),
+            "inputRequests": Raw(msgspec.json.encode(questions)),
+            "requestState": self._sealed(HeldState(asked.call_id, asked.round), request, caller),
+        }
+        return Reply(result=write_members(members), error=None)
+
+    def _sealed(self, state: HeldState | PassedState, request: Request, caller: Caller) -> Raw:
+        sealed = self._states.seal(state, caller.principal, request_digest(request))
+        return Raw(msgspec.json.encode(sealed))
+
+
+def refusal_of(deny: Deny, kind: CapabilityKind, name: str) -> Reply:
+    """Return the error for a denied request; what is hidden from the caller looks like what does not exist."""
+    code = Code.DENIED if deny.disclosed else Code.INVALID_PARAMS
+    reason = {"reason": told_reason(deny, kind).value}
+    return Reply(result=None, error=error_object(code, refusal_text(deny, name, kind), reason))
+
+
+def text_param(request: Request, name: str, what: str) -> str:
+    """Return a parameter that is a text; raises EnvelopeError."""
+    try:
+        return msgspec.json.decode(request.params[name], type=str)
+    except (KeyError, msgspec.MsgspecError) as error:
+        raise EnvelopeError(Code.INVALID_PARAMS, f"params.{name} must be {what}") from error
+
+
+def _call(
+    request: Request,
+    caller: Caller,
+    target: Target,
+    members: Mapping[str, bytes],
+    ask: Ask | None,
+    tell: Tell | None,
+    answered: tuple[str, ...] = (),
+) -> CapabilityCall:
+    return CapabilityCall(
+        principal=caller.principal,
+        origin=caller.origin,
+        kind=target.kind,
+        method=request.method,
+        name=target.name,
+        members=members,
+        reference=target.reference,
+        capabilities=caller.capabilities,
+        tell=tell,
+        ask=ask,
+        reads_questions=caller.is_modern,
+        log_level=caller.log_level,
+        answered=answered,
+    )
+
+
+def _askable(ask: Ask, caller: Caller) -> Ask:
+    """Return `ask` for the questions alone that the host has declared."""
+
+    async def ask_if_declared(question: Question) -> Reply:
+        if not can_be_asked(caller.capabilities, question.method):
+            return await refuse(question)
+        return await ask(question)
+
+    return ask_if_declared
+
+
+def _named(asked: dict[str, Raw], mcp_name: str) -> dict[str, Raw]:
+    """Return a question; the message of an elicitation begins with the name of the MCP."""
+    if _method(asked) == "elicitation/create" and "params" in asked:
+        return asked | {"params": Raw(with_asking_mcp(bytes(asked["params"]), mcp_name))}
+    return asked
+
+
+def _method(asked: Mapping[str, Raw]) -> str:
+    try:
+        return msgspec.json.decode(asked.get("method", Raw(b'""')), type=str)
+    except msgspec.MsgspecError:
+        return ""
+
+
+def _answers(raw: bytes) -> dict[str, Raw]:
+    try:
+        return _answers_decoder.decode(raw)
+    except msgspec.MsgspecError:
+        raise EnvelopeError(Code.INVALID_PARAMS, "params.inputResponses must be an object") from None
+
+
+def _forwarded_members(request: Request, target: Target) -> tuple[dict[str, bytes], bytes | None]:
+    """Return the params to forward to the downstream, and the caller's progress token, which is not forwarded."""
+    named_by = NAME_MEMBER[target.kind] if target.reference is None else "ref"
+    members = {key: bytes(raw) for key, raw in request.params.items() if key != named_by}
+    if not members.get("arguments", b"{").startswith(b"{"):
+        raise EnvelopeError(Code.INVALID_PARAMS, "params.arguments must be an object")
+    # Decoded instead of searched, because a member name may contain escapes. A forwarded token could equal the token
+    # that this server has given to another call.
+    meta = read_members(members["_meta"]) if "_meta" in members else {}
+    token = meta.pop(PROGRESS_TOKEN, None)
+    if token is None:
+        return members, None
+    members["_meta"] = write_members(meta)
+    return members, bytes(token)

@@ -209,6 +209,8 @@ def _desired(admin: Invocation, files: FileOptions) -> "DesiredState":
         for line in error.lines:
             admin.output.say(line)
         raise
+    if not desired.objects and not desired.owners:
+        admin.output.warn("The files are empty: they declare no object, and no owner.")
     for warning in desired.warnings:
         admin.output.warn(warning)
     if files.prune and desired.owners == {None}:

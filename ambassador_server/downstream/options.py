@@ -1,5 +1,6 @@
 """Reads the options of a transport, and the references to secrets in them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +12,16 @@ from ambassador_server.errors import DownstreamUnavailableError, InvalidInputErr
 
 _Options = TypeVar("_Options", bound=msgspec.Struct)
 
+_QUOTED = re.compile(r"`([^`]*)`")
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+}
 _OWN_PREFIX = "env://MCP_AMBASSADOR_"
 
 
@@ -25,7 +36,19 @@ def parse_options(transport: str, options: Mapping[str, Any], shape: type[_Optio
     try:
         return msgspec.convert(dict(options), shape, strict=True)
     except msgspec.ValidationError as error:
-        raise InvalidInputError(f"Options of transport '{transport}': {error}") from None
+        raise InvalidInputError(f"Options of transport '{transport}': {_fault(str(error))}.") from None
+
+
+def _fault(text: str) -> str:
+    """Return what msgspec finds wrong in the words of the other messages: first the place, then the types."""
+    what, _, place = text.partition(" - at `$")
+    what = _QUOTED.sub(lambda found: " or ".join(map(_word, found[1].split(" | "))), what)
+    named = place.rstrip("`").lstrip(".")
+    return f"{named}: {what[:1].lower()}{what[1:]}" if named else f"{what[:1].lower()}{what[1:]}"
+
+
+def _word(name: str) -> str:
+    return _TYPES.get(name, repr(name))
 
 
 def check_reference(value: str) -> None:

@@ -330,3 +330,16 @@ def test_context_changes_have_a_dry_run(home: Shell) -> None:
     book = ContextStore(home.directory)
     assert (book.current(), [context.name for context in book.all()]) == ("b", ["a", "b"])
     assert sorted(os.listdir(home.directory)) == ["a.secret", "b.secret", "contexts.json"]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n", "[]"])
+def test_empty_file_is_not_taken_for_a_declaration(
+    shell: Shell, api: FakeApi, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "empty.yaml"
+    file.write_text(text)
+    for verb in ("diff", "apply"):
+        done = shell.run(verb, "-f", str(file))
+        assert "warning: The files are empty: they declare no object, and no owner." in done.err
+    file.write_text("owner: ci\n")
+    assert "The files are empty" not in shell.run("diff", "-f", str(file)).err

@@ -72,6 +72,21 @@ def test_error_names_the_wrong_parameter_and_position(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("events?q=action%3Dcall:tool:dney", "call:tool:deny"),
+        ("events?q=outcome%3Dsuceeded", "succeeded"),
+        ("statistics?by=usr", "user"),
+        ("statistics?by=huor", "hour"),
+    ],
+)
+def test_misspelt_word_of_a_query_has_near_matches(world: World, path: str, meant: str) -> None:
+    answer = world.admin.get(f"{EVENTS.rpartition('/')[0]}/{path}")
+    assert answer.status_code == 400
+    assert f"did you mean '{meant}'" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
     ("path", "status"),
     [
         ("events?where=" + "(" * 4000, 400),

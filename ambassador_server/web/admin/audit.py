@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 from aiohttp import web
 
@@ -78,7 +79,9 @@ async def statistics(request: web.Request) -> web.Response:
     """Count events by a field of the query language or by hour; a call counts once."""
     by = request.query.get("by", "action")
     if by not in _COUNTED_BY:
-        raise InvalidInputError(f"by: must be one of {', '.join(_COUNTED_BY)}")
+        near = get_close_matches(by, _COUNTED_BY, n=1)
+        guess = f"; did you mean {near[0]!r}?" if near else ""
+        raise InvalidInputError(f"by: must be one of {', '.join(_COUNTED_BY)}{guess}")
     top = max(1, min(number(request, "top", _DEFAULT_TOP), _MAX_TOP))
     wanted, search = wanted_events(request), request.app[AUDIT].search
     lag = _lag_view(await search.refresh())

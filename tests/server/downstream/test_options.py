@@ -27,12 +27,12 @@ def test_stdio_accepts_these_options(options: dict[str, Any]):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({}, "missing required field `command`"),
-        ({"command": 5}, "Expected `str | array`, got `int`"),
+        ({}, "missing required field 'command'"),
+        ({"command": 5}, "command: expected a text or a list, got a whole number"),
         ({"command": []}, "'command' .* is empty"),
         ({"command": " "}, "'command' .* is empty"),
-        ({"command": "a", "args": "b"}, "Expected `array`, got `str`"),
-        ({"command": "a", "env": {"A": 1}}, "Expected `str`, got `int`"),
+        ({"command": "a", "args": "b"}, "args: expected a list, got a text"),
+        ({"command": "a", "env": {"A": 1}}, r"env\[...\]: expected a text, got a whole number"),
         ({"command": "a", "env": {"A=B": "1"}}, "'A=B' is not a variable name"),
         ({"command": "a", "env": {"A": "env://"}}, "does not name an environment variable"),
         ({"command": "a", "env": {"A": "env://MCP_AMBASSADOR_MASTER_KEY"}}, "never given to a downstream"),
@@ -51,8 +51,8 @@ def test_stdio_refuses_these_options(options: dict[str, Any], text: str):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({}, "missing required field `url`"),
-        ({"url": 5}, "Expected `str`, got `int`"),
+        ({}, "missing required field 'url'"),
+        ({"url": 5}, "url: expected a text, got a whole number"),
         ({"url": "ftp://host/"}, "must be http:// or https://"),
         ({"url": "host/path"}, "must be http:// or https://"),
         ({"url": "http:///path"}, "must be http:// or https://|not a URL"),

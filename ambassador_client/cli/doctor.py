@@ -78,7 +78,7 @@ def doctor(
     """
     findings = list(run_checks(run, fix=fix))
     output = Format.JSON if as_json else run.output
-    if is_for_programs(output):
+    if is_for_programs(output) or output is Format.NAME:
         show_rows([_view(each) for each in findings], output)
     else:
         for each in findings:

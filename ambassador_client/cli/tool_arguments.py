@@ -135,6 +135,7 @@ def _value(schema: ToolSchema, key: str, text: str, next_step: str = "") -> Any:
         text = text.strip()
     value = _convert_to_any(schema.likely_types, text)
     if value is _NO_VALUE:
+        _check_json(key, text)
         raise UsageError(
             f"{key[:200]} must be {schema.describe()}, not {text[:60]!r}",
             next_step or _how_to_write(schema, key),
@@ -142,6 +143,16 @@ def _value(schema: ToolSchema, key: str, text: str, next_step: str = "") -> Any:
     if allowed is not None and value not in allowed:
         raise _not_allowed(key, f"{text[:60]!r}", allowed)
     return value
+
+
+def _check_json(key: str, text: str) -> None:
+    """Raise UsageError for a text that looks like a list or an object in JSON, but is none."""
+    if not text.lstrip().startswith(("[", "{")):
+        return
+    try:
+        parse_value(text)
+    except ValueError as error:
+        raise UsageError(f"{key[:200]} {error}", "Correct it.") from error
 
 
 def _not_allowed(key: str, shown: str, allowed: list[Any]) -> UsageError:

@@ -122,3 +122,10 @@ async def test_misspelt_command_and_account_have_near_matches(server: FakeServer
         2,
         "AMB-1001 No such command 'lst'. Did you mean 'list'? Run: ambassador-client tools --help\n",
     )
+
+
+async def test_names_of_checks_are_those_of_the_document(server: FakeServer, state: Path):
+    env = environment(server.url, state)
+    _, names, _ = await run("doctor", "-o", "name", env=env)
+    _, document, _ = await run("doctor", "-o", "json", env=env)
+    assert names.splitlines() == [each["check"] for each in json.loads(document)]

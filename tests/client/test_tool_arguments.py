@@ -331,10 +331,19 @@ def test_number_that_json_lacks_is_refused(text: str):
         read_arguments({}, [], text)
 
 
-@pytest.mark.parametrize("text", ["[NaN]", "[1, 1e999]", "[-Infinity]"])
-def test_number_in_a_list_that_json_lacks_is_refused(text: str):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[NaN]", "x is not JSON"),
+        ("[-Infinity]", "x is not JSON"),
+        ("[1, 1e999]", "x contains a number that is too large"),
+        ("[1, ", "x is not JSON"),
+        ("[" * 501 + "]" * 501, "x is nested deeper"),
+    ],
+)
+def test_value_that_only_looks_like_json_is_refused(text: str, words: str):
     for kind in ({"type": "array"}, {"type": "array", "items": {"type": "number"}}):
-        with pytest.raises(UsageError, match="x must be"):
+        with pytest.raises(UsageError, match=words):
             read_arguments(schema(x=kind), [f"x={text}"], None)
 
 

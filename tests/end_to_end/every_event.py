@@ -19,12 +19,7 @@ from ambassador_server.audit_log.quarantine import BrokenSegment, quarantine_seg
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.audit.index_differences import IndexDifference
-from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.people.principals import Origin
-from ambassador_server.domain.policy.decision import UNKNOWN, Deny, Reason
-from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries
@@ -34,7 +29,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.audit.sink_positions import SinkPositions, compare, report
 from tests.end_to_end import scripted_server
-from tests.end_to_end.faces import FACES, LEGACY, REST
+from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
 from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.world import GROUP, Caller, World, until
@@ -42,7 +37,6 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.store import InMemoryStore
 from tests.patience import PATIENCE
 from tests.server.audit_log.samples import KEYS, SIGNER, append_all
-from tests.server.worlds import PRINCIPAL, switch
 
 PASSWORD = "correct horse battery staple"
 PLANTED = "ghp_" + "Planted0" * 5
@@ -71,6 +65,7 @@ def do_everything(world: World, directory: Path) -> None:
     catalog_and_calls(world, directory)
     definitions(world, directory)
     questions(world)
+    resources_and_prompts(world)
     people(world)
     officers(world)
     with broken_log(world):
@@ -175,6 +170,45 @@ def questions(world: World) -> None:
         assert "error" in next(stream)
 
 
+def resources_and_prompts(world: World) -> None:
+    """Read a resource, get and complete a prompt, answer their questions, and be refused by every kind of rule."""
+    world.publish_fixture("offers", "--era", "modern", "--offers", "tools,resources,prompts,completions")
+    caller, greeting = world.caller(), {"name": "offers__greet", "arguments": {"whom": TEXT}}
+    reference = {"type": "ref/prompt", "name": "offers__greet"}
+    for face in MCP_FACES:
+        assert _ask(caller, face, "resources/read", uri=f"memo://{PLANTED}")["contents"]
+        assert _ask(caller, face, "prompts/get", **greeting)["messages"]
+        assert _ask(caller, face, "completion/complete", ref=reference, argument={"name": "a", "value": TEXT})
+        assert "error" in _ask(caller, face, "resources/read", uri=f"ambassador:{PLANTED}:memo://1")
+        assert "error" in _ask(caller, face, "prompts/get", name=PLANTED)
+    _answer_questions(caller, "resources/read", uri="memo://asks")
+    _answer_questions(caller, "prompts/get", name="offers__greet", arguments={"whom": "asks"})
+    stop = {"scope": "mcp", "target": "offers", "reason": TEXT, "message": TEXT, "expires_in_seconds": 600}
+    switch = world.ask("POST", "kill-switches", stop)["id"]
+    assert "error" in _ask(caller, MODERN, "resources/read", uri="memo://1")
+    assert "error" in _ask(caller, MODERN, "prompts/get", **greeting)
+    world.ask("POST", f"kill-switches/{switch}/lift")
+    grant = {"group": GROUP, "mcp": "offers", "resources": ["memo://*"], "prompts": ["offers.greet"]}
+    world.ask("POST", "grants", {**grant, "effect": "deny"})
+    assert "error" in _ask(caller, MODERN, "resources/read", uri="memo://1")
+    assert "error" in _ask(caller, MODERN, "prompts/get", **greeting)
+
+
+def _ask(caller: Caller, face: Mcp, method: str, **params: Any) -> dict[str, Any]:
+    """Return the result of a request, or its whole answer if that is an error."""
+    answer: dict[str, Any] = caller.send(face.request(caller.secret, method, params)).json()
+    result: dict[str, Any] = answer.get("result", answer)
+    return result
+
+
+def _answer_questions(caller: Caller, method: str, **params: Any) -> None:
+    params["_meta"] = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+    asked = _ask(caller, MODERN, method, **params)
+    answers = {key: {"action": "accept", "content": {"text": TEXT}} for key in asked["inputRequests"]}
+    retry = {"inputResponses": answers, "requestState": asked["requestState"]}
+    assert "error" not in _ask(caller, MODERN, method, **params, **retry)
+
+
 def people(world: World) -> None:
     person = world.person()
     own = {"Authorization": f"Bearer {person.key}"}
@@ -264,34 +298,6 @@ def find_anomalies(directory: Path) -> list[dict[str, Any]]:
     asyncio.run(_find_anomalies(directory))
     events = (line["event"] for line in events_under(directory))
     return [event for event in events if event["action"] == "system:audit-log:anomaly"]
-
-
-def calls_of_resources_and_prompts(directory: Path) -> list[dict[str, Any]]:
-    """Return the events of calls of resources and prompts, written by the recorder alone, without a server."""
-    asyncio.run(_record_calls(directory))
-    return [line["event"] for line in events_under(directory)]
-
-
-async def _record_calls(directory: Path) -> None:
-    clock = ManualClock()
-    log = await JsonlAuditLog.open(directory, "main", signer=SIGNER, clock=clock)
-    recorder = Recorder(log=log, clock=clock)
-    stop = Deny(Reason.KILL_SWITCH, switch(SwitchScope.EVERYONE, None))
-    for kind, method in ((CapabilityKind.RESOURCE, "resources/read"), (CapabilityKind.PROMPT, "prompts/get")):
-        resource = Resource(kind=kind, id="m1", name=f"mine://{TEXT}")
-        answered, failed, *refused = (
-            (PRINCIPAL, Origin(f"{kind}-{number}", "127.0.0.1"), resource) for number in range(5)
-        )
-        for call in (answered, failed):
-            await recorder.attempt(*call, "grant", arguments=None, size=0, method=method)
-        await recorder.question(*answered, "elicitation/create")
-        await recorder.question_answered(*answered, "elicitation/create", refused=False)
-        await recorder.answered(*answered, seconds=0.001, result=b"{}", failed=False)
-        await recorder.failed(*failed, seconds=0.001, reason="downstream_timeout")
-        denials = (stop, Deny(UNKNOWN[kind]), Deny(Reason.NOT_SUBSCRIBED, grant_id="grant"))
-        for call, deny in zip(refused, denials, strict=True):
-            await recorder.denied(*call, deny, method=method)
-    await log.close()
 
 
 async def _find_anomalies(directory: Path) -> None:

@@ -17,7 +17,6 @@ from tests.documents.build import ROOT
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.every_event import (
     SECRETS,
-    calls_of_resources_and_prompts,
     do_everything,
     events_of,
     events_under,
@@ -84,7 +83,6 @@ def world(directory: Path, prepared: Rig) -> Iterator[World]:
 def events(world: World, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [
         *events_of(world),
-        *calls_of_resources_and_prompts(tmp_path_factory.mktemp("recorded")),
         *prune_old_segments(tmp_path_factory.mktemp("old")),
         *quarantine_a_segment(tmp_path_factory.mktemp("broken")),
         *find_anomalies(tmp_path_factory.mktemp("contradicted")),

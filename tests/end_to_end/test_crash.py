@@ -13,7 +13,7 @@ import pytest
 
 from tests.effort import SOAK
 from tests.end_to_end.conftest import GENEROUS
-from tests.end_to_end.faces import FACES, Wire
+from tests.end_to_end.faces import FACES, MCP_FACES, Wire
 from tests.end_to_end.world import Caller, Downstream, World, running
 from tests.patience import PATIENCE
 from tests.rig import Rig
@@ -30,6 +30,7 @@ def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
     small = {"segment_bytes": 65536, "checkpoint_records": 20}
     with running(directory, prepared, limits=GENEROUS, audit=small) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
+        started.publish_fixture("memos", "--offers", "resources")
         yield started
 
 
@@ -134,25 +135,34 @@ async def test_start_closes_the_calls_that_were_in_flight_when_the_server_was_ki
 ) -> None:
     caller, arrived = world.caller(), tools.count()
     wires = [face.call(caller.secret, "tools__slow", {"seconds": 60}) for face in FACES]
+    reads = [face.request(caller.secret, "resources/read", {"uri": "memo://slow"}) for face in MCP_FACES]
     async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as http:
-        calls = [asyncio.create_task(send(http, world.rig.client_url + wire.path, wire)) for wire in wires]
+        calls = [
+            asyncio.create_task(send(http, world.rig.client_url + wire.path, wire))
+            for wire in [*wires, *reads]
+        ]
         while tools.count() < arrived + len(wires):  # noqa: ASYNC110 - another process writes the file
+            await asyncio.sleep(0.02)
+        attempted = {"action": "call:resource:attempt", "session": caller.session_id}
+        while len(world.events(**attempted)) < len(reads):  # noqa: ASYNC110 - the index is in a process of its own
             await asyncio.sleep(0.02)
         assert world.rig.stop(signal.SIGKILL) == -signal.SIGKILL
         done = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(outcome, aiohttp.ClientError) for outcome in done)
 
     checked = world.rig.run("ambassador-server", "check", "--data-dir", str(world.rig.data_dir))
-    assert f"attempts without an outcome, which may have run: {len(wires)}" in checked.stdout
+    assert f"attempts without an outcome, which may have run: {len(calls)}" in checked.stdout
     key = world.rig.facts["audit_key_file"]
     told = world.rig.admin(
         "audit", "verify", "--offline", str(world.rig.data_dir / "audit"), "--key", key
     ).stderr
-    assert f"main: {len(wires)} attempts have no outcome" in told
+    assert f"main: {len(calls)} attempts have no outcome" in told
 
     world.start()
-    closed = world.events(action="call:tool:outcome", reason="server_killed")[: len(wires)]
-    assert {event["resource"]["name"] for event in closed} == {"tools.slow"}
+    closed = world.events(reason="server_killed")[: len(calls)]
+    ended = [(event["action"], event["resource"]["name"]) for event in closed]
+    assert ended.count(("call:tool:outcome", "tools.slow")) == len(wires)
+    assert ended.count(("call:resource:outcome", "memo://slow")) == len(reads)
     assert {event["outcome"] for event in closed} == {"failed"}
     number = len(world.events(reason="server_killed"))
     for event in closed:

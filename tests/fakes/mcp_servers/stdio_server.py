@@ -66,6 +66,8 @@ class Server:
             self.send({"id": number, "error": error})
         elif (page := self.toolbox.page(method, params.get("cursor"))) is not None:
             self.result(number, page)
+        elif method == "resources/read" and params["uri"] == "memo://slow":
+            self.slow(number, {"seconds": 60})
         elif (served := self.toolbox.serve(method, params)) is not None:
             self.result(number, served)
         elif method == "subscriptions/listen" and self.modern:

@@ -156,16 +156,24 @@ class Toolbox:
             uri = params["uri"]
             if not uri.startswith("memo://"):
                 return None
+            if uri == "memo://asks" and self.is_asking(params):
+                return confirmed({}, params)
             contents = {"uri": uri, "mimeType": "text/plain", "text": f"{self.title} {uri}", "x-kept": 10**20}
             return {"contents": [contents]}
         if method == "prompts/get" and "prompts" in self.offers and params["name"] == "greet":
             link = {"type": "resource_link", "uri": "memo://2", "name": "memo"}
             whom = (params.get("arguments") or {}).get("whom", "you")
+            if whom == "asks" and self.is_asking(params):
+                return confirmed({}, params)
             said = {"type": "text", "text": f"Hello {whom}"}
             return {"messages": [{"role": "user", "content": each} for each in (said, link)]}
         if method == "completion/complete" and "completions" in self.offers:
             return {"completion": {"values": [json.dumps(params["ref"]), params["argument"]["value"] + "!"]}}
         return None
+
+    def is_asking(self, params: dict[str, Any]) -> bool:
+        """Tell whether the server asks in its result, which it does in the modern era, until it has the answers."""
+        return self.era == "modern" and "inputResponses" not in params
 
     def answer(self, name: str, arguments: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
         """Return the result of a tool, or None for a tool that the server must run itself."""

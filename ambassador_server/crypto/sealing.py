@@ -32,15 +32,16 @@ class AesGcmSealer:
         head = _HEAD.pack(_VERSION, self._number, secrets.token_bytes(12))
         nonce = head[-12:]
         ciphertext = self._ciphers[self._number].encrypt(nonce, content, head + context)
-        return base64.urlsafe_b64encode(head + ciphertext).rstrip(b"=").decode("ascii")
+        return _encoded(head + ciphertext)
 
     def open(self, sealed: str, context: bytes) -> bytes | None:
         """Return the content, or None for a text that was not sealed for this context, or was changed."""
         try:
-            encoded = sealed.encode("ascii")
-            raw = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+            raw = base64.urlsafe_b64decode(sealed.encode("ascii") + b"=" * (-len(sealed) % 4))
             version, number, nonce = _HEAD.unpack(raw[: _HEAD.size])
         except (UnicodeEncodeError, binascii.Error, struct.error):
+            return None
+        if _encoded(raw) != sealed:
             return None
         cipher = self._ciphers.get(number)
         if version != _VERSION or cipher is None:
@@ -49,6 +50,11 @@ class AesGcmSealer:
             return cipher.decrypt(nonce, raw[_HEAD.size :], raw[: _HEAD.size] + context)
         except InvalidTag:
             return None
+
+
+def _encoded(raw: bytes) -> str:
+    """Return the only spelling that is accepted."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
 def _derived(key: bytes) -> bytes:

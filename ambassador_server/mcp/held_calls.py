@@ -23,7 +23,7 @@ HOLD_SECONDS: Final = 300.0
 """How long a call waits for the answers; then it is cancelled."""
 MOST_QUESTIONS: Final = 32
 """How many questions of one call may be open at a time."""
-_COLLECT_SECONDS: Final = 0.02
+COLLECT_SECONDS: Final = 0.02
 """Questions that a downstream asks at the same time go to the host in one answer."""
 
 Run = Callable[[Ask, Tell], Awaitable[CallOutcome]]
@@ -121,7 +121,7 @@ class _HeldCall:
 
     def _collect(self) -> None:
         if self._collecting is None:
-            self._collecting = self._loop.call_later(_COLLECT_SECONDS, self._end_turn)
+            self._collecting = self._loop.call_later(self._calls.collect_seconds, self._end_turn)
 
     def _end_turn(self) -> None:
         self._collecting = None
@@ -144,7 +144,8 @@ class _HeldCall:
 class HeldCalls:
     """The calls that wait for answers of their hosts, by id; their number is bounded, per user and in all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, collect_seconds: float = COLLECT_SECONDS) -> None:
+        self.collect_seconds = collect_seconds
         self._held: dict[str, _HeldCall] = {}
         self._per_user: Counter[str] = Counter()
 

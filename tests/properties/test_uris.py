@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.mcps import DownstreamState, DownstreamStatus, McpStatus
 from ambassador_server.domain.catalog.offers import DownstreamFeatures, ListedResource, ResourceTemplate
-from ambassador_server.domain.catalog.uris import matches_template
+from ambassador_server.domain.catalog.uris import LONGEST_MATCHED, matches_template
 from ambassador_server.services.calls.catalog_index import CatalogIndex, build_index
 from tests.server.worlds import MCP
 
@@ -94,6 +94,17 @@ def test_an_unlisted_uri_belongs_to_the_only_mcp_with_resources():
     found = index_of({"git": ([], [])}).resource("d:1")
     assert found is not None
     assert (found.mcp_name, found.name, found.published) == ("git", "d:1", "d:1")
+
+
+@pytest.mark.parametrize("prefix", ["", "ambassador:git:"])
+def test_a_uri_that_is_too_long_leads_to_nothing(prefix: str):
+    index = index_of({"git": (["a:1"], ["b:{+path}"])})
+    for begin in ("b:", "d:"):
+        longest = begin.ljust(LONGEST_MATCHED, "x")
+        found = index.resource(prefix + longest)
+        assert found is not None
+        assert found.name == longest
+        assert index.resource(prefix + longest + "x") is None
 
 
 @pytest.mark.parametrize(

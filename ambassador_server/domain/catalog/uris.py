@@ -12,7 +12,7 @@ from typing import Final
 
 OWN_SCHEME: Final = "ambassador:"
 LONGEST_MATCHED: Final = 8192
-"""The length in characters beyond which a URI matches no template, and a template no URI."""
+"""The length in characters beyond which a URI matches no template and leads nowhere, and a template matches no URI."""
 
 _EXPRESSION: Final = re.compile(r"\{([+#./;?&]?)([^{}]*)\}")
 # What an expression of RFC 6570 may expand to, by its operator: an optional first character, then any of a class.

@@ -15,6 +15,7 @@ from ambassador_server.domain.catalog.capabilities import (
 from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp, McpStatus, Tool
 from ambassador_server.domain.catalog.published_names import published_names
 from ambassador_server.domain.catalog.uris import (
+    LONGEST_MATCHED,
     first_match,
     is_qualified,
     is_web_address,
@@ -73,7 +74,8 @@ class CatalogIndex:
         """Return the resource, or the template, that a published URI leads to, listed or not.
 
         A listed one comes before one that a template matches, and then the oldest MCP before the others. A URI that
-        nothing matches belongs to the only MCP that has resources.
+        nothing matches belongs to the only MCP that has resources. A URI that is too long leads to nothing, because the
+        audit records all of it.
         """
         listed = self.by_name[CapabilityKind.RESOURCE].get(uri) or self.templates_by_name.get(uri)
         if listed is not None:
@@ -84,7 +86,9 @@ class CatalogIndex:
             owner = next((mcp for mcp in self.oldest_first if mcp.name == mcp_name), None)
         else:
             owner = self._owner(uri)
-        return None if owner is None else _resource(owner, uri, self.published_uri(owner, uri), b"")
+        if owner is None or len(uri) > LONGEST_MATCHED:
+            return None
+        return _resource(owner, uri, self.published_uri(owner, uri), b"")
 
     def published_uri(self, mcp: Mcp, uri: str) -> str:
         """Return the URI by which hosts know a resource of this MCP.

@@ -31,7 +31,13 @@ PARAM_HEADER_PREFIX: Final = "Mcp-Param-"
 SESSION_HEADER: Final = "Mcp-Session-Id"
 
 NAME_PARAMS: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""The parameter of each method that is repeated in the header `Mcp-Name`."""
+"""The parameter of each method of the protocol itself that is repeated in the header `Mcp-Name`."""
+
+TASKS: Final = "io.modelcontextprotocol/tasks"
+"""The extension by which a tool call may be answered with a task, whose result comes later."""
+TASK_METHODS: Final = ("tasks/get", "tasks/update", "tasks/cancel")
+NAMED_BY: Final[Mapping[str, str]] = {**NAME_PARAMS, **dict.fromkeys(TASK_METHODS, "taskId")}
+"""The parameter of each method that is repeated in the header `Mcp-Name`, with those of the extension."""
 
 QUESTIONS: Final = {
     "elicitation/create": "elicitation",

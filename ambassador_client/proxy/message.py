@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 from ambassador_protocol.header_values import encode_header_value
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import META_VERSION, METHOD_HEADER, NAME_HEADER, NAME_PARAMS, VERSION_HEADER
+from ambassador_protocol.mcp import META_VERSION, METHOD_HEADER, NAME_HEADER, NAMED_BY, VERSION_HEADER
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 
 RequestId = str | int
@@ -128,7 +128,7 @@ class Message:
             headers = [(VERSION_HEADER, encode_header_value(self.version))]
             if self.method is not None:
                 headers.append((METHOD_HEADER, encode_header_value(self.method)))
-                name = self.params.get(NAME_PARAMS.get(self.method, ""))
+                name = self.params.get(NAMED_BY.get(self.method, ""))
                 if isinstance(name, str):
                     headers.append((NAME_HEADER, encode_header_value(name)))
             if header_map:

@@ -18,7 +18,6 @@ from ambassador_server.mcp.endpoint import McpEndpoint
 from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
 from ambassador_server.mcp.methods.dispatch import build_methods
-from ambassador_server.mcp.questions.request_states import RequestStates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.storage.database_url import redacted_url
@@ -95,8 +94,8 @@ class Ambassador:
 
 
 def _mcp_endpoint(base: Foundation, calls: CallUseCases) -> McpEndpoint:
-    states = RequestStates(sealer=AesGcmSealer(base.key_ring.session_keys), clock=base.clock)
-    methods = build_methods(calls.catalog, calls.pipeline, states)
+    sealer = AesGcmSealer(base.key_ring.session_keys)
+    methods = build_methods(calls.catalog, calls.pipeline, sealer, base.clock)
     return McpEndpoint(
         legacy=LegacyEra(methods=methods, catalog=calls.catalog, conversations=Conversations()),
         modern=ModernEra(methods=methods, catalog=calls.catalog),

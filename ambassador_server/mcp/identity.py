@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ambassador_protocol import __version__
+from ambassador_protocol.mcp import TASKS
 from ambassador_server.domain.catalog.offers import DownstreamFeatures
 
 SERVER_INFO: Final = {"name": "mcp-ambassador", "title": "MCP Ambassador", "version": __version__}
@@ -13,7 +14,7 @@ INSTRUCTIONS: Final = (
 )
 
 
-def server_capabilities(features: DownstreamFeatures) -> Mapping[str, Any]:
+def server_capabilities(features: DownstreamFeatures, *, modern: bool) -> Mapping[str, Any]:
     """Return the server capabilities for a principal whose MCPs have these features."""
     capabilities: dict[str, Any] = {"tools": {}}
     if features.resources:
@@ -24,4 +25,6 @@ def server_capabilities(features: DownstreamFeatures) -> Mapping[str, Any]:
         capabilities["completions"] = {}
     if features.logging:
         capabilities["logging"] = {}
+    if features.tasks and modern:
+        capabilities["extensions"] = {TASKS: {}}
     return capabilities

@@ -17,7 +17,7 @@ from ambassador_protocol.mcp import (
     METHOD_HEADER,
     MODERN_VERSIONS,
     NAME_HEADER,
-    NAME_PARAMS,
+    NAMED_BY,
     VERSION_HEADER,
 )
 from ambassador_server.mcp.envelope import EnvelopeError, Request, read_members
@@ -98,7 +98,7 @@ def _header_mismatch(message: Request, headers: Headers, version: str) -> str | 
         return f"{VERSION_HEADER} does not equal the version in _meta"
     if headers.get(METHOD_HEADER) != message.method:
         return f"{METHOD_HEADER} does not equal the method"
-    parameter = NAME_PARAMS.get(message.method)
+    parameter = NAMED_BY.get(message.method)
     if parameter is not None and _decoded(headers.get(NAME_HEADER)) != _text(message.params.get(parameter)):
         return f"{NAME_HEADER} does not equal params.{parameter}"
     return None

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ambassador_protocol.mcp import TASK_METHODS
+
 MODERN_VERSION = "2026-07-28"
 LEGACY_VERSION = "2025-11-25"
 ACCEPT = "application/json, text/event-stream"
@@ -84,7 +86,8 @@ class Mcp:
         }
         if self.modern:
             headers["Mcp-Method"] = method
-            name = params.get("uri" if method == "resources/read" else "name")
+            named_by = {"resources/read": "uri"} | dict.fromkeys(TASK_METHODS, "taskId")
+            name = params.get(named_by.get(method, "name"))
             if isinstance(name, str):
                 headers["Mcp-Name"] = _header_value(name)
         return headers

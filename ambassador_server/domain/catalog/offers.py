@@ -46,6 +46,7 @@ class DownstreamFeatures:
     completions: bool = False
     logging: bool = False
     resource_subscriptions: bool = False
+    tasks: bool = False
 
     def union(self, other: "DownstreamFeatures") -> "DownstreamFeatures":
         """Return the features that either has."""
@@ -56,15 +57,17 @@ class DownstreamFeatures:
             completions=self.completions or other.completions,
             logging=self.logging or other.logging,
             resource_subscriptions=self.resource_subscriptions or other.resource_subscriptions,
+            tasks=self.tasks or other.tasks,
         )
 
 
+_TASKS: Final = "io.modelcontextprotocol/tasks"
 NO_FEATURES: Final = DownstreamFeatures()
 
 
 def read_features(capabilities: Mapping[str, Any]) -> DownstreamFeatures:
     """Return the features that declared server capabilities stand for."""
-    resources = capabilities.get("resources")
+    resources, extensions = capabilities.get("resources"), capabilities.get("extensions")
     return DownstreamFeatures(
         tools="tools" in capabilities,
         resources="resources" in capabilities,
@@ -72,4 +75,5 @@ def read_features(capabilities: Mapping[str, Any]) -> DownstreamFeatures:
         completions="completions" in capabilities,
         logging="logging" in capabilities,
         resource_subscriptions=isinstance(resources, Mapping) and resources.get("subscribe") is True,
+        tasks=isinstance(extensions, Mapping) and _TASKS in extensions,
     )

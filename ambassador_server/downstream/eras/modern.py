@@ -21,7 +21,7 @@ from ambassador_protocol.mcp import (
     METHOD_HEADER,
     MODERN_VERSION,
     NAME_HEADER,
-    NAME_PARAMS,
+    NAMED_BY,
     QUESTIONS,
 )
 from ambassador_protocol.param_headers import (
@@ -158,7 +158,7 @@ class ModernEra:
 
     async def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:
         headers = {METHOD_HEADER: method}
-        key = NAME_PARAMS.get(method)
+        key = NAMED_BY.get(method)
         if key is None or key not in members:
             return headers
         try:

@@ -120,7 +120,7 @@ class LegacyEra:
         conversation_id = self._conversations.open(request.principal, capabilities)
         result = {
             "protocolVersion": wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY,
-            "capabilities": server_capabilities(self._catalog.features(request.principal)),
+            "capabilities": server_capabilities(self._catalog.features(request.principal), modern=False),
             "serverInfo": SERVER_INFO,
             "instructions": INSTRUCTIONS,
         }

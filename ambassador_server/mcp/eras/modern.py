@@ -29,7 +29,7 @@ from ambassador_server.mcp.envelope import (
 from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO, server_capabilities
 from ambassador_server.mcp.methods.dispatch import Methods
 from ambassador_server.mcp.methods.logging import read_level
-from ambassador_server.mcp.questions.capabilities import askable
+from ambassador_server.mcp.questions.capabilities import forwarded
 from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
 from ambassador_server.mcp.streams import teller
 from ambassador_server.mcp.validation import Refusal, check_modern
@@ -61,7 +61,11 @@ class ModernEra:
     def __init__(self, *, methods: Methods, catalog: Catalog) -> None:
         self._tools = methods.tools
         self._catalog = catalog
-        self._methods: dict[str, Method] = {"server/discover": self._discover, **methods.by_name}
+        self._methods: dict[str, Method] = {
+            "server/discover": self._discover,
+            **methods.by_name,
+            **methods.modern,
+        }
 
     async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
         """Answer one message."""
@@ -92,7 +96,7 @@ class ModernEra:
         result = {
             "resultType": "complete",
             "supportedVersions": list(MODERN_VERSIONS),
-            "capabilities": server_capabilities(self._catalog.features(caller.principal)),
+            "capabilities": server_capabilities(self._catalog.features(caller.principal), modern=True),
             "instructions": INSTRUCTIONS,
             "ttlMs": 0,
             "cacheScope": "private",
@@ -105,7 +109,7 @@ def _caller(request: FaceRequest, meta: Mapping[str, msgspec.Raw]) -> Caller:
     return Caller(
         principal=request.principal,
         origin=request.origin,
-        capabilities=askable(meta[META_CLIENT_CAPABILITIES]),
+        capabilities=forwarded(meta[META_CLIENT_CAPABILITIES]),
         tell=teller(request),
         ask=None,
         is_modern=True,

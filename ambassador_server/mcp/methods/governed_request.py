@@ -50,15 +50,20 @@ class _Asking(msgspec.Struct, rename="camel"):
 
 
 _asking_decoder = msgspec.json.Decoder(_Asking)
+_questions_decoder = msgspec.json.Decoder(dict[str, dict[str, Raw]])
 _answers_decoder = msgspec.json.Decoder(dict[str, Raw])
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request is for: a kind, a name or URI in any accepted form, and the raw members of a reference if any."""
+    """What a request is for: a kind, a name or URI in any accepted form, and the raw members of a reference if any.
+
+    If it is not `sends_name`, the request names it in no parameter.
+    """
 
     kind: CapabilityKind
     name: str
     reference: Mapping[str, bytes] | None = None
+    sends_name: bool = True
 
 
 class GovernedRequests:
@@ -76,9 +81,10 @@ class GovernedRequests:
         """
         members, token = _forwarded_members(request, target)
         tell = teller_of_call(token, caller.log_level, caller.tell)
-        if not caller.is_modern or request.method not in ASKED_ABOUT:
+        if not caller.is_modern:
             for name in _RETRY:
                 members.pop(name, None)
+        if not caller.is_modern or request.method not in ASKED_ABOUT:
             return await self._run(_call(request, caller, target, members, caller.ask, tell), request, caller)
         return await self._call_of_modern_host(request, caller, target, members, tell)
 
@@ -133,9 +139,8 @@ class GovernedRequests:
         state = PassedState(answer.mcp_id, asking.request_state, methods)
         members = read_members(result)
         members["requestState"] = self._sealed(state, request, caller)
-        if asking.input_requests:
-            named = {key: _named(asked, answer.mcp_name) for key, asked in asking.input_requests.items()}
-            members["inputRequests"] = Raw(msgspec.json.encode(named))
+        if "inputRequests" in members:
+            members["inputRequests"] = named_questions(members["inputRequests"], answer.mcp_name)
         return Reply(result=write_members(members), error=None)
 
     def _asked(self, asked: Asked, request: Request, caller: Caller) -> Reply:
@@ -165,6 +170,15 @@ def refusal_of(deny: Deny, kind: CapabilityKind, name: str) -> Reply:
     return Reply(result=None, error=error_object(code, refusal_text(deny, name, kind), reason))
 
 
+def named_questions(raw: Raw, mcp_name: str) -> Raw:
+    """Return the questions of a result, by their keys, with the name of the MCP in the message of each elicitation."""
+    try:
+        questions = _questions_decoder.decode(raw)
+    except msgspec.MsgspecError:
+        return raw
+    return Raw(msgspec.json.encode({key: _named(asked, mcp_name) for key, asked in questions.items()}))
+
+
 def text_param(request: Request, name: str, what: str) -> str:
     """Return a parameter that is a text; raises EnvelopeError."""
     try:
@@ -190,6 +204,7 @@ def _call(
         name=target.name,
         members=members,
         reference=target.reference,
+        sends_name=target.sends_name,
         capabilities=caller.capabilities,
         tell=tell,
         ask=ask,

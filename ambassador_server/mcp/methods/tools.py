@@ -23,6 +23,7 @@ from ambassador_server.mcp.methods.governed_request import GovernedRequests, Tar
 from ambassador_server.mcp.methods.pages import check_cursor
 from ambassador_server.mcp.methods.result_uris import map_definition, map_tool_result
 from ambassador_server.mcp.methods.results import mapped_result
+from ambassador_server.mcp.methods.tasks import TaskMethods, is_task
 from ambassador_server.mirrored_arguments import mirrored_arguments
 from ambassador_server.ports.face import Headers
 from ambassador_server.services.calls.catalog import Catalog
@@ -37,9 +38,10 @@ _Described = tuple[bytes, bytes]
 class ToolMethods:
     """Lists and calls tools for a principal; arguments and valid results are forwarded unchanged."""
 
-    def __init__(self, *, catalog: Catalog, requests: GovernedRequests) -> None:
+    def __init__(self, *, catalog: Catalog, requests: GovernedRequests, tasks: TaskMethods) -> None:
         self._catalog = catalog
         self._requests = requests
+        self._tasks = tasks
         self._described: tuple[CatalogIndex | None, dict[str, _Described]] = (None, {})
         self._header_maps: tuple[CatalogIndex | None, dict[str, HeaderMap]] = (None, {})
 
@@ -61,6 +63,8 @@ class ToolMethods:
         answer = await self._requests.call(request, caller, Target(kind=CapabilityKind.TOOL, name=name))
         if not isinstance(answer, Answered):
             return answer
+        if caller.is_modern and is_task(answer.reply):
+            return self._tasks.sealed(answer, name, caller)
         reply = await valid_result(answer.reply)
         if reply.result is None or (b"uri" not in reply.result and b"Uri" not in reply.result):
             return reply

@@ -1,10 +1,10 @@
-"""The capabilities of a host that downstreams are told: the questions that it supports."""
+"""The capabilities of a host that downstreams are told: the questions and the extensions that it supports."""
 
 from typing import Final
 
 import msgspec
 
-from ambassador_protocol.mcp import QUESTIONS
+from ambassador_protocol.mcp import QUESTIONS, TASKS
 from ambassador_server.mcp.envelope import EnvelopeError, read_members, write_members
 
 NONE: Final = b"{}"
@@ -20,6 +20,25 @@ def askable(declared: msgspec.Raw) -> bytes:
     except EnvelopeError:
         return NONE
     return write_members({name: raw for name, raw in members.items() if name in _ASKABLE})
+
+
+def forwarded(declared: msgspec.Raw) -> bytes:
+    """Return, unchanged, those that stand for questions, and the extension of tasks if the host has it."""
+    questions = askable(declared)
+    if TASKS not in extensions_of(bytes(declared)):
+        return questions
+    extensions = {"extensions": msgspec.Raw(msgspec.json.encode({TASKS: {}}))}
+    return write_members(read_members(questions) | extensions)
+
+
+def extensions_of(capabilities: bytes) -> frozenset[str]:
+    """Return the names of the extensions that a host has declared."""
+    if b'"extensions"' not in capabilities:
+        return frozenset()
+    try:
+        return frozenset(read_members(read_members(capabilities).get("extensions", msgspec.Raw(b"null"))))
+    except EnvelopeError:
+        return frozenset()
 
 
 def can_be_asked(capabilities: bytes, method: str) -> bool:

@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ambassador_server.domain.audit.actors import user_actor
-from ambassador_server.domain.audit.events import RATE_LIMITED, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
+from ambassador_server.domain.audit.events import RATE_LIMITED, Outcome, Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Pin
 from ambassador_server.domain.people.principals import Origin, Principal
@@ -60,8 +61,9 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     """A request for one capability, as it came in: `method` is the protocol's, `name` is in any accepted form.
 
     `members` holds the raw JSON of every other parameter. If the capability is named by the parameter `ref`,
-    `reference` holds the raw members of it. `capabilities` and what follows are those of the host, as in
-    `NeutralRequest`. `answered` has the methods of the questions that a retried request brings answers to.
+    `reference` holds the raw members of it; if it is not `sends_name`, no parameter of the request names it.
+    `capabilities` and what follows are those of the host, as in `NeutralRequest`. `answered` has the methods of the
+    questions that a retried request brings answers to.
     """
 
     principal: Principal
@@ -71,6 +73,7 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     name: str
     members: Mapping[str, bytes]
     reference: Mapping[str, bytes] | None = None
+    sends_name: bool = True
     capabilities: bytes = b"{}"
     tell: Tell | None = None
     ask: Ask | None = None
@@ -88,7 +91,7 @@ class CallRates(Struct, frozen=True):
     def take(self, call: CapabilityCall) -> RateRefusal | None:
         """Count a call, or return the refusal if its key has to wait."""
         key_id = call.principal.key_id
-        size = _RECORD_BYTES + len(_arguments(call))
+        size = _RECORD_BYTES + 2 * len(call.name) + len(_arguments(call))
         return self.calls.take(key_id) or self.audit_bytes.take(key_id, size)
 
 
@@ -187,7 +190,7 @@ class CallPipeline:
         """Refuse a call of a key that is too fast; the audit counts these, so that they cannot flood it."""
         if refused.to_record:
             await self._recorder.event(
-                AuditAction.CALL_DENY,
+                CALL_ACTIONS[CallStep.DENY][call.kind],
                 Outcome.DENIED,
                 actor=user_actor(call.principal),
                 resource=Resource(kind=call.kind, id=None, name=call.name[:_MAX_NAME]),
@@ -305,6 +308,8 @@ def _arguments(call: CapabilityCall) -> bytes:
 
 def _downstream_params(call: CapabilityCall, encoded_name: bytes) -> bytes:
     """Put the downstream's own name in front of the untouched members."""
+    if not call.sends_name:
+        return b"{" + b",".join(_encoded_key(each) + b":" + raw for each, raw in call.members.items()) + b"}"
     key = NAME_MEMBER[call.kind]
     named = b'"' + key.encode() + b'":' + encoded_name
     if call.reference is None:

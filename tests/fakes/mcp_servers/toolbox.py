@@ -72,6 +72,7 @@ TOOLS: list[dict[str, Any]] = [
         "inputSchema": _ANY,
     },
     {"name": "cancelled", "description": "Return how many requests were cancelled.", "inputSchema": _ANY},
+    {"name": "later", "description": "Answer with a task that asks once.", "inputSchema": _ANY},
 ]
 
 
@@ -108,6 +109,7 @@ class Toolbox:
         ]
         self.templates = [{"uriTemplate": "memo://{number}", "name": "a memo"}]
         self.prompts = [{"name": "greet", "description": "Greet.", "arguments": [{"name": "whom"}]}]
+        self.tasks: dict[str, dict[str, Any]] = {}
         self.refused_lists: set[str] = set()
         self.calls = 0
         self.cancelled = 0
@@ -129,6 +131,8 @@ class Toolbox:
         declared: dict[str, Any] = {name: {"listChanged": True} for name in self.offers}
         if "resources" in declared:
             declared["resources"]["subscribe"] = True
+        if declared.pop("tasks", None):
+            declared["extensions"] = {"io.modelcontextprotocol/tasks": {}}
         return declared
 
     def page(self, method: str, cursor: str | None) -> dict[str, Any] | None:
@@ -167,6 +171,8 @@ class Toolbox:
                 return confirmed({}, params)
             said = {"type": "text", "text": f"Hello {whom}"}
             return {"messages": [{"role": "user", "content": each} for each in (said, link)]}
+        if method.startswith("tasks/") and "tasks" in self.offers:
+            return self.task(method, params)
         if method == "completion/complete" and "completions" in self.offers:
             return {"completion": {"values": [json.dumps(params["ref"]), params["argument"]["value"] + "!"]}}
         return None
@@ -175,8 +181,33 @@ class Toolbox:
         """Tell whether the server asks in its result, which it does in the modern era, until it has the answers."""
         return self.era == "modern" and "inputResponses" not in params
 
+    def task(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        """Serve a task: it asks, and is completed with the answers."""
+        answers = self.tasks.get(params["taskId"])
+        if answers is None:
+            return None
+        if method == "tasks/update":
+            answers.update(params.get("inputResponses") or {})
+            return {"resultType": "complete"}
+        if method == "tasks/cancel":
+            del self.tasks[params["taskId"]]
+            return {"resultType": "complete"}
+        state = {"resultType": "complete", "taskId": params["taskId"], "ttlMs": None, "x-kept": 10**20}
+        if not answers:
+            return {**state, "status": "input_required", "inputRequests": {"sure": question(1)}}
+        link = {"type": "resource_link", "uri": "memo://2", "name": "memo"}
+        return {**state, "status": "completed", "result": {"content": [link], "structuredContent": answers}}
+
     def answer(self, name: str, arguments: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
         """Return the result of a tool, or None for a tool that the server must run itself."""
+        if name == "later" and "tasks" in self.offers:
+            self.tasks["task 1"] = {}
+            return {"resultType": "task", "taskId": "task 1", "status": "working", "ttlMs": None}
+        return self._plain_answer(name, arguments, params)
+
+    def _plain_answer(
+        self, name: str, arguments: dict[str, Any], params: dict[str, Any]
+    ) -> dict[str, Any] | None:
         match name:
             case "echo":
                 return text(arguments.get("text", ""))

@@ -100,6 +100,29 @@ class OwnTool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnResource:
+    """A resource, or a template of resources, that is visible to the user; otherwise as a tool.
+
+    `uri` is the MCP's own URI, which selections take, and `published_as` the one by which it can be read.
+    """
+
+    uri: str
+    published_as: str
+    refused: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPrompt:
+    """A prompt that is visible to the user; otherwise as a tool."""
+
+    name: str
+    published_as: str
+    refused: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnMcp:
     """An MCP of which something is granted.
 
@@ -116,6 +139,8 @@ class OwnMcp:
     selected_resources: list[str] | None
     selected_prompts: list[str] | None
     tools: list[OwnTool]
+    resources: list[OwnResource]
+    prompts: list[OwnPrompt]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ _ambassador_admin_words() {
         "group delete") options="--dry-run -y --yes $shared" ;;
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
-        "mcp") commands="add update list show publish test archive remove restart status logs tools approve" options="-h --help" ;;
+        "mcp") commands="add update list show publish test archive remove restart status logs tools approve resources prompts" options="-h --help" ;;
         "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --publish --grant --dry-run $shared" ;;
         "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --no-test --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit --watch --every $shared" ;;
@@ -52,6 +52,8 @@ _ambassador_admin_words() {
         "mcp logs") options="-n --lines $shared" ;;
         "mcp tools") options="--filter --sort --limit --diff $shared" ;;
         "mcp approve") options="--dry-run $shared" ;;
+        "mcp resources") options="--filter --sort --limit $shared" ;;
+        "mcp prompts") options="--filter --sort --limit $shared" ;;
         "grant") commands="add list remove" options="-h --help" ;;
         "grant add") options="--tool --resource --prompt --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
         "grant list") options="--filter --sort --limit --watch --every $shared" ;;
@@ -91,9 +93,9 @@ _ambassador_admin_words() {
         "kill list") options="--filter --sort --limit --all --watch --every $shared" ;;
         "kill lift") options="--dry-run $shared" ;;
         "access") commands="explain list who-can test" options="-h --help" ;;
-        "access explain") options="--key --check $shared" ;;
-        "access list") options="--filter --sort --limit --key --watch --every $shared" ;;
-        "access who-can") options="--filter --sort --limit --watch --every $shared" ;;
+        "access explain") options="--resource --prompt --key --check $shared" ;;
+        "access list") options="--filter --sort --limit --key --resources --prompts --watch --every $shared" ;;
+        "access who-can") options="--filter --sort --limit --resource --prompt --watch --every $shared" ;;
         "access test") options="$shared" ;;
         "audit") commands="query show stats tail export verify key fetch prune" options="-h --help" ;;
         "audit query") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
@@ -173,6 +175,8 @@ _ambassador_admin_argument() {
         "mcp logs":1) takes=word live=mcp ;;
         "mcp tools":1) takes=word live=mcp ;;
         "mcp approve":1) takes=word live=mcp ;;
+        "mcp resources":1) takes=word live=mcp ;;
+        "mcp prompts":1) takes=word live=mcp ;;
         "grant add":1) takes=word live=group ;;
         "grant add":2) takes=word live=mcp ;;
         "grant remove":*) takes=word live=grant ;;

@@ -39,7 +39,7 @@ _ambassador-admin() {
         'subscription:Subscriptions\: what clients have selected of the MCPs.'
         'session:Sessions of client processes.'
         'kill:Kill switches\: stop calls at once, and lift the stop.'
-        'access:Who may call which tool, and why.'
+        'access:Who may use which tool, resource or prompt, and why.'
         'audit:The audit\: every call, refusal and change.'
         'server:The server itself.'
         'errors:The meaning of error codes.'
@@ -440,6 +440,8 @@ _ambassador-admin_mcp() {
         'logs:Show the last lines that an MCP wrote besides MCP messages, such as its stderr; secrets are masked.'
         'tools:List the tools of an MCP, and whether the definition of each is approved, changed, new or gone.'
         'approve:Approve tools of an MCP that are new, changed or gone, as they are offered now; look at `mcp tools --diff` first.'
+        'resources:List the resources of an MCP and its templates of resources, by the URIs that grants take.'
+        'prompts:List the prompts of an MCP.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -462,6 +464,8 @@ _ambassador-admin_mcp() {
                 logs) _ambassador-admin_mcp_logs ;;
                 tools) _ambassador-admin_mcp_tools ;;
                 approve) _ambassador-admin_mcp_approve ;;
+                resources) _ambassador-admin_mcp_resources ;;
+                prompts) _ambassador-admin_mcp_prompts ;;
             esac
             ;;
     esac
@@ -601,6 +605,24 @@ _ambassador-admin_mcp_approve() {
         $shared \
         ':NAME:_ambassador-admin_names mcp' \
         '*:TOOL: '
+}
+
+_ambassador-admin_mcp_resources() {
+    _arguments -s -S : \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        $shared \
+        ':NAME:_ambassador-admin_names mcp'
+}
+
+_ambassador-admin_mcp_prompts() {
+    _arguments -s -S : \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        $shared \
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_grant() {
@@ -1109,9 +1131,9 @@ _ambassador-admin_access() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'explain:Show whether a user may call a tool now, the rule that decides, the others, and what would change the decision.'
-        'list:List the tools that a user may call now, and the keys with which that is so.'
-        'who-can:List the users who may call a tool now, or any published tool that matches a pattern.'
+        'explain:Show whether a user may use something now, the rule that decides, the others, and what would change the decision.'
+        'list:List the tools that a user may call now, and the keys with which that is so; or the resources or prompts.'
+        'who-can:List the users who may use something now\: a tool, what --resource or --prompt names, or a match of a pattern.'
         'test:Compare the policy in force with the expectations in a file; exit code 1 when one is not met.'
     )
     _arguments -C -s -S : \
@@ -1133,11 +1155,13 @@ _ambassador-admin_access() {
 
 _ambassador-admin_access_explain() {
     _arguments -s -S : \
+        --resource='[A resource instead of a tool, by its URI.]:URI: ' \
+        --prompt='[A prompt instead of a tool, as mcp.prompt or as published.]:NAME: ' \
         --key='[A key of the user, by name or id; by default the best one.]:KEY:_ambassador-admin_names key' \
-        --check'[Exit with code 1 if the user may not call the tool.]' \
+        --check'[Exit with code 1 if the user may not use it.]' \
         $shared \
         ':USER:_ambassador-admin_names user' \
-        ':TOOL: '
+        '::TOOL: '
 }
 
 _ambassador-admin_access_list() {
@@ -1146,6 +1170,8 @@ _ambassador-admin_access_list() {
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
         --key='[Only with this key of the user, by name or id.]:KEY:_ambassador-admin_names key' \
+        --resources'[List resources instead of tools.]' \
+        --prompts'[List prompts instead of tools.]' \
         --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
         --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \
@@ -1157,10 +1183,12 @@ _ambassador-admin_access_who-can() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --resource='[A resource instead of a tool, by its URI.]:URI: ' \
+        --prompt='[A prompt instead of a tool, as mcp.prompt or as published.]:NAME: ' \
         --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
         --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \
-        ':TOOL: '
+        '::TOOL: '
 }
 
 _ambassador-admin_access_test() {

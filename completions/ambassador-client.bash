@@ -13,9 +13,9 @@ _ambassador_client_words() {
         "whoami") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "accounts") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "call") options="--json --save --allow-unknown --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
-        "subscribe") options="--tool --allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "subscribe") options="--tool --resource --prompt --allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "unsubscribe") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
-        "select") options="--allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "select") options="--resource --prompt --allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "doctor") options="--fix --json --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "bugreport") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "version") options="-o --output $shared" ;;
@@ -49,7 +49,7 @@ _ambassador_client_option() {
     takes="" choices="" live=""
     case $path:$1 in
         *:--config | *:--ca-file | *:--save) takes=file ;;
-        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | "call":--json | *:--tool | *:--overlap) takes=word ;;
+        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | "call":--json | *:--tool | *:--resource | *:--prompt | *:--overlap) takes=word ;;
         *:--host-tool) takes=word choices="vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom" ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
     esac

@@ -18,7 +18,7 @@ function __ambassador_client_at
                 break
             case '--*=*'
                 continue
-            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --overlap
+            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --resource --prompt --overlap
                 set is_value yes
                 continue
             case --json
@@ -63,9 +63,9 @@ complete -c ambassador-client -n '__ambassador_client_at' -a logout -d 'End the 
 complete -c ambassador-client -n '__ambassador_client_at' -a whoami -d 'Show your user, groups and key at the server.'
 complete -c ambassador-client -n '__ambassador_client_at' -a accounts -d 'List the accounts on this machine.'
 complete -c ambassador-client -n '__ambassador_client_at' -a call -d 'Call a tool. Text goes to standard output, progress and messages to standard error.'
-complete -c ambassador-client -n '__ambassador_client_at' -a subscribe -d 'Subscribe this client to an MCP with an opt-in grant: to all its tools, or to those that match.'
-complete -c ambassador-client -n '__ambassador_client_at' -a unsubscribe -d 'Delete this client\'s subscription or selection of an MCP. Tools of automatic grants come back.'
-complete -c ambassador-client -n '__ambassador_client_at' -a select -d 'Limit this client to the tools of an MCP that match; a selection never adds tools.'
+complete -c ambassador-client -n '__ambassador_client_at' -a subscribe -d 'Subscribe this client to an MCP with an opt-in grant: to all of it, or to what matches.'
+complete -c ambassador-client -n '__ambassador_client_at' -a unsubscribe -d 'Delete this client\'s subscription or selection of an MCP. What automatic grants permit comes back.'
+complete -c ambassador-client -n '__ambassador_client_at' -a select -d 'Limit this client to what matches of an MCP; a selection never adds anything.'
 complete -c ambassador-client -n '__ambassador_client_at' -a doctor -d 'Check everything between this machine and your tools, in order, and show how to fix problems.'
 complete -c ambassador-client -n '__ambassador_client_at' -a bugreport -d 'Print a report for support: versions, settings and the result of `doctor`, without secrets.'
 complete -c ambassador-client -n '__ambassador_client_at' -a version -d 'Print the version of the client and the protocol versions it supports.'
@@ -139,7 +139,9 @@ complete -c ambassador-client -n '__ambassador_client_at call' -l allow-self-sig
 complete -c ambassador-client -n '__ambassador_client_at call' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at call' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
 complete -c ambassador-client -n '__ambassador_client_at subscribe' -l tool -x -d 'Only tools that match, such as read_*; may be repeated.'
-complete -c ambassador-client -n '__ambassador_client_at subscribe' -l allow-unmatched -d 'Accept patterns that match no tool today.'
+complete -c ambassador-client -n '__ambassador_client_at subscribe' -l resource -x -d 'Only resources whose URI matches; may be repeated.'
+complete -c ambassador-client -n '__ambassador_client_at subscribe' -l prompt -x -d 'Only prompts whose name matches; may be repeated.'
+complete -c ambassador-client -n '__ambassador_client_at subscribe' -l allow-unmatched -d 'Accept patterns that match nothing today.'
 complete -c ambassador-client -n '__ambassador_client_at subscribe' -l account -x -d 'Name of the account.'
 complete -c ambassador-client -n '__ambassador_client_at subscribe' -l server -x -d 'Address of the server.'
 complete -c ambassador-client -n '__ambassador_client_at subscribe' -l ca-file -r -F -d 'Trust only these CA certificates.'
@@ -154,7 +156,9 @@ complete -c ambassador-client -n '__ambassador_client_at unsubscribe' -l fingerp
 complete -c ambassador-client -n '__ambassador_client_at unsubscribe' -l allow-self-signed -d 'Accept any certificate; for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at unsubscribe' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at unsubscribe' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
-complete -c ambassador-client -n '__ambassador_client_at select' -l allow-unmatched -d 'Accept patterns that match no tool today.'
+complete -c ambassador-client -n '__ambassador_client_at select' -l resource -x -d 'Only resources whose URI matches; may be repeated.'
+complete -c ambassador-client -n '__ambassador_client_at select' -l prompt -x -d 'Only prompts whose name matches; may be repeated.'
+complete -c ambassador-client -n '__ambassador_client_at select' -l allow-unmatched -d 'Accept patterns that match nothing today.'
 complete -c ambassador-client -n '__ambassador_client_at select' -l account -x -d 'Name of the account.'
 complete -c ambassador-client -n '__ambassador_client_at select' -l server -x -d 'Address of the server.'
 complete -c ambassador-client -n '__ambassador_client_at select' -l ca-file -r -F -d 'Trust only these CA certificates.'
@@ -236,7 +240,7 @@ complete -c ambassador-client -n '__ambassador_client_at tools search' -l allow-
 complete -c ambassador-client -n '__ambassador_client_at tools search' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at tools search' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
 complete -c ambassador-client -n '__ambassador_client_at catalog' -a list -d 'List the MCPs that you are granted, and the selection of this client.'
-complete -c ambassador-client -n '__ambassador_client_at catalog' -a show -d 'Show the granted tools of an MCP, and which of them this client can call.'
+complete -c ambassador-client -n '__ambassador_client_at catalog' -a show -d 'Show what is granted to you of an MCP, and what of it this client can use.'
 complete -c ambassador-client -n '__ambassador_client_at catalog list' -l account -x -d 'Name of the account.'
 complete -c ambassador-client -n '__ambassador_client_at catalog list' -l server -x -d 'Address of the server.'
 complete -c ambassador-client -n '__ambassador_client_at catalog list' -l ca-file -r -F -d 'Trust only these CA certificates.'

@@ -16,9 +16,9 @@ _ambassador-client() {
         'whoami:Show your user, groups and key at the server.'
         'accounts:List the accounts on this machine.'
         'call:Call a tool. Text goes to standard output, progress and messages to standard error.'
-        'subscribe:Subscribe this client to an MCP with an opt-in grant\: to all its tools, or to those that match.'
-        'unsubscribe:Delete this client'\''s subscription or selection of an MCP. Tools of automatic grants come back.'
-        'select:Limit this client to the tools of an MCP that match; a selection never adds tools.'
+        'subscribe:Subscribe this client to an MCP with an opt-in grant\: to all of it, or to what matches.'
+        'unsubscribe:Delete this client'\''s subscription or selection of an MCP. What automatic grants permit comes back.'
+        'select:Limit this client to what matches of an MCP; a selection never adds anything.'
         'doctor:Check everything between this machine and your tools, in order, and show how to fix problems.'
         'bugreport:Print a report for support\: versions, settings and the result of `doctor`, without secrets.'
         'version:Print the version of the client and the protocol versions it supports.'
@@ -178,7 +178,9 @@ _ambassador-client_call() {
 _ambassador-client_subscribe() {
     _arguments -s -S : \
         '*'--tool='[Only tools that match, such as read_*; may be repeated.]:PATTERN: ' \
-        --allow-unmatched'[Accept patterns that match no tool today.]' \
+        '*'--resource='[Only resources whose URI matches; may be repeated.]:PATTERN: ' \
+        '*'--prompt='[Only prompts whose name matches; may be repeated.]:PATTERN: ' \
+        --allow-unmatched'[Accept patterns that match nothing today.]' \
         --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
@@ -205,7 +207,9 @@ _ambassador-client_unsubscribe() {
 
 _ambassador-client_select() {
     _arguments -s -S : \
-        --allow-unmatched'[Accept patterns that match no tool today.]' \
+        '*'--resource='[Only resources whose URI matches; may be repeated.]:PATTERN: ' \
+        '*'--prompt='[Only prompts whose name matches; may be repeated.]:PATTERN: ' \
+        --allow-unmatched'[Accept patterns that match nothing today.]' \
         --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
@@ -413,7 +417,7 @@ _ambassador-client_catalog() {
     typeset -A opt_args
     local -a commands=(
         'list:List the MCPs that you are granted, and the selection of this client.'
-        'show:Show the granted tools of an MCP, and which of them this client can call.'
+        'show:Show what is granted to you of an MCP, and what of it this client can use.'
     )
     _arguments -C -s -S : \
         $shared \

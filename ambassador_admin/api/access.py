@@ -3,19 +3,26 @@
 from ambassador_admin.api.request import Request, get
 from ambassador_protocol.paths import ACCESS
 
-_MISSING = "ambassador-admin user list, ambassador-admin key list --user USER, ambassador-admin mcp tools MCP"
+_LISTS = {
+    "tool": "ambassador-admin mcp tools MCP",
+    "resource": "ambassador-admin mcp resources MCP",
+    "prompt": "ambassador-admin mcp prompts MCP",
+}
+"""The command that lists what a request can be about, by its kind."""
+_PEOPLE = "ambassador-admin user list, ambassador-admin key list --user USER"
 
 
-def explain(user: str, tool: str, key: str | None) -> Request:
-    """Explain the decision about a tool and a user, with one of the user's keys."""
-    return get(f"{ACCESS}/explain", query={"user": user, "tool": tool, "key": key}, missing_hint=_MISSING)
+def explain(user: str, kind: str, name: str, key: str | None) -> Request:
+    """Explain the decision about a user and a tool, a resource or a prompt, with one of the user's keys."""
+    query = {"user": user, kind: name, "key": key}
+    return get(f"{ACCESS}/explain", query=query, missing_hint=f"{_PEOPLE}, {_LISTS[kind]}")
 
 
-def tools(user: str, key: str | None) -> Request:
-    """List the tools that a user may call."""
-    return get(f"{ACCESS}/tools", query={"user": user, "key": key}, missing_hint=_MISSING)
+def usable(kind: str, user: str, key: str | None) -> Request:
+    """List the tools, resources or prompts that a user may use."""
+    return get(f"{ACCESS}/{kind}s", query={"user": user, "key": key}, missing_hint=_PEOPLE)
 
 
-def who_can(tool: str) -> Request:
-    """List the users who may call a tool, or one that matches a pattern."""
-    return get(f"{ACCESS}/who-can", query={"tool": tool}, missing_hint="ambassador-admin mcp tools MCP")
+def who_can(kind: str, name: str) -> Request:
+    """List the users who may use a tool, a resource or a prompt, or one that matches a pattern."""
+    return get(f"{ACCESS}/who-can", query={kind: name}, missing_hint=_LISTS[kind])

@@ -71,6 +71,16 @@ def tools(name: str) -> Request:
     return get(subpath(MCPS, name, "tools"), missing_hint=MISSING)
 
 
+def resources(name: str) -> Request:
+    """List the resources and templates of resources of an entry."""
+    return get(subpath(MCPS, name, "resources"), missing_hint=MISSING)
+
+
+def prompts(name: str) -> Request:
+    """List the prompts of an entry."""
+    return get(subpath(MCPS, name, "prompts"), missing_hint=MISSING)
+
+
 def definitions(name: str) -> Request:
     """List the tools of an entry that wait for an approval, with both definitions of each."""
     return get(subpath(MCPS, name, "definitions"), missing_hint=MISSING)

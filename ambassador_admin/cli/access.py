@@ -1,5 +1,7 @@
-"""The `access` commands: show who may call a tool, and why."""
+"""The `access` commands: show who may use a tool, a resource or a prompt, and why."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,14 +11,20 @@ from ambassador_admin.api import access
 from ambassador_admin.cli.access_path import draw_path
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
-from ambassador_admin.cli.policy_cases import PolicyCase, read_cases
+from ambassador_admin.cli.policy_cases import KINDS, PolicyCase, read_cases
 from ambassador_admin.cli.users import USER
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.errors import AdminError, ExitCode, RefusedError
+from ambassador_admin.errors import AdminError, ExitCode, RefusedError, UsageError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of
-from ambassador_protocol.admin.access import AccessView, CallableToolView, RuleView
+from ambassador_protocol.admin.access import (
+    AccessView,
+    CallableToolView,
+    RuleView,
+    UsablePromptView,
+    UsableResourceView,
+)
 from ambassador_protocol.problems import ProblemCode
 
 ACCESS = View(
@@ -24,7 +32,7 @@ ACCESS = View(
     (
         Column("USER", "user", whole=True),
         Column("KEY", "key"),
-        Column("TOOL", "tool", whole=True),
+        *(Column(kind.upper(), kind, whole=True) for kind in KINDS),
         Column("ALLOWED", "allowed", status=True),
         Column("REASON", "reason"),
         Column("REMEDY", "remedy"),
@@ -56,31 +64,65 @@ TOOL = View(
     fields_of(CallableToolView),
 )
 
+RESOURCE = View(
+    "resources",
+    (
+        Column("URI", "pattern", whole=True),
+        Column("MCP", "mcp"),
+        Column("PUBLISHED AS", "published_as", wide=True),
+        Column("KEYS", "keys"),
+    ),
+    fields_of(UsableResourceView),
+)
+PROMPT = View(
+    "prompts",
+    (
+        Column("PROMPT", "pattern", whole=True),
+        Column("MCP", "mcp", wide=True),
+        Column("PUBLISHED AS", "published_as"),
+        Column("KEYS", "keys"),
+    ),
+    fields_of(UsablePromptView),
+)
+
 CASE = View(
     "cases",
     (
         Column("USER", "user", whole=True),
-        Column("TOOL", "tool", whole=True),
+        *(Column(kind.upper(), kind, whole=True) for kind in KINDS),
         Column("EXPECTED", "expected"),
         Column("GOT", "got"),
         Column("HOLDS", "holds", status=True),
         Column("REMEDY", "remedy"),
     ),
-    ("user", "key", "tool", "expected", "got", "holds", "remedy"),
+    ("user", "key", *KINDS, "expected", "got", "holds", "remedy"),
 )
 
 _UNKNOWN = "not found"
+_VERBS = {"tool": "call", "resource": "read", "prompt": "get"}
 
-app = noun("Who may call which tool, and why.")
+app = noun("Who may use which tool, resource or prompt, and why.")
 
-Tool = Annotated[str, typer.Argument(metavar="TOOL", help="The tool, as mcp.tool or as it is published.")]
+Resource = Annotated[
+    str | None, typer.Option("--resource", metavar="URI", help="A resource instead of a tool, by its URI.")
+]
+Prompt = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt", metavar="NAME", help="A prompt instead of a tool, as mcp.prompt or as published."
+    ),
+]
 
 
 @verb(app, "explain")
 def explain(
     admin: Invocation,
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user who calls it."), NameKind.USER],
-    tool: Tool,
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user who uses it."), NameKind.USER],
+    tool: Annotated[
+        str | None, typer.Argument(metavar="TOOL", help="The tool, as mcp.tool or as it is published.")
+    ] = None,
+    resource: Resource = None,
+    prompt: Prompt = None,
     key: Annotated[
         str | None,
         typer.Option(
@@ -91,15 +133,18 @@ def explain(
         NameKind.KEY,
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit with code 1 if the user may not call the tool.")
+        bool, typer.Option("--check", help="Exit with code 1 if the user may not use it.")
     ] = False,
 ) -> None:
-    """Show whether a user may call a tool now, the rule that decides, the others, and what would change the decision.
+    """Show whether a user may use something now, the rule that decides, the others, and what would change the decision.
+
+    It is a tool, or what --resource or --prompt names.
 
     Example: ambassador-admin access explain alice time.get_current_time --check
     """
-    explained = admin.api.fetch(access.explain(user, tool, key))
-    admin.output.record(ACCESS, explained)
+    kind, name = _asked(tool, resource, prompt)
+    explained = admin.api.fetch(access.explain(user, kind, name, key))
+    admin.output.record(_about(ACCESS, [kind]), explained)
     # In program formats the rules are part of the object; for people they are a second table.
     if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
         admin.output.write("")
@@ -108,7 +153,7 @@ def explain(
         admin.output.rows(RULE, iter(explained["rules"]))
     if check and not explained["allowed"]:
         raise AdminError(
-            f"{explained['user']} may not call {explained['tool']}: {explained['reason']}.",
+            f"{explained['user']} may not {_VERBS[kind]} {explained[kind]}: {explained['reason']}.",
             code=ProblemCode.DENIED,
             hint=explained["remedy"],
         )
@@ -124,30 +169,57 @@ def list_tools(
         typer.Option("--key", metavar="KEY", help="Only with this key of the user, by name or id."),
         NameKind.KEY,
     ] = None,
+    resources: Annotated[bool, typer.Option("--resources", help="List resources instead of tools.")] = False,
+    prompts: Annotated[bool, typer.Option("--prompts", help="List prompts instead of tools.")] = False,
 ) -> None:
-    """List the tools that a user may call now, and the keys with which that is so.
+    """List the tools that a user may call now, and the keys with which that is so; or the resources or prompts.
 
     Example: ambassador-admin access list alice --filter tool_class=destructive
     """
-    list_options.show(admin, access.tools(user, key), TOOL)
+    if resources and prompts:
+        raise UsageError(
+            "--resources and --prompts exclude each other.", hint="ambassador-admin access list --help"
+        )
+    kind = "resource" if resources else "prompt" if prompts else "tool"
+    views = {"tool": TOOL, "resource": RESOURCE, "prompt": PROMPT}
+    list_options.show(admin, access.usable(kind, user, key), views[kind])
 
 
 @verb(app, "who-can", watch=True)
 def who_can(
     admin: Invocation,
+    list_options: ListOptions,
     tool: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="TOOL", help="The tool, or a pattern of tools, in which '*' matches anything."
         ),
-    ],
-    list_options: ListOptions,
+    ] = None,
+    resource: Resource = None,
+    prompt: Prompt = None,
 ) -> None:
-    """List the users who may call a tool now, or any published tool that matches a pattern.
+    """List the users who may use something now: a tool, what --resource or --prompt names, or a match of a pattern.
 
     Example: ambassador-admin access who-can 'time.*'
     """
-    list_options.show(admin, access.who_can(tool), USER)
+    kind, name = _asked(tool, resource, prompt)
+    list_options.show(admin, access.who_can(kind, name), USER)
+
+
+def _asked(tool: str | None, resource: str | None, prompt: str | None) -> tuple[str, str]:
+    """Return the kind and the name of what a command is about."""
+    given = [
+        (kind, name) for kind, name in zip(KINDS, (tool, resource, prompt), strict=True) if name is not None
+    ]
+    if len(given) != 1:
+        raise UsageError("Name one tool, or one --resource, or one --prompt.")
+    return given[0]
+
+
+def _about(view: View, kinds: Collection[str]) -> View:
+    """Return the view without the columns of kinds that nothing in it is about."""
+    columns = [each for each in view.columns if each.field not in KINDS or each.field in kinds]
+    return replace(view, columns=tuple(columns))
 
 
 @verb(app, "test")
@@ -156,18 +228,20 @@ def test(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="YAML: a list `cases` of user, tool and expect; - reads standard input."
+            metavar="FILE",
+            help="YAML: a list `cases` of user, expect, and tool, resource or prompt; - reads standard input.",
         ),
     ],
 ) -> None:
     """Compare the policy in force with the expectations in a file; exit code 1 when one is not met.
 
-    A case that names a user, a key or a tool that does not exist is not met, whatever it expects.
+    A case that names something that does not exist is not met, whatever it expects.
 
     Example: ambassador-admin access test policy-cases.yaml
     """
-    results = [_result(admin, case) for case in read_cases(file, admin.environment.stdin)]
-    admin.output.rows(CASE, iter(results))
+    cases = read_cases(file, admin.environment.stdin)
+    results = [_result(admin, case) for case in cases]
+    admin.output.rows(_about(CASE, {case.kind for case in cases}), iter(results))
     failed = sum(not result["holds"] for result in results)
     unknown = sum(result["got"] == _UNKNOWN for result in results)
     if failed:
@@ -183,18 +257,19 @@ def _result(admin: Invocation, case: PolicyCase) -> dict[str, Any]:
     result = {
         "user": case.user,
         "key": case.key,
-        "tool": case.tool,
+        **dict.fromkeys(KINDS),
+        case.kind: case.name,
         "expected": case.expect if case.reason is None else f"{case.expect} ({case.reason})",
     }
     try:
-        answer = admin.api.fetch(access.explain(case.user, case.tool, case.key))
+        answer = admin.api.fetch(access.explain(case.user, case.kind, case.name, case.key))
     except RefusedError as error:
         if error.exit_code is not ExitCode.NOT_FOUND:
             raise
         return result | {"got": _UNKNOWN, "holds": False, "remedy": error.message}
     return result | {
         "key": answer["key"],
-        "tool": answer["tool"],
+        case.kind: answer[case.kind],
         "got": "permit" if answer["allowed"] else f"deny ({answer['reason']})",
         "holds": case.matches(answer),
         "remedy": answer["remedy"],

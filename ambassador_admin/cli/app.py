@@ -28,6 +28,7 @@ from ambassador_admin.cli import (
     grants,
     groups,
     help_topics,
+    mcp_offers,
     mcps,
     server,
     sessions,
@@ -68,6 +69,7 @@ app.add_typer(switches.app, name="kill")
 app.add_typer(access.app, name="access")
 audit_tail.register(audit.app)
 tool_definitions.register(mcps.app)
+mcp_offers.register(mcps.app)
 audit_export.register(audit.app)
 audit_verification.register(audit.app)
 audit_fetch.register(audit.app)

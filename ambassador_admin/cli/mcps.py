@@ -26,6 +26,8 @@ MCP = View(
         Column("STATUS", "status", status=True),
         Column("STATE", "state", status=True),
         Column("TOOLS", "tools"),
+        Column("RESOURCES", "resources", wide=True),
+        Column("PROMPTS", "prompts", wide=True),
         Column("WAITING", "waiting"),
         Column("TRANSPORT", "transport"),
         Column("SANDBOX", "sandbox"),

@@ -7,7 +7,9 @@ from typing import Any, TextIO
 
 from ambassador_admin.errors import UsageError
 
-_MEMBERS = frozenset({"user", "tool", "key", "expect", "reason"})
+KINDS = ("tool", "resource", "prompt")
+"""What a case can be about."""
+_MEMBERS = frozenset({"user", *KINDS, "key", "expect", "reason"})
 _PERMIT = "permit"
 _EXPECTATIONS = (_PERMIT, "deny")
 _OLDER = {"allow": _PERMIT}
@@ -20,10 +22,11 @@ EXAMPLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCase:
-    """One case; `reason` is the expected reason of a denial, None for any."""
+    """One case; `kind` is that of what `name` names, `reason` the expected reason of a denial, None for any."""
 
     user: str
-    tool: str
+    kind: str
+    name: str
     key: str | None
     expect: str
     reason: str | None
@@ -56,16 +59,20 @@ def _case(number: int, case: Any) -> PolicyCase:
     if not isinstance(case, dict) or not all(isinstance(value, str) for value in case.values()):
         raise UsageError(f"Case {number} is not a mapping of texts.", hint=EXAMPLE)
     unknown = sorted(set(map(str, case)) - _MEMBERS)
-    missing = sorted({"user", "tool", "expect"} - set(case))
+    missing = sorted({"user", "expect"} - set(case))
     if unknown or missing:
         what = f"has an unknown member {unknown[0]!r}" if unknown else f"has no {missing[0]!r}"
         raise UsageError(f"Case {number} {what}.", hint=EXAMPLE)
+    kinds = [kind for kind in KINDS if kind in case]
+    if len(kinds) != 1:
+        raise UsageError(f"Case {number} needs one of 'tool', 'resource' and 'prompt'.", hint=EXAMPLE)
     expect = _OLDER.get(case["expect"], case["expect"])
     if expect not in _EXPECTATIONS:
         raise UsageError(f"Case {number}: expect is 'permit' or 'deny', not {case['expect']!r}.")
     return PolicyCase(
         user=case["user"],
-        tool=case["tool"],
+        kind=kinds[0],
+        name=case[kinds[0]],
         key=case.get("key"),
         expect=expect,
         reason=case.get("reason"),

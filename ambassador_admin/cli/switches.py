@@ -58,6 +58,8 @@ DETAIL = View(
         Column("USERS AFFECTED", "impact.users", _hits),
         Column("MCPS AFFECTED", "impact.mcps", _hits),
         Column("TOOLS AFFECTED", "impact.tools", _hits),
+        Column("RESOURCES AFFECTED", "impact.resources", _hits),
+        Column("PROMPTS AFFECTED", "impact.prompts", _hits),
         Column("SESSIONS STOPPED", "impact.sessions"),
         Column("CALLS STOPPED", "impact.calls"),
     ),

@@ -1,9 +1,10 @@
 """The commands `catalog`, `subscribe`, `unsubscribe` and `select`."""
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import chain
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
@@ -11,12 +12,20 @@ import typer
 
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import Format, is_for_programs, show, show_rows
-from ambassador_client.errors import BadAnswerError, NotFoundError, ServerRefusedError
+from ambassador_client.errors import BadAnswerError, NotFoundError, ServerRefusedError, UsageError
 from ambassador_protocol.paths import OWN_CATALOG, OWN_SUBSCRIPTIONS
 
 _Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The name of the MCP.")]
 _AllowUnmatched = Annotated[
-    bool, typer.Option("--allow-unmatched", help="Accept patterns that match no tool today.")
+    bool, typer.Option("--allow-unmatched", help="Accept patterns that match nothing today.")
+]
+_Resources = Annotated[
+    list[str] | None,
+    typer.Option("--resource", metavar="PATTERN", help="Only resources whose URI matches; may be repeated."),
+]
+_Prompts = Annotated[
+    list[str] | None,
+    typer.Option("--prompt", metavar="PATTERN", help="Only prompts whose name matches; may be repeated."),
 ]
 
 
@@ -47,7 +56,7 @@ def list_all(run: Run) -> int:
 
 
 def show_mcp(run: Run, name: _Mcp) -> int:
-    """Show the granted tools of an MCP, and which of them this client can call.
+    """Show what is granted to you of an MCP, and what of it this client can use.
 
     Example: ambassador-client catalog show github
     """
@@ -68,18 +77,20 @@ def subscribe(
             "--tool", metavar="PATTERN", help="Only tools that match, such as read_*; may be repeated."
         ),
     ] = None,
+    resource: _Resources = None,
+    prompt: _Prompts = None,
     allow_unmatched: _AllowUnmatched = False,
 ) -> int:
-    """Subscribe this client to an MCP with an opt-in grant: to all its tools, or to those that match.
+    """Subscribe this client to an MCP with an opt-in grant: to all of it, or to what matches.
 
     Example: ambassador-client subscribe github --tool 'issue_*'
     """
-    _put(run, name, tool, allow_unmatched)
+    _put(run, name, {"tools": tool, "resources": resource, "prompts": prompt}, allow_unmatched)
     return 0
 
 
 def unsubscribe(run: Run, name: _Mcp) -> int:
-    """Delete this client's subscription or selection of an MCP. Tools of automatic grants come back.
+    """Delete this client's subscription or selection of an MCP. What automatic grants permit comes back.
 
     Example: ambassador-client unsubscribe github
     """
@@ -92,14 +103,25 @@ def unsubscribe(run: Run, name: _Mcp) -> int:
 def select(
     run: Run,
     name: _Mcp,
-    tools: Annotated[list[str], typer.Argument(metavar="PATTERN...", help="Patterns of the tools to keep.")],
+    tools: Annotated[
+        list[str] | None, typer.Argument(metavar="PATTERN...", help="Patterns of the tools to keep.")
+    ] = None,
+    resource: _Resources = None,
+    prompt: _Prompts = None,
     allow_unmatched: _AllowUnmatched = False,
 ) -> int:
-    """Limit this client to the tools of an MCP that match; a selection never adds tools.
+    """Limit this client to what matches of an MCP; a selection never adds anything.
+
+    Of a kind that is not named nothing is kept: with tools alone, no resources and no prompts.
 
     Example: ambassador-client select github 'issue_*' search_code
     """
-    _put(run, name, tools, allow_unmatched)
+    named = {"tools": tools, "resources": resource, "prompts": prompt}
+    if not any(named.values()):
+        raise UsageError(
+            "Name what to keep: tools, --resource or --prompt.", "ambassador-client select --help"
+        )
+    _put(run, name, named, allow_unmatched)
     return 0
 
 
@@ -125,10 +147,11 @@ def find_refusal(run: Run, names: Collection[str]) -> Refusal | None:
     return None
 
 
-def _put(run: Run, name: str, tools: list[str] | None, allow_unmatched: bool) -> None:
-    body: dict[str, Any] = {} if not tools else {"tools": tools}
+def _put(run: Run, name: str, named: Mapping[str, list[str] | None], allow_unmatched: bool) -> None:
+    # An older server does not know the other members.
+    body: dict[str, Any] = {kind: patterns for kind, patterns in named.items() if patterns}
     if allow_unmatched:
-        body["allow_unmatched"] = True  # an older server does not know the member
+        body["allow_unmatched"] = True
     with _similar_names(run, name):
         changed = run.server.request("PUT", _path(name), body)
     _show(run, changed)
@@ -182,19 +205,29 @@ def _show(run: Run, mcp: dict[str, Any]) -> None:
     members = {"tool": "published_as", "class": "tool_class", "refused": "refused"}
     if any(each.get("message") for each in tools):
         members["message"] = "message"
-    rows = [{title: each.get(member) for title, member in members.items()} for each in tools]
+    _show_table(tools, members)
+    others = {"read as": "published_as", "refused": "refused"}
+    _show_table(mcp.get("resources") or [], {"resource": "uri", **others})
+    _show_table(mcp.get("prompts") or [], {"prompt": "published_as", "refused": "refused"})
+
+
+def _show_table(items: list[dict[str, Any]], members: Mapping[str, str]) -> None:
+    rows = [{title: each.get(member) for title, member in members.items()} for each in items]
     if rows:
         sys.stdout.write("\n")
         show_rows(rows, None)
 
 
 def _row(mcp: dict[str, Any]) -> dict[str, Any]:
-    tools = mcp.get("tools") or []
-    usable = sum(each.get("refused") is None for each in tools)
+    selected = [mcp.get(member) or [] for member in ("selected", "selected_resources", "selected_prompts")]
     return {
         "mcp": mcp.get("name"),
         "delivery": mcp.get("delivery"),
         "subscribed": mcp.get("subscribed"),
-        "selected": mcp.get("selected"),
-        "tools": f"{usable} of {len(tools)}",
+        "selected": None if mcp.get("selected") is None else list(chain.from_iterable(selected)),
+        **{kind: _usable(mcp.get(kind) or []) for kind in ("tools", "resources", "prompts")},
     }
+
+
+def _usable(items: list[dict[str, Any]]) -> str:
+    return f"{sum(each.get('refused') is None for each in items)} of {len(items)}"

@@ -19,7 +19,9 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathStepView:
-    """One step from a user to a tool: `kind` is user, key, group, grant, mcp or tool; without a `name` there is none.
+    """One step from a user to a tool, a resource or a prompt; without a `name` there is none.
+
+    `kind` is user, key, group, grant, mcp, or that of what is asked about.
 
     `ends` tells that the call is denied here; no step follows.
     """
@@ -31,14 +33,17 @@ class PathStepView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessView:
-    """Whether a user may call a tool now: the decision, its reason, the rules evaluated, and what would change it.
+    """Whether a user may use something now: the decision, its reason, the rules evaluated, and what would change it.
 
-    `path` has the steps from the user to the tool, up to the one that denies the call.
+    One of `tool`, `resource` (the MCP's own URI) and `prompt` is set. `path` has the steps from the user to it, up to
+    the one that denies the request.
     """
 
     user: str
     key: str | None
-    tool: str
+    tool: str | None
+    resource: str | None
+    prompt: str | None
     allowed: bool
     reason: str | None
     remedy: str | None
@@ -55,4 +60,29 @@ class CallableToolView:
     mcp: str
     published_as: str
     tool_class: ToolClass
+    keys: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsableResourceView:
+    """A resource, or a template of resources, that a user may read now, and the keys that permit it.
+
+    `uri` is the MCP's own, `pattern` the exact spelling of it for grants, `published_as` that by which it is read.
+    """
+
+    uri: str
+    pattern: str
+    mcp: str
+    published_as: str
+    keys: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsablePromptView:
+    """A prompt that a user may get now, and the keys that permit it; otherwise as a tool."""
+
+    prompt: str
+    pattern: str
+    mcp: str
+    published_as: str
     keys: list[str]

@@ -76,7 +76,8 @@ class McpView:
     """A catalog entry and the state of its downstream; secrets in `options` are masked.
 
     `connections`, `calls_in_flight` and `restarts` count the shared and the per-user ones of the answering server.
-    `tools_left_out` counts the tools that the MCP lists but that cannot be offered; `left_out` has the first of them.
+    `resources` counts templates of resources as well. `tools_left_out` counts the tools that the MCP lists but that
+    cannot be offered; `left_out` has the first of them.
     `last_error` stays when the connection has recovered; that of an entry that is not published is of its last test.
     `warnings` tell what else is wrong with the list of its tools.
     `sandbox` is the one in which that server starts the program; null if there is no program, or no sandbox for it.
@@ -105,6 +106,8 @@ class McpView:
     last_error: str | None
     last_error_at: str | None
     tools: int
+    resources: int
+    prompts: int
     waiting: int
     tools_left_out: int
     left_out: list[LeftOutToolView]
@@ -138,6 +141,32 @@ class ToolView:
     published_as: str
     tool_class: ToolClass
     approval: Approval
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceView:
+    """One resource of a catalog entry, or a template of resources, by the MCP's own URI.
+
+    `pattern` is the exact spelling of the URI, which grants take, `published_as` the URI by which hosts read it.
+    """
+
+    uri: str
+    pattern: str
+    published_as: str
+    template: bool
+    name: str
+    mime_type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptView:
+    """One prompt of a catalog entry, with its names as those of a tool."""
+
+    name: str
+    pattern: str
+    published_as: str
     description: str
 
 

@@ -54,13 +54,16 @@ class Hits:
 class ImpactView:
     """What a kill switch stops, or would stop if it were in force.
 
-    `users` lose at least one tool, and at least one user loses each of `tools`. `sessions` counts the sessions that are
-    stopped entirely, `calls` those in flight on the answering server, or at activation those that were cancelled.
+    `users` lose at least one capability, and at least one user loses each of `tools`, `resources` (URIs) and `prompts`.
+    `sessions` counts the sessions that are stopped entirely, `calls` those in flight on the answering server, or at
+    activation those that were cancelled.
     """
 
     users: Hits
     mcps: Hits
     tools: Hits
+    resources: Hits
+    prompts: Hits
     sessions: int
     calls: int
 

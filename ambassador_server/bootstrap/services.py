@@ -26,11 +26,11 @@ from ambassador_server.services.administration.health import Health
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.passwords import Passwords
+from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.administration.session_control import SessionControl
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.administration.switch_effects import SwitchEffects
 from ambassador_server.services.administration.switches import Switches
-from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.administration.users import Users
 from ambassador_server.services.audit.anchors import AuditAnchors
@@ -294,7 +294,7 @@ def _administration(
 ) -> AdministrationUseCases:
     store, changes, policy, clock = base.store, base.changes, base.policy, base.clock
     pepper, names = base.key_ring.pepper, Names(policy)
-    patterns = ToolPatterns(catalog=catalog, separator=config.separator)
+    patterns = PatternChecks(catalog=catalog, separator=config.separator)
     return AdministrationUseCases(
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, names=names, clock=clock),

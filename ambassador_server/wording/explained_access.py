@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from shlex import quote
 
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.policy.decision import UNKNOWN, Permit, Reason
 from ambassador_server.domain.policy.explain import Explanation, NotApplicable
-from ambassador_server.domain.policy.grants import Delivery, Grant, Subscription
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Grant, Subscription
+from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
+from ambassador_server.domain.policy.uri_spelling import spell_uri
 
-WHY_NOT: Mapping[NotApplicable, str] = {
+_WHY_NOT: Mapping[NotApplicable, str] = {
     NotApplicable.SWITCH_EXPIRED: "expired",
     NotApplicable.SWITCH_STOPS_SOMETHING_ELSE: "stops something else",
     NotApplicable.ANOTHER_SWITCH_DECIDES: "another switch decides",
     NotApplicable.USER_NOT_IN_GROUP: "the user is not in the group",
     NotApplicable.GROUP_SUSPENDED: "the group is suspended",
     NotApplicable.GRANT_EXPIRED: "it has expired",
-    NotApplicable.NO_PATTERN_MATCHES: "no pattern matches the tool",
+    NotApplicable.NO_PATTERN_MATCHES: "no pattern matches the {kind}",
 }
 
 _REMEDIES: Mapping[Reason, str] = {
@@ -29,11 +32,11 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.SESSION_ENDED: "Let the client register again; a restart of its application does.",
     Reason.MCP_NOT_PUBLISHED: "Publish the MCP: ambassador-admin mcp publish {mcp}",
     Reason.EXPLICIT_DENY: "Remove the grant that denies: ambassador-admin grant remove {rule_id}",
-    Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --tool {tool}, for a group of the user",
+    Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --{kind} {name}, for a group of the user",
     Reason.NOT_SUBSCRIBED: "Subscribe the client: ambassador-admin subscription set {key} {mcp}",
-    Reason.NOT_SELECTED: "Select the tool: ambassador-admin subscription set {key} {mcp} --tool {tool}{selected}",
+    Reason.NOT_SELECTED: "Select the {kind}: ambassador-admin subscription set {key} {mcp} --{kind} {name}{selected}",
     Reason.DEFINITION_CHANGED: "Look at it: ambassador-admin mcp tools {mcp} --diff; then approve it: ambassador-admin "
-    "mcp approve {mcp} {tool}",
+    "mcp approve {mcp} {name}",
     **dict.fromkeys(UNKNOWN.values(), "Look at what is published: ambassador-admin mcp list"),
 }
 
@@ -45,28 +48,46 @@ def switch_text(switch: KillSwitch) -> str:
     return f"stop {stopped}: {switch.reason}"
 
 
+def why_not_text(reason: NotApplicable, kind: CapabilityKind) -> str:
+    """Return why a rule does not apply to a request for a capability of this kind."""
+    return _WHY_NOT[reason].format(kind=kind)
+
+
 def grant_text(grant: Grant, group_name: str) -> str:
     """Return what a grant permits or denies."""
     opting_in = " to clients that subscribe" if grant.delivery is Delivery.OPT_IN else ""
-    return f"{grant.effect} {', '.join(grant.patterns)} to group {group_name}{opting_in}"
+    return f"{grant.effect} {_named_text(grant.named)} to group {group_name}{opting_in}"
 
 
 def subscription_text(subscription: Subscription, key_name: str) -> str:
     """Return what a client has selected."""
-    return f"key {key_name} selects {', '.join(subscription.patterns) or 'nothing'}"
+    return f"key {key_name} selects {_named_text(subscription.named)}"
 
 
-def remedy_text(explanation: Explanation, *, user_name: str, key_id: str, tool_name: str) -> str | None:
-    """Return what an administrator can do so that the call is permitted; None if it is permitted already."""
+def _named_text(named: CapabilityPatterns) -> str:
+    """Return the patterns; those of tools stand first and have no word before them."""
+    kinds = {"": named.tools, "resources ": named.resources, "prompts ": named.prompts}
+    parts = [f"{word}{', '.join(patterns)}" for word, patterns in kinds.items() if patterns]
+    if named.tools and not (named.resources or named.prompts) and named.resources is not None:
+        parts[0] += " of the tools"
+    return ", ".join(parts) or "nothing"
+
+
+def remedy_text(
+    explanation: Explanation, capability: CapabilityRef, *, mcp_name: str, user_name: str, key_id: str
+) -> str | None:
+    """Return what an administrator can do so that the request is permitted; None if it is permitted already."""
     deny = explanation.decision
     if isinstance(deny, Permit):
         return None
-    mcp, _, tool = tool_name.partition(".")
+    is_uri = capability.kind is CapabilityKind.RESOURCE
+    name = capability.name if is_uri else capability.name.removeprefix(f"{mcp_name}.")
     return _REMEDIES[deny.reason].format(
         rule_id=deny.grant_id if deny.switch is None else deny.switch.switch_id,
         user=user_name,
-        mcp=mcp,
-        tool=tool,
+        mcp=mcp_name,
+        kind=capability.kind,
+        name=quote(spell_uri(name) if is_uri else spell_name(name)),
         key=key_id,
         selected=_options_of_selection(explanation),
     )
@@ -74,5 +95,10 @@ def remedy_text(explanation: Explanation, *, user_name: str, key_id: str, tool_n
 
 def _options_of_selection(explanation: Explanation) -> str:
     """Return the options of the command that keep what the client has selected already."""
-    chosen = [each.rule for each in explanation.rules if isinstance(each.rule, Subscription)]
-    return "".join(f" --tool {quote(pattern)}" for each in chosen for pattern in each.patterns)
+    chosen = [each.rule.named for each in explanation.rules if isinstance(each.rule, Subscription)]
+    return "".join(
+        f" --{kind} {quote(pattern)}"
+        for named in chosen
+        for kind in CapabilityKind
+        for pattern in named.of(kind)
+    )

@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.admin.fake_administrators import administrator_routes
 from tests.admin.fake_audit import add_audit_routes
 from tests.admin.fake_batch import batch_routes
+from tests.admin.fake_offers import offer_routes
 from tests.admin.fake_provisioning import provisioning_routes
 from tests.admin.fake_routes import application
 from tests.admin.fake_server import server_routes
@@ -36,7 +37,15 @@ class FakeApi(FakeState):
         """Listen on loopback until the block ends; a second call uses the same port."""
         loop = asyncio.new_event_loop()
         app = application(self)
-        app.add_routes([*administrator_routes(), *batch_routes(), *provisioning_routes(), *server_routes()])
+        app.add_routes(
+            [
+                *administrator_routes(),
+                *batch_routes(),
+                *offer_routes(),
+                *provisioning_routes(),
+                *server_routes(),
+            ]
+        )
         add_audit_routes(app)
         runner = web.AppRunner(app)
         self.scheme = "https" if tls else "http"

@@ -63,6 +63,7 @@ class Refusal(Exception):
         self.message = message
 
 
+KINDS = ("tool", "resource", "prompt")
 API: web.AppKey[FakeState] = web.AppKey("api", FakeState)
 
 
@@ -488,6 +489,7 @@ async def _lift(request: web.Request) -> web.Response:
 async def _explain(request: web.Request) -> web.Response:
     api, query = request.app[API], request.query
     user = _known(api.users, "user", query["user"])
+    kind = next(kind for kind in KINDS if kind in query)
     rules = [
         {
             "kind": grant["effect"],
@@ -495,7 +497,7 @@ async def _explain(request: web.Request) -> web.Response:
             "says": f"{grant['group']} {', '.join(grant['tools'])}",
             "applies": grant["group"] in user["groups"],
             "why": None if grant["group"] in user["groups"] else "not in the group",
-            "decides": _permits(grant, user, query["tool"]),
+            "decides": _permits(grant, user, kind, query[kind]),
         }
         for grant in api.grants.values()
     ]
@@ -503,21 +505,21 @@ async def _explain(request: web.Request) -> web.Response:
     answer = {
         "user": user["name"],
         "key": query.get("key"),
-        "tool": query["tool"],
+        **{each: query.get(each) for each in KINDS},
         "allowed": allowed,
         "reason": None if allowed else "no_grant",
         "remedy": None if allowed else "ambassador-admin grant add",
-        "path": _path(user, query["tool"], [rule for rule in rules if rule["decides"]]),
+        "path": _path(user, kind, query[kind], [rule for rule in rules if rule["decides"]]),
         "rules": rules,
     }
     return web.json_response(answer)
 
 
-def _path(user: Item, tool: str, deciding: list[Item]) -> list[Item]:
+def _path(user: Item, kind: str, name: str, deciding: list[Item]) -> list[Item]:
     steps = [("user", user["name"]), ("key", None), ("group", ", ".join(user["groups"]) or None)]
     steps.append(("grant", deciding[0]["id"] if deciding else None))
-    steps += [("mcp", tool.partition(".")[0]), ("tool", tool)] if deciding else []
-    return [{"kind": kind, "name": name, "ends": kind == "grant" and not deciding} for kind, name in steps]
+    steps += [("mcp", "git"), (kind, name)] if deciding else []
+    return [{"kind": step, "name": each, "ends": step == "grant" and not deciding} for step, each in steps]
 
 
 async def _callable_tools(request: web.Request) -> web.Response:
@@ -535,23 +537,30 @@ async def _callable_tools(request: web.Request) -> web.Response:
         }
         for mcp, offered in api.tools.items()
         for tool in offered
-        if any(_permits(grant, user, tool["name"]) for grant in api.grants.values())
+        if any(_permits(grant, user, "tool", tool["name"]) for grant in api.grants.values())
     }
     return await _page(request, tools)
 
 
 async def _who_can(request: web.Request) -> web.Response:
-    api, tool = request.app[API], request.query["tool"]
+    api = request.app[API]
+    kind = next(kind for kind in KINDS if kind in request.query)
+    name = request.query[kind]
     grants = api.grants.values()
     may = {
-        name: user for name, user in api.users.items() if any(_permits(each, user, tool) for each in grants)
+        user["name"]: user
+        for user in api.users.values()
+        if any(_permits(each, user, kind, name) for each in grants)
     }
     return await _page(request, may)
 
 
-def _permits(grant: Item, user: Item, tool: str) -> bool:
-    mcp, _, name = tool.partition(".")
-    covers = any(fnmatchcase(name, pattern) or fnmatchcase(tool, pattern) for pattern in grant["tools"])
+def _permits(grant: Item, user: Item, kind: str, name: str) -> bool:
+    """Tell whether a grant permits something; every resource is one of the MCP `git`."""
+    is_silent = grant["resources"] is None and grant["prompts"] is None
+    patterns = grant["tools"] if kind == "tool" or is_silent else grant[f"{kind}s"] or []
+    mcp, _, own = ("git", "", name) if kind == "resource" else name.partition(".")
+    covers = any(fnmatchcase(own, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
     return grant["mcp"] == mcp and grant["group"] in user["groups"] and covers
 
 

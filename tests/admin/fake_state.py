@@ -216,10 +216,8 @@ class FakeState:
         mcps = sorted({tool.partition(".")[0] for tool in tools})
         of_tools = switch["scope"] in ("mcp", "tool", "tool_class")
         sessions = 0 if of_tools else sum(session["user"] in users for session in self.sessions.values())
-        hits = {
-            name: {"count": len(names), "first": names[:100]}
-            for name, names in (("users", users), ("mcps", mcps), ("tools", tools))
-        }
+        named = {"users": users, "mcps": mcps, "tools": tools, "resources": [], "prompts": []}
+        hits = {kind: {"count": len(names), "first": names[:100]} for kind, names in named.items()}
         return {**hits, "sessions": sessions, "calls": 0}
 
     def add_finding(self, writer: str, problem: str | None = None, **members: Any) -> None:
@@ -330,6 +328,8 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "state": "ready" if status == "published" else "stopped",
         "error": None,
         "tools": tools,
+        "resources": 0,
+        "prompts": 0,
         "waiting": 0,
         "tools_left_out": 0,
         "left_out": [],

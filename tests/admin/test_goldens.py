@@ -28,6 +28,11 @@ cases:
 - {user: bob, tool: git.git_log, expect: allow}
 - {user: bob, tool: git.git_log, expect: deny, reason: no_grant}
 """
+KINDS = """
+cases:
+- {user: alice, resource: "git://readme", expect: permit}
+- {user: alice, prompt: git.review, expect: deny}
+"""
 PEOPLE = """
 owner: ci/people
 users:
@@ -115,6 +120,9 @@ COMMANDS = {
     "mcp-remove": ["mcp", "remove", "draft", "--yes"],
     "mcp-tools-filtered": ["mcp", "tools", "git", "--filter", "name~git.git_p*"],
     "mcp-tools": ["mcp", "tools", "git"],
+    "mcp-resources": ["mcp", "resources", "git"],
+    "mcp-prompts": ["mcp", "prompts", "git"],
+    "mcp-prompts-none": ["mcp", "prompts", "draft"],
     "mcp-tools-diff": ["mcp", "tools", "git", "--diff"],
     "mcp-tools-diff-none": ["mcp", "tools", "draft", "--diff"],
     "mcp-tools-diff-filtered": ["mcp", "tools", "git", "--diff", "--limit", "1"],
@@ -213,9 +221,18 @@ COMMANDS = {
     "access-explain": ["access", "explain", "alice", "git.git_log"],
     "access-explain-denial": ["access", "explain", "bob", "git.git_log"],
     "access-explain-check": ["access", "explain", "bob", "git.git_log", "--check"],
+    "access-explain-resource": ["access", "explain", "alice", "--resource", "git://readme"],
+    "access-explain-prompt": ["access", "explain", "bob", "--prompt", "git.review", "--check"],
+    "access-explain-two": ["access", "explain", "alice", "git.git_log", "--prompt", "git.review"],
+    "access-list-resources": ["access", "list", "alice", "--resources"],
+    "access-list-prompts": ["access", "list", "alice", "--prompts"],
+    "access-list-both": ["access", "list", "alice", "--prompts", "--resources"],
     "access-list": ["access", "list", "alice"],
     "access-list-none": ["access", "list", "bob"],
     "access-who-can": ["access", "who-can", "git.git_log"],
+    "access-who-can-resource": ["access", "who-can", "--resource", "git://readme"],
+    "access-who-can-nothing": ["access", "who-can"],
+    "access-test-kinds": ["access", "test", "{home}/kinds.yaml"],
     "access-test": ["access", "test", "{home}/cases.yaml"],
     "export": ["export"],
     "diff": ["diff", "-f", "{home}/people.yaml", "--prune"],
@@ -322,6 +339,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_finding("main", uncovered=1, torn={"segment": 2, "offset": 900, "size": 17})
     api.add_finding("main-init", "the record was changed: the next one names another digest")
     (shell.home / "cases.yaml").write_text(CASES)
+    (shell.home / "kinds.yaml").write_text(KINDS)
     (shell.home / "people.yaml").write_text(PEOPLE)
     (shell.home / "faults.yaml").write_text(PEOPLE.replace("email", "emial").replace("dave", "da ve"))
     (shell.home / "conflict.yaml").write_text(PEOPLE.replace("dave", "alice"))

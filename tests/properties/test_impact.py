@@ -124,12 +124,12 @@ def test_impact_counts_exactly_those_whom_the_switch_denies(world, added, alread
     found = impact_of(
         added,
         snapshot(**{**world, "switches": there}),
-        Activity(tools=TOOLS, sessions=[session(key) for key in KEYS], calls=calls),
+        Activity(capabilities=TOOLS, sessions=[session(key) for key in KEYS], calls=calls),
         NOW,
     )
     hits = {(principal.user_id, tool) for principal in people for tool in TOOLS if loses(principal, tool)}
     assert found.user_ids == {user_id for user_id, _ in hits}
-    assert set(found.tools) == {tool for _, tool in hits}
+    assert set(found.capabilities) == {tool for _, tool in hits}
     assert found.calls == sum(loses(*call) for call in calls)
     stopped = {
         principal.session_id

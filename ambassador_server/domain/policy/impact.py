@@ -16,25 +16,25 @@ from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
-_TOOL_SCOPES = (SwitchScope.MCP, SwitchScope.TOOL, SwitchScope.TOOL_CLASS)
+_CAPABILITY_SCOPES = (SwitchScope.MCP, SwitchScope.TOOL, SwitchScope.TOOL_CLASS)
 _GroupIds: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """The users and sessions (by id), the tools, and the number of calls in flight that a switch stops."""
+    """The users and sessions (by id), the capabilities, and the number of calls in flight that a switch stops."""
 
     user_ids: frozenset[str]
-    tools: tuple[CapabilityRef, ...]
+    capabilities: tuple[CapabilityRef, ...]
     session_ids: frozenset[str]
     calls: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What a switch can stop: the published tools, the open sessions, and the calls in flight."""
+    """What a switch can stop: what is published, the open sessions, and the calls in flight."""
 
-    tools: Sequence[CapabilityRef]
+    capabilities: Sequence[CapabilityRef]
     sessions: Sequence[Session] = ()
     calls: Sequence[tuple[Principal, CapabilityRef]] = ()
 
@@ -42,15 +42,15 @@ class Activity:
 def impact_of(switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment: Moment) -> Impact:
     """Return what the switch stops; a drill, lifted or expired switch is treated as if it were in force.
 
-    A user counts if one of the user's good keys loses a tool. A switch on a session affects that session alone.
+    A user counts if one of the user's good keys loses a capability. A switch on a session affects that session alone.
     """
     return _Comparison(switch, snapshot, activity, moment).impact()
 
 
 class _Loss(NamedTuple):
-    """The effect of the switch on a principal: it loses at least one tool, or everything it does is stopped."""
+    """The effect of the switch on a principal: it loses at least one capability, or everything it does is stopped."""
 
-    any_tool: bool
+    anything: bool
     is_stopped: bool
 
 
@@ -64,9 +64,9 @@ class _BeforeAndAfter(NamedTuple):
     def is_stopped(self) -> bool:
         return self.before.stopped_by is None and self.after.stopped_by is not None
 
-    def loses(self, tool: CapabilityRef) -> bool:
-        return isinstance(self.before.decide(tool), Permit) and not isinstance(
-            self.after.decide(tool), Permit
+    def loses(self, capability: CapabilityRef) -> bool:
+        return isinstance(self.before.decide(capability), Permit) and not isinstance(
+            self.after.decide(capability), Permit
         )
 
 
@@ -79,9 +79,11 @@ class _Comparison:
         self._after = _add_switch(self._before, self._switch)
         self._activity = activity
         self._moment = moment
-        self._tools = _group_by_mcp(tool for tool in activity.tools if _may_match(self._switch, tool))
-        self._not_lost = {mcp_id: list(tools) for mcp_id, tools in self._tools.items()}
-        self._permitted_mcp_ids = _permitted_mcp_ids(self._before, self._tools)
+        self._capabilities = _group_by_mcp(
+            capability for capability in activity.capabilities if _may_match(self._switch, capability)
+        )
+        self._not_lost = {mcp_id: list(capabilities) for mcp_id, capabilities in self._capabilities.items()}
+        self._permitted_mcp_ids = _permitted_mcp_ids(self._before, self._capabilities)
         self._ids_with_own_rules = _ids_with_own_rules(self._after)
         self._user_ids = _affected_user_ids(self._switch, snapshot)
         self._key_ids = _affected_key_ids(self._switch, snapshot)
@@ -89,20 +91,22 @@ class _Comparison:
 
     def impact(self) -> Impact:
         """Return the difference."""
-        users = frozenset(each.user_id for each in self._principals() if self._loss(each).any_tool)
+        users = frozenset(each.user_id for each in self._principals() if self._loss(each).anything)
         sessions = frozenset(
             each.session_id or "" for each in self._principals_in_sessions() if self._loss(each).is_stopped
         )
         return Impact(
             user_ids=users,
-            tools=tuple(
-                tool
-                for mcp_id, tools in self._tools.items()
-                for tool in tools
-                if tool not in self._not_lost.get(mcp_id, ())
+            capabilities=tuple(
+                capability
+                for mcp_id, capabilities in self._capabilities.items()
+                for capability in capabilities
+                if capability not in self._not_lost.get(mcp_id, ())
             ),
             session_ids=sessions,
-            calls=sum(self._policies(principal).loses(tool) for principal, tool in self._activity.calls),
+            calls=sum(
+                self._policies(principal).loses(capability) for principal, capability in self._activity.calls
+            ),
         )
 
     def _principals(self) -> Iterator[Principal]:
@@ -148,26 +152,26 @@ class _Comparison:
         return self._losses[key]
 
     def _compare(self, principal: Principal) -> _Loss:
-        """Compare both policies for one principal, and remove the tools it loses from those that nobody loses."""
+        """Compare both policies for one principal, and remove what it loses from the capabilities that nobody loses."""
         groups = self._before.group_ids_of.get(principal.user_id, ())
         mcp_ids = set[str]().union(*(self._permitted_mcp_ids.get(group_id, ()) for group_id in groups))
-        if not mcp_ids and self._switch.scope in _TOOL_SCOPES:
+        if not mcp_ids and self._switch.scope in _CAPABILITY_SCOPES:
             return _Loss(False, False)
         policies = self._policies(principal)
         lost = [
-            tool
+            capability
             for mcp_id in mcp_ids & self._not_lost.keys()
-            for tool in self._not_lost[mcp_id]
-            if policies.loses(tool)
+            for capability in self._not_lost[mcp_id]
+            if policies.loses(capability)
         ]
-        for tool in lost:
-            self._not_lost[tool.mcp_id].remove(tool)
-            if not self._not_lost[tool.mcp_id]:
-                del self._not_lost[tool.mcp_id]
-        any_tool = bool(lost) or any(
-            policies.loses(tool) for mcp_id in mcp_ids for tool in self._tools[mcp_id]
+        for capability in lost:
+            self._not_lost[capability.mcp_id].remove(capability)
+            if not self._not_lost[capability.mcp_id]:
+                del self._not_lost[capability.mcp_id]
+        anything = bool(lost) or any(
+            policies.loses(capability) for mcp_id in mcp_ids for capability in self._capabilities[mcp_id]
         )
-        return _Loss(any_tool, policies.is_stopped)
+        return _Loss(anything, policies.is_stopped)
 
     def _cache_key(self, principal: Principal) -> Principal | _GroupIds:
         ids = (principal.user_id, principal.key_id, principal.session_id)
@@ -197,15 +201,15 @@ def _add_switch(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
     return replace(snapshot, switches={**snapshot.switches, target: switches})
 
 
-def _may_match(switch: KillSwitch, tool: CapabilityRef) -> bool:
-    """Exclude tools that the switch cannot stop, to save comparisons; the policy decides about the others."""
+def _may_match(switch: KillSwitch, capability: CapabilityRef) -> bool:
+    """Exclude capabilities that the switch cannot stop, to save comparisons; the policy decides about the others."""
     match switch.scope:
         case SwitchScope.MCP:
-            return tool.mcp_id == switch.target
+            return capability.mcp_id == switch.target
         case SwitchScope.TOOL:
-            return tool.kind is CapabilityKind.TOOL and tool.name == switch.target
+            return capability.kind is CapabilityKind.TOOL and capability.name == switch.target
         case SwitchScope.TOOL_CLASS:
-            return tool.tool_class is not None and tool.tool_class.value == switch.target
+            return capability.tool_class is not None and capability.tool_class.value == switch.target
         case _:
             return True
 
@@ -229,10 +233,10 @@ def _affected_key_ids(switch: KillSwitch, snapshot: Snapshot) -> frozenset[str]:
     return frozenset((switch.target, *(key.key_id for key in replaced_it)))
 
 
-def _group_by_mcp(tools: Iterable[CapabilityRef]) -> dict[str, list[CapabilityRef]]:
+def _group_by_mcp(capabilities: Iterable[CapabilityRef]) -> dict[str, list[CapabilityRef]]:
     found: defaultdict[str, list[CapabilityRef]] = defaultdict(list)
-    for tool in tools:
-        found[tool.mcp_id].append(tool)
+    for capability in capabilities:
+        found[capability.mcp_id].append(capability)
     return dict(found)
 
 

@@ -6,9 +6,11 @@ RFC 3986 says; and a `*` of the URI itself is `%2A`. A pattern may have the one 
 """
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from ambassador_server.domain.policy.pattern_spelling import MAX_PATTERN, PatternError
+from ambassador_server.domain.shared.names import similar_names
 
 _RESPELT: Final = re.compile(rb"%[0-9A-Fa-f]{2}|[^!-~]|\*")
 _OTHER: Final = re.compile(r"[^!-$&-)+-~]")
@@ -30,6 +32,12 @@ def spell_uri_pattern(pattern: str) -> str:
     if len(spelt) > MAX_PATTERN:
         raise PatternError(f"is longer than {MAX_PATTERN} characters")
     return spelt
+
+
+def near_uris(uri: str, known: Collection[str]) -> str:
+    """Return the end of a message about an unknown URI: the spellings of similar ones, if there are any."""
+    found = ", ".join(repr(spell_uri(each)) for each in similar_names(uri, known))
+    return f"; near: {found}" if found else ""
 
 
 def _respelt(found: re.Match[bytes]) -> bytes:

@@ -1,10 +1,17 @@
-"""Answers who may call which tool, and why, with the same function that decides calls."""
+"""Answers who may use which capability, and why, with the same function that decides requests."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
-from ambassador_server.domain.catalog.mcps import ToolClass, canonical_name
+from ambassador_server.domain.catalog.capabilities import (
+    CapabilityKind,
+    CapabilityRef,
+    prompt_ref,
+    resource_ref,
+    tool_ref,
+)
+from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp, ToolClass
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.principals import Principal
@@ -12,33 +19,35 @@ from ambassador_server.domain.people.users import AuthSource, User
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.explain import Explanation, explain
-from ambassador_server.domain.policy.grants import matches_any
+from ambassador_server.domain.policy.grants import matches_any, matches_any_uri
 from ambassador_server.domain.policy.pattern_spelling import PatternError, exact_name, spell_pattern
 from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.policy.uri_spelling import spell_uri_pattern
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import InvalidInputError, NotFoundError
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.catalog_index import ToolEntry
+from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+_E = TypeVar("_E", bound=CatalogEntry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedAccess:
-    """An explained decision about one user and one tool; `key` is None if the user has no key."""
+    """An explained decision about one user and one capability; `key` is None if the user has no key."""
 
     user: User
     key: ClientKey | None
-    mcp_id: str
-    tool: str
+    capability: CapabilityRef
     explanation: Explanation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallableTool:
-    """A published tool that a user may call, and the names of the keys with which that is so."""
+class Usable(Generic[_E]):
+    """Something published that a user may use, and the names of the keys with which that is so."""
 
-    entry: ToolEntry
+    entry: _E
     keys: tuple[str, ...]
 
 
@@ -49,54 +58,78 @@ class AccessQueries:
         self._policy = policy
         self._catalog = catalog
 
-    def explain(self, user_name: str, tool_name: str, *, key_name: str | None = None) -> ExplainedAccess:
-        """Explain the decision about a call. Raises NotFoundError for a user, key or tool that does not exist.
+    def explain(
+        self,
+        user_name: str,
+        name: str,
+        kind: CapabilityKind = CapabilityKind.TOOL,
+        *,
+        key_name: str | None = None,
+    ) -> ExplainedAccess:
+        """Explain the decision about a request for the capability of this name, or the resource with this URI.
 
-        Without `key_name` it is about the newest good key of the user, or the newest key if none is good.
+        Raises NotFoundError for a user, key or capability that does not exist. Without `key_name` it is about the
+        newest good key of the user, or the newest key if none is good.
         """
         snapshot = self._policy.snapshot
         user = _user(snapshot, user_name)
         key = self._key(snapshot, user, key_name)
-        tool = self._tool(snapshot, tool_name)
+        capability = self._capability(snapshot, kind, name)
+        moment = self._policy.current_moment()
         return ExplainedAccess(
             user=user,
             key=key,
-            mcp_id=tool.mcp_id,
-            tool=tool.name,
-            explanation=explain(snapshot, _principal(user, key), tool, self._policy.current_moment()),
+            capability=capability,
+            explanation=explain(snapshot, _principal(user, key), capability, moment),
         )
 
-    def who_can(self, tool_name: str, listing: Listing) -> Slice[User]:
-        """Return one page of the users who may call the tool now, or a tool that matches the pattern.
+    def who_can(self, name: str, listing: Listing, kind: CapabilityKind = CapabilityKind.TOOL) -> Slice[User]:
+        """Return one page of the users who may use the capability now, or one that matches the pattern.
 
         Raises NotFoundError if there is none, and PolicyStaleError.
         """
         snapshot = self._policy.snapshot
-        is_pattern = "*" in tool_name
-        tools = self._matching(tool_name) if is_pattern else [self._tool(snapshot, tool_name)]
+        is_pattern = "*" in name
+        wanted = self._matching(kind, name) if is_pattern else [self._capability(snapshot, kind, name)]
         moment = self._policy.confirmed_moment()
         allowed = {
             key.user_id
             for key in snapshot.keys.values()
             if (user := snapshot.users.get(key.user_id)) is not None
-            and _permitted(PrincipalPolicy(snapshot, _principal(user, key), moment), tools)
+            and _permitted(PrincipalPolicy(snapshot, _principal(user, key), moment), wanted)
         }
         return _users(snapshot).page((snapshot.users[user_id] for user_id in allowed), listing)
 
     def tools_of(
         self, user_name: str, listing: Listing, *, key_name: str | None = None
-    ) -> Slice[CallableTool]:
+    ) -> Slice[Usable[ToolEntry]]:
         """Return one page of the tools that a user may call now, with any key or with this one.
 
         Raises NotFoundError for a user or key that does not exist, and PolicyStaleError.
         """
+        return _TOOLS.page(self._usable(user_name, self._catalog.index().tools, key_name), listing)
+
+    def prompts_of(
+        self, user_name: str, listing: Listing, *, key_name: str | None = None
+    ) -> Slice[Usable[CatalogEntry]]:
+        """Do the same for prompts."""
+        return _PROMPTS.page(self._usable(user_name, self._catalog.index().prompts, key_name), listing)
+
+    def resources_of(
+        self, user_name: str, listing: Listing, *, key_name: str | None = None
+    ) -> Slice[Usable[CatalogEntry]]:
+        """Do the same for resources and templates of resources."""
+        entries = self._catalog.index().of(CapabilityKind.RESOURCE)
+        return _RESOURCES.page(self._usable(user_name, entries, key_name), listing)
+
+    def _usable(self, user_name: str, entries: Iterable[_E], key_name: str | None) -> list[Usable[_E]]:
         snapshot = self._policy.snapshot
         user = _user(snapshot, user_name)
         keys = _keys(snapshot, user, key_name)
         moment = self._policy.confirmed_moment()
         policies = [(key.name, PrincipalPolicy(snapshot, _principal(user, key), moment)) for key in keys]
         found = (
-            CallableTool(
+            Usable(
                 entry=entry,
                 keys=tuple(
                     sorted(
@@ -104,19 +137,21 @@ class AccessQueries:
                     )
                 ),
             )
-            for entry in self._catalog.index().tools
+            for entry in entries
         )
-        return _tools().page((tool for tool in found if tool.keys), listing)
+        return [usable for usable in found if usable.keys]
 
-    def _matching(self, pattern: str) -> list[CapabilityRef]:
+    def _matching(self, kind: CapabilityKind, pattern: str) -> list[CapabilityRef]:
+        is_uri = kind is CapabilityKind.RESOURCE
         try:
-            spelt = spell_pattern(pattern)
+            spelt = spell_uri_pattern(pattern) if is_uri else spell_pattern(pattern)
         except PatternError as error:
-            raise InvalidInputError(f"tool: the pattern {error}") from None
-        refs = [entry.ref for entry in self._catalog.index().tools]
-        found = [ref for ref in refs if matches_any((spelt,), ref.name)]
+            raise InvalidInputError(f"{kind}: the pattern {error}") from None
+        matches = matches_any_uri if is_uri else matches_any
+        refs = [entry.ref for entry in self._catalog.index().of(kind)]
+        found = [ref for ref in refs if matches((spelt,), ref.name)]
         if not found:
-            raise NotFoundError(f"No published tool matches {pattern!r}{self._catalog.near(pattern)}")
+            raise NotFoundError(f"No published {kind} matches {pattern!r}{self._catalog.near(pattern, kind)}")
         return found
 
     def _key(self, snapshot: Snapshot, user: User, name: str | None) -> ClientKey | None:
@@ -124,16 +159,31 @@ class AccessQueries:
         now = self._policy.current_moment().now
         return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
 
-    def _tool(self, snapshot: Snapshot, text: str) -> CapabilityRef:
-        name = exact_name(text)
-        entry = self._catalog.tool(name)
+    def _capability(self, snapshot: Snapshot, kind: CapabilityKind, text: str) -> CapabilityRef:
+        is_uri = kind is CapabilityKind.RESOURCE
+        name = text if is_uri else exact_name(text)
+        entry = self._catalog.index().templates_by_name.get(name) if is_uri else None
+        entry = entry or self._catalog.resolve(kind, name)
         if entry is not None:
             return entry.ref
         for mcp in snapshot.mcps.values():
-            for tool in self._catalog.last_known(mcp.mcp_id):
-                if name in {canonical_name(mcp.name, tool.name), f"{mcp.name}:{tool.name}"}:
-                    return tool_ref(mcp, tool)
-        raise NotFoundError(f"No tool {name!r}{self._catalog.near(name)}")
+            for ref in _offered(mcp, self._catalog.state(mcp.mcp_id), kind):
+                if name in {ref.name, ref.name.replace(f"{mcp.name}.", f"{mcp.name}:", 1)}:
+                    return ref
+        raise NotFoundError(f"No {kind} {name!r}{self._catalog.near(name, kind)}")
+
+
+def _offered(mcp: Mcp, state: DownstreamState, kind: CapabilityKind) -> Iterable[CapabilityRef]:
+    match kind:
+        case CapabilityKind.TOOL:
+            return (tool_ref(mcp, tool) for tool in state.tools)
+        case CapabilityKind.PROMPT:
+            return (prompt_ref(mcp, prompt.name) for prompt in state.prompts)
+        case CapabilityKind.RESOURCE:
+            uris = [each.uri for each in state.resources]
+            return (
+                resource_ref(mcp, uri) for uri in [*uris, *(each.uri_template for each in state.templates)]
+            )
 
 
 def _user(snapshot: Snapshot, name: str) -> User:
@@ -159,20 +209,28 @@ def _permitted(policy: PrincipalPolicy, tools: Iterable[CapabilityRef]) -> bool:
     return any(isinstance(policy.decide(tool), Permit) for tool in tools)
 
 
-def _tools() -> InMemoryList[CallableTool]:
-    name: Field[CallableTool] = Field(lambda found: found.entry.ref.name)
+def _list_of(noun: str, name: str, **more: Field[Usable[_E]]) -> InMemoryList[Usable[_E]]:
+    by_name: Field[Usable[_E]] = Field(lambda found: found.entry.ref.name)
     return InMemoryList(
-        noun="tool",
+        noun=noun,
         fields={
-            "tool": name,
+            name: by_name,
             "mcp": Field(lambda found: found.entry.mcp_name),
             "published_as": Field(lambda found: found.entry.published),
-            "tool_class": Field(lambda found: found.entry.tool.tool_class, values=list(ToolClass)),
+            **more,
             "key": Field(lambda found: found.keys, sorts=False),
         },
-        order=name,
+        order=by_name,
         item_id=lambda found: found.entry.published,
     )
+
+
+_TOOL_CLASS: Field[Usable[ToolEntry]] = Field(
+    lambda found: found.entry.tool.tool_class, values=list(ToolClass)
+)
+_TOOLS = _list_of("tool", "tool", tool_class=_TOOL_CLASS)
+_PROMPTS: InMemoryList[Usable[CatalogEntry]] = _list_of("prompt", "prompt")
+_RESOURCES: InMemoryList[Usable[CatalogEntry]] = _list_of("resource", "uri")
 
 
 def _users(snapshot: Snapshot) -> InMemoryList[User]:

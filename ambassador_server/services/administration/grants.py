@@ -16,7 +16,7 @@ from ambassador_server.domain.shared.names import check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.tool_patterns import ToolPatterns
+from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
@@ -44,7 +44,7 @@ class GrantSpec:
 class Grants:
     """The use cases of administrators for grants."""
 
-    def __init__(self, *, store: Store, changes: Changes, patterns: ToolPatterns, clock: Clock) -> None:
+    def __init__(self, *, store: Store, changes: Changes, patterns: PatternChecks, clock: Clock) -> None:
         self._store = store
         self._changes = changes
         self._patterns = patterns

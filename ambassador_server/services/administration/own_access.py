@@ -11,8 +11,8 @@ from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decide import PrincipalPolicy
-from ambassador_server.domain.policy.decision import Deny, Reason
-from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Subscription
+from ambassador_server.domain.policy.decision import Reason
+from ambassador_server.domain.policy.grants import CapabilityPatterns
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import (
@@ -25,11 +25,11 @@ from ambassador_server.errors import (
 )
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.administration.client_keys import ClientKeys
+from ambassador_server.services.administration.own_offers import OfferedMcp, offer_of
 from ambassador_server.services.administration.own_stops import stops_on
+from ambassador_server.services.administration.pattern_checks import check_known
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.administration.tool_patterns import check_known
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.catalog_index import ToolEntry
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -58,30 +58,8 @@ class OwnStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownTool:
-    """A tool that the principal may know of; `denial` is None if the principal may call it.
-
-    `description` is empty while the definition waits for an approval.
-    """
-
-    entry: ToolEntry
-    denial: Deny | None
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class OfferedMcp:
-    """An MCP with tools that are granted to the principal, and the subscription of the principal's key."""
-
-    mcp: Mcp
-    delivery: Delivery
-    subscription: Subscription | None
-    tools: tuple[KnownTool, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ChangedOffer:
-    """An MCP after its selection was changed; `warnings` name the patterns that match none of its tools."""
+    """An MCP after its selection was changed; `warnings` name the patterns that match nothing of it."""
 
     offer: OfferedMcp
     warnings: tuple[str, ...]
@@ -132,11 +110,11 @@ class OwnAccess:
             session=self._sessions.held(principal),
             tools=0 if policy.denial is not None else len(self._catalog.visible(principal)),
             refused=None if policy.denial is None else policy.denial.reason,
-            stops=stops_on(policy, self._catalog.index().tools) if snapshot.switches else (),
+            stops=stops_on(policy, self._catalog.index().every()) if snapshot.switches else (),
         )
 
     def offers(self, principal: Principal) -> list[OfferedMcp]:
-        """Return the MCPs with granted tools, ordered by name, with the tools that the principal may know of.
+        """Return the MCPs of which something is granted, by name, with what the principal may know of them.
 
         Raises PolicyStaleError.
         """
@@ -188,10 +166,9 @@ class OwnAccess:
         added = named
         if offer.subscription is not None:
             added = named.without(offer.subscription.named, offer.mcp.name)
-        # Compared with what the user may know of: which patterns match would tell the names of hidden tools.
-        known = [tool.entry.ref.name for tool in offer.tools]
+        # Compared with what the user may know of: which patterns match would tell the names of what is hidden.
         check = partial(check_known, allow_unmatched=allow_unmatched)
-        warnings = await off_loop(check, offer.mcp, added.tools, known)
+        warnings = await off_loop(check, offer.mcp, added, offer.names)
         await self._subscriptions.set(requester, principal.key_id, mcp_name, named)
         return ChangedOffer(self._find_offer(principal, mcp_name), warnings)
 
@@ -242,23 +219,8 @@ class OwnAccess:
         return offer
 
     def _offer(self, policy: PrincipalPolicy, principal: Principal, mcp: Mcp) -> OfferedMcp | None:
-        delivery = policy.delivery_of(mcp.mcp_id)
-        if delivery is None:
-            return None
-        entries = [entry for entry in self._catalog.index().tools if entry.ref.mcp_id == mcp.mcp_id]
-        tools = tuple(tool for entry in entries if (tool := _known(policy, entry)) is not None)
-        if entries and not tools:
-            return None
         subscription = self._policy.snapshot.subscriptions.get((principal.key_id, mcp.mcp_id))
-        return OfferedMcp(mcp, delivery, subscription, tools)
+        return offer_of(mcp, policy, self._catalog.index(), subscription)
 
     def _rules(self, principal: Principal) -> PrincipalPolicy:
         return PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
-
-
-def _known(policy: PrincipalPolicy, entry: ToolEntry) -> KnownTool | None:
-    decision = policy.decide(entry.ref)
-    if not isinstance(decision, Deny):
-        return KnownTool(entry, None, entry.tool.description)
-    description = "" if policy.waits_for_approval(entry.ref) else entry.tool.description
-    return KnownTool(entry, decision, description) if decision.disclosed else None

@@ -12,7 +12,7 @@ from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.tool_patterns import ToolPatterns
+from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key, find_mcp, find_owner
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
@@ -21,7 +21,7 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 class Subscriptions:
     """The use cases of administrators for subscriptions."""
 
-    def __init__(self, *, store: Store, changes: Changes, patterns: ToolPatterns, clock: Clock) -> None:
+    def __init__(self, *, store: Store, changes: Changes, patterns: PatternChecks, clock: Clock) -> None:
         self._store = store
         self._patterns = patterns
         self._changes = changes

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from ambassador_server.domain.catalog.capabilities import CapabilityRef
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.domain.policy.impact import Activity, impact_of
+from ambassador_server.domain.policy.impact import Activity, Impact, impact_of
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.errors import PolicyStaleError, StorageError
 from ambassador_server.ports.clock import Clock
@@ -38,6 +38,8 @@ class NamedImpact:
     users: CountedNames
     mcps: CountedNames
     tools: CountedNames
+    resources: CountedNames
+    prompts: CountedNames
     sessions: int
     calls: int
 
@@ -69,14 +71,17 @@ class SwitchEffects:
         except (StorageError, PolicyStaleError):
             return None
         snapshot, index = self._policy.snapshot, self._catalog.index()
-        activity = Activity(tools=[entry.ref for entry in index.tools], sessions=sessions, calls=running)
+        refs = [entry.ref for entry in index.every()]
+        activity = Activity(capabilities=refs, sessions=sessions, calls=running)
         # In a thread, because it takes long in a large organisation and must not delay calls.
         found = await asyncio.to_thread(impact_of, switch, snapshot, activity, moment)
-        mcp_ids = {tool.mcp_id for tool in found.tools}
+        mcp_ids = {tool.mcp_id for tool in found.capabilities}
         return NamedImpact(
             users=_counted(snapshot.users[user_id].name for user_id in found.user_ids),
             mcps=_counted(snapshot.mcps[mcp_id].name for mcp_id in mcp_ids if mcp_id in snapshot.mcps),
-            tools=_counted(tool.name for tool in found.tools),
+            tools=_counted_of(CapabilityKind.TOOL, found),
+            resources=_counted_of(CapabilityKind.RESOURCE, found),
+            prompts=_counted_of(CapabilityKind.PROMPT, found),
             sessions=len(found.session_ids),
             calls=found.calls,
         )
@@ -86,6 +91,10 @@ class SwitchEffects:
             return []  # sessions lose tools, but are not stopped
         async with self._store.read() as work:
             return await work.sessions.open_sessions(self._clock.now())
+
+
+def _counted_of(kind: CapabilityKind, found: Impact) -> CountedNames:
+    return _counted(each.name for each in found.capabilities if each.kind is kind)
 
 
 def _counted(names: Iterable[str]) -> CountedNames:

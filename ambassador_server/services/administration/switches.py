@@ -15,7 +15,7 @@ from ambassador_server.domain.shared.names import check_text, near
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.tool_patterns import ToolPatterns
+from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp, find_user
@@ -28,7 +28,7 @@ class Switches:
     """The use cases of operators for kill switches, which take effect from the next call."""
 
     def __init__(
-        self, *, store: Store, changes: Changes, catalog: Catalog, patterns: ToolPatterns, clock: Clock
+        self, *, store: Store, changes: Changes, catalog: Catalog, patterns: PatternChecks, clock: Clock
     ) -> None:
         self._store = store
         self._changes = changes

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.catalog.mcps import Mcp, Tool
+from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp
 from ambassador_server.domain.catalog.offers import NO_FEATURES, DownstreamFeatures
 from ambassador_server.domain.catalog.published_names import reserved_prefixes
 from ambassador_server.domain.people.principals import Principal
@@ -13,6 +13,7 @@ from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.pattern_spelling import near_names, spell_name
 from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.policy.uri_spelling import near_uris
 from ambassador_server.domain.shared.names import similar_names
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.services.calls.catalog_index import (
@@ -58,14 +59,16 @@ class Catalog:
         entry = self.index().by_name[CapabilityKind.TOOL].get(name)
         return entry if isinstance(entry, ToolEntry) else None
 
-    def near(self, name: str) -> str:
-        """Return the end of an error about an unknown tool: the published ones with similar names, if there are any."""
+    def near(self, name: str, kind: CapabilityKind = CapabilityKind.TOOL) -> str:
+        """Return the end of an error about an unknown capability: the published ones with similar names, if any."""
+        entries = self.index().of(kind)
+        if kind is CapabilityKind.RESOURCE:
+            return near_uris(name, [entry.published for entry in entries])
         is_canonical = not {".", ":"}.isdisjoint(name)
-        tools = self.index().tools
-        if found := near_names(name, [each.ref.name if is_canonical else each.published for each in tools]):
+        if found := near_names(name, [each.ref.name if is_canonical else each.published for each in entries]):
             return found
-        # The name may be that of a tool alone, without its MCP.
-        alone = {each.ref.name: each.ref.name.partition(".")[2] for each in tools}
+        # The name may be given alone, without that of its MCP.
+        alone = {each.ref.name: each.ref.name.partition(".")[2] for each in entries}
         close = similar_names(name, set(alone.values()))
         found = ", ".join(repr(spell_name(each)) for each in list(alone) if alone[each] in close[:3])
         return f"; near: {found}" if found else ""
@@ -101,9 +104,9 @@ class Catalog:
         mcp = self._policy.snapshot.mcps.get(mcp_id)
         return uri if mcp is None else self.index().published_uri(mcp, uri)
 
-    def last_known(self, mcp_id: str) -> tuple[Tool, ...]:
-        """Return the tools that an MCP listed last, published or not."""
-        return self._downstreams.state(mcp_id).tools
+    def state(self, mcp_id: str) -> DownstreamState:
+        """Return what an MCP listed last, published or not."""
+        return self._downstreams.state(mcp_id)
 
     def published_names(self, mcp_id: str) -> Mapping[str, str]:
         """Return the published name of each tool that a published MCP offers, by its own name."""

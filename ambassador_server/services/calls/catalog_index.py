@@ -1,8 +1,9 @@
 """The index of the catalog: what published MCPs offer, in a fixed order and by each of its accepted names."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.capabilities import (
@@ -69,6 +70,20 @@ class CatalogIndex:
     templates_by_name: Mapping[str, CatalogEntry]
     oldest_first: tuple[Mcp, ...]
     by_mcp: Mapping[str, tuple[str, ...]]
+
+    def of(self, kind: CapabilityKind) -> tuple[CatalogEntry, ...]:
+        """Return every entry of one kind; templates are among the resources."""
+        match kind:
+            case CapabilityKind.TOOL:
+                return self.tools
+            case CapabilityKind.PROMPT:
+                return self.prompts
+            case CapabilityKind.RESOURCE:
+                return (*self.resources, *self.templates)
+
+    def every(self) -> Iterator[CatalogEntry]:
+        """Return every entry."""
+        return chain.from_iterable(map(self.of, CapabilityKind))
 
     def resource(self, uri: str) -> CatalogEntry | None:
         """Return the resource, or the template, that a published URI leads to, listed or not.

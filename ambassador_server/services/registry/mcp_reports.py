@@ -16,6 +16,7 @@ from ambassador_server.domain.catalog.mcps import (
     ToolClass,
     canonical_name,
 )
+from ambassador_server.domain.catalog.offers import ListedResource, ResourceTemplate
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
@@ -49,6 +50,27 @@ class ToolReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceReport:
+    """A resource or a template of resources that a published entry offers; `uri` is its own."""
+
+    uri: str
+    published: str
+    is_template: bool
+    name: str
+    mime_type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptReport:
+    """A prompt that a published entry offers, by its canonical name."""
+
+    name: str
+    published: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DefinitionReport:
     """A tool that waits for an approval, with both definitions; `approved` is None if there is none."""
 
@@ -66,6 +88,28 @@ _TOOLS: InMemoryList[ToolReport] = InMemoryList(
         "approval": Field(lambda report: report.approval, values=list(Approval)),
     },
     order=_NAME,
+    item_id=lambda report: report.name,
+)
+
+
+_URI: Field[ResourceReport] = Field(lambda report: report.uri)
+_RESOURCES: InMemoryList[ResourceReport] = InMemoryList(
+    noun="resource",
+    fields={
+        "uri": _URI,
+        "published_as": Field(lambda report: report.published),
+        "template": Field(lambda report: str(report.is_template).lower(), values=("false", "true")),
+        "name": Field(lambda report: report.name),
+        "mime_type": Field(lambda report: report.mime_type),
+    },
+    order=_URI,
+    item_id=lambda report: report.published,
+)
+_PROMPT_NAME: Field[PromptReport] = Field(lambda report: report.name)
+_PROMPTS: InMemoryList[PromptReport] = InMemoryList(
+    noun="prompt",
+    fields={"name": _PROMPT_NAME, "published_as": Field(lambda report: report.published)},
+    order=_PROMPT_NAME,
     item_id=lambda report: report.name,
 )
 
@@ -115,6 +159,45 @@ class McpReports:
             approved = await work.approved_definitions.get(mcp.mcp_id)
         published = self._catalog.published_names(mcp.mcp_id)
         return _TOOLS.page(_reports(mcp, self._compare(mcp), approved, published), listing)
+
+    async def resources(self, name: str, listing: Listing) -> Slice[ResourceReport]:
+        """Return one page of the resources and templates that a published entry offers."""
+        mcp = await self._entry(name)
+        index, state = self._catalog.index(), self._downstreams.state(mcp.mcp_id)
+        described: dict[str, ListedResource | ResourceTemplate] = {each.uri: each for each in state.resources}
+        templates = {each.uri_template: each for each in state.templates}
+        offered = [
+            *((entry, described.get(entry.name), False) for entry in index.resources),
+            *((entry, templates.get(entry.name), True) for entry in index.templates),
+        ]
+        found = (
+            ResourceReport(
+                uri=entry.name,
+                published=entry.published,
+                is_template=is_template,
+                name=each.name,
+                mime_type=each.mime_type,
+                description=each.description,
+            )
+            for entry, each, is_template in offered
+            if each is not None and entry.ref.mcp_id == mcp.mcp_id
+        )
+        return _RESOURCES.page(found, listing)
+
+    async def prompts(self, name: str, listing: Listing) -> Slice[PromptReport]:
+        """Return one page of the prompts that a published entry offers."""
+        mcp = await self._entry(name)
+        described = {each.name: each.description for each in self._downstreams.state(mcp.mcp_id).prompts}
+        found = (
+            PromptReport(
+                name=entry.ref.name,
+                published=entry.published,
+                description=described.get(entry.name, ""),
+            )
+            for entry in self._catalog.index().prompts
+            if entry.ref.mcp_id == mcp.mcp_id
+        )
+        return _PROMPTS.page(found, listing)
 
     def offered(self, mcp: Mcp, tools: Iterable[Tool]) -> list[ToolReport]:
         """Return reports about tools that a test of the connection has found."""

@@ -1,57 +1,99 @@
-"""`/v1/admin/access`: explains which users may call which tools."""
+"""`/v1/admin/access`: explains which users may use which tools, resources and prompts."""
+
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
-from ambassador_protocol.admin.access import AccessView, CallableToolView, RuleView
+from ambassador_protocol.admin.access import (
+    AccessView,
+    CallableToolView,
+    RuleView,
+    UsablePromptView,
+    UsableResourceView,
+)
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.admin.users import UserView
 from ambassador_protocol.paths import ACCESS
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.explain import ConsideredRule
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
-from ambassador_server.services.administration.access import CallableTool, ExplainedAccess
+from ambassador_server.domain.policy.uri_spelling import spell_uri
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.services.administration.access import ExplainedAccess, Usable
 from ambassador_server.services.administration.names import Names
+from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.web.admin.access_path import path_of
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.people_views import user_view
 from ambassador_server.web.bodies import json_response
-from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
+from ambassador_server.web.endpoints import LIST, Endpoint, Handler, Parameter
 from ambassador_server.web.listing import listing, page
 from ambassador_server.wording.explained_access import (
-    WHY_NOT,
     grant_text,
     remedy_text,
     subscription_text,
     switch_text,
+    why_not_text,
 )
+
+_ASKED: Final[Mapping[CapabilityKind, str]] = {
+    CapabilityKind.TOOL: "The canonical name of a tool",
+    CapabilityKind.RESOURCE: "The URI of a resource",
+    CapabilityKind.PROMPT: "The canonical name of a prompt",
+}
 
 
 async def explain(request: web.Request) -> web.Response:
-    """Explain whether `user` may call `tool` with `key`, or with the key that permits most."""
-    user, tool = request.query["user"], request.query["tool"]
-    access = request.app[ADMINISTRATION].access.explain(user, tool, key_name=request.query.get("key"))
+    """Explain whether `user` may use a tool, resource or prompt with `key`, or with the key that permits most."""
+    kind, name = _asked(request)
+    access = request.app[ADMINISTRATION].access.explain(
+        request.query["user"], name, kind, key_name=request.query.get("key")
+    )
     return json_response(_access_view(access, request.app[ADMINISTRATION].names))
 
 
 async def tools(request: web.Request) -> web.Response:
     """List the tools that `user` may call now, with any key or with `key`."""
-    found = request.app[ADMINISTRATION].access.tools_of(
-        request.query["user"], listing(request), key_name=request.query.get("key")
-    )
+    queries = request.app[ADMINISTRATION].access
+    found = queries.tools_of(request.query["user"], listing(request), key_name=request.query.get("key"))
     return json_response(page(request, found, _tool_view))
 
 
+async def resources(request: web.Request) -> web.Response:
+    """List the resources and templates that `user` may read now, with any key or with `key`."""
+    queries = request.app[ADMINISTRATION].access
+    found = queries.resources_of(request.query["user"], listing(request), key_name=request.query.get("key"))
+    return json_response(page(request, found, _resource_view))
+
+
+async def prompts(request: web.Request) -> web.Response:
+    """List the prompts that `user` may get now, with any key or with `key`."""
+    queries = request.app[ADMINISTRATION].access
+    found = queries.prompts_of(request.query["user"], listing(request), key_name=request.query.get("key"))
+    return json_response(page(request, found, _prompt_view))
+
+
 async def who_can(request: web.Request) -> web.Response:
-    """List the users who may call `tool`, or any published tool that matches it as a pattern."""
-    administration = request.app[ADMINISTRATION]
-    users = administration.access.who_can(request.query["tool"], listing(request))
+    """List the users who may use a tool, resource or prompt, or any published one that matches it as a pattern."""
+    administration, (kind, name) = request.app[ADMINISTRATION], _asked(request)
+    users = administration.access.who_can(name, listing(request), kind)
     return json_response(page(request, users, lambda user: user_view(user, administration.names)))
 
 
-def _tool_view(found: CallableTool) -> CallableToolView:
+def _asked(request: web.Request) -> tuple[CapabilityKind, str]:
+    """Return what the request is about."""
+    given = [(kind, request.query[kind]) for kind in CapabilityKind if request.query.get(kind)]
+    if len(given) != 1:
+        raise InvalidInputError("tool, resource, prompt: exactly one of these query parameters is required")
+    return given[0]
+
+
+def _tool_view(found: Usable[ToolEntry]) -> CallableToolView:
     entry = found.entry
     return CallableToolView(
         tool=entry.ref.name,
@@ -63,35 +105,59 @@ def _tool_view(found: CallableTool) -> CallableToolView:
     )
 
 
+def _resource_view(found: Usable[CatalogEntry]) -> UsableResourceView:
+    entry = found.entry
+    return UsableResourceView(
+        uri=entry.ref.name,
+        pattern=spell_uri(entry.ref.name),
+        mcp=entry.mcp_name,
+        published_as=entry.published,
+        keys=list(found.keys),
+    )
+
+
+def _prompt_view(found: Usable[CatalogEntry]) -> UsablePromptView:
+    entry = found.entry
+    return UsablePromptView(
+        prompt=entry.ref.name,
+        pattern=spell_name(entry.ref.name),
+        mcp=entry.mcp_name,
+        published_as=entry.published,
+        keys=list(found.keys),
+    )
+
+
 def _access_view(access: ExplainedAccess, names: Names) -> AccessView:
-    explanation = access.explanation
+    explanation, capability = access.explanation, access.capability
     denied = explanation.decision if isinstance(explanation.decision, Deny) else None
+    asked = {kind.value: capability.name if kind is capability.kind else None for kind in CapabilityKind}
     return AccessView(
         user=access.user.name,
         key=None if access.key is None else access.key.name,
-        tool=access.tool,
+        **asked,
         allowed=denied is None,
         reason=None if denied is None else denied.reason,
         remedy=remedy_text(
             explanation,
+            capability,
+            mcp_name=names.mcp(capability.mcp_id) or capability.mcp_id,
             user_name=access.user.name,
             key_id="" if access.key is None else access.key.key_id,
-            tool_name=access.tool,
         ),
         path=path_of(access, names),
-        rules=[_rule_view(considered, names) for considered in explanation.rules],
+        rules=[_rule_view(considered, capability.kind, names) for considered in explanation.rules],
     )
 
 
-def _rule_view(considered: ConsideredRule, names: Names) -> RuleView:
-    kind, rule_id, text = _described(considered.rule, names)
+def _rule_view(considered: ConsideredRule, kind: CapabilityKind, names: Names) -> RuleView:
+    rule, rule_id, text = _described(considered.rule, names)
     not_applicable = considered.not_applicable
     return RuleView(
-        kind=kind,
+        kind=rule,
         id=rule_id,
         says=text,
         applies=not_applicable is None,
-        why=None if not_applicable is None else WHY_NOT[not_applicable],
+        why=None if not_applicable is None else why_not_text(not_applicable, kind),
         decides=considered.decides,
     )
 
@@ -108,15 +174,23 @@ def _described(rule: KillSwitch | Grant | Subscription, names: Names) -> tuple[s
             return "subscription", rule.subscription_id, subscription_text(rule, key_name)
 
 
+_USER = Parameter(name="user", description="The name of the user.", required=True)
+_ONLY_KEY = Parameter(
+    name="key", description="The name or id of the only key to consider. Default: all keys."
+)
+
+
+def _about(suffix: str) -> tuple[Parameter, ...]:
+    """Return the parameters of which one says what a request is about."""
+    return tuple(
+        Parameter(name=kind, description=f"{what}{suffix}. One of the three is required.")
+        for kind, what in _ASKED.items()
+    )
+
+
 def endpoints() -> list[Endpoint]:
     """Return the endpoints in the order of the OpenAPI document."""
-    tool = Parameter(name="tool", description="The canonical name of the tool.", required=True)
-    user = Parameter(name="user", description="The name of the user.", required=True)
-    pattern = Parameter(
-        name="tool", description="The canonical name of the tool, or a pattern with '*'.", required=True
-    )
     key = Parameter(name="key", description="The name of the key. Default: the key that permits most.")
-    only = Parameter(name="key", description="The name or id of the only key to consider. Default: all keys.")
     return [
         Endpoint(
             method="GET",
@@ -124,22 +198,28 @@ def endpoints() -> list[Endpoint]:
             right=Right.READ,
             handler=explain,
             response_type=AccessView,
-            query=(user, tool, key),
+            query=(_USER, *_about(""), key),
         ),
-        Endpoint(
-            method="GET",
-            path=f"{ACCESS}/tools",
-            right=Right.READ,
-            handler=tools,
-            response_type=Page[CallableToolView],
-            query=(*LIST, user, only),
-        ),
+        _list("tools", tools, Page[CallableToolView]),
+        _list("resources", resources, Page[UsableResourceView]),
+        _list("prompts", prompts, Page[UsablePromptView]),
         Endpoint(
             method="GET",
             path=f"{ACCESS}/who-can",
             right=Right.READ,
             handler=who_can,
             response_type=Page[UserView],
-            query=(*LIST, pattern),
+            query=(*LIST, *_about(", or a pattern with '*'")),
         ),
     ]
+
+
+def _list(name: str, handler: Handler, response_type: type[Any]) -> Endpoint:
+    return Endpoint(
+        method="GET",
+        path=f"{ACCESS}/{name}",
+        right=Right.READ,
+        handler=handler,
+        response_type=response_type,
+        query=(*LIST, _USER, _ONLY_KEY),
+    )

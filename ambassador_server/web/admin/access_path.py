@@ -1,4 +1,4 @@
-"""Converts an explained decision to its path: user, key, group, grant, MCP and tool, up to where it ends."""
+"""Converts an explained decision to its path: user, key, group, grant, MCP and capability, up to where it ends."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -13,7 +13,7 @@ from ambassador_server.services.administration.names import Names
 
 _SHOWN_OF_ID: Final = 8
 
-_USER, _KEY, _GROUP, _GRANT, _MCP, _TOOL = "user", "key", "group", "grant", "mcp", "tool"
+_USER, _KEY, _GROUP, _GRANT, _MCP, _CAPABILITY = "user", "key", "group", "grant", "mcp", "capability"
 
 END_OF_SWITCH: Final[Mapping[SwitchScope, str]] = {
     SwitchScope.EVERYONE: _USER,
@@ -22,8 +22,8 @@ END_OF_SWITCH: Final[Mapping[SwitchScope, str]] = {
     SwitchScope.KEY: _KEY,
     SwitchScope.SESSION: _KEY,
     SwitchScope.MCP: _MCP,
-    SwitchScope.TOOL: _TOOL,
-    SwitchScope.TOOL_CLASS: _TOOL,
+    SwitchScope.TOOL: _CAPABILITY,
+    SwitchScope.TOOL_CLASS: _CAPABILITY,
 }
 
 END_OF_REASON: Final[Mapping[Reason, str]] = {
@@ -38,19 +38,20 @@ END_OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.EXPLICIT_DENY: _GRANT,
     Reason.NOT_SUBSCRIBED: _GRANT,
     Reason.MCP_NOT_PUBLISHED: _MCP,
-    Reason.NOT_SELECTED: _TOOL,
-    Reason.DEFINITION_CHANGED: _TOOL,
-    **dict.fromkeys(UNKNOWN.values(), _TOOL),
+    Reason.NOT_SELECTED: _CAPABILITY,
+    Reason.DEFINITION_CHANGED: _CAPABILITY,
+    **dict.fromkeys(UNKNOWN.values(), _CAPABILITY),
 }
 
 
 def path_of(access: ExplainedAccess, names: Names) -> list[PathStepView]:
-    """Return the steps of a permitted call, or those up to the one that denies it, which is the last."""
+    """Return the steps of a permitted request, or those up to the one that denies it, which is the last."""
     decision = access.explanation.decision
     end = None if not isinstance(decision, Deny) else _end(decision)
     found: list[PathStepView] = []
     for kind, name in _steps(access, names):
-        found.append(PathStepView(kind=kind, name=name, ends=kind == end))
+        shown = access.capability.kind.value if kind == _CAPABILITY else kind
+        found.append(PathStepView(kind=shown, name=name, ends=kind == end))
         if kind == end:
             break
     return found
@@ -70,12 +71,12 @@ def _steps(access: ExplainedAccess, names: Names) -> Iterator[tuple[str, str | N
     else:
         yield _GROUP, names.group(grant.group_id) or grant.group_id
         yield _GRANT, grant.grant_id[:_SHOWN_OF_ID]
-    yield _MCP, names.mcp(access.mcp_id) or access.mcp_id
-    yield _TOOL, access.tool
+    yield _MCP, names.mcp(access.capability.mcp_id) or access.capability.mcp_id
+    yield _CAPABILITY, access.capability.name
 
 
 def _grant(explanation: Explanation) -> Grant | None:
-    """Return the grant that decides, else one that would permit the call."""
+    """Return the grant that decides, else one that would permit the request."""
     grants = [
         (considered, considered.rule)
         for considered in explanation.rules

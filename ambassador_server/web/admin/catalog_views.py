@@ -1,11 +1,26 @@
 """Converts catalog entries, their tools and their output to wire bodies."""
 
-from ambassador_protocol.admin.mcps import DefinitionView, LeftOutToolView, McpView, OutputView, ToolView
+from ambassador_protocol.admin.mcps import (
+    DefinitionView,
+    LeftOutToolView,
+    McpView,
+    OutputView,
+    PromptView,
+    ResourceView,
+    ToolView,
+)
 from ambassador_server.domain.catalog.mcps import OutputLine, Tool
 from ambassador_server.domain.policy.pattern_spelling import spell_name
+from ambassador_server.domain.policy.uri_spelling import spell_uri
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.services.administration.names import Names
-from ambassador_server.services.registry.mcp_reports import DefinitionReport, McpReport, ToolReport
+from ambassador_server.services.registry.mcp_reports import (
+    DefinitionReport,
+    McpReport,
+    PromptReport,
+    ResourceReport,
+    ToolReport,
+)
 from ambassador_server.web.timestamps import timestamp
 
 
@@ -32,6 +47,8 @@ def mcp_view(report: McpReport) -> McpView:
         last_error=None if failure is None else failure.error,
         last_error_at=None if failure is None else timestamp(failure.at),
         tools=len(state.tools),
+        resources=len(state.resources) + len(state.templates),
+        prompts=len(state.prompts),
         waiting=report.waiting,
         tools_left_out=state.report.left_out_count,
         left_out=[LeftOutToolView(name=each.name, reason=each.reason) for each in state.report.left_out],
@@ -60,6 +77,29 @@ def tool_view(report: ToolReport) -> ToolView:
         tool_class=report.tool.tool_class,
         approval=report.approval,
         description=report.tool.description,
+    )
+
+
+def resource_view(report: ResourceReport) -> ResourceView:
+    """Convert a resource or a template of resources."""
+    return ResourceView(
+        uri=report.uri,
+        pattern=spell_uri(report.uri),
+        published_as=report.published,
+        template=report.is_template,
+        name=report.name,
+        mime_type=report.mime_type,
+        description=report.description,
+    )
+
+
+def prompt_view(report: PromptReport) -> PromptView:
+    """Convert a prompt."""
+    return PromptView(
+        name=report.name,
+        pattern=spell_name(report.name),
+        published_as=report.published,
+        description=report.description,
     )
 
 

@@ -1,5 +1,7 @@
 """`/v1/admin/mcps`: changes and lists the MCPs of the catalog, and operates their downstreams."""
 
+from typing import Any
+
 from aiohttp import web
 
 from ambassador_protocol.admin.mcps import (
@@ -9,6 +11,8 @@ from ambassador_protocol.admin.mcps import (
     McpView,
     NewMcp,
     OutputView,
+    PromptView,
+    ResourceView,
     ToolView,
 )
 from ambassador_protocol.admin.page import Page
@@ -20,9 +24,16 @@ from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.services.registry.mcp_reports import McpReport
 from ambassador_server.services.registry.mcp_spec import McpSpec, masked
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
-from ambassador_server.web.admin.catalog_views import definition_view, mcp_view, output_view, tool_view
+from ambassador_server.web.admin.catalog_views import (
+    definition_view,
+    mcp_view,
+    output_view,
+    prompt_view,
+    resource_view,
+    tool_view,
+)
 from ambassador_server.web.bodies import json_response
-from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
+from ambassador_server.web.endpoints import LIST, Endpoint, Handler, Parameter
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import (
     DEFAULT_PAGE,
@@ -130,6 +141,18 @@ async def tools(request: web.Request) -> web.Response:
     return json_response(page(request, entries, tool_view))
 
 
+async def resources(request: web.Request) -> web.Response:
+    """List the resources of a published entry, and its templates of resources."""
+    found = await request.app[REGISTRY].reports.resources(request.match_info["name"], listing(request))
+    return json_response(page(request, found, resource_view))
+
+
+async def prompts(request: web.Request) -> web.Response:
+    """List the prompts of a published entry."""
+    found = await request.app[REGISTRY].reports.prompts(request.match_info["name"], listing(request))
+    return json_response(page(request, found, prompt_view))
+
+
 def _render(request: web.Request, mcp: Mcp, status: int = 200) -> web.Response:
     return _render_report(request.app[REGISTRY].reports.of(mcp), status)
 
@@ -162,7 +185,7 @@ def _wants_test(request: web.Request) -> bool:
 
 def endpoints() -> list[Endpoint]:
     """Return the endpoints in the order of the OpenAPI document."""
-    return [*_entries(), *_operations()]
+    return [*_entries(), *_operations(), *_offers()]
 
 
 def _entries() -> list[Endpoint]:
@@ -213,9 +236,6 @@ def _entries() -> list[Endpoint]:
 
 def _operations() -> list[Endpoint]:
     one, manage, operate = f"{MCPS}/{{name}}", Right.MANAGE, Right.OPERATE
-    lines = Parameter(
-        name="lines", description=f"The number of lines. Default: {DEFAULT_PAGE}.", kind="integer"
-    )
     return [
         Endpoint(method="POST", path=f"{one}/publish", right=manage, handler=publish, response_type=McpView),
         Endpoint(
@@ -228,11 +248,20 @@ def _operations() -> list[Endpoint]:
         ),
         Endpoint(method="POST", path=f"{one}/archive", right=manage, handler=archive, response_type=McpView),
         Endpoint(method="POST", path=f"{one}/restart", right=operate, handler=restart, response_type=McpView),
+    ]
+
+
+def _offers() -> list[Endpoint]:
+    one = f"{MCPS}/{{name}}"
+    lines = Parameter(
+        name="lines", description=f"The number of lines. Default: {DEFAULT_PAGE}.", kind="integer"
+    )
+    return [
         # The output of a downstream may contain data of its users, so the right READ is not enough.
         Endpoint(
             method="GET",
             path=f"{one}/logs",
-            right=operate,
+            right=Right.OPERATE,
             handler=logs,
             response_type=Page[OutputView],
             query=(lines,),
@@ -240,19 +269,14 @@ def _operations() -> list[Endpoint]:
         Endpoint(
             method="POST",
             path=f"{one}/test",
-            right=manage,
+            right=Right.MANAGE,
             handler=test,
             response_type=Page[ToolView],
             has_dry_run=False,
         ),
-        Endpoint(
-            method="GET",
-            path=f"{one}/tools",
-            right=Right.READ,
-            handler=tools,
-            response_type=Page[ToolView],
-            query=LIST,
-        ),
+        _list("tools", tools, Page[ToolView]),
+        _list("resources", resources, Page[ResourceView]),
+        _list("prompts", prompts, Page[PromptView]),
         Endpoint(
             method="GET",
             path=f"{one}/definitions",
@@ -261,3 +285,14 @@ def _operations() -> list[Endpoint]:
             response_type=Page[DefinitionView],
         ),
     ]
+
+
+def _list(name: str, handler: Handler, response_type: type[Any]) -> Endpoint:
+    return Endpoint(
+        method="GET",
+        path=f"{MCPS}/{{name}}/{name}",
+        right=Right.READ,
+        handler=handler,
+        response_type=response_type,
+        query=LIST,
+    )

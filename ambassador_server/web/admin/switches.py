@@ -9,7 +9,7 @@ from ambassador_protocol.admin.switches import Hits, ImpactView, NewSwitch, Swit
 from ambassador_protocol.paths import SWITCHES
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
-from ambassador_server.services.administration.switch_effects import NamedImpact
+from ambassador_server.services.administration.switch_effects import CountedNames, NamedImpact
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.policy_views import switch_view
 from ambassador_server.web.bodies import extended, json_response
@@ -68,10 +68,19 @@ def _detail(switch: KillSwitch, impact: NamedImpact | None, warnings: tuple[str,
 
 
 def _impact_view(impact: NamedImpact) -> ImpactView:
-    users, mcps, tools = (
-        Hits(count=hits.count, first=list(hits.first)) for hits in (impact.users, impact.mcps, impact.tools)
+    return ImpactView(
+        users=_hits(impact.users),
+        mcps=_hits(impact.mcps),
+        tools=_hits(impact.tools),
+        resources=_hits(impact.resources),
+        prompts=_hits(impact.prompts),
+        sessions=impact.sessions,
+        calls=impact.calls,
     )
-    return ImpactView(users=users, mcps=mcps, tools=tools, sessions=impact.sessions, calls=impact.calls)
+
+
+def _hits(names: CountedNames) -> Hits:
+    return Hits(count=names.count, first=list(names.first))
 
 
 def endpoints() -> list[Endpoint]:

@@ -12,6 +12,8 @@ from ambassador_protocol.me import (
     OwnIssuedKey,
     OwnKeyView,
     OwnMcp,
+    OwnPrompt,
+    OwnResource,
     OwnRotation,
     OwnSession,
     OwnStop,
@@ -21,8 +23,10 @@ from ambassador_protocol.me import (
 from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_SUBSCRIPTIONS
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
-from ambassador_server.services.administration.own_access import KnownTool, OfferedMcp
+from ambassador_server.services.administration.own_offers import Known, OfferedMcp
+from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import extended, json_response, optional_list, read_strict
 from ambassador_server.web.client.app_keys import OWN_ACCESS
@@ -138,19 +142,47 @@ def _mcp(offer: OfferedMcp) -> OwnMcp:
         selected_resources=None if choice is None else optional_list(choice.resources),
         selected_prompts=None if choice is None else optional_list(choice.prompts),
         tools=[_tool(tool) for tool in offer.tools],
+        resources=[_resource(resource) for resource in offer.resources],
+        prompts=[_prompt(prompt) for prompt in offer.prompts],
     )
 
 
-def _tool(known: KnownTool) -> OwnTool:
-    switch = None if known.denial is None else known.denial.switch
+def _tool(known: Known[ToolEntry]) -> OwnTool:
+    tool = known.entry.tool
     return OwnTool(
         name=known.entry.ref.name,
         published_as=known.entry.published,
-        description=known.description,
-        tool_class=known.entry.tool.tool_class,
-        refused=None if known.denial is None else known.denial.reason,
-        message=None if switch is None else switch.text_for_users,
+        description=tool.description if known.is_shown else "",
+        tool_class=tool.tool_class,
+        refused=_refused(known.denial),
+        message=_message(known.denial),
     )
+
+
+def _resource(known: Known[CatalogEntry]) -> OwnResource:
+    return OwnResource(
+        uri=known.entry.ref.name,
+        published_as=known.entry.published,
+        refused=_refused(known.denial),
+        message=_message(known.denial),
+    )
+
+
+def _prompt(known: Known[CatalogEntry]) -> OwnPrompt:
+    return OwnPrompt(
+        name=known.entry.ref.name,
+        published_as=known.entry.published,
+        refused=_refused(known.denial),
+        message=_message(known.denial),
+    )
+
+
+def _refused(denial: Deny | None) -> str | None:
+    return None if denial is None else denial.reason
+
+
+def _message(denial: Deny | None) -> str | None:
+    return None if denial is None or denial.switch is None else denial.switch.text_for_users
 
 
 def routes() -> list[web.RouteDef]:

@@ -14,8 +14,8 @@ from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.mcp.payload_reader import MsgspecPayloads
 from ambassador_server.ports.session_tokens import SessionTokens
+from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.administration.switches import Switches
-from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
@@ -86,7 +86,7 @@ class World:
                 store=store,
                 changes=changes,
                 catalog=catalog,
-                patterns=ToolPatterns(catalog=catalog, separator="__"),
+                patterns=PatternChecks(catalog=catalog, separator="__"),
                 clock=clock,
             ),
             in_flight=in_flight,

@@ -72,6 +72,8 @@ operate     POST   /v1/admin/sessions/{id}/revoke
 read        GET    /v1/admin/mcps
 read        GET    /v1/admin/mcps/{name}
 read        GET    /v1/admin/mcps/{name}/tools
+read        GET    /v1/admin/mcps/{name}/resources
+read        GET    /v1/admin/mcps/{name}/prompts
 manage      POST   /v1/admin/mcps
 manage      PUT    /v1/admin/mcps/{name}
 manage      PATCH  /v1/admin/mcps/{name}
@@ -96,6 +98,8 @@ operate     POST   /v1/admin/kill-switches
 operate     POST   /v1/admin/kill-switches/{id}/lift
 read        GET    /v1/admin/access/explain
 read        GET    /v1/admin/access/tools
+read        GET    /v1/admin/access/resources
+read        GET    /v1/admin/access/prompts
 read        GET    /v1/admin/access/who-can
 read        POST   /v1/admin/batch
 audit:read  GET    /v1/admin/audit/events

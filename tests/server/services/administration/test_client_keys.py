@@ -11,8 +11,8 @@ from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.domain.policy.grants import CapabilityPatterns
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.services.administration.client_keys import ClientKeys, KeySpec
+from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.changes.writing import WriteResult
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import KEY
@@ -103,7 +103,7 @@ async def test_rotated_key_keeps_its_owner_and_its_subscriptions():
     subscriptions = Subscriptions(
         store=world.store,
         changes=world.changes,
-        patterns=ToolPatterns(catalog=world.catalog, separator="__"),
+        patterns=PatternChecks(catalog=world.catalog, separator="__"),
         clock=world.clock,
     )
     old = (await keys.ensure(ROOT, SPEC)).written.item

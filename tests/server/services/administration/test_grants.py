@@ -13,7 +13,7 @@ from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery,
 from ambassador_server.domain.shared.listing import Listing
 from ambassador_server.errors import Advice, ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.services.administration.grants import Grants, GrantSpec
-from ambassador_server.services.administration.tool_patterns import ToolPatterns
+from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.changes.writing import WriteResult
 from tests.fakes.downstream import make_tool
 from tests.server.services.world import ROOT, World
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 async def build() -> tuple[World, Grants]:
     world = await World.build()
-    patterns = ToolPatterns(catalog=world.catalog, separator="__")
+    patterns = PatternChecks(catalog=world.catalog, separator="__")
     return world, Grants(store=world.store, changes=world.changes, patterns=patterns, clock=world.clock)
 
 
@@ -70,7 +70,8 @@ async def test_a_grant_has_one_form_however_it_is_written(
 
 async def test_what_a_grant_names_is_recorded_by_kind():
     world, grants = await build()
-    await grants.put(ROOT, replace(SPEC, named=CapabilityPatterns((), ("file:///*",), None)))
+    named = CapabilityPatterns((), ("file:///*",), None)
+    await grants.put(ROOT, replace(SPEC, named=named, allow_unmatched=True))
     [(_, details)] = recorded(world)
     assert {name: details.get(name) for name in ("tools", "resources", "prompts")} == {
         "tools": [],
@@ -85,8 +86,8 @@ async def test_what_a_grant_names_is_recorded_by_kind():
         replace(SPEC, named=CapabilityPatterns(("log",))),
         replace(SPEC, effect=Effect.DENY),
         replace(SPEC, delivery=Delivery.OPT_IN),
-        replace(SPEC, named=replace(SPEC.named, resources=("file:///*",))),
-        replace(SPEC, named=replace(SPEC.named, prompts=("review",))),
+        replace(SPEC, named=replace(SPEC.named, resources=("file:///*",)), allow_unmatched=True),
+        replace(SPEC, named=replace(SPEC.named, prompts=("review",)), allow_unmatched=True),
     ],
 )
 async def test_different_grant_is_created_beside_the_first(spec: GrantSpec):

@@ -24,9 +24,10 @@ from ambassador_server.errors import (
     StoppedError,
 )
 from ambassador_server.services.administration.client_keys import ClientKeys
-from ambassador_server.services.administration.own_access import OfferedMcp, OwnAccess
+from ambassador_server.services.administration.own_access import OwnAccess
+from ambassador_server.services.administration.own_offers import OfferedMcp
+from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.calls.pipeline import Answered
 from ambassador_server.services.sign_in.sessions import Sessions
 from tests.fakes.session_tokens import RememberedTokens
@@ -64,7 +65,7 @@ async def build(prolonged: timedelta | None = None) -> tuple[World, OwnAccess, S
         subscriptions=Subscriptions(
             store=world.store,
             changes=world.changes,
-            patterns=ToolPatterns(catalog=world.catalog, separator="__"),
+            patterns=PatternChecks(catalog=world.catalog, separator="__"),
             clock=world.clock,
         ),
     )

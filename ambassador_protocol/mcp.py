@@ -10,6 +10,8 @@ LEGACY_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"
 LATEST_LEGACY: Final = LEGACY_VERSIONS[-1]
 BATCH_VERSION: Final = "2025-03-26"
 """The only revision in which a message may be an array of messages."""
+MAX_BATCH: Final = 100
+"""How many messages an array may hold."""
 
 MODERN_VERSION: Final = "2026-07-28"
 MODERN_VERSIONS: Final = (MODERN_VERSION,)
@@ -52,8 +54,20 @@ INPUT_REQUIRED: Final = "input_required"
 FEATURES: Final[Mapping[str, Mapping[str, bool]]] = {"tools": {}}
 """The capabilities that the server declares to hosts."""
 
-CLIENT_FEATURES: Final[Mapping[str, Mapping[str, bool]]] = {**FEATURES, "tools": {"listChanged": True}}
-"""Those that the client declares: it answers before the server is known, and says itself when the tools may differ."""
+CLIENT_FEATURES: Final[Mapping[str, Mapping[str, bool]]] = {
+    "tools": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
+    "prompts": {"listChanged": True},
+    "completions": {},
+    "logging": {},
+}
+"""Those that the client declares while it does not know the server's.
+
+A host asks for nothing that is not declared, but finds out by asking that there is nothing: so these are all that a
+server can have.
+"""
+LISTED_FEATURES: Final = ("tools", "resources", "prompts")
+"""The features with a list, of which `listChanged` says that changes are announced."""
 
 
 def is_legacy(version: str | None) -> bool:

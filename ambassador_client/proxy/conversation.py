@@ -5,7 +5,9 @@ import re
 from typing import TYPE_CHECKING
 
 from ambassador_client.link.refusals import refusal
+from ambassador_client.proxy.local_responses import Features
 from ambassador_client.proxy.message import Headers, Message
+from ambassador_client.proxy.server_responses import read_features
 from ambassador_protocol.mcp import LATEST_LEGACY, SESSION_HEADER, VERSION_HEADER
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ class Conversation:
     def __init__(self) -> None:
         self.version = LATEST_LEGACY
         self.is_initialized = False
+        self.features: Features | None = None
+        """What the server has; None while that is not known."""
         self._initialize_body: bytes | None = None
         self._token: str | None = None
         self._session_id: str | None = None
@@ -43,6 +47,11 @@ class Conversation:
     def mark_initialized(self) -> None:
         """Record that the host sent `notifications/initialized`."""
         self.is_initialized = True
+
+    def learn_features(self, features: Features | None) -> None:
+        """Remember what the server has; None if an answer did not say it."""
+        if features is not None:
+            self.features = features
 
     async def headers(self, session: "Session", common: Headers) -> Headers:
         """Return the additional headers of a legacy message; performs the handshake with the server first if needed."""
@@ -76,7 +85,9 @@ class Conversation:
                 raise refusal(reply.status, reply.body, reply.retry_after)
             given = response.mcp_session if response.status == 200 else None
             self._session_id = given if given and _SESSION_ID.fullmatch(given) else None
-            await response.discard()
+            reply = await response.read()
+            if response.status == 200:
+                self.learn_features(read_features(reply.body))
         if self._was_established and self.is_initialized:
             headers = [*common, *self._own_headers()]
             async with session.post(headers, _INITIALIZED, replayable=True, priority=True) as response:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from ambassador_client.errors import ClientError, UnreachableError
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.conversation import Conversation
+from ambassador_client.proxy.local_responses import discover_response
 from ambassador_client.proxy.message import Headers, Message
 from ambassador_client.proxy.server_responses import (
     IncompleteResponseError,
     is_header_mismatch,
+    is_unsupported_version,
     next_cursor,
     read_event,
+    read_features,
     read_response,
     read_server_message,
 )
@@ -37,6 +40,7 @@ _HEADERS = [
 _ANNOTATION = b"x-mcp-header"
 _MAX_PAGES = 100
 _MAX_FAILURES = 5
+_DISCOVER_SECONDS = 2.0
 _STABLE_SECONDS = 60.0
 _EMPTY_MESSAGE = Message(b"", None, None, {})
 
@@ -81,6 +85,23 @@ class Forwarder:
         if mismatch is not None:
             await send_answer(mismatch)
         return None
+
+    async def discover(self, message: Message, headers: Headers, send_answer: Send) -> None:
+        """Pass on what the server says of itself, or answer for it if it says nothing soon.
+
+        Some hosts take a server that does not answer soon for one of the legacy era.
+        """
+        line = None
+        try:
+            async with asyncio.timeout(_DISCOVER_SECONDS), self._post(message, headers) as response:
+                line = read_response(message, await response.read())
+        except (TimeoutError, ClientError):
+            pass  # the first request of the host will tell what is wrong
+        features = None if line is None else read_features(line)
+        self.conversation.learn_features(features)
+        if line is None or (features is None and not is_unsupported_version(line)):
+            line = discover_response(message, self.conversation.features)
+        await send_answer(line)
 
     async def forward_one_way(self, message: Message, headers: Headers) -> None:
         """Send a notification or a response; errors are only reported, because the host waits for no answer."""

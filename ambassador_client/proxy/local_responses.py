@@ -1,6 +1,7 @@
 """Builds the messages that the proxy sends on its own: handshakes, pings, empty lists and errors."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ambassador_client.errors import (
@@ -18,13 +19,13 @@ from ambassador_protocol.mcp import (
     CLIENT_FEATURES,
     LATEST_LEGACY,
     LEGACY_VERSIONS,
+    LISTED_FEATURES,
     META_SERVER_INFO,
     MODERN_VERSIONS,
 )
 from ambassador_protocol.problems import ProblemCode
 
 _SERVER_INFO = {"name": "mcp-ambassador", "title": "MCP Ambassador", "version": __version__}
-_DISCOVER_TTL_MS = 3_600_000
 
 _CODE_BY_ERROR: tuple[tuple[type[ClientError], Code], ...] = (
     (NoCredentialsError, Code.NOT_AUTHENTICATED),
@@ -58,7 +59,27 @@ EMPTY_RESULTS: Final[dict[str, dict[str, Any]]] = {
 }
 """Results of methods that some hosts call although they are not declared; used where the server lacks the method."""
 
-TOOLS_CHANGED = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+Features = Mapping[str, Mapping[str, Any]]
+"""What a server declares to have, by the names of the protocol."""
+
+
+def declared_features(known: Features | None) -> Features:
+    """Return what a legacy host is told: what the server has, or everything possible if that is not known yet.
+
+    The client says itself when lists may differ: after a break of the connection.
+    """
+    if known is None:
+        return CLIENT_FEATURES
+    return {
+        name: {**flags, "listChanged": True} if name in LISTED_FEATURES else flags
+        for name, flags in known.items()
+    }
+
+
+def change_notifications(features: Features) -> list[bytes]:
+    """Return the notifications that the lists of these features may have changed."""
+    lists = [name for name in LISTED_FEATURES if name in features]
+    return [_encode({"jsonrpc": "2.0", "method": f"notifications/{name}/list_changed"}) for name in lists]
 
 
 def negotiate_version(params: dict[str, Any]) -> str:
@@ -67,26 +88,30 @@ def negotiate_version(params: dict[str, Any]) -> str:
     return wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY
 
 
-def initialize_response(message: Message, version: str) -> bytes:
-    """Return the response to `initialize`."""
-    result = {"protocolVersion": version, "capabilities": CLIENT_FEATURES, "serverInfo": _SERVER_INFO}
+def initialize_response(message: Message, version: str, known: Features | None = None) -> bytes:
+    """Return the response to `initialize`; `known` is what the server has, if that is known."""
+    features = declared_features(known)
+    result = {"protocolVersion": version, "capabilities": features, "serverInfo": _SERVER_INFO}
     return _result(message.id, result)
 
 
-def discover_response(message: Message) -> bytes:
-    """Return the response to `server/discover`."""
-    if message.version is not None and message.version not in MODERN_VERSIONS:
-        data = {"supported": list(MODERN_VERSIONS), "requested": message.version}
-        return error_response(message.id, Code.UNSUPPORTED_VERSION, "Unsupported protocol version", data)
+def discover_response(message: Message, known: Features | None = None) -> bytes:
+    """Return the response to `server/discover` where the server gives none; a host must not keep it."""
     result = {
         "resultType": "complete",
         "supportedVersions": list(MODERN_VERSIONS),
-        "capabilities": CLIENT_FEATURES,
-        "ttlMs": _DISCOVER_TTL_MS,
+        "capabilities": CLIENT_FEATURES if known is None else known,
+        "ttlMs": 0,
         "cacheScope": "private",
         "_meta": {META_SERVER_INFO: _SERVER_INFO},
     }
     return _result(message.id, result)
+
+
+def unsupported_version_response(message: Message) -> bytes:
+    """Return the error for a request in a version that is not supported; with it a host can choose another."""
+    data = {"supported": list(MODERN_VERSIONS), "requested": message.version}
+    return error_response(message.id, Code.UNSUPPORTED_VERSION, "Unsupported protocol version", data)
 
 
 def ping_response(message: Message) -> bytes:

@@ -101,7 +101,7 @@ async def _maintain_session(session_task: "asyncio.Task[Session]", relay: Relay,
     except ClientError as error:
         report(str(error))
         return
-    await session.run(relay.announce_tools_changed)
+    await session.run(relay.announce_changes)
 
 
 async def _close(session_task: "asyncio.Task[Session]", closing_headers: Headers, seconds: float) -> None:

@@ -6,7 +6,14 @@ from typing import Any, Final, NoReturn
 
 from ambassador_protocol.header_values import encode_header_value
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import META_VERSION, METHOD_HEADER, NAME_HEADER, NAMED_BY, VERSION_HEADER
+from ambassador_protocol.mcp import (
+    MAX_BATCH,
+    META_VERSION,
+    METHOD_HEADER,
+    NAME_HEADER,
+    NAMED_BY,
+    VERSION_HEADER,
+)
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 
 RequestId = str | int
@@ -32,6 +39,7 @@ def _reject_constant(constant: str) -> NoReturn:
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _WHITESPACE = " \t\n\r"
+_MOST_BLANKS: Final = 64
 _decoder = json.JSONDecoder(parse_constant=_reject_constant)
 
 
@@ -144,16 +152,27 @@ def _argument_headers(header_map: Mapping[tuple[str, ...], str], arguments: Any)
     return list(param_headers(header_map, arguments).items())
 
 
+def is_array(line: bytes) -> bool:
+    """Tell whether a line begins as an array."""
+    return line[:_MOST_BLANKS].removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"[")
+
+
 def split_batch(line: bytes) -> list[bytes]:
-    """Return the messages of a batch array, bytes unchanged; raises MessageError if it is empty or not an array."""
+    """Return the messages of a batch array, bytes unchanged.
+
+    Raises MessageError if it is empty, too long or not an array.
+    """
+    line = line.removeprefix(_BYTE_ORDER_MARK)
     try:
         values, text = read_json(line), line.decode()
     except TooDeepError as error:
         raise MessageError(Code.PARSE_ERROR, f"AMB-1001 this batch is {error} and was dropped.") from error
     except ValueError as error:
         raise MessageError(Code.PARSE_ERROR, "This line is not JSON in UTF-8.") from error
+    if len(values) > MAX_BATCH:
+        raise MessageError(Code.INVALID_REQUEST, f"A batch holds at most {MAX_BATCH} messages.")
     parts: list[bytes] = []
-    position = 1
+    position = text.index("[") + 1
     for _ in values:
         while text[position] in _WHITESPACE:
             position += 1

@@ -1,12 +1,13 @@
 """Routes each message of the host: answers it locally or sends exactly one request to the server."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Collection, Sequence
+from collections.abc import AsyncIterable, Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ambassador_client.errors import ClientError
 from ambassador_client.proxy import local_responses
+from ambassador_client.proxy.batch_answers import BatchAnswers, Respond
 from ambassador_client.proxy.forwarder import Forwarder
 from ambassador_client.proxy.message import (
     Headers,
@@ -14,13 +15,14 @@ from ambassador_client.proxy.message import (
     MessageError,
     RequestId,
     TooDeepError,
+    is_array,
     is_request_id,
     split_batch,
 )
 from ambassador_client.proxy.stdio import MAX_LINE_BYTES, Output
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.line_splitter import Line, LongLine, ends_of
-from ambassador_protocol.mcp import BATCH_VERSION
+from ambassador_protocol.mcp import BATCH_VERSION, MODERN_VERSIONS
 
 if TYPE_CHECKING:
     from ambassador_client.proxy.session import Session
@@ -32,6 +34,7 @@ MAX_HELD_BYTES = 4 * MAX_LINE_BYTES
 class _InFlight(NamedTuple):
     message: Message
     task: asyncio.Task[None]
+    respond: Respond
 
 
 class Relay:
@@ -45,6 +48,7 @@ class Relay:
         self._output = output
         self._report = report
         self._forwarder = Forwarder(session_task, self._send_line, report)
+        self._declared: local_responses.Features = {}
         self._stream_task: asyncio.Task[None] | None = None
         self._sending = asyncio.Lock()
         self._in_flight: dict[RequestId, _InFlight] = {}
@@ -58,10 +62,11 @@ class Relay:
             del line
             await self._output.drain()
 
-    def announce_tools_changed(self) -> None:
-        """Send a legacy host the notification that the tools changed."""
+    def announce_changes(self) -> None:
+        """Tell a legacy host that every list may have changed."""
         if self._forwarder.conversation.is_initialized:
-            self._output.send(local_responses.TOOLS_CHANGED)
+            for line in local_responses.change_notifications(self._declared):
+                self._output.send(line)
             self._listen()
 
     def closing_headers(self) -> Headers:
@@ -82,44 +87,54 @@ class Relay:
             task.cancel()
 
     def _accept(self, line: Line) -> None:
+        if isinstance(line, LongLine) or not self._is_batch(line):
+            self._serve_or_refuse(line, self._respond)
+            return
         try:
-            for part in self._parts(line):
-                try:
-                    self._serve(part)
-                except MessageError as error:
-                    self._refuse(error)
+            parts = split_batch(line)
         except MessageError as error:
-            self._refuse(error)
+            self._respond(_refusal(error))
+            return
+        answers = BatchAnswers(len(parts), self._output.send)
+        for position, part in enumerate(parts):
+            self._serve_or_refuse(part, answers.respond_at(position), in_batch=True)
 
-    def _parts(self, line: Line) -> Sequence[Line]:
-        if isinstance(line, LongLine) or self._forwarder.conversation.version != BATCH_VERSION:
-            return [line]
-        return split_batch(line) if line.startswith(b"[") else [line]
+    def _is_batch(self, line: bytes) -> bool:
+        return self._forwarder.conversation.version == BATCH_VERSION and is_array(line)
 
-    def _refuse(self, error: MessageError) -> None:
-        self._output.send(local_responses.error_response(error.request_id, error.code, error.text))
+    def _respond(self, line: bytes | None) -> None:
+        if line is not None:
+            self._output.send(line)
 
-    def _serve(self, line: Line) -> None:
+    def _serve_or_refuse(self, line: Line, respond: Respond, *, in_batch: bool = False) -> None:
+        try:
+            self._serve(line, respond, in_batch=in_batch)
+        except MessageError as error:
+            respond(_refusal(error))
+
+    def _serve(self, line: Line, respond: Respond, *, in_batch: bool) -> None:
         if isinstance(line, LongLine):
             text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."
-            return self._refuse_unread(line, Code.TOO_LARGE, text)
+            return self._refuse_unread(line, Code.TOO_LARGE, text, respond)
         try:
             message = Message.parse(line)
         except TooDeepError as error:
             text = f"AMB-1001 a line is {error} and was dropped."
-            return self._refuse_unread(ends_of(line), Code.PARSE_ERROR, text)
+            return self._refuse_unread(ends_of(line), Code.PARSE_ERROR, text, respond)
         if message.is_request:
-            self._accept_request(message)
-        elif message.method == "notifications/cancelled":
+            self._accept_request(message, respond, in_batch=in_batch)
+            return None
+        if message.method == "notifications/cancelled":
             self._cancel(message)
         else:
             self._forward(message)
             if message.method == "notifications/initialized":
                 self._forwarder.conversation.mark_initialized()
                 self._listen()
+        respond(None)
         return None
 
-    def _refuse_unread(self, line: LongLine, code: Code, text: str) -> None:
+    def _refuse_unread(self, line: LongLine, code: Code, text: str, respond: Respond) -> None:
         """Answer a line that is not decoded; its id is found without decoding it."""
         from ambassador_client.proxy.truncated_line import read_outer_members  # noqa: PLC0415 - rarely needed
 
@@ -130,23 +145,31 @@ class Relay:
         if "result" in found or "error" in found:
             # The server waits for this response. An error to the host would name an id that the host did not choose.
             self._forward(Message.parse(local_responses.error_response(found_id, code, text)))
+            respond(None)
             return
         raise MessageError(code, text)
 
-    def _accept_request(self, message: Message) -> None:
+    def _accept_request(self, message: Message, respond: Respond, *, in_batch: bool) -> None:
+        if message.version is not None and message.version not in MODERN_VERSIONS:
+            respond(local_responses.unsupported_version_response(message))
+            return
         match message.method:
+            case "initialize" if in_batch:
+                raise MessageError(Code.INVALID_REQUEST, "initialize cannot be part of a batch.", message.id)
             case "initialize":
                 version = local_responses.negotiate_version(message.params)
-                self._output.send(local_responses.initialize_response(message, version))
+                features = self._forwarder.conversation.features
+                respond(local_responses.initialize_response(message, version, features))
+                self._declared = local_responses.declared_features(features)
                 self._forwarder.conversation.begin(message, version)
-            case "server/discover":
-                self._output.send(local_responses.discover_response(message))
+            case "server/discover" if message.version is None:
+                respond(local_responses.discover_response(message, self._forwarder.conversation.features))
             case "ping":
-                self._output.send(local_responses.ping_response(message))
+                respond(local_responses.ping_response(message))
             case _:
-                self._start_request(message)
+                self._start_request(message, respond)
 
-    def _start_request(self, message: Message) -> None:
+    def _start_request(self, message: Message, respond: Respond) -> None:
         if message.id is None or message.id in self._in_flight:
             raise MessageError(
                 Code.INVALID_REQUEST, "A request with this id is still being answered.", message.id
@@ -160,12 +183,14 @@ class Relay:
         headers = self._forwarder.headers(message)
         message.params = {}  # only the bytes are sent; frees the memory of a large call while it runs
         task = asyncio.create_task(self._answer(message, headers))
-        self._in_flight[message.id] = _InFlight(message, task)
+        self._in_flight[message.id] = _InFlight(message, task, respond)
         self._held_bytes += len(message.body)
 
     async def _answer(self, message: Message, headers: Headers) -> None:
+        is_discovery = message.method == "server/discover"
+        forward = self._forwarder.discover if is_discovery else self._forwarder.forward_request
         try:
-            await self._forwarder.forward_request(message, headers, partial(self._send_answer, message))
+            await forward(message, headers, partial(self._send_answer, message))
         except ClientError as error:
             await self._send_answer(message, local_responses.client_error_response(message.id, error))
         except Exception as error:
@@ -183,7 +208,7 @@ class Relay:
             flight = None if message.id is None else self._in_flight.get(message.id)
             if flight is not None and flight.message is message:
                 self._remove(flight)
-                self._output.send(line)
+                flight.respond(line)
 
     async def _send_line(self, line: bytes) -> None:
         # The lock keeps waiting tasks from writing all at once when the host reads again.
@@ -202,6 +227,7 @@ class Relay:
         if flight is None:
             return
         self._remove(flight)
+        flight.respond(None)
         flight.task.cancel()
         if not flight.message.is_modern:
             self._forward(message)
@@ -226,3 +252,7 @@ class Relay:
         task = asyncio.create_task(self._forwarder.forward_one_way(message, headers))
         self._one_way_tasks.add(task)
         task.add_done_callback(self._one_way_tasks.discard)
+
+
+def _refusal(error: MessageError) -> bytes:
+    return local_responses.error_response(error.request_id, error.code, error.text)

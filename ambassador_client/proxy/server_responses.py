@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ambassador_client.errors import MAY_HAVE_RUN, TRY_AGAIN, BadAnswerError
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy import local_responses
-from ambassador_client.proxy.local_responses import EMPTY_RESULTS
+from ambassador_client.proxy.local_responses import EMPTY_RESULTS, Features
 from ambassador_client.proxy.message import Message, TooDeepError, is_request_id, read_json
 from ambassador_protocol.jsonrpc import Code
 
@@ -55,6 +55,25 @@ def read_server_message(event: bytes) -> bytes:
     if value is None or not is_message or not is_request_id(value.get("id", 0)):
         raise BadAnswerError("the server sent an event that is not a message", _NEXT_STEP)
     return event
+
+
+def read_features(line: bytes) -> Features | None:
+    """Return what the server has, from its answer to `initialize` or `server/discover`; None if that says nothing."""
+    try:
+        answer = read_json(line)
+    except ValueError:
+        return None
+    result = answer.get("result") if isinstance(answer, dict) else None
+    features = result.get("capabilities") if isinstance(result, dict) else None
+    if not isinstance(features, dict):
+        return None
+    return {name: flags for name, flags in features.items() if isinstance(flags, dict)}
+
+
+def is_unsupported_version(line: bytes) -> bool:
+    """Tell whether an answer is the error that the server does not support the version, with those that it does."""
+    error = (_object(line) or {}).get("error")
+    return isinstance(error, dict) and error.get("code") == Code.UNSUPPORTED_VERSION
 
 
 def is_header_mismatch(line: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from ambassador_protocol.mcp import VERSION_HEADER, is_legacy
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
+from ambassador_server.mcp.batches import answer_batch, is_batch
 from ambassador_server.mcp.envelope import EnvelopeError, read_message
 from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
@@ -22,12 +23,14 @@ class McpEndpoint:
         refused = check_media_types(request.headers)
         if refused is not None:
             return refusal(refused.status, None, refused.code, refused.message)
+        body, version = request.body, request.headers.get(VERSION_HEADER)
+        if is_batch(body, version):
+            return await answer_batch(request, self._legacy)
         try:
-            body = request.body
             message = read_message(body) if len(body) <= LARGE else await off_loop(read_message, body)
         except EnvelopeError as error:
             return refusal(400, None, error.code, error.message)
-        era = self._legacy if is_legacy(request.headers.get(VERSION_HEADER)) else self._modern
+        era = self._legacy if is_legacy(version) else self._modern
         return await era.handle(message, request)
 
     def end(self, request: FaceRequest) -> FaceReply:

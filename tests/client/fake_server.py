@@ -52,6 +52,8 @@ class FakeServer:
 
     issues_sessions: bool = False
     """Issue an MCP session for each `initialize`, and require it from legacy hosts."""
+    features: Json = field(default_factory=dict)
+    """The capabilities in the answer to `initialize`."""
     offers_stream: bool = False
     """Whether `GET /mcp` is served."""
 
@@ -324,7 +326,11 @@ Answer = Json | web.StreamResponse
 
 
 async def _initialize(server: FakeServer, message: Json, request: web.Request) -> Answer:
-    result = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {}, "serverInfo": {}}
+    result = {
+        "protocolVersion": message["params"]["protocolVersion"],
+        "capabilities": server.features,
+        "serverInfo": {},
+    }
     if not server.issues_sessions:
         return result
     name = f"host-{len(server.hosts) + 1}"

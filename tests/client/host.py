@@ -42,13 +42,14 @@ def environment(url: str, state: Path, **more: str) -> dict[str, str]:
 
 
 class Host:
-    """One proxy process; `answers` are stored by id, all other messages in `notifications`."""
+    """One proxy process; `answers` are stored by id, arrays of them in `batches`, other messages in `notifications`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.answers: dict[Any, Json] = {}
         self.lines: list[bytes] = []
         self.notifications: list[Json] = []
+        self.batches: list[list[Json]] = []
         self.errors = ""
         self._numbers = 0
         self._changed = asyncio.Condition()
@@ -129,7 +130,9 @@ class Host:
             self.lines.append(line)
             message = json.loads(line)
             async with self._changed:
-                if "method" in message:
+                if isinstance(message, list):
+                    self.batches.append(message)
+                elif "method" in message:
                     self.notifications.append(message)
                 else:
                     assert message["id"] not in self.answers or message["id"] is None, "answered twice"

@@ -62,7 +62,7 @@ async def relay_in_process(
     relay = Relay(output, asyncio.create_task(opened()), report=process.report)
     before = asyncio.all_tasks()
     running = asyncio.create_task(relay.run(read_lines(theirs.fileno())))
-    maintaining = asyncio.create_task(session.run(relay.announce_tools_changed))
+    maintaining = asyncio.create_task(session.run(relay.announce_changes))
     try:
         yield host
     finally:

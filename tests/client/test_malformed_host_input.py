@@ -120,7 +120,7 @@ def test_malformed_lines_are_refused_without_an_id(batch: list[Any], blank: tupl
     blank=st.sampled_from([(",", ":"), (" ,\t", " :  ")]),
     around=st.sampled_from(["", " ", "\t "]),
 )
-def test_the_messages_of_a_batch_are_answered_one_by_one(
+def test_the_answers_to_a_batch_are_an_array_in_the_order_of_its_messages(
     names: list[str], blank: tuple[str, str], around: str
 ):
     hello = {
@@ -135,9 +135,11 @@ def test_the_messages_of_a_batch_are_answered_one_by_one(
     ]
     array = json.dumps([*batch, 7, [batch]], separators=blank, ensure_ascii=False).encode(errors="replace")
     line = around.encode() + array.replace(b"[{", b"[" + around.encode() + b"{") + around.encode()
-    found = messages_of(asyncio.run(relayed(json.dumps(hello).encode() + b"\n" + line + b"\n[]\n")))
-    assert [message["id"] for message in found[1:-3]] == list(range(len(names)))
-    assert [message["error"]["code"] for message in found[-3:]] == [-32600] * 3
+    output = asyncio.run(relayed(json.dumps(hello).encode() + b"\n" + line + b"\n[]\n"))
+    _, joined, refused = [json.loads(each) for each in output.splitlines()]
+    assert [message["id"] for message in joined] == [*range(len(names)), None, None]
+    assert [message["error"]["code"] for message in joined[-2:]] == [-32600] * 2
+    assert (refused["id"], refused["error"]["code"]) == (None, -32600)
 
 
 def too_long(line: bytes) -> LongLine:

@@ -91,7 +91,8 @@ async def test_a_name_invalid_in_headers_is_encoded(server: FakeServer, proxy: H
 
 async def test_a_version_invalid_in_headers_injects_nothing(server: FakeServer, proxy: Host):
     meta = {**MODERN, "io.modelcontextprotocol/protocolVersion": "x\r\nX-Evil: 1"}
-    await proxy.request("tools/list", {"_meta": meta})
+    proxy.notify("notifications/progress", {"_meta": meta})
+    await server.until(lambda: len(server.calls) == 1)
     headers = server.calls[-1].headers
     assert headers["MCP-Protocol-Version"].startswith("=?base64?")
     assert "X-Evil" not in headers
@@ -103,6 +104,17 @@ async def test_an_unpaired_surrogate_in_a_name_is_refused(proxy: Host):
         b'{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}'
     )
     assert (await proxy.answer(9))["error"]["code"] == -32602
+
+
+async def test_a_request_in_an_unknown_version_never_reaches_the_server(server: FakeServer, proxy: Host):
+    for version in ("2099-01-01", "2025-11-25", ""):
+        meta = {**MODERN, "io.modelcontextprotocol/protocolVersion": version}
+        for method in ("tools/list", "tools/call", "ping", "subscriptions/listen", "unknown/method"):
+            error = (await proxy.request(method, {"_meta": meta, "name": "echo"}))["error"]
+            assert error["code"] == -32022
+            assert error["data"] == {"supported": ["2026-07-28"], "requested": version}
+    assert "result" in await proxy.call("echo", modern=True)
+    assert len(server.calls) == 1
 
 
 async def test_both_eras_work_on_one_pipe(proxy: Host):

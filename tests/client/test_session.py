@@ -8,7 +8,7 @@ import pytest
 from tests.client.fake_server import KEY, FakeServer
 from tests.client.host import Host, environment, host
 
-CHANGED = "notifications/tools/list_changed"
+CHANGED = [f"notifications/{name}/list_changed" for name in ("tools", "resources", "prompts")]
 
 
 async def test_the_proxy_registers_at_start_with_its_identity(server: FakeServer, state: Path):
@@ -69,7 +69,7 @@ async def test_the_host_is_notified_when_the_server_becomes_reachable(server: Fa
         await proxy.initialize()
         assert "error" in await proxy.request("tools/list")
         await server.start()
-        await proxy.until(lambda: [note["method"] for note in proxy.notifications] == [CHANGED])
+        await proxy.until(lambda: [note["method"] for note in proxy.notifications] == CHANGED)
         assert "tools" in (await proxy.request("tools/list"))["result"]
 
 
@@ -90,7 +90,7 @@ async def test_the_proxy_reconnects_after_a_restart_of_the_server(server: FakeSe
     assert "connection refused" in (await proxy.call("echo"))["error"]["message"]
     server.forget_sessions()
     await server.start()
-    await proxy.until(lambda: [note["method"] for note in proxy.notifications] == [CHANGED])
+    await proxy.until(lambda: [note["method"] for note in proxy.notifications] == CHANGED)
     assert "result" in await proxy.call("echo")
     assert proxy.errors.count("AMB-5001") == 1
 
@@ -135,7 +135,7 @@ async def test_retry_after_is_respected(server: FakeServer, state: Path):
         assert error["code"] == -31008
         assert (await proxy.request("tools/list"))["error"]["code"] == -31008
         assert len(server.registrations) == 1
-        await proxy.until(lambda: [note["method"] for note in proxy.notifications] == [CHANGED])
+        await proxy.until(lambda: [note["method"] for note in proxy.notifications] == CHANGED)
     assert len(server.registrations) == 2
 
 

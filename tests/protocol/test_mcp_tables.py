@@ -56,8 +56,11 @@ def test_declared_capabilities_are_server_capabilities(features: dict[str, objec
     assert capabilities.model_dump(exclude_none=True, by_alias=True) == features
 
 
-def test_the_client_declares_what_the_server_has():
-    assert mcp.CLIENT_FEATURES.keys() == mcp.FEATURES.keys()
+def test_the_client_declares_at_least_what_the_server_has():
+    for name, flags in mcp.FEATURES.items():
+        assert mcp.CLIENT_FEATURES[name].items() >= flags.items()
+    listed = {name for name, flags in mcp.CLIENT_FEATURES.items() if "listChanged" in flags}
+    assert listed == set(mcp.LISTED_FEATURES)
 
 
 def test_every_method_is_classified_by_whether_it_may_be_sent_twice():

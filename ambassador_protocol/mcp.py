@@ -51,9 +51,6 @@ QUESTIONS: Final = {
 INPUT_REQUIRED: Final = "input_required"
 """The `resultType` of an answer that holds questions, in the modern era."""
 
-FEATURES: Final[Mapping[str, Mapping[str, bool]]] = {"tools": {}}
-"""The capabilities that the server declares to hosts."""
-
 CLIENT_FEATURES: Final[Mapping[str, Mapping[str, bool]]] = {
     "tools": {"listChanged": True},
     "resources": {"listChanged": True, "subscribe": True},
@@ -61,7 +58,7 @@ CLIENT_FEATURES: Final[Mapping[str, Mapping[str, bool]]] = {
     "completions": {},
     "logging": {},
 }
-"""Those that the client declares while it does not know the server's.
+"""The capabilities that the client declares while it does not know the server's.
 
 A host asks for nothing that is not declared, but finds out by asking that there is nothing: so these are all that a
 server can have.

@@ -87,7 +87,7 @@ class Forwarder:
         return None
 
     async def discover(self, message: Message, headers: Headers, send_answer: Send) -> None:
-        """Pass on what the server says of itself, or answer for it if it says nothing soon.
+        """Pass on what the server declares, or answer for it if it says nothing soon.
 
         Some hosts take a server that does not answer soon for one of the legacy era.
         """

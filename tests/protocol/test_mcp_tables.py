@@ -1,6 +1,7 @@
 """Our protocol tables equal those of the SDK, which are generated from the specification."""
 
 import json
+from dataclasses import fields
 
 import mcp_types
 import pytest
@@ -10,6 +11,8 @@ from mcp_types import methods, version
 from ambassador_client.proxy import local_responses, message
 from ambassador_protocol import mcp
 from ambassador_protocol.jsonrpc import Code
+from ambassador_server.domain.catalog.offers import DownstreamFeatures
+from ambassador_server.mcp.identity import server_capabilities
 
 
 def test_versions_are_those_of_the_specification():
@@ -50,14 +53,19 @@ def test_our_own_codes_are_outside_the_reserved_range():
     assert not own & set(range(-32768, -31999))
 
 
-@pytest.mark.parametrize("features", [mcp.FEATURES, mcp.CLIENT_FEATURES])
+_SERVER_FEATURES = server_capabilities(
+    DownstreamFeatures(**{field.name: True for field in fields(DownstreamFeatures)})
+)
+
+
+@pytest.mark.parametrize("features", [_SERVER_FEATURES, mcp.CLIENT_FEATURES])
 def test_declared_capabilities_are_server_capabilities(features: dict[str, object]):
     capabilities = mcp_types.ServerCapabilities.model_validate(features)
     assert capabilities.model_dump(exclude_none=True, by_alias=True) == features
 
 
 def test_the_client_declares_at_least_what_the_server_has():
-    for name, flags in mcp.FEATURES.items():
+    for name, flags in _SERVER_FEATURES.items():
         assert mcp.CLIENT_FEATURES[name].items() >= flags.items()
     listed = {name for name, flags in mcp.CLIENT_FEATURES.items() if "listChanged" in flags}
     assert listed == set(mcp.LISTED_FEATURES)

@@ -2,10 +2,10 @@
 
 from ambassador_protocol.mcp import VERSION_HEADER, is_legacy
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
-from ambassador_server.mcp.batches import answer_batch, is_batch
 from ambassador_server.mcp.envelope import EnvelopeError, read_message
 from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
+from ambassador_server.mcp.message_arrays import answer_batch, is_batch
 from ambassador_server.mcp.replies import refusal
 from ambassador_server.mcp.validation import check_media_types
 from ambassador_server.ports.face import FaceReply, FaceRequest

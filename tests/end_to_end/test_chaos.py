@@ -23,6 +23,7 @@ from tests.client.faulty_network import FaultyNetwork, faulty_network
 from tests.effort import SOAK
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES, Face
+from tests.end_to_end.held_calls import HeldCall
 from tests.end_to_end.world import Caller, Downstream, World, running, until
 from tests.fakes.mcp_servers import stdio_options
 from tests.rig import Rig
@@ -244,3 +245,21 @@ async def test_hosts_that_go_away(counted: Counted, tools: Downstream):
             await asyncio.to_thread(recovers, caller, f"{name}__echo")
 
         await repeated(counted, leave)
+
+
+async def test_calls_that_wait_for_answers_when_the_connection_breaks(counted: Counted, tools: Downstream):
+    async with behind_a_network(counted, tools) as (name, network):
+        person = await asyncio.to_thread(counted.world.person)
+
+        async def wait() -> None:
+            async with aiohttp.ClientSession(counted.world.rig.client_url, trust_env=False) as http:
+                calls = [
+                    HeldCall(http, person.key, f"{name}__confirm", {"about": str(n)}) for n in range(CALLS)
+                ]
+                for body in await asyncio.gather(*(call.begin() for call in calls)):
+                    assert body["result"]["resultType"] == "input_required", body
+                network.reset()
+                for body in await asyncio.gather(*(call.answer({"sure": True}) for call in calls)):
+                    assert "error" in body or body["result"]["isError"], body
+
+        await repeated(counted, wait)

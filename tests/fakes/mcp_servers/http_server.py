@@ -217,8 +217,8 @@ class HttpServer:
         for turn in range(1, arguments.get("rounds", 1) + 1):
             name = f"{number}-{turn}-{secrets.token_hex(4)}"
             answer = self.answers[name] = asyncio.get_running_loop().create_future()
-            await stream.write(_event({"id": name, **question(turn)}))
-            reply = await asyncio.wait_for(answer, 20)
+            await stream.write(_event({"id": name, **question(turn, arguments.get("about", "it"))}))
+            reply = await asyncio.wait_for(answer, 300)
             answers.append(reply.get("result", reply.get("error")))
         result = {**text("confirmed"), "structuredContent": {"answers": answers}}
         await stream.write(_event({"id": number, "result": result}))

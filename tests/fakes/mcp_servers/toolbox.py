@@ -57,7 +57,7 @@ TOOLS: list[dict[str, Any]] = [
     },
     {
         "name": "confirm",
-        "description": "Ask the user `rounds` times, then return the answers.",
+        "description": "Ask the user `rounds` times `about` something, then return the answers.",
         "inputSchema": _ANY,
     },
     {
@@ -231,12 +231,12 @@ class Toolbox:
                 return None
 
 
-def question(number: int) -> dict[str, Any]:
+def question(number: int, about: str = "it") -> dict[str, Any]:
     """Return an elicitation as a request without its id."""
     schema = {"type": "object", "properties": {"sure": {"type": "boolean"}}}
     params = {
         "mode": "form",
-        "message": f"Delete it ({number})?",
+        "message": f"Delete {about} ({number})?",
         "requestedSchema": schema,
         "x-kept": 10**20,
     }
@@ -254,7 +254,7 @@ def confirmed(arguments: dict[str, Any], params: dict[str, Any]) -> dict[str, An
         return {**text("confirmed"), "structuredContent": {"answers": answers}}
     return {
         "resultType": "input_required",
-        "inputRequests": {"sure": question(len(answers) + 1)},
+        "inputRequests": {"sure": question(len(answers) + 1, arguments.get("about", "it"))},
         "requestState": json.dumps(answers),
     }
 

@@ -56,8 +56,8 @@ def _items(api: "ApiClient", request: Request, step: Callable[[], None]) -> Iter
 
 
 def _select(item: Item, fields: Iterable[str]) -> dict[str, Any]:
-    # The API has null for a text that was never set; files have the empty text.
-    return {name: "" if item[name] is None else item[name] for name in fields}
+    # The API has null for a text that was never set; files have the empty text. An older server lacks newer fields.
+    return {name: "" if item[name] is None else item[name] for name in fields if name in item}
 
 
 def _user(item: Item) -> CurrentObject:

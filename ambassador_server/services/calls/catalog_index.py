@@ -142,7 +142,10 @@ def build_index(mcps: Iterable[Mcp], state: Callable[[str], DownstreamState], se
     tools = _tools(offered, names)
     prompts = _prompts(offered, names)
     with_resources = [(mcp, state(mcp.mcp_id)) for mcp in published if state(mcp.mcp_id).features.resources]
-    resources, templates = _resources(with_resources), _templates(with_resources)
+    resources = _published(with_resources, lambda offers: ((e.uri, e.definition) for e in offers.resources))
+    templates = _published(
+        with_resources, lambda offers: ((e.uri_template, e.definition) for e in offers.templates)
+    )
     return CatalogIndex(
         tools=tools,
         prompts=prompts,
@@ -206,21 +209,15 @@ def _prompts(offered: _Offered, names: _Names) -> tuple[CatalogEntry, ...]:
     )
 
 
-def _resources(oldest_first: _Offered) -> dict[str, CatalogEntry]:
+def _published(
+    oldest_first: _Offered, own: Callable[[DownstreamState], Iterable[tuple[str, bytes]]]
+) -> dict[str, CatalogEntry]:
+    """Return an entry for each URI, or template, and its definition, by the published one."""
     found: dict[str, CatalogEntry] = {}
     for mcp, offers in oldest_first:
-        for each in offers.resources:
-            uri = _first_or_qualified(mcp, each.uri, found)
-            found[uri] = _resource(mcp, each.uri, uri, each.definition)
-    return found
-
-
-def _templates(oldest_first: _Offered) -> dict[str, CatalogEntry]:
-    found: dict[str, CatalogEntry] = {}
-    for mcp, offers in oldest_first:
-        for each in offers.templates:
-            template = _first_or_qualified(mcp, each.uri_template, found)
-            found[template] = _resource(mcp, each.uri_template, template, each.definition)
+        for uri, definition in own(offers):
+            published = _first_or_qualified(mcp, uri, found)
+            found[published] = _resource(mcp, uri, published, definition)
     return found
 
 

@@ -1,18 +1,23 @@
 """Declarative files are read strictly and within limits, and faults have their lines."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ambassador_admin.api.client import ApiClient
+from ambassador_admin.api.request import Request
 from ambassador_admin.declarative import readers
 from ambassador_admin.declarative.document import InvalidFilesError, read_desired
 from ambassador_admin.declarative.export import documents, export_text
 from ambassador_admin.declarative.objects import CurrentObject, DesiredState, ObjectKind
 from ambassador_admin.declarative.patterns import canonical_patterns
 from ambassador_admin.declarative.plan import make_plan
+from ambassador_admin.declarative.server_state import read_state
 from ambassador_admin.declarative.yaml_tree import MAX_BYTES, FilePosition, Scalar
 from ambassador_admin.errors import UsageError
 from ambassador_protocol.bounded_yaml import MAX_DEPTH
@@ -187,3 +192,28 @@ def test_patterns_are_normalised_as_by_the_server(
 def test_a_grant_of_resources_alone_is_about_no_tool() -> None:
     assert canonical_patterns(None, ["file:///*"], None, "git") == ((), ("file:///*",), ())
     assert canonical_patterns(None, None, None, "git") == (("*",), None, None)
+
+
+class _OlderServer:
+    """Returns one MCP as a server does that does not know the newer members."""
+
+    def items(self, request: Request, *, size: int) -> Iterator[dict[str, Any]]:
+        if request.path.endswith("/mcps"):
+            members = dict.fromkeys(("transport", "description", "arguments", "isolation", "pin"), "x")
+            yield {
+                "name": "git",
+                "options": {},
+                "tags": [],
+                "display_name": None,
+                "owner": None,
+                **members,
+            } | {
+                "call_timeout_seconds": 60,
+                "status": "published",
+            }
+
+
+def test_the_state_of_an_older_server_has_what_it_knows() -> None:
+    (found,) = read_state(cast(ApiClient, _OlderServer()), NOW)
+    assert found.attributes["pin"] == "x"
+    assert "prefixed" not in found.attributes

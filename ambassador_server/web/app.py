@@ -46,8 +46,10 @@ def create_client_app(
     face: McpFace,
 ) -> web.Application:
     """Build the client API: `/mcp`, sessions and tools."""
-    app = _create(health, settings, cors_middleware)
-    app.on_response_prepare.append(add_cors_headers)
+    # Without listed origins no request pays for them.
+    app = _create(health, settings, *((cors_middleware,) if settings.cors_origins else ()))
+    if settings.cors_origins:
+        app.on_response_prepare.append(add_cors_headers)
     app[CORS_ORIGINS] = settings.cors_origins
     app[AUTHENTICATORS] = authenticators
     app[SIGN_IN] = sign_in

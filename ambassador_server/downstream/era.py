@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ambassador_server.domain.catalog.mcps import Tool
 from ambassador_server.domain.catalog.offers import DownstreamFeatures, read_features
+from ambassador_server.downstream.features.watches import ResourceWatches
 from ambassador_server.downstream.transport import Transport
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
@@ -48,6 +49,10 @@ class Agreement:
 class EraAdaptor(Protocol):
     """Converts neutral requests to those of one era, for one session."""
 
+    def acknowledged(self) -> None:
+        """Take the notification that a subscription has begun."""
+        ...
+
     @property
     def era(self) -> Era:
         """Return the era."""
@@ -76,6 +81,11 @@ class EraAdaptor(Protocol):
         """Return the final answer, after asking the host the questions in an answer and retrying the request."""
         ...
 
-    async def listen(self, transport: Transport, send: Exchange, kinds: Sequence[str]) -> bool:
-        """Listen for changes of these kinds of lists until the downstream stops; returns whether to listen again."""
+    async def listen(
+        self, transport: Transport, send: Exchange, kinds: Sequence[str], watches: ResourceWatches | None
+    ) -> bool:
+        """Listen for what the downstream says unasked until it stops; returns whether to listen again.
+
+        That are changes of these kinds of lists and of the watched resources, and in the legacy era also questions.
+        """
         ...

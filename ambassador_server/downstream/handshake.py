@@ -17,16 +17,12 @@ from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.downstream.era import Agreement, Era
 from ambassador_server.downstream.eras.modern import modern_params
 from ambassador_server.downstream.transport import RejectedError, Transport
-from ambassador_server.downstream.wire.params import CLIENT_INFO
+from ambassador_server.downstream.wire.params import CLIENT_INFO, RELAYED
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
 HEDGE_SECONDS: Final = 1.0
 """The seconds without an answer to `server/discover` after which `initialize` is sent as well."""
-
-_INITIALIZE: Final = msgspec.json.encode(
-    {"protocolVersion": LATEST_LEGACY, "capabilities": {}, "clientInfo": CLIENT_INFO}
-)
 
 T = TypeVar("T")
 
@@ -59,18 +55,18 @@ class _Error(msgspec.Struct):
             return []
 
 
-async def agree(transport: Transport, remembered: Era | None) -> Agreement:
+async def agree(transport: Transport, remembered: Era | None, capabilities: bytes = RELAYED) -> Agreement:
     """Open a session in the era of the downstream; raises DownstreamUnavailableError.
 
     The modern request is sent first. A legacy server may ignore it, so after HEDGE_SECONDS the legacy handshake is
     sent as well, and the first answer decides. A server that starts slowly reads both in order, so one that speaks
-    both eras still answers the modern request first.
+    both eras still answers the modern request first. `capabilities` are those that a legacy session declares.
     """
     if remembered is Era.LEGACY or not transport.carries_modern_era:
-        return await initialize(transport)
+        return await initialize(transport, capabilities)
     tasks = [asyncio.create_task(_discover(transport))]
     try:
-        agreement = await _race(transport, tasks)
+        agreement = await _race(transport, tasks, capabilities)
     finally:
         for task in tasks:
             task.cancel()
@@ -79,9 +75,14 @@ async def agree(transport: Transport, remembered: Era | None) -> Agreement:
     return agreement
 
 
-async def initialize(transport: Transport) -> Agreement:
+async def initialize(transport: Transport, capabilities: bytes = RELAYED) -> Agreement:
     """Open a session with the legacy handshake; raises DownstreamUnavailableError."""
-    reply = await transport.request("initialize", _INITIALIZE)
+    params = {
+        "protocolVersion": LATEST_LEGACY,
+        "capabilities": msgspec.Raw(capabilities),
+        "clientInfo": CLIENT_INFO,
+    }
+    reply = await transport.request("initialize", msgspec.json.encode(params))
     if reply.result is None:
         raise RejectedError(f"refused the handshake (error {_error_of(reply).code})")
     try:
@@ -97,12 +98,12 @@ async def initialize(transport: Transport) -> Agreement:
     return Agreement(Era.LEGACY, answer.protocol_version, answer.capabilities)
 
 
-async def _race(transport: Transport, tasks: "list[asyncio.Task[Any]]") -> Agreement:
+async def _race(transport: Transport, tasks: "list[asyncio.Task[Any]]", capabilities: bytes) -> Agreement:
     discovering: asyncio.Task[Agreement | None] = tasks[0]
     await asyncio.wait({discovering}, timeout=HEDGE_SECONDS)
     if discovering.done():
-        return await discovering or await initialize(transport)
-    initializing = asyncio.create_task(initialize(transport))
+        return await discovering or await initialize(transport, capabilities)
+    initializing = asyncio.create_task(initialize(transport, capabilities))
     tasks.append(initializing)
     await asyncio.wait({discovering, initializing}, return_when=asyncio.FIRST_COMPLETED)
     if not discovering.done() and initializing.exception() is None:

@@ -1,108 +1,210 @@
-"""Connections of single users, for MCPs with isolation `per_user`: a call starts one, and an idle one is stopped."""
+"""Connections of single users: a call starts one, and an idle one is stopped."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.downstream.features.calls_in_flight import can_be_asked
+from ambassador_server.downstream.features.watches import ResourceListener
+from ambassador_server.downstream.session import SessionOwner
 from ambassador_server.downstream.supervisor import Supervisor
 from ambassador_server.errors import OverloadedError
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
-Key = tuple[str, str]
-"""The ids of an entry and of a user."""
+
+class Key(NamedTuple):
+    """What connections are kept apart by: the entry, the user, the capabilities of the user's host, and a number."""
+
+    mcp_id: str
+    user_id: str
+    capabilities: bytes
+    slot: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserLimits:
-    """The maximum number of connections per user and in total, and the idle seconds after which one is stopped."""
+    """The maximum number of connections per user and in total, and the idle seconds after which one is stopped.
+
+    A session over HTTP costs far less than a process, so there may be more of them.
+    """
 
     idle: float = 600.0
     per_user: int = 8
     total: int = 128
+    sessions_per_user: int = 256
+    sessions_in_total: int = 4096
 
 
 class _UserConnection:
-    """One user's connection to one entry; `timer` checks whether it is idle."""
+    """One user's connection to one entry; `timer` checks whether it is idle.
 
-    __slots__ = ("in_flight", "key", "supervisor", "timer", "used_at")
+    `asking` counts the calls in flight whose host can be asked, `watched` the resources that are watched.
+    """
 
-    def __init__(self, key: Key, supervisor: Supervisor) -> None:
+    __slots__ = ("asking", "in_flight", "is_program", "key", "supervisor", "timer", "used_at", "watched")
+
+    def __init__(self, key: Key, supervisor: Supervisor, *, is_program: bool) -> None:
         self.key = key
         self.supervisor = supervisor
+        self.is_program = is_program
         self.in_flight = 0
+        self.asking = 0
+        self.watched = 0
         self.used_at = 0.0
         self.timer: asyncio.TimerHandle
+
+
+@dataclass(slots=True, eq=False)
+class _Watch:
+    """One resource that a user watches; `end` ends it on the connection that it has now."""
+
+    mcp: Mcp
+    user_id: str
+    uri: str
+    listener: ResourceListener
+    end: Callable[[], None] = lambda: None
 
 
 class UserConnections:
     """The connections of all users; each has its own supervisor, so no user waits for the start of another's.
 
-    `build` returns a supervisor that is not started; `stop` stops one and returns the task that does so.
+    `build` returns a supervisor that is not started; `stop` stops one and returns the task that does so. `is_program`
+    tells whether the connections to an entry are processes.
     """
 
     def __init__(
         self,
         limits: UserLimits,
         *,
-        build: Callable[[Mcp], Supervisor],
+        build: Callable[[Mcp, SessionOwner], Supervisor],
         stop: Callable[[Supervisor], asyncio.Task[None]],
+        is_program: Callable[[Mcp], bool],
     ) -> None:
         self._limits = limits
         self._build = build
         self._stop = stop
+        self._is_program = is_program
         self._connections: dict[Key, _UserConnection] = {}
+        self._of_entry: dict[str, dict[Key, _UserConnection]] = {}
         # A new process waits for the old one of the same user and entry, because both could use the same files.
         self._stopping: dict[Key, asyncio.Task[None]] = {}
+        self._watches: set[_Watch] = set()
 
-    async def call(self, mcp: Mcp, user_id: str, request: NeutralRequest, timeout: float) -> Reply:
+    async def call(
+        self, mcp: Mcp, key: Key, request: NeutralRequest, timeout: float, *, alone: bool = False
+    ) -> Reply:
         """Send one request over the user's own connection, which the first call starts.
 
-        Raises OverloadedError when a limit is reached and every connection is busy, and the errors of a supervisor.
+        With `alone` a call whose host can be asked gets a connection that no other such call uses meanwhile. Raises
+        OverloadedError when a limit is reached and every connection is busy, and the errors of a supervisor.
         """
-        connection = self._connections.get((mcp.mcp_id, user_id)) or self._open(mcp, user_id)
+        asking = can_be_asked(request)
+        connection = self._free(mcp, key) if alone and asking else self._connection(mcp, key)
         connection.in_flight += 1
+        connection.asking += asking
         try:
-            return await connection.supervisor.call(request, timeout)
+            return await connection.supervisor.call(request, key.user_id, timeout)
         finally:
             connection.in_flight -= 1
+            connection.asking -= asking
             connection.used_at = asyncio.get_running_loop().time()
 
+    def watch(self, mcp: Mcp, user_id: str, uri: str, listener: ResourceListener) -> Callable[[], None]:
+        """Watch a resource over a connection of the user; returns what ends this. Raises OverloadedError."""
+        watch = _Watch(mcp, user_id, uri, listener)
+        self._attach(watch)
+        self._watches.add(watch)
+
+        def end() -> None:
+            self._watches.discard(watch)
+            watch.end()
+
+        return end
+
+    def watch_again(self, mcp: Mcp) -> None:
+        """Watch the resources of an entry again after its connections were stopped."""
+        for watch in [each for each in self._watches if each.mcp.mcp_id == mcp.mcp_id]:
+            watch.mcp = mcp
+            try:
+                self._attach(watch)
+            except OverloadedError:
+                self._watches.discard(watch)
+
     def of_entry(self, mcp_id: str) -> Iterator[tuple[str, Supervisor]]:
-        """Yield the id and the supervisor of each user who has a connection to this entry."""
-        for (entry, user_id), connection in self._connections.items():
-            if entry == mcp_id:
-                yield user_id, connection.supervisor
+        """Yield the id and the supervisor of each user's connections to this entry."""
+        for key, connection in self._of_entry.get(mcp_id, {}).items():
+            yield key.user_id, connection.supervisor
 
     def stop_entry(self, mcp_id: str) -> None:
         """Stop every user's connection to this entry."""
-        for connection in [each for key, each in self._connections.items() if key[0] == mcp_id]:
+        for connection in list(self._of_entry.get(mcp_id, {}).values()):
             _ = self._close(connection)
 
     def retain(self, wanted: Callable[[str], bool]) -> None:
         """Stop the connections of every user for whose id `wanted` is false."""
-        for connection in [each for key, each in self._connections.items() if not wanted(key[1])]:
+        self._watches = {watch for watch in self._watches if wanted(watch.user_id)}
+        for connection in [each for key, each in self._connections.items() if not wanted(key.user_id)]:
             _ = self._close(connection)
 
-    def _open(self, mcp: Mcp, user_id: str) -> _UserConnection:
-        key = (mcp.mcp_id, user_id)
+    def _connection(self, mcp: Mcp, key: Key) -> _UserConnection:
+        return self._connections.get(key) or self._open(mcp, key)
+
+    def _free(self, mcp: Mcp, key: Key) -> _UserConnection:
+        """Return the first connection whose calls in flight cannot be asked."""
+        for slot in itertools.count():
+            connection = self._connection(mcp, key._replace(slot=slot))
+            if not connection.asking:
+                return connection
+        raise AssertionError("there is a number for every connection")
+
+    def _attach(self, watch: _Watch) -> None:
+        """Watch over a connection that the user has, or over a new one."""
+        own = (
+            each for key, each in self._of_entry.get(watch.mcp.mcp_id, {}).items() if key[1] == watch.user_id
+        )
+        connection = next(own, None) or self._open(watch.mcp, Key(watch.mcp.mcp_id, watch.user_id, b"{}"))
+        end = connection.supervisor.watches.add(watch.uri, watch.listener)
+        connection.watched += 1
+
+        def release() -> None:
+            end()
+            connection.watched -= 1
+            watch.end = _nothing
+
+        watch.end = release
+
+    def _open(self, mcp: Mcp, key: Key) -> _UserConnection:
+        is_program = self._is_program(mcp)
         # It starts when the one that made room for it has stopped, so that there are never more than the limits allow.
-        before = [task for task in (self._make_room(mcp, user_id), self._stopping.get(key)) if task]
-        connection = self._connections[key] = _UserConnection(key, self._build(mcp))
+        room = self._make_room(mcp, key.user_id, is_program=is_program)
+        before = [task for task in (room, self._stopping.get(key)) if task]
+        supervisor = self._build(mcp, SessionOwner(key.user_id, key.capabilities))
+        connection = self._connections[key] = _UserConnection(key, supervisor, is_program=is_program)
+        self._of_entry.setdefault(key.mcp_id, {})[key] = connection
         connection.supervisor.start(*before)
         self._check_after(self._limits.idle, connection)
         return connection
 
-    def _make_room(self, mcp: Mcp, user_id: str) -> asyncio.Task[None] | None:
+    def _make_room(self, mcp: Mcp, user_id: str, *, is_program: bool) -> asyncio.Task[None] | None:
         """Stop the connection that has been idle for longest, if a limit is reached."""
-        of_user = [each for key, each in self._connections.items() if key[1] == user_id]
-        if len(of_user) >= self._limits.per_user:
+        limits = self._limits
+        per_user, total = (
+            (limits.per_user, limits.total)
+            if is_program
+            else (limits.sessions_per_user, limits.sessions_in_total)
+        )
+        of_kind = [each for each in self._connections.values() if each.is_program is is_program]
+        of_user = [each for each in of_kind if each.key.user_id == user_id]
+        if len(of_user) >= per_user:
             candidates, whose = of_user, "of this user"
-        elif len(self._connections) >= self._limits.total:
-            candidates, whose = list(self._connections.values()), "of all users"
+        elif len(of_kind) >= total:
+            candidates, whose = of_kind, "of all users"
         else:
             return None
-        idle = [each for each in candidates if not each.in_flight]
+        idle = [each for each in candidates if not each.in_flight and not each.watched]
         if not idle:
             raise OverloadedError(f"{mcp.name}: every connection {whose} is busy, and there may be no more")
         return self._close(min(idle, key=lambda each: each.used_at))
@@ -112,7 +214,7 @@ class UserConnections:
 
     def _stop_if_idle(self, connection: _UserConnection) -> None:
         remaining = self._limits.idle
-        if not connection.in_flight:
+        if not connection.in_flight and not connection.watched:
             remaining -= asyncio.get_running_loop().time() - connection.used_at
         if remaining > 0:
             self._check_after(remaining, connection)
@@ -120,12 +222,21 @@ class UserConnections:
             _ = self._close(connection)
 
     def _close(self, connection: _UserConnection) -> asyncio.Task[None]:
-        del self._connections[connection.key]
+        key = connection.key
+        del self._connections[key]
+        others = self._of_entry[key.mcp_id]
+        del others[key]
+        if not others:
+            del self._of_entry[key.mcp_id]
         connection.timer.cancel()
-        task = self._stopping[connection.key] = self._stop(connection.supervisor)
-        task.add_done_callback(lambda done: self._forget_stopped(connection.key, done))
+        task = self._stopping[key] = self._stop(connection.supervisor)
+        task.add_done_callback(lambda done: self._forget_stopped(key, done))
         return task
 
     def _forget_stopped(self, key: Key, done: asyncio.Task[None]) -> None:
         if self._stopping.get(key) is done:
             del self._stopping[key]
+
+
+def _nothing() -> None:
+    """End a watch that has ended."""

@@ -13,18 +13,22 @@ from ambassador_server.domain.catalog.mcps import (
     Mcp,
     OutputLine,
     SandboxOffer,
+    Sessions,
     Tool,
     ToolListReport,
 )
+from ambassador_server.downstream.era import Era
+from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import with_lists
-from ambassador_server.downstream.per_user import UserConnections, UserLimits
+from ambassador_server.downstream.per_user import Key, UserConnections, UserLimits
 from ambassador_server.downstream.probes import Probes
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
-from ambassador_server.downstream.supervisor import Known, Limits, Supervisor
+from ambassador_server.downstream.session import SessionOwner
+from ambassador_server.downstream.supervisor import Habits, Known, Limits, Supervisor
 from ambassador_server.downstream.transports import check_options, sandbox_of, starts_program
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ResourceListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 _log = logging.getLogger(__name__)
@@ -61,7 +65,10 @@ class DownstreamPool:
         # An entry is probed just before it is published, so its tools are known before it has started.
         self._probes = Probes(mask=mask, programs=self._programs, connect=self._limits.connect)
         self._users = UserConnections(
-            user_limits or UserLimits(), build=self._supervisor_of_user, stop=self._stop
+            user_limits or UserLimits(),
+            build=self._supervisor_of_user,
+            stop=self._stop,
+            is_program=self.starts_program,
         )
 
     def subscribe(self, listener: DownstreamListener) -> None:
@@ -90,7 +97,7 @@ class DownstreamPool:
                 probed = self._probes.take(mcp_id)
                 state = with_lists(replace(_STARTING, report=probed.report), probed.lists)
                 state = replace(state, tools=(last_known or {}).get(mcp_id, state.tools))
-                supervisor = self._add(mcp, Known(state=state))
+                supervisor = self._add(mcp, Known(state=state, habits=_habits_of(mcp)))
                 # A server with many entries must answer clients while it connects to them.
                 supervisor.start(delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
                 begun += 1
@@ -189,9 +196,27 @@ class DownstreamPool:
         supervisor = self._running.get(mcp_id)
         if supervisor is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        if supervisor.mcp.isolation is Isolation.PER_USER:
-            return await self._users.call(supervisor.mcp, user_id, request, timeout)
-        return await supervisor.call(request, timeout)
+        if supervisor.habits.keeps_sessions is None and supervisor.mcp.sessions is Sessions.AUTO:
+            await supervisor.until_connected(timeout)
+        if not _has_own_connection(supervisor, request):
+            return await supervisor.call(request, user_id, timeout)
+        # In the modern era each request declares the capabilities of its host, so they need no connection of their own.
+        capabilities = b"" if supervisor.era is Era.MODERN else request.capabilities
+        key = Key(mcp_id, user_id, capabilities)
+        return await self._users.call(
+            supervisor.mcp, key, request, timeout, alone=supervisor.habits.asks and capabilities != b""
+        )
+
+    def watch_resource(
+        self, mcp_id: str, uri: str, *, user_id: str, listener: ResourceListener
+    ) -> Callable[[], None]:
+        """Tell the listener of each update of a resource; returns what ends this. Raises OverloadedError."""
+        supervisor = self._running.get(mcp_id)
+        if supervisor is None:
+            return _ignore_end
+        if _has_own_connection(supervisor, None):
+            return self._users.watch(supervisor.mcp, user_id, uri, listener)
+        return supervisor.watches.add(uri, listener)
 
     async def close(self) -> None:
         """Stop every downstream at the same time, and their processes with them."""
@@ -217,22 +242,33 @@ class DownstreamPool:
         self._users.stop_entry(mcp.mcp_id)
         stopped = self._stop(current)
         state = replace(current.state, status=DownstreamStatus.STARTING, error=None, report=report)
-        era = current.era if _has_same_connection(current.mcp, mcp) else None
-        self._add(mcp, Known(state=state, era=era, output=current.recent_output())).start(stopped)
+        is_same = _has_same_connection(current.mcp, mcp)
+        known = Known(
+            state=state,
+            era=current.era if is_same else None,
+            output=current.recent_output(),
+            habits=current.habits if is_same else _habits_of(mcp),
+            watches=current.watches,
+        )
+        self._add(mcp, known).start(stopped)
+        self._users.watch_again(mcp)
 
-    def _supervisor_of_user(self, mcp: Mcp) -> Supervisor:
+    def _supervisor_of_user(self, mcp: Mcp, owner: SessionOwner) -> Supervisor:
         entry = self._running[mcp.mcp_id]
         return Supervisor(
             mcp,
-            Known(state=replace(_STARTING, tools=entry.state.tools), era=entry.era),
+            Known(state=replace(_STARTING, tools=entry.state.tools), era=entry.era, habits=entry.habits),
             listener=_ignore,
             limits=self._limits,
             mask=self._mask,
             programs=self._programs,
-            only_tools=True,
+            owner=owner,
         )
 
     def _notify_listeners(self, change: DownstreamChange) -> None:
+        if change.tools_changed:
+            for _, supervisor in self._users.of_entry(change.mcp_id):
+                supervisor.suspect_lists()
         for listener in self._listeners:
             try:
                 listener(change)
@@ -243,8 +279,7 @@ class DownstreamPool:
         supervisor = self._running.get(mcp_id)
         if supervisor is not None:
             yield None, supervisor
-            if supervisor.mcp.isolation is Isolation.PER_USER:
-                yield from self._users.of_entry(mcp_id)
+            yield from self._users.of_entry(mcp_id)
 
     def _stop(self, supervisor: Supervisor) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(supervisor.stop())
@@ -254,11 +289,34 @@ class DownstreamPool:
 
 
 def _has_same_connection(one: Mcp, other: Mcp) -> bool:
-    return (one.transport, one.isolation, dict(one.options)) == (
+    return (one.transport, one.isolation, one.sessions, dict(one.options)) == (
         other.transport,
         other.isolation,
+        other.sessions,
         dict(other.options),
     )
+
+
+def _habits_of(mcp: Mcp) -> Habits:
+    """Return what is known of the habits of a downstream that was not connected to yet."""
+    try:
+        return Habits(keeps_sessions=False if starts_program(mcp.transport) else None)
+    except InvalidInputError:
+        return Habits(keeps_sessions=False)
+
+
+def _has_own_connection(supervisor: Supervisor, request: NeutralRequest | None) -> bool:
+    """Tell whether a user's requests go over a connection of the user; `request` is None for other use."""
+    mcp, habits = supervisor.mcp, supervisor.habits
+    if mcp.isolation is Isolation.PER_USER or mcp.sessions is Sessions.PER_USER:
+        return True
+    if mcp.sessions is Sessions.SHARED:
+        return False
+    return habits.keeps_sessions or (habits.asks and request is not None and can_be_asked(request))
+
+
+def _ignore_end() -> None:
+    """End a watch of a downstream that does not run."""
 
 
 def _ignore(_: DownstreamChange) -> None:

@@ -3,23 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 
 from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
-    DownstreamFailure,
     DownstreamState,
-    DownstreamStatus,
     Mcp,
 )
 from ambassador_server.downstream.era import Era
-from ambassador_server.downstream.features.session_lists import Lists, with_lists
+from ambassador_server.downstream.features.session_lists import Lists
+from ambassador_server.downstream.features.watches import ResourceWatches
 from ambassador_server.downstream.probes import with_last_line
 from ambassador_server.downstream.programs.settings import ProgramSettings
-from ambassador_server.downstream.session import DownstreamSession
+from ambassador_server.downstream.published_state import PublishedState
+from ambassador_server.downstream.session import DownstreamSession, SessionOwner
 from ambassador_server.downstream.session_slot import SessionSlot
 from ambassador_server.downstream.transport import RejectedError
 from ambassador_server.errors import (
@@ -29,8 +28,11 @@ from ambassador_server.errors import (
     InvalidInputError,
     OverloadedError,
 )
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
+from ambassador_server.ports.downstream import DownstreamListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
+
+_LISTENING_SECONDS = 1.0
+"""How long a new session waits for the stream of its questions before it serves calls."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,13 +60,33 @@ class Limits:
     timeouts: int = 3
 
 
+@dataclass(slots=True, kw_only=True)
+class Habits:
+    """What was learned of one downstream: whether it keeps sessions, and asks questions that name no call.
+
+    `keeps_sessions` is None while that is not known.
+    """
+
+    keeps_sessions: bool | None = None
+    asks: bool = False
+
+    def learn_asking(self) -> None:
+        """Note that the downstream asks questions that name no call."""
+        self.asks = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of a downstream before its supervisor starts: its state, proven era, and last output."""
+    """What is known of a downstream before its supervisor starts: its state, proven era, and last output.
+
+    `habits` are shared by all supervisors of an entry. `watches` outlive a supervisor that is replaced.
+    """
 
     state: DownstreamState
     era: Era | None = None
     output: tuple[str, ...] = ()
+    habits: Habits = field(default_factory=Habits)
+    watches: ResourceWatches = field(default_factory=ResourceWatches)
 
 
 class Supervisor:
@@ -79,15 +101,16 @@ class Supervisor:
         limits: Limits,
         mask: Callable[[str], str],
         programs: ProgramSettings,
-        only_tools: bool = False,
+        owner: SessionOwner | None = None,
     ) -> None:
         self.mcp = mcp
-        self.state = known.state
-        self._listener = listener
+        self.habits = known.habits
+        self.watches = known.watches
+        self._published = PublishedState(known.state, listener)
         self._limits = limits
         self._mask = mask
         self._programs = programs
-        self._only_tools = only_tools
+        self._owner = owner
         self._slot = SessionSlot(
             Backoff(limits.first_retry, limits.longest_retry), early=limits.early, stable=limits.stable
         )
@@ -100,9 +123,13 @@ class Supervisor:
         self._attempts = 0
         self._in_flight = 0
         self._timeouts = 0
-        self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
+
+    @property
+    def state(self) -> DownstreamState:
+        """Return the state of this downstream."""
+        return self._published.value
 
     @property
     def era(self) -> Era | None:
@@ -123,8 +150,8 @@ class Supervisor:
         self._after = set(after)
         self._task = asyncio.get_running_loop().create_task(self._run(delay))
 
-    async def call(self, request: NeutralRequest, timeout: float) -> Reply:
-        """Send one request; `timeout` in seconds also covers the wait for a session.
+    async def call(self, request: NeutralRequest, user_id: str, timeout: float) -> Reply:
+        """Send one request of a user; `timeout` in seconds also covers the wait for a session.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError.
         """
@@ -136,7 +163,7 @@ class Supervisor:
             async with asyncio.timeout(timeout):
                 session = session or await self._slot.next_session()
                 heard = session.notifications
-                reply = await session.request(request)
+                reply = await session.request(request, user_id)
                 self._timeouts = 0
                 return reply
         except TimeoutError:
@@ -148,13 +175,28 @@ class Supervisor:
         finally:
             self._in_flight -= 1
 
+    async def until_connected(self, timeout: float) -> None:
+        """Wait for a session; raises DownstreamUnavailableError, and DownstreamTimeoutError after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                _ = self._slot.session or await self._slot.next_session()
+        except TimeoutError:
+            raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
+        except DownstreamUnavailableError as error:
+            raise DownstreamUnavailableError(f"{self.mcp.name}: {error.message}") from error
+
+    def suspect_lists(self) -> None:
+        """Read the lists again, because another connection has found a change."""
+        if self._slot.session is not None:
+            self._slot.session.suspect_all_lists()
+
     def recent_output(self) -> tuple[str, ...]:
         """Return the last lines besides MCP, masked: of the last earlier session that wrote any, and of the newest."""
         return self._earlier_output + (self._newest.recent_output() if self._newest else ())
 
     async def stop(self) -> None:
         """End every session and process; calls that still wait get DownstreamUnavailableError."""
-        self._is_stopping = True
+        self._published.close()
         self._slot.stop()
         retiring = dict(self._retiring)
         tasks = [task for task in (self._task, *retiring.values()) if task is not None]
@@ -199,7 +241,12 @@ class Supervisor:
             # The output of a crash must not be gone as soon as the next process runs.
             self._earlier_output = self._newest.recent_output() or self._earlier_output
         session = self._newest = DownstreamSession(
-            self.mcp, self._mask, self._programs, only_tools=self._only_tools
+            self.mcp,
+            self._mask,
+            self._programs,
+            owner=self._owner,
+            watches=self.watches,
+            ambiguous=self.habits.learn_asking,
         )
         try:
             lists = await session.open(self._era, self._limits.connect)
@@ -208,6 +255,7 @@ class Supervisor:
             await session.close()
             raise
         self._era, self._era_is_proven = session.era, True
+        self.habits.keeps_sessions = session.keeps_sessions
         return session, lists
 
     def _forget_era(self, error: BaseException, *, exited: bool) -> None:
@@ -231,12 +279,13 @@ class Supervisor:
     async def _serve(self, session: DownstreamSession, lists: Lists) -> None:
         """Serve calls until the session ends."""
         self._timeouts = 0
-        self._slot.fill(session)
-        self._publish(DownstreamStatus.READY, None, lists)
-        # At once, not when this task runs next: a caller whose request failed must not be given this session again.
-        session.ended.add_done_callback(lambda ended: self._handle_loss(session, ended.result()))
         listening = asyncio.get_running_loop().create_task(session.listen(self._limits.listen_pause))
         try:
+            await session.until_listening(_LISTENING_SECONDS)
+            self._slot.fill(session)
+            self._published.ready(self.mcp, lists, session.report)
+            # At once, not when this task runs next: a caller whose request failed must not be given this session again.
+            session.ended.add_done_callback(lambda ended: self._handle_loss(session, ended.result()))
             await self._watch(session)
         except BaseException:
             await session.close()
@@ -277,7 +326,7 @@ class Supervisor:
             _log.warning("%s: does not list again what it offers: %s", self.mcp.name, error.message)
         else:
             if self._slot.session is session:
-                self._publish(DownstreamStatus.READY, None, lists)
+                self._published.ready(self.mcp, lists, session.report)
         return None
 
     def _handle_loss(self, session: DownstreamSession, reason: str) -> None:
@@ -287,31 +336,4 @@ class Supervisor:
     def _degrade(self, reason: str, error_line: str = "", *, is_final: bool = False) -> None:
         """Go without a session; callers get the reason, administrators also the last line on stderr."""
         self._slot.clear(reason, is_final=is_final)
-        self._publish(DownstreamStatus.DEGRADED, with_last_line(reason, error_line), None)
-
-    def _publish(self, status: DownstreamStatus, error: str | None, lists: Lists | None) -> None:
-        """Keep the new state, and tell the listener if it differs; without `lists` what was last known stays."""
-        before = self.state
-        report = before.report if lists is None or self._newest is None else self._newest.report
-        after = replace(with_lists(before, lists), status=status, error=error, report=report)
-        if self._is_stopping or after == before:
-            return
-        if error is not None:
-            after = replace(after, last_failure=DownstreamFailure(error=error, at=datetime.now(UTC)))
-        self.state = after
-        _log.info(
-            "%s: %s, %d tools%s", self.mcp.name, status.value, len(after.tools), f": {error}" if error else ""
-        )
-        # A list that is the same as before is the same object.
-        self._listener(
-            DownstreamChange(
-                mcp_id=self.mcp.mcp_id,
-                status=status,
-                error=error,
-                tools=after.tools,
-                tools_changed=after.tools is not before.tools,
-                resources_changed=after.resources is not before.resources
-                or after.templates is not before.templates,
-                prompts_changed=after.prompts is not before.prompts,
-            )
-        )
+        self._published.degraded(self.mcp, with_last_line(reason, error_line))

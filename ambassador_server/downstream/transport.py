@@ -1,16 +1,20 @@
 """The protocol that every transport implements, and the errors it raises."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ambassador_server.downstream.programs.settings import ProgramSettings
+from ambassador_server.downstream.wire.messages import Message
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.exchange import Ask, Reply
+from ambassador_server.ports.exchange import Ask, Reply, Tell
 
 NotificationHandler = Callable[[str, bytes], None]
 """Takes the method and the raw params of a notification; must return at once."""
+
+RequestHandler = Callable[[Message, Callable[[bytes], Awaitable[None]]], None]
+"""Takes a request of the downstream that names no request of ours, and what sends the answer; must return at once."""
 
 UNCANCELLABLE = frozenset({"initialize", "server/discover"})
 """Methods whose requests must not be cancelled."""
@@ -24,6 +28,7 @@ class Hooks:
     """
 
     notified: NotificationHandler
+    asked: RequestHandler
     mask: Callable[[str], str]
     programs: ProgramSettings = field(default_factory=ProgramSettings)
 
@@ -65,6 +70,11 @@ class Transport(Protocol):
         """Tell whether the protocol defines this transport for the modern era, too."""
         ...
 
+    @property
+    def keeps_sessions(self) -> bool:
+        """Tell whether the downstream keeps a session of ours that it could keep for each user instead."""
+        ...
+
     async def open(self) -> None:
         """Prepare to carry requests."""
         ...
@@ -80,10 +90,11 @@ class Transport(Protocol):
         headers: Mapping[str, str] | None = None,
         *,
         ask: Ask | None = None,
+        tell: Tell | None = None,
     ) -> Reply:
         """Send one request and return its answer; raises SessionLostError where sessions exist.
 
-        `ask` gets the questions that certainly belong to this request; other questions are refused.
+        `ask` and `tell` get the questions and the log messages that certainly belong to this request.
         """
         ...
 
@@ -96,6 +107,10 @@ class Transport(Protocol):
 
         Returns whether to listen again; raises SessionLostError where sessions exist.
         """
+        ...
+
+    async def until_listening(self) -> None:
+        """Return when `listen` misses no message any more, or cannot get any."""
         ...
 
     def last_error_line(self) -> str:

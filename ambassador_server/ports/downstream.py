@@ -29,6 +29,9 @@ class DownstreamChange:
     prompts_changed: bool = False
 
 
+ResourceListener = Callable[[bytes], None]
+"""Takes the raw params of `notifications/resources/updated`; returns at once and never raises."""
+
 DownstreamListener = Callable[[DownstreamChange], None]
 
 
@@ -106,6 +109,17 @@ class Downstreams(Protocol):
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError for params that
         are not a JSON object, and DefinitionChangedError if the connection that the call goes over has listed
         `request.tool` with another definition. Cancelling the caller cancels the call.
+        """
+        ...
+
+    def watch_resource(
+        self, mcp_id: str, uri: str, *, user_id: str, listener: ResourceListener
+    ) -> Callable[[], None]:
+        """Tell the listener of each update of a resource from now on; returns the function that ends this.
+
+        `uri` is the downstream's own. Where a user has an own session, that of `user_id` is used. Losses of the session
+        end nothing. A listener hears nothing while the downstream is not running, or if it announces no updates. Raises
+        OverloadedError when too many resources are watched.
         """
         ...
 

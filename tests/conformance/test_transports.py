@@ -99,7 +99,7 @@ def test_an_unknown_transport_is_refused_naming_the_known_ones(word: str):
     with pytest.raises(InvalidInputError, match="known: sse, stdio, streamable_http"):
         transports.check_options(word, {}, ProgramSettings())
     with pytest.raises(InvalidInputError, match="Unknown transport"):
-        transports.build_transport(word, {}, Hooks(notified=lambda *_: None, mask=str))
+        transports.build_transport(word, {}, Hooks(notified=lambda *_: None, asked=lambda *_: None, mask=str))
 
 
 @pytest.mark.parametrize("word", transports.known_transports())

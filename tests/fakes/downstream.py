@@ -31,7 +31,7 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
 )
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ResourceListener
 from ambassador_server.ports.exchange import NeutralRequest, Notice, Question, Reply
 
 Handler = Callable[[str, dict[str, Any]], Reply | Awaitable[Reply]]
@@ -109,7 +109,8 @@ def _echo(_: str, params: dict[str, Any]) -> Reply:
 class Script:
     """The behaviour of one MCP. `gate` holds every call until it is set; `error` is raised by every call and probe.
 
-    `progress` are the params it reports of every call, and `questions` what it asks of its host, before it waits.
+    `progress` and `logs` are the params it reports of every call, and `questions` what it asks of its host, before it
+    waits.
     Without `features` it has those that its lists need.
     """
 
@@ -122,6 +123,7 @@ class Script:
     gate: asyncio.Event | None = None
     error: AmbassadorError | None = None
     progress: tuple[bytes, ...] = ()
+    logs: tuple[bytes, ...] = ()
     questions: tuple[Question, ...] = ()
 
     def lists(self) -> dict[str, Any]:
@@ -147,6 +149,16 @@ class Call:
     user_id: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """One listener to a resource."""
+
+    mcp_id: str
+    uri: str
+    user_id: str
+    listener: ResourceListener
+
+
 @dataclass
 class FakeDownstreams:
     """Implements `ports.downstream.Downstreams`."""
@@ -157,6 +169,7 @@ class FakeDownstreams:
     cancelled: list[Call] = field(default_factory=list)
     answers: list[Reply] = field(default_factory=list)
     probed: list[str] = field(default_factory=list)
+    watches: list[Watch] = field(default_factory=list)
     output: dict[str, tuple[OutputLine, ...]] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
     dismissed_users: set[str] = field(default_factory=set)
@@ -282,6 +295,8 @@ class FakeDownstreams:
         self._in_flight[mcp_id] = self._in_flight.get(mcp_id, 0) + 1
         for params in self._script_of(mcp).progress if request.tell else ():
             request.tell(Notice("notifications/progress", params))
+        for params in self._script_of(mcp).logs if request.tell and request.log_level else ():
+            request.tell(Notice("notifications/message", params))
         try:
             async with asyncio.timeout(timeout):
                 return await self._answer(self._script_of(mcp), request)
@@ -293,6 +308,27 @@ class FakeDownstreams:
             raise
         finally:
             self._in_flight[mcp_id] -= 1
+
+    def watch_resource(
+        self, mcp_id: str, uri: str, *, user_id: str, listener: ResourceListener
+    ) -> Callable[[], None]:
+        """Keep the listener until it is ended; `update` calls it."""
+        watch = Watch(mcp_id, uri, user_id, listener)
+        self.watches.append(watch)
+
+        def end() -> None:
+            if watch in self.watches:
+                self.watches.remove(watch)
+
+        return end
+
+    def update(self, mcp_name: str, uri: str, **members: Any) -> None:
+        """Tell the listeners of an MCP that a resource has been updated."""
+        params = json.dumps({"uri": uri, **members}).encode()
+        for watch in list(self.watches):
+            mcp = self._running.get(watch.mcp_id)
+            if mcp is not None and (mcp.name, watch.uri) == (mcp_name, uri):
+                watch.listener(params)
 
     async def close(self) -> None:
         """Stop all entries."""

@@ -10,6 +10,8 @@ from ambassador_protocol.mcp import INPUT_REQUIRED, META_CLIENT_CAPABILITIES, ME
 from ambassador_server.domain.catalog.mcps import Tool
 from ambassador_server.downstream.era import Era, Exchange
 from ambassador_server.downstream.features.progress import PROGRESS_TOKEN
+from ambassador_server.downstream.features.url_elicitation import MAX_ROUNDS, UrlElicitations
+from ambassador_server.downstream.features.watches import ResourceWatches
 from ambassador_server.downstream.transport import Transport
 from ambassador_server.downstream.wire.params import REPLACED_META, read_members
 from ambassador_server.errors import DownstreamUnavailableError
@@ -30,6 +32,9 @@ class LegacyEra:
 
     era = Era.LEGACY
 
+    def __init__(self, urls: UrlElicitations | None = None) -> None:
+        self._urls = urls or UrlElicitations()
+
     async def prepare(
         self, request: NeutralRequest, progress_token: int | None
     ) -> tuple[bytes, Mapping[str, str] | None]:
@@ -47,13 +52,25 @@ class LegacyEra:
         return False
 
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
-        """Return the answer, because questions come as separate requests; raises DownstreamUnavailableError for one."""
+        """Return the answer; one that demands that URLs are opened is asked for again when the user has done so.
+
+        Other questions come as separate requests, so an answer that holds some raises DownstreamUnavailableError.
+        """
+        for _ in range(MAX_ROUNDS):
+            if reply.error is None or not await self._urls.opened(request, reply.error):
+                break
+            reply = await send(request)
         if reply.result is not None and INPUT_REQUIRED.encode() in reply.result:
             _check_final(reply.result)
         return reply
 
-    async def listen(self, transport: Transport, send: Exchange, kinds: Sequence[str]) -> bool:
-        """Listen on the transport's stream for notifications, if it has one."""
+    def acknowledged(self) -> None:
+        """Do nothing: this era has no such subscriptions."""
+
+    async def listen(
+        self, transport: Transport, send: Exchange, kinds: Sequence[str], watches: ResourceWatches | None
+    ) -> bool:
+        """Listen on the transport's stream for notifications and questions, if it has one."""
         return await transport.listen()
 
 

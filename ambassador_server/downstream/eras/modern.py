@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -34,8 +35,9 @@ from ambassador_server.domain.catalog.mcps import Tool
 from ambassador_server.domain.shared.large_documents import Turns
 from ambassador_server.downstream.era import Era, Exchange
 from ambassador_server.downstream.features.progress import PROGRESS_TOKEN
+from ambassador_server.downstream.features.watches import ResourceWatches
 from ambassador_server.downstream.transport import Transport
-from ambassador_server.downstream.wire.params import OWN_CLIENT_INFO, REPLACED_META, read_members
+from ambassador_server.downstream.wire.params import LOG_LEVEL, OWN_CLIENT_INFO, REPLACED_META, read_members
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.mirrored_arguments import mirrored_arguments
 from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply
@@ -44,6 +46,7 @@ MAX_ROUNDS: Final = 10
 """The maximum number of answers to one request that ask for input."""
 MAX_QUESTIONS: Final = 16
 """The maximum number of questions in one answer."""
+_ACKNOWLEDGE_SECONDS: Final = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.25
 
 _OWN_VERSION: Final = Raw(msgspec.json.encode(MODERN_VERSION))
@@ -96,12 +99,15 @@ class ModernEra:
         self._name = name
         self._mirrors = mirrors_headers
         self._header_maps: dict[str, HeaderMap] = {}
+        self._acknowledged = asyncio.Event()
 
     async def prepare(
         self, request: NeutralRequest, progress_token: int | None
     ) -> tuple[bytes, Mapping[str, str] | None]:
         """Return the params with our own `_meta`, and the headers that repeat parts of the params."""
-        params, members = modern_params(request.params, request.capabilities, progress_token)
+        params, members = modern_params(
+            request.params, request.capabilities, progress_token, request.log_level
+        )
         return params, await self._mirrored(request.method, members) if self._mirrors else None
 
     async def usable(
@@ -129,10 +135,10 @@ class ModernEra:
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
         """Ask the host the questions in an answer and retry with its answers, until the answer is final.
 
-        Without `request.ask` the host reads the questions in the answer, if it has declared that it supports them. An
-        error of the host becomes the final answer.
+        With `request.reads_questions`, or without `request.ask`, the host reads the questions in the answer, if it has
+        declared that it supports them. An error of the host becomes the final answer.
         """
-        if request.ask is None:
+        if request.ask is None or request.reads_questions:
             return _readable_by_host(reply, request.capabilities)
         pause = _FIRST_PAUSE
         for _ in range(MAX_ROUNDS):
@@ -150,11 +156,43 @@ class ModernEra:
             )
         raise DownstreamUnavailableError(f"asked for input more than {MAX_ROUNDS} times in one call")
 
-    async def listen(self, transport: Transport, send: Exchange, kinds: Sequence[str]) -> bool:
-        """Subscribe to changes of these kinds of lists until the downstream ends the subscription."""
-        wanted = {f"{kind}ListChanged": True for kind in kinds}
-        params = msgspec.json.encode({"notifications": wanted})
-        return (await send(NeutralRequest(method="subscriptions/listen", params=params))).result is not None
+    async def listen(
+        self, transport: Transport, send: Exchange, kinds: Sequence[str], watches: ResourceWatches | None
+    ) -> bool:
+        """Subscribe until the downstream ends the subscription; another one replaces it when the watches change."""
+        running: asyncio.Task[Reply] | None = None
+        try:
+            while True:
+                seen = 0 if watches is None else watches.version
+                params = _listen_params(kinds, [] if watches is None else watches.uris)
+                earlier, running = running, None
+                if params is not None:
+                    self._acknowledged.clear()
+                    running = asyncio.ensure_future(
+                        send(NeutralRequest(method="subscriptions/listen", params=params))
+                    )
+                await self._end(earlier, running)
+                if await _ended_or_changed(running, watches, seen) and running is not None:
+                    return running.result().result is not None
+        finally:
+            await self._end(running, None)
+
+    def acknowledged(self) -> None:
+        """Take the notification that a subscription has begun."""
+        self._acknowledged.set()
+
+    async def _end(
+        self, running: "asyncio.Task[Reply] | None", following: "asyncio.Task[Reply] | None"
+    ) -> None:
+        """End a subscription, once the one that follows it has begun, so that no notification is missed."""
+        if running is None:
+            return
+        if following is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ACKNOWLEDGE_SECONDS):
+                    await self._acknowledged.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
     async def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:
         headers = {METHOD_HEADER: method}
@@ -175,8 +213,35 @@ class ModernEra:
         return headers
 
 
+def _listen_params(kinds: Sequence[str], uris: Sequence[str]) -> bytes | None:
+    """Return the params of a subscription; None if there is nothing to subscribe to."""
+    wanted: dict[str, Any] = {f"{kind}ListChanged": True for kind in kinds}
+    if uris:
+        wanted["resourceSubscriptions"] = uris
+    return msgspec.json.encode({"notifications": wanted}) if wanted else None
+
+
+async def _ended_or_changed(
+    running: "asyncio.Task[Reply] | None", watches: ResourceWatches | None, seen: int
+) -> bool:
+    """Wait until the subscription ends or the watches change; tell whether it has ended."""
+    waiting: set[asyncio.Task[Any]] = set() if running is None else {running}
+    changed = None if watches is None else asyncio.ensure_future(watches.next_change(seen))
+    if changed is not None:
+        waiting.add(changed)
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if changed is not None:
+            changed.cancel()
+    return running is not None and running.done()
+
+
 def modern_params(
-    params: bytes, capabilities: bytes = b"{}", progress_token: int | None = None
+    params: bytes,
+    capabilities: bytes = b"{}",
+    progress_token: int | None = None,
+    log_level: str | None = None,
 ) -> tuple[bytes, dict[str, Raw]]:
     """Return params with the `_meta` that every modern request needs, and their members.
 
@@ -191,6 +256,8 @@ def modern_params(
     meta[META_CLIENT_CAPABILITIES] = Raw(capabilities)
     if progress_token is not None:
         meta[PROGRESS_TOKEN] = Raw(b"%d" % progress_token)
+    if log_level is not None:
+        meta[LOG_LEVEL] = Raw(msgspec.json.encode(log_level))
     fields["_meta"] = Raw(msgspec.json.encode(meta))
     return msgspec.json.encode(fields), fields
 

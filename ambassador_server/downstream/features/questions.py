@@ -1,30 +1,42 @@
-"""Passes questions that a downstream asks on the stream of a request to the host, and the answers back."""
+"""Passes the questions of a downstream about one request to the host, and the answers back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
+
 from ambassador_protocol.mcp import QUESTIONS
 from ambassador_server.downstream.wire.messages import Message, encode_answer, encode_refusal, encode_response
+from ambassador_server.downstream.wire.params import read_members
+from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.exchange import Ask, Question
 
 MAX_OPEN: Final = 16
 """The maximum number of questions of one request that wait for the host; more are refused."""
+MOST_ASKED: Final = 100
+"""The maximum number of questions of one request; more are refused."""
+
+Send = Callable[[bytes], Awaitable[None]]
+"""Sends one message to the downstream."""
 
 
 class OpenQuestions:
-    """The open questions of one request; they are cancelled when the request ends."""
+    """The open questions of one request; they are cancelled when the request ends.
 
-    def __init__(self, ask: Ask | None, send: Callable[[bytes], Awaitable[None]]) -> None:
+    Without `ask` every question is refused. A downstream that does not wait for answers gets none at all.
+    """
+
+    def __init__(self, ask: Ask | None) -> None:
         self._ask = ask
-        self._send = send
+        self._asked = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def put(self, message: Message) -> None:
+    def put(self, message: Message, send: Send) -> None:
         """Answer a request of the downstream in the background: a question by asking the host, a ping at once."""
         if len(self._tasks) >= 2 * MAX_OPEN:
             return
-        task = asyncio.get_running_loop().create_task(self._answer(message))
+        task = asyncio.get_running_loop().create_task(self._answer(message, send))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -33,12 +45,25 @@ class OpenQuestions:
         for task in self._tasks:
             task.cancel()
 
-    async def _answer(self, message: Message) -> None:
+    async def _answer(self, message: Message, send: Send) -> None:
         method = message.method or ""
         if self._ask is None or method not in QUESTIONS:
-            await self._send(encode_answer(message))
-        elif len(self._tasks) > MAX_OPEN:
-            await self._send(encode_refusal(message, "Too many questions at once"))
+            await send(encode_answer(message))
+        elif len(self._tasks) > MAX_OPEN or self._asked >= MOST_ASKED:
+            await send(encode_refusal(message, "Too many questions in one request"))
         else:
-            reply = await self._ask(Question(method, bytes(message.params) or b"{}"))
-            await self._send(encode_response(message, reply))
+            self._asked += 1
+            reply = await self._ask(Question(method, _without_task(bytes(message.params) or b"{}")))
+            await send(encode_response(message, reply))
+
+
+def _without_task(params: bytes) -> bytes:
+    """Return the params without `task`: hosts are asked for answers, not for tasks that give them later."""
+    if b'"task"' not in params:
+        return params
+    try:
+        members = read_members(params, "params")
+    except InvalidInputError:
+        return params
+    members.pop("task", None)
+    return msgspec.json.encode(members)

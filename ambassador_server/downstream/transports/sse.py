@@ -6,6 +6,7 @@ The stream is the session: the downstream forgets it with the stream, and a new 
 import asyncio
 import itertools
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from yarl import URL
@@ -26,13 +27,12 @@ from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.wire.messages import (
     Message,
-    encode_answer,
     encode_cancelled,
     encode_notification,
     encode_request,
 )
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.exchange import Ask, Reply
+from ambassador_server.ports.exchange import Ask, Reply, Tell
 
 ENDPOINT_SECONDS: Final = 10.0
 """The longest wait for the stream and the name of its endpoint."""
@@ -68,6 +68,7 @@ class SseTransport:
 
     mirrors_headers = False
     carries_modern_era = False
+    keeps_sessions = True
 
     def __init__(self, options: Options, hooks: Hooks) -> None:
         self._endpoint = Endpoint(options)
@@ -100,10 +101,11 @@ class SseTransport:
         headers: Mapping[str, str] | None = None,
         *,
         ask: Ask | None = None,
+        tell: Tell | None = None,
     ) -> Reply:
         """Post one request and return its answer from the stream; answers may come in any order.
 
-        Questions are refused: the stream does not tell which request a question belongs to.
+        The stream does not tell which request a question or a log message belongs to, so `ask` and `tell` get none.
         """
         number = next(self._numbers)
         stream = await self._new_session() if method == "initialize" else self._session()
@@ -136,6 +138,9 @@ class SseTransport:
         if self.ended.done():
             return False
         raise SessionLostError(stream.session_id)
+
+    async def until_listening(self) -> None:
+        """Return at once, because a session begins with its stream."""
 
     def last_error_line(self) -> str:
         """Return nothing, because over HTTP there is no output but MCP."""
@@ -227,7 +232,13 @@ class SseTransport:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._hooks.notified, message.method or "", bytes(message.params))
         else:
-            self._send(stream, encode_answer(message))
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._hooks.asked, message, partial(self._answer, stream))
+
+    async def _answer(self, stream: MessageStream, message: bytes) -> None:
+        """Post an answer in the session of the question, if that still lives."""
+        if stream.target is not None and not stream.ended.done():
+            await self._endpoint.send(message, stream.target)
 
     def _send(self, stream: MessageStream, message: bytes) -> None:
         """Post a message to which no answer matters, if its session still lives."""

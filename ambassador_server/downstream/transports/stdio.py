@@ -24,14 +24,13 @@ from ambassador_server.downstream.wire.incoming_lines import IncomingLines
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
     Message,
-    encode_answer,
     encode_cancelled,
     encode_notification,
     encode_request,
 )
 from ambassador_server.downstream.wire.pending_requests import PendingRequests
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
-from ambassador_server.ports.exchange import Ask, Reply
+from ambassador_server.ports.exchange import Ask, Reply, Tell
 
 # The server's environment holds its own settings and secrets, so a child inherits these variables only.
 _INHERITED = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM"})
@@ -107,6 +106,7 @@ class StdioTransport:
 
     mirrors_headers = False
     carries_modern_era = True
+    keeps_sessions = False
 
     def __init__(self, options: Options, hooks: Hooks) -> None:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -166,10 +166,11 @@ class StdioTransport:
         headers: Mapping[str, str] | None = None,
         *,
         ask: Ask | None = None,
+        tell: Tell | None = None,
     ) -> Reply:
         """Send one request and return its answer; answers may come in any order.
 
-        Questions are refused: a pipe does not tell which request a question belongs to.
+        A pipe does not tell which request a question or a log message belongs to, so `ask` and `tell` get none.
         """
         child = self._running_child()
         number = next(self._numbers)
@@ -197,6 +198,9 @@ class StdioTransport:
         """Return False at once, because a pipe delivers the child's messages without a request."""
         return False
 
+    async def until_listening(self) -> None:
+        """Return at once, because a pipe always listens."""
+
     def last_error_line(self) -> str:
         """Return the last line on stderr of a child that has ended, or the last line on stdout that is not MCP."""
         line = self._error_output.last() or self._other_output.last() or ""
@@ -212,6 +216,11 @@ class StdioTransport:
         self._incoming.close()
         if self._child is not None:
             await self._child.stop()
+
+    async def _send(self, message: bytes) -> None:
+        """Send a message to which no answer matters."""
+        if self._child is not None and not self.ended.done():
+            await self._child.write(_line(message))
 
     def _running_child(self) -> ChildProcess:
         if self.ended.done():
@@ -264,8 +273,7 @@ class StdioTransport:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._hooks.notified, message.method or "", bytes(message.params))
         elif message.is_request:
-            if self._child is not None:
-                self._child.write_soon(_line(encode_answer(message)))
+            asyncio.get_running_loop().call_soon(self._hooks.asked, message, self._send)
         else:
             self._set_reply(message, line)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ambassador_protocol.mcp import SESSION_HEADER
+from ambassador_server.downstream.features.log_messages import LOG_MESSAGE
 from ambassador_server.downstream.features.questions import OpenQuestions
 from ambassador_server.downstream.http.background import BackgroundTasks
 from ambassador_server.downstream.http.client import encode_fields
@@ -35,7 +36,6 @@ from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks, Rejecte
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
     Message,
-    encode_answer,
     encode_cancelled,
     encode_notification,
     encode_request,
@@ -43,7 +43,7 @@ from ambassador_server.downstream.wire.messages import (
     reply_from,
 )
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.exchange import Ask, Reply
+from ambassador_server.ports.exchange import Ask, Notice, Reply, Tell
 
 _DRAIN_SECONDS = 1.0
 _LONGEST_REASON = 4 * 1024
@@ -89,6 +89,12 @@ class StreamableHttpTransport:
         self._denied_session: str | None = None
         self._denial: Answer | None = None
         self._background = BackgroundTasks()
+        self._is_listening = asyncio.Event()
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """Tell whether the downstream has named a session."""
+        return self._endpoint.session_id is not None
 
     @property
     def ended(self) -> asyncio.Future[str]:
@@ -110,6 +116,7 @@ class StreamableHttpTransport:
         headers: Mapping[str, str] | None = None,
         *,
         ask: Ask | None = None,
+        tell: Tell | None = None,
     ) -> Reply:
         """Post one request and return its answer, as JSON or at the end of an event stream."""
         number = next(self._numbers)
@@ -119,7 +126,7 @@ class StreamableHttpTransport:
         session_id = self._endpoint.session_id
         try:
             response = await self._endpoint.post(body, encode_fields(headers) if headers else b"")
-            answer = await self._answer(response, number, ask)
+            answer = await self._answer(response, number, ask, tell)
         except asyncio.CancelledError:
             # A modern downstream takes the closed connection for the cancellation, a legacy one needs a notification.
             if self._endpoint.is_legacy and method not in UNCANCELLABLE:
@@ -140,7 +147,10 @@ class StreamableHttpTransport:
         """Read the stream on which a legacy downstream reports changes, if it has one."""
         if not self._endpoint.is_legacy:
             return False
-        response = await self._endpoint.get_stream()
+        try:
+            response = await self._endpoint.get_stream()
+        finally:
+            self._is_listening.set()
         if not is_event_stream(response):
             await self._check_refused_stream(response)
             return False
@@ -154,6 +164,10 @@ class StreamableHttpTransport:
             stream.response.close()
         await asyncio.sleep(stream.retry_seconds)
         return True
+
+    async def until_listening(self) -> None:
+        """Return when the stream is open, or refused."""
+        await self._is_listening.wait()
 
     def last_error_line(self) -> str:
         """Return nothing, because over HTTP there is no output but MCP."""
@@ -201,9 +215,11 @@ class StreamableHttpTransport:
         except (TimeoutError, DownstreamUnavailableError):
             return None
 
-    async def _answer(self, response: Response, number: int, ask: Ask | None = None) -> Answer:
+    async def _answer(
+        self, response: Response, number: int, ask: Ask | None = None, tell: Tell | None = None
+    ) -> Answer:
         if is_event_stream(response):
-            return await self._answer_in_stream(response, number, ask)
+            return await self._answer_in_stream(response, number, ask, tell)
         try:
             if response.kind == JSON:
                 return await _answer_in_body(response, number)
@@ -212,20 +228,26 @@ class StreamableHttpTransport:
             response.close()
             raise
 
-    async def _answer_in_stream(self, response: Response, number: int, ask: Ask | None) -> Answer:
+    async def _answer_in_stream(
+        self, response: Response, number: int, ask: Ask | None, tell: Tell | None
+    ) -> Answer:
         """Return the answer at the end of a stream, which a downstream of the legacy era may continue elsewhere."""
         stream = ResumableStream(
             response, None if self._endpoint.is_modern else self._resume, LARGEST_MESSAGE
         )
-        questions = OpenQuestions(ask, self._endpoint.send)
+        questions = OpenQuestions(ask)
         other = b""
         try:
             async for data in stream.events():
                 message = await read_message(data)
                 if message is None:
                     other = data[:_LONGEST_REASON]
+                elif message.is_request:
+                    questions.put(message, self._endpoint.send)
+                elif message.method == LOG_MESSAGE and tell is not None:
+                    tell(Notice(LOG_MESSAGE, bytes(message.params)))
                 elif message.method is not None:
-                    self._take(message, questions)
+                    self._take(message)
                 elif _is_answer_to(message, number):
                     self._drain_later(stream.response)
                     return _answer_of(message, number, response.status)
@@ -258,14 +280,12 @@ class StreamableHttpTransport:
         if session_id is not None and answer.status not in _NO_STREAM and is_doubtful(answer):
             await self._check_session(session_id, answer, to_stream=True)
 
-    def _take(self, message: Message, questions: OpenQuestions | None = None) -> None:
-        """Handle a message that is no answer."""
+    def _take(self, message: Message) -> None:
+        """Handle a message that belongs to no request."""
         if message.is_notification:
             self._hooks.notified(message.method or "", bytes(message.params))
-        elif message.is_request and questions is not None:
-            questions.put(message)
         elif message.is_request:
-            _ = self._background.run(self._endpoint.send, encode_answer(message))
+            self._hooks.asked(message, self._endpoint.send)
 
     def _drain_later(self, response: Response) -> None:
         """Read the rest of the stream in the background, so that its connection can be reused."""

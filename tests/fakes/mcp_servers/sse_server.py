@@ -96,10 +96,10 @@ class SseServer:
             if method == "notifications/cancelled":
                 self.toolbox.cancelled += 1
                 session.calls[params["requestId"]].cancel()
-        elif (reply := handshake("legacy", method, params, changes=True)) is not None:
+        elif (reply := handshake(self.toolbox, method, params)) is not None:
             await session.send({"id": number, **reply})
-        elif method == "tools/list":
-            await session.send({"id": number, "result": self.toolbox.page(params.get("cursor"))})
+        elif (page := self.toolbox.page(method, params.get("cursor"))) is not None:
+            await session.send({"id": number, "result": page})
         elif method == "tools/call":
             self.toolbox.note(params)
             call = asyncio.get_running_loop().create_task(self._call(session, number, params))

@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, DownstreamStatus, Mcp, McpStatus
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, DownstreamStatus, Mcp, McpStatus, Sessions
 from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.downstream.supervisor import Limits
@@ -44,9 +45,9 @@ def entry(
     )
 
 
-def http_entry(url: str, **options: Any) -> Mcp:
-    """Return a catalog entry behind a URL."""
-    return entry("streamable_http", {"url": url, **options})
+def http_entry(url: str, *, sessions: Sessions = Sessions.SHARED, **options: Any) -> Mcp:
+    """Return a catalog entry behind a URL, with one session for all users unless `sessions` says otherwise."""
+    return replace(entry("streamable_http", {"url": url, **options}), sessions=sessions)
 
 
 def tool_call(params: bytes, tell: Tell | None = None, ask: Ask | None = None) -> NeutralRequest:

@@ -62,7 +62,7 @@ async def test_the_sdk_server_lists_answers_and_notifies_in_both_eras(
             assert await box.text("grow") == "grown"
             await box.listener.until(lambda change: "newcomer" in [tool.name for tool in change.tools])
             assert await box.text("newcomer") == "new"
-        monkeypatch.setattr(session, "agree", lambda transport, _: handshake.initialize(transport))
+        monkeypatch.setattr(session, "agree", lambda transport, *_: handshake.initialize(transport))
         async with bench(mcp) as box:
             assert await box.text("add", a=2, b=40) == "42"
             # In the legacy era the SDK does not declare listChanged, so no change is announced.
@@ -88,7 +88,7 @@ async def test_the_sdk_server_over_its_old_transport_lists_and_answers():
 async def test_the_sdk_server_is_started_again_and_no_call_fails(
     flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(session, "agree", lambda transport, _: handshake.initialize(transport))
+    monkeypatch.setattr(session, "agree", lambda transport, *_: handshake.initialize(transport))
     with ExitStack() as first:
         mcp = first.enter_context(sdk_over_http(*flags))
         async with bench(mcp) as box:
@@ -100,7 +100,7 @@ async def test_the_sdk_server_is_started_again_and_no_call_fails(
 
 
 async def test_the_stream_of_an_answer_that_the_sdk_server_closes_is_resumed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(session, "agree", lambda transport, _: handshake.initialize(transport))
+    monkeypatch.setattr(session, "agree", lambda transport, *_: handshake.initialize(transport))
     told: list[Notice] = []
     with sdk_over_http("--resumable") as mcp:
         async with bench(mcp) as box:

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.domain.catalog.mcps import Mcp, Sessions
 from ambassador_server.downstream.http import message_stream
 from ambassador_server.downstream.http.message_stream import endpoint_target
 from ambassador_server.downstream.transports import sse
@@ -28,7 +29,7 @@ _URL = URL("http://box.example:8080/deep/sse?key=k")
 
 
 def sse_entry(url: str, **options: Any) -> Mcp:
-    return entry("sse", {"url": url, **options})
+    return replace(entry("sse", {"url": url, **options}), sessions=Sessions.SHARED)
 
 
 @asynccontextmanager

@@ -38,9 +38,9 @@ async def test_only_questions_reach_the_host_and_a_ping_is_answered_here():
         return Reply(result=b'{"roots":[]}', error=None)
 
     stream = Stream()
-    questions = OpenQuestions(ask, stream.send)
+    questions = OpenQuestions(ask)
     for number, method in enumerate(("roots/list", "ping", "tools/call", "initialize")):
-        questions.put(message(number, method))
+        questions.put(message(number, method), stream.send)
     await stream.until(4)
     answers = {answer["id"]: answer for answer in stream.sent}
     assert asked == ["roots/list"]
@@ -58,9 +58,9 @@ async def test_too_many_questions_are_refused_and_none_is_asked_after_the_end():
         return await asyncio.get_running_loop().create_future()
 
     stream = Stream()
-    questions = OpenQuestions(ask, stream.send)
+    questions = OpenQuestions(ask)
     for number in range(1000):
-        questions.put(message(number))
+        questions.put(message(number), stream.send)
     await stream.until(1)
     assert len(waiting) <= MAX_OPEN
     assert all("error" in answer for answer in stream.sent)

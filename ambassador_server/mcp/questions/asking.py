@@ -1,5 +1,8 @@
 """Asks a legacy host a question: sends a request on the stream of the call; the host answers with another POST."""
 
+import asyncio
+from typing import Final
+
 from ambassador_protocol.jsonrpc import Code
 from ambassador_server.mcp.conversations import Conversation
 from ambassador_server.mcp.envelope import request as encode_request
@@ -8,6 +11,9 @@ from ambassador_server.mcp.questions.elicitation import with_asking_mcp
 from ambassador_server.mcp.streams import reads_streams
 from ambassador_server.ports.exchange import Ask, Question, Reply, error_reply
 from ambassador_server.ports.face import FaceRequest
+
+ANSWER_SECONDS: Final = 300.0
+"""How long a host may take to answer a question."""
 
 
 async def refuse(question: Question) -> Reply:
@@ -36,7 +42,10 @@ def asker(face: FaceRequest, conversation: Conversation | None) -> Ask:
             params = with_asking_mcp(params, question.asked_by)
         try:
             face.ask(encode_request(question_id, question.method, params))
-            return await answer
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            return error_reply(f"The host has not answered for {ANSWER_SECONDS:g} s")
         finally:
             conversation.withdraw(question_id)
 

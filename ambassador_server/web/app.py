@@ -26,8 +26,10 @@ from ambassador_server.web.app_keys import (
     SETTINGS,
     WebSettings,
 )
-from ambassador_server.web.client.app_keys import CALLS, FACE, OWN_ACCESS, SIGN_IN
+from ambassador_server.web.client import legacy_sse
+from ambassador_server.web.client.app_keys import CALLS, FACE, OWN_ACCESS, SIGN_IN, SSE_STREAMS
 from ambassador_server.web.client.routes import client_routes
+from ambassador_server.web.client.sse_streams import SseStreams
 from ambassador_server.web.middleware.cors import CORS_ORIGINS, add_cors_headers, cors_middleware
 from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
@@ -57,6 +59,10 @@ def create_client_app(
     app[OWN_ACCESS] = own_access
     app[FACE] = face
     app.add_routes(client_routes())
+    if settings.legacy_sse:
+        app[SSE_STREAMS] = SseStreams()
+        app.add_routes(legacy_sse.routes())
+        app.on_shutdown.append(legacy_sse.drain_streams)
     return app
 
 

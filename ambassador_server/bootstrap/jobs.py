@@ -35,6 +35,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
     return (
         Job("policy", 1.0, base.policy.refresh),
         Job("calls in flight", 1.0, decide_calls_again),
+        Job("streams of ended sessions", 1.0, services.calls.list_changes.stop_ended_sessions),
         Job("audit index", 0.25, services.indexer.follow),
         Job("audit index comparison", 1.0, name_differences),
         Job("audit log", 1.0, probe_log),

@@ -18,11 +18,14 @@ from ambassador_server.mcp.endpoint import McpEndpoint
 from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
 from ambassador_server.mcp.methods.dispatch import build_methods
+from ambassador_server.mcp.methods.subscriptions import Subscriptions
+from ambassador_server.mcp.open_streams import OpenStreams
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.storage.database_url import redacted_url
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings
+from ambassador_server.web.keep_alive import KeepAlive
 from ambassador_server.web.listener_bounds import ConnectionsByApi, no_connections
 
 
@@ -49,6 +52,7 @@ class Ambassador:
                 PresharedKeyAuthenticator(sign_in.keys),
             ),
             face=_mcp_endpoint(self.base, calls),
+            keep_alive=KeepAlive(),
         )
 
     def admin_app(self, ca_pem: bytes | None) -> web.Application:
@@ -85,7 +89,6 @@ class Ambassador:
         return WebSettings(
             allowed_hosts=self.config.allowed_hosts(),
             cors_origins=frozenset(self.config.cors.origins),
-            legacy_sse=self.config.legacy_sse,
             max_body_bytes=self.config.limits.body_bytes,
             tls=self.config.tls == "on",
             ca_pem=ca_pem,
@@ -97,9 +100,22 @@ class Ambassador:
 def _mcp_endpoint(base: Foundation, calls: CallUseCases) -> McpEndpoint:
     sealer = AesGcmSealer(base.key_ring.session_keys)
     methods = build_methods(calls.catalog, calls.pipeline, sealer, base.clock)
+    streams, conversations = OpenStreams(), Conversations()
+    subscriptions = Subscriptions(
+        changes=calls.list_changes,
+        watches=calls.resource_watches,
+        streams=streams,
+        conversations=conversations,
+    )
     return McpEndpoint(
-        legacy=LegacyEra(methods=methods, catalog=calls.catalog, conversations=Conversations()),
-        modern=ModernEra(methods=methods, catalog=calls.catalog),
+        legacy=LegacyEra(
+            methods=methods,
+            catalog=calls.catalog,
+            conversations=conversations,
+            subscriptions=subscriptions,
+        ),
+        modern=ModernEra(methods=methods, catalog=calls.catalog, subscriptions=subscriptions),
+        streams=streams,
     )
 
 

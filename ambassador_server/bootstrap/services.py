@@ -46,7 +46,9 @@ from ambassador_server.services.audit.unfinished import UnfinishedAttempts
 from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
+from ambassador_server.services.calls.list_changes import ListChanges
 from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
+from ambassador_server.services.calls.resource_watches import ResourceWatches
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.registry.approvals import Approvals
@@ -109,7 +111,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     client_sign_in.sessions.subscribe(in_flight.end_session)
     administration = _administration(config, base, catalog, in_flight, client_sign_in.sessions, passwords)
     return UseCases(
-        calls=_calls(config, base, catalog, in_flight),
+        calls=_calls(config, base, catalog, in_flight, client_sign_in.sessions),
         in_flight=in_flight,
         audit=_audit(config, base, indexer, deliveries, AuditProof(archive, anchors, anomalies)),
         client_sign_in=client_sign_in,
@@ -154,7 +156,11 @@ def _deliveries(
 
 
 def _calls(
-    config: ServerConfig, base: Foundation, catalog: Catalog, in_flight: CallsInFlight
+    config: ServerConfig,
+    base: Foundation,
+    catalog: Catalog,
+    in_flight: CallsInFlight,
+    sessions: Sessions,
 ) -> CallUseCases:
     pipeline = CallPipeline(
         policy=base.policy,
@@ -169,7 +175,20 @@ def _calls(
             audit_bytes=KeyRate(config.limits.audit_bytes_per_minute, base.clock.monotonic),
         ),
     )
-    return CallUseCases(catalog=catalog, pipeline=pipeline, in_flight=in_flight)
+    return CallUseCases(
+        catalog=catalog,
+        pipeline=pipeline,
+        in_flight=in_flight,
+        list_changes=ListChanges(
+            policy=base.policy,
+            catalog=catalog,
+            downstreams=base.downstreams,
+            session_is_open=sessions.is_open,
+        ),
+        resource_watches=ResourceWatches(
+            policy=base.policy, catalog=catalog, downstreams=base.downstreams, pipeline=pipeline
+        ),
+    )
 
 
 def _audit(

@@ -8,23 +8,6 @@ import typer
 
 from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration
 
-_LameDuck = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        help="Time between SIGTERM and the closing of the ports, in which /ready is 503.",
-        show_default="0",
-    ),
-]
-_LegacySse = Annotated[
-    bool | None,
-    typer.Option("--legacy-sse", help="Serve hosts that know only the HTTP+SSE of 2024-11-05, too, at /sse."),
-]
-_ReadyFile = Annotated[
-    Path | None,
-    typer.Option(help="File to which the server writes its two ports as JSON when it is ready."),
-]
-
 
 def serve(
     data_dir: DataDir = None,
@@ -41,9 +24,18 @@ def serve(
         int | None, typer.Option(help="Port of the admin API.", show_default="9443")
     ] = None,
     tls: Annotated[str | None, typer.Option(help="on, or off for loopback only.", show_default="on")] = None,
-    lame_duck: _LameDuck = None,
-    legacy_sse: _LegacySse = None,
-    ready_file: _ReadyFile = None,
+    lame_duck: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time between SIGTERM and the closing of the ports, in which /ready is 503.",
+            show_default="0",
+        ),
+    ] = None,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(help="File to which the server writes its two ports as JSON when it is ready."),
+    ] = None,
 ) -> None:
     """Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to finish.
 
@@ -63,7 +55,6 @@ def serve(
             admin_port=admin_port,
             tls=tls,
             lame_duck_seconds=lame_duck,
-            legacy_sse=legacy_sse,
         )
         run_server(settings, ready_file)
     finally:

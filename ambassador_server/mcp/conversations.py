@@ -1,13 +1,17 @@
-"""Conversations: the MCP sessions of legacy hosts with this server, and the open calls and questions of each."""
+"""Conversations: the MCP sessions of legacy hosts with this server, and what is open in each."""
 
 import asyncio
 import re
 import secrets
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.principals import Principal
+from ambassador_server.mcp.open_streams import OpenStream
+from ambassador_server.mcp.sent_events import KeptEvents, SentEvents
 from ambassador_server.ports.exchange import Reply
 
 MOST_PER_KEY: Final = 200
@@ -20,12 +24,21 @@ _ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 class Conversation:
     """One conversation; `capabilities` are the questions that its host supports, as a raw JSON object.
 
-    `log_level` is that of the log messages that the host wants; None until it says so.
+    `log_level` is that of the log messages that the host wants; None until it says so. `sent` are the events that its
+    streams can be resumed with, and `stream` is the open one that belongs to no call. `seen` is what its host has seen
+    of each list, and `watched` has the resources that it watches, each with the function that ends that. At `expiry` it
+    ends if it watches resources without a stream.
     """
 
-    def __init__(self, capabilities: bytes) -> None:
+    def __init__(self, capabilities: bytes, kept: KeptEvents) -> None:
         self.capabilities = capabilities
         self.log_level: str | None = None
+        self.sent = SentEvents(kept)
+        self.stream: OpenStream | None = None
+        self.seen: dict[CapabilityKind, int] = {}
+        self.watched: dict[str, Callable[[], None]] = {}
+        self.expiry: asyncio.TimerHandle | None = None
+        self.has_ended = False
         self._running: dict[bytes, asyncio.Task[object]] = {}
         self._cancelled: set[asyncio.Task[object]] = set()
         self._questions: dict[bytes, asyncio.Future[Reply]] = {}
@@ -73,14 +86,25 @@ class Conversation:
         return True
 
     def end(self) -> None:
-        """Cancel every request that is running."""
+        """Cancel every request that is running, end the streams, and watch nothing."""
         for request_id in tuple(self._running):
             self.cancel(request_id)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """End the streams and watch nothing; running requests go on."""
+        self.has_ended = True
+        if self.expiry is not None:
+            self.expiry.cancel()
+        self.sent.forget()
+        watched, self.watched = self.watched, {}
+        for stop in watched.values():
+            stop()
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether no request is running."""
-        return not self._running
+        """Tell whether no request is running and no stream is open."""
+        return not self._running and self.stream is None
 
 
 class _TrackedRequest:
@@ -114,13 +138,19 @@ class Conversations:
     """
 
     def __init__(self) -> None:
+        self._kept = KeptEvents()
         self._of_key: dict[str, OrderedDict[tuple[str | None, str], Conversation]] = {}
 
     def open(self, principal: Principal, capabilities: bytes) -> str:
         """Open a conversation and return its id."""
         conversation_id = uuid.uuid4().hex
-        self._put(principal, conversation_id, Conversation(capabilities))
+        self._put(principal, conversation_id, Conversation(capabilities, self._kept))
         return conversation_id
+
+    def known(self, principal: Principal, conversation_id: str) -> Conversation | None:
+        """Return the conversation with this id; None if it was not issued to the principal, or has ended."""
+        known = self._of_key.get(principal.key_id)
+        return None if known is None else known.get((principal.session_id, conversation_id))
 
     def of(self, principal: Principal, conversation_id: str | None) -> Conversation | None:
         """Return the conversation that a request belongs to; None if it names neither conversation nor session."""
@@ -133,7 +163,7 @@ class Conversations:
         if known is not None and found is not None:
             known.move_to_end(key)
             return found
-        conversation = Conversation(b"{}")
+        conversation = Conversation(b"{}", self._kept)
         self._put(principal, conversation_id or "", conversation)
         return conversation
 
@@ -148,9 +178,16 @@ class Conversations:
         conversation.end()
         return True
 
+    def end_one(self, principal: Principal, conversation: Conversation) -> None:
+        """Remove a conversation of the principal, and end it."""
+        for (session_id, conversation_id), known in self._of_key.get(principal.key_id, {}).items():
+            if known is conversation and session_id == principal.session_id:
+                self.end(principal, conversation_id)
+                return
+
     def _put(self, principal: Principal, conversation_id: str, conversation: Conversation) -> None:
         known = self._of_key.setdefault(principal.key_id, OrderedDict())
         known[principal.session_id, conversation_id] = conversation
         if len(known) > MOST_PER_KEY:
             idle = next((key for key, each in known.items() if each.is_idle), next(iter(known)))
-            del known[idle]
+            known.pop(idle).let_go()

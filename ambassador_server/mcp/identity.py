@@ -15,12 +15,17 @@ INSTRUCTIONS: Final = (
 
 
 def server_capabilities(features: DownstreamFeatures, *, modern: bool) -> Mapping[str, Any]:
-    """Return the server capabilities for a principal whose MCPs have these features."""
-    capabilities: dict[str, Any] = {"tools": {}}
+    """Return the server capabilities for a principal whose MCPs have these features.
+
+    This server tells of changes of every list, because grants change them, whatever the MCPs tell.
+    """
+    capabilities: dict[str, Any] = {"tools": {"listChanged": True}}
     if features.resources:
-        capabilities["resources"] = {}
+        capabilities["resources"] = {"listChanged": True}
+        if features.resource_subscriptions:
+            capabilities["resources"]["subscribe"] = True
     if features.prompts:
-        capabilities["prompts"] = {}
+        capabilities["prompts"] = {"listChanged": True}
     if features.completions:
         capabilities["completions"] = {}
     if features.logging:

@@ -1,4 +1,4 @@
-"""A response that becomes a stream of Server-Sent Events if messages are sent before the reply."""
+"""Responses that are streams of Server-Sent Events, from the beginning or if messages are sent before the reply."""
 
 import asyncio
 from collections import deque
@@ -10,6 +10,9 @@ from aiohttp import web
 
 from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.json_text import on_one_line
+from ambassador_server.ports.face import Event, EventStream, FirstEvent
+from ambassador_server.web.http_server import HttpConnection
+from ambassador_server.web.keep_alive import COMMENT, KeepAlive
 from ambassador_server.web.listener_bounds import reset
 
 _MOST_PENDING: Final = 64
@@ -19,21 +22,40 @@ EVENT_HEADERS: Final = {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
 """The headers of every event stream; `X-Accel-Buffering` tells proxies not to buffer it."""
 
 
+RETRY_MILLISECONDS: Final = 1000
+"""How long a host waits before it resumes a stream that broke."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pending:
-    """A message that has not been written yet."""
+    """A piece of the stream that has not been written yet."""
 
     content: bytes
     droppable: bool
 
 
 class EventAnswer:
-    """Starts the stream with the first message; leaving the `with` block stops writing pending messages."""
+    """Starts the stream with the first message; leaving the `with` block stops writing pending messages.
 
-    __slots__ = ("_droppable", "_pending", "_request", "_response", "_writing")
+    A stream also begins when the answer is waited for so long that the connection has to be kept alive.
+    """
 
-    def __init__(self, request: web.Request) -> None:
+    __slots__ = (
+        "_droppable",
+        "_first_event",
+        "_is_quiet",
+        "_keep_alive",
+        "_pending",
+        "_request",
+        "_response",
+        "_writing",
+    )
+
+    def __init__(self, request: web.Request, keep_alive: KeepAlive) -> None:
         self._request = request
+        self._keep_alive = keep_alive
+        self._first_event: FirstEvent | None = None
+        self._is_quiet = False
         self._response: web.StreamResponse | None = None
         self._pending: deque[_Pending] | None = None
         self._droppable = 0
@@ -44,34 +66,51 @@ class EventAnswer:
         """Tell whether a message was sent, so that the reply must be an event, too."""
         return self._pending is not None
 
-    def tell(self, message: bytes) -> None:
+    def tell(self, event: Event) -> None:
         """Queue a notification and return; if too many are queued, the oldest is dropped."""
         if self._droppable >= _MOST_PENDING and self._pending is not None:
             self._pending.remove(next(each for each in self._pending if each.droppable))
             self._droppable -= 1
         self._droppable += 1
-        self._put(_Pending(message, droppable=True))
+        self._put(_Pending(encode_event(event), droppable=True))
 
-    def ask(self, message: bytes) -> None:
+    def ask(self, event: Event) -> None:
         """Queue a request and return; it is never dropped, so the caller must limit how many it queues."""
-        self._put(_Pending(message, droppable=False))
+        self._put(_Pending(encode_event(event), droppable=False))
 
-    async def end(self, reply: bytes) -> web.StreamResponse:
+    def outlive(self, first_event: FirstEvent) -> None:
+        """Let the request go on for a while if its connection is lost; `first_event` begins the stream."""
+        self._first_event = first_event
+        if isinstance(self._request.protocol, HttpConnection):
+            self._request.protocol.outlive()
+
+    def keep_alive(self) -> None:
+        """Send a comment, unless something was sent since the last time."""
+        if self._is_quiet and not self._pending:
+            if self._pending is None and self._first_event is not None and (first := self._first_event()):
+                self._put(_Pending(encode_event(first), droppable=False))
+            else:
+                self._put(_Pending(COMMENT, droppable=False))
+        self._is_quiet = True
+
+    async def end(self, reply: Event) -> web.StreamResponse:
         """Send the pending messages, then the reply if there is one, without a time limit."""
         if self._writing is not None:
             await self._writing
         response = await self._prepared()
         # The reader may have closed the connection.
         with suppress(ConnectionError):
-            if reply:
-                await response.write(_event(reply))
+            if reply.message:
+                await response.write(encode_event(reply))
             await response.write_eof()
         return response
 
     def __enter__(self) -> Self:
+        self._keep_alive.join(self)
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._keep_alive.leave(self)
         if self._writing is not None:
             self._writing.cancel()
         if error is not None and self.has_begun and self._request.transport is not None:
@@ -91,7 +130,8 @@ class EventAnswer:
             while pending:
                 message = pending.popleft()
                 self._droppable -= message.droppable
-                await response.write(_event(message.content))
+                self._is_quiet = False
+                await response.write(message.content)
 
     async def _prepared(self) -> web.StreamResponse:
         if self._response is None:
@@ -100,6 +140,35 @@ class EventAnswer:
         return self._response
 
 
-def _event(message: bytes) -> bytes:
+async def send_events(request: web.Request, stream: EventStream, keep_alive: KeepAlive) -> web.StreamResponse:
+    """Send the events of a stream until it ends or the connection is lost, and comments while there are none."""
+    response = web.StreamResponse(headers=EVENT_HEADERS)
+    try:
+        await response.prepare(request)
+        # Sent at once, so that the client knows that the stream is open.
+        await response.write(COMMENT)
+        while True:
+            try:
+                async with asyncio.timeout(keep_alive.seconds):
+                    events = await stream.next()
+            except TimeoutError:
+                await response.write(COMMENT)
+                continue
+            if not events:
+                break
+            await response.write(b"".join(map(encode_event, events)))
+        await response.write_eof()
+    except ConnectionError:
+        return response
+    finally:
+        stream.close()
+    return response
+
+
+def encode_event(event: Event) -> bytes:
+    """Return the text of an event; one without a message tells from where, and how soon, a host can resume."""
+    head = b"id: " + event.id.encode() + b"\n" if event.id else b""
+    if not event.message:
+        return head + b"retry: %d\ndata: \n\n" % RETRY_MILLISECONDS
     # A line end in the data would end the event.
-    return b"data: " + on_one_line(message) + b"\n\n"
+    return head + b"data: " + on_one_line(event.message) + b"\n\n"

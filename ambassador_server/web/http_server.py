@@ -15,7 +15,7 @@ from ambassador_server.web.problems import render_problem
 class HttpConnection(web.RequestHandler):
     """The library's connection, which also reports to its listener and answers malformed HTTP with a problem."""
 
-    __slots__ = ("_closed", "_connections", "_watched")
+    __slots__ = ("_closed", "_connections", "_outlives", "_watched")
 
     def __init__(
         self, server: web.Server, connections: Connections, closed: "asyncio.Future[None]", **options: Any
@@ -23,7 +23,12 @@ class HttpConnection(web.RequestHandler):
         super().__init__(server, **options)
         self._connections = connections
         self._closed = closed
+        self._outlives = False
         self._watched: asyncio.Transport | None = None
+
+    def outlive(self) -> None:
+        """Let the request that is being answered go on for a while if the connection is lost."""
+        self._outlives = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve; called by the event loop."""
@@ -38,6 +43,9 @@ class HttpConnection(web.RequestHandler):
             self._watched = None
         if not self._closed.done():
             self._closed.set_result(None)
+        if self._outlives and self._task_handler is not None and self._connections.keep(self._task_handler):
+            # The library cancels only a task that it still knows.
+            self._task_handler = None
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -50,6 +58,7 @@ class HttpConnection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send an answer; if this is cancelled, the client gets no more of it."""
+        self._outlives = False
         try:
             return await super().finish_response(request, resp, start_time)
         except asyncio.CancelledError:

@@ -15,6 +15,9 @@ from ambassador_server.web.rare_warnings import RareWarnings
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+OUTLIVE_SECONDS: Final = 60.0
+"""How long a request may go on that its client can still ask the answer of after its connection was lost."""
+MOST_OUTLIVING: Final = 1024
 _CHECKS_PER_TIMEOUT: Final = 4
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
@@ -72,6 +75,7 @@ class Connections:
         self._per_address: Counter[str] = Counter()
         self._transports: set[asyncio.Transport] = set()
         self._unread: dict[asyncio.Transport, _Unread] = {}
+        self._outliving: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._warnings = RareWarnings(_log)
 
@@ -118,6 +122,20 @@ class Connections:
         self._transports.discard(transport)
         self._unread.pop(transport, None)
 
+    def keep(self, task: "asyncio.Task[None]") -> bool:
+        """Let the task of a lost connection go on for a while; return False if too many do already."""
+        if len(self._outliving) >= MOST_OUTLIVING:
+            return False
+        self._outliving.add(task)
+        timer = asyncio.get_running_loop().call_later(OUTLIVE_SECONDS, task.cancel)
+
+        def ended(_: object) -> None:
+            timer.cancel()
+            self._outliving.discard(task)
+
+        task.add_done_callback(ended)
+        return True
+
     def check_bytes(self) -> None:
         """Cut off the clients that have not read for the longest time while too much is unread."""
         unread = {each: each.get_write_buffer_size() for each in self._transports}
@@ -132,7 +150,9 @@ class Connections:
             self._cut_off(transport)
 
     def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching, and cancel the requests whose clients are gone."""
+        for task in tuple(self._outliving):
+            task.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,10 +1,12 @@
-"""The legacy era towards hosts (2024-11-05 to 2025-11-25): conversations, and questions on the stream of a call."""
+"""The legacy era towards hosts (2024-11-05 to 2025-11-25): conversations, their streams, and questions on those."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 
+from ambassador_protocol.event_stream import EVENT_STREAM, LAST_EVENT_ID
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     LATEST_LEGACY,
@@ -13,7 +15,8 @@ from ambassador_protocol.mcp import (
     VERSION_HEADER,
 )
 from ambassador_server.domain.shared.large_documents import off_loop
-from ambassador_server.errors import AmbassadorError
+from ambassador_server.errors import AmbassadorError, InvalidInputError
+from ambassador_server.mcp.answer_streams import AnswerStream, ResumableStream, reads_streams
 from ambassador_server.mcp.caller import Caller, Method, Outcome, Page, is_large
 from ambassador_server.mcp.conversations import Conversation, Conversations
 from ambassador_server.mcp.envelope import (
@@ -31,13 +34,13 @@ from ambassador_server.mcp.envelope import (
 from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO, server_capabilities
 from ambassador_server.mcp.methods.dispatch import Methods
 from ambassador_server.mcp.methods.logging import read_level
+from ambassador_server.mcp.methods.subscriptions import Subscriptions
 from ambassador_server.mcp.questions.asking import asker
 from ambassador_server.mcp.questions.capabilities import askable
 from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
-from ambassador_server.mcp.streams import teller
 from ambassador_server.mcp.validation import carries_modern_version
 from ambassador_server.ports.exchange import Reply
-from ambassador_server.ports.face import FaceReply, FaceRequest
+from ambassador_server.ports.face import EventStream, FaceReply, FaceRequest
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.tool_results import INVALID_RESULT, unfinished_text
 
@@ -55,10 +58,24 @@ _modern_decoder = msgspec.json.Decoder(_ModernMembers)
 class LegacyEra:
     """Answers messages of hosts that begin with `initialize`."""
 
-    def __init__(self, *, methods: Methods, catalog: Catalog, conversations: Conversations) -> None:
+    def __init__(
+        self,
+        *,
+        methods: Methods,
+        catalog: Catalog,
+        conversations: Conversations,
+        subscriptions: Subscriptions,
+    ) -> None:
         self._conversations = conversations
         self._catalog = catalog
+        self._subscriptions = subscriptions
         self._methods: dict[str, Method] = {"ping": _ping, **methods.by_name}
+        self._own_methods: dict[str, Callable[[Request, FaceRequest], Awaitable[FaceReply]]] = {
+            "initialize": self._initialize,
+            "logging/setLevel": self._set_level,
+            "resources/subscribe": self._subscribe,
+            "resources/unsubscribe": self._unsubscribe,
+        }
 
     async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
         """Answer one message."""
@@ -71,6 +88,30 @@ class LegacyEra:
             return ACCEPTED
         return _take_answer(message, conversation)
 
+    async def listen(self, request: FaceRequest) -> FaceReply | EventStream:
+        """Open the stream of the conversation that the request names, or resume one of its streams."""
+        named = request.headers.get(SESSION_HEADER)
+        if named is None:
+            return FaceReply(status=405, headers={"Allow": "POST, DELETE"})
+        if not reads_streams(request):
+            return refusal(406, None, Code.INVALID_REQUEST, f"Accept must list {EVENT_STREAM}")
+        conversation = self._conversations.known(request.principal, named)
+        if conversation is None:
+            return FaceReply(status=404)
+        try:
+            return await self._subscriptions.open(
+                conversation,
+                request.principal,
+                request.headers.get(LAST_EVENT_ID),
+                # Hosts of older versions take an event without a message for a broken one.
+                tells_position=request.headers.get(VERSION_HEADER) == LATEST_LEGACY,
+            )
+        except InvalidInputError as error:
+            return refusal(400, None, Code.INVALID_REQUEST, error.message)
+        except AmbassadorError as error:
+            text = f"{error.message} (request {request.origin.request_id})"
+            return refusal(503, None, Code.OVERLOADED, text)
+
     def end(self, request: FaceRequest) -> FaceReply:
         """End the conversation that the request names, and the calls that run in it."""
         named = request.headers.get(SESSION_HEADER)
@@ -82,19 +123,19 @@ class LegacyEra:
         return self._conversations.of(request.principal, request.headers.get(SESSION_HEADER))
 
     async def _answer(self, message: Request, request: FaceRequest) -> FaceReply:
-        if message.method == "initialize":
-            return self._initialize(message, request)
-        if carries_modern_version(message):
+        own = self._own_methods.get(message.method)
+        method = self._methods.get(message.method)
+        if message.method != "initialize" and carries_modern_version(message):
             text = f"{VERSION_HEADER} is missing or older than the version in _meta"
             return refusal(400, message.id, Code.HEADER_MISMATCH, text)
-        if message.method == "logging/setLevel":
-            return self._set_level(message, request)
-        method = self._methods.get(message.method)
+        if own is not None:
+            return await self._answer_own(own, message, request)
         if method is None:
             text = f"Method not found: {message.method[:100]}"
             return refusal(200, message.id, Code.METHOD_NOT_FOUND, text)
         conversation = self._conversation(request)
-        caller = _caller(request, conversation)
+        stream = _stream(request, conversation)
+        caller = _caller(request, conversation, stream)
         try:
             if conversation is None:
                 outcome = await method(message, caller)
@@ -102,16 +143,28 @@ class LegacyEra:
                 with conversation.track(message.id):
                     outcome = await method(message, caller)
         except (EnvelopeError, AmbassadorError) as error:
-            return failure(message.id, error, request.origin)
+            return stream.end(failure(message.id, error, request.origin))
         except asyncio.CancelledError:
+            unanswered = stream.end(ACCEPTED)
             if conversation is None or not conversation.was_cancelled():
                 raise
-            return ACCEPTED
+            return unanswered
         if is_large(outcome):
-            return json_reply(await off_loop(_shaped, message.id, outcome))
-        return json_reply(_shaped(message.id, outcome))
+            return stream.end(json_reply(await off_loop(_shaped, message.id, outcome)))
+        return stream.end(json_reply(_shaped(message.id, outcome)))
 
-    def _initialize(self, message: Request, request: FaceRequest) -> FaceReply:
+    async def _answer_own(
+        self,
+        own: Callable[[Request, FaceRequest], Awaitable[FaceReply]],
+        message: Request,
+        request: FaceRequest,
+    ) -> FaceReply:
+        try:
+            return await own(message, request)
+        except (EnvelopeError, AmbassadorError) as error:
+            return failure(message.id, error, request.origin)
+
+    async def _initialize(self, message: Request, request: FaceRequest) -> FaceReply:
         try:
             wanted = msgspec.json.decode(message.params["protocolVersion"], type=str)
         except (KeyError, msgspec.MsgspecError):
@@ -127,24 +180,42 @@ class LegacyEra:
         body = result_response(message.id, msgspec.json.encode(result))
         return json_reply(body, headers={SESSION_HEADER: conversation_id})
 
-    def _set_level(self, message: Request, request: FaceRequest) -> FaceReply:
-        try:
-            level = read_level(message.params.get("level", msgspec.Raw(b"null")), "params.level")
-        except EnvelopeError as error:
-            return failure(message.id, error, request.origin)
+    async def _set_level(self, message: Request, request: FaceRequest) -> FaceReply:
+        level = read_level(message.params.get("level", msgspec.Raw(b"null")), "params.level")
         conversation = self._conversation(request)
         if conversation is not None:
             conversation.log_level = level
         return json_reply(result_response(message.id, b"{}"))
 
+    async def _subscribe(self, message: Request, request: FaceRequest) -> FaceReply:
+        conversation = self._named(request)
+        caller = _caller(request, conversation, AnswerStream(request))
+        reply = await self._subscriptions.subscribe(message, caller, conversation)
+        return json_reply(_shaped(message.id, reply))
 
-def _caller(request: FaceRequest, conversation: Conversation | None) -> Caller:
+    async def _unsubscribe(self, message: Request, request: FaceRequest) -> FaceReply:
+        return json_reply(_shaped(message.id, self._subscriptions.unsubscribe(message, self._named(request))))
+
+    def _named(self, request: FaceRequest) -> Conversation | None:
+        """Return the conversation that the request names; only such a one has a stream."""
+        return self._conversation(request) if request.headers.get(SESSION_HEADER) else None
+
+
+def _stream(request: FaceRequest, conversation: Conversation | None) -> AnswerStream:
+    """Return the stream of a call; only a host that names its conversation can come back to resume it."""
+    if conversation is None or request.headers.get(SESSION_HEADER) is None:
+        return AnswerStream(request)
+    return ResumableStream(request, conversation.sent)
+
+
+def _caller(request: FaceRequest, conversation: Conversation | None, stream: AnswerStream) -> Caller:
+    tell = stream.teller()
     return Caller(
         principal=request.principal,
         origin=request.origin,
         capabilities=b"{}" if conversation is None else conversation.capabilities,
-        tell=teller(request),
-        ask=asker(request, conversation),
+        tell=tell,
+        ask=asker(conversation, None if tell is None else stream.ask),
         is_modern=False,
         log_level=None if conversation is None else conversation.log_level,
     )

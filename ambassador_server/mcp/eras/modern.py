@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     META_CLIENT_CAPABILITIES,
@@ -14,6 +15,7 @@ from ambassador_protocol.mcp import (
 )
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import AmbassadorError
+from ambassador_server.mcp.answer_streams import AnswerStream, reads_streams
 from ambassador_server.mcp.caller import Caller, Method, Outcome, Page, is_large
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
@@ -29,12 +31,12 @@ from ambassador_server.mcp.envelope import (
 from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO, server_capabilities
 from ambassador_server.mcp.methods.dispatch import Methods
 from ambassador_server.mcp.methods.logging import read_level
+from ambassador_server.mcp.methods.subscriptions import Subscriptions
 from ambassador_server.mcp.questions.capabilities import forwarded
 from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
-from ambassador_server.mcp.streams import teller
 from ambassador_server.mcp.validation import Refusal, check_modern
 from ambassador_server.ports.exchange import Reply
-from ambassador_server.ports.face import FaceReply, FaceRequest
+from ambassador_server.ports.face import EventStream, FaceReply, FaceRequest
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.tool_results import INVALID_RESULT
 
@@ -58,8 +60,9 @@ _error_decoder = msgspec.json.Decoder(_Error)
 class ModernEra:
     """Answers independent messages. Questions are part of results, so a host is never sent one."""
 
-    def __init__(self, *, methods: Methods, catalog: Catalog) -> None:
+    def __init__(self, *, methods: Methods, catalog: Catalog, subscriptions: Subscriptions) -> None:
         self._tools = methods.tools
+        self._subscriptions = subscriptions
         self._catalog = catalog
         self._methods: dict[str, Method] = {
             "server/discover": self._discover,
@@ -67,7 +70,7 @@ class ModernEra:
             **methods.modern,
         }
 
-    async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
+    async def handle(self, message: Message, request: FaceRequest) -> FaceReply | EventStream:
         """Answer one message."""
         if isinstance(message, Notification):
             # A cancellation is the end of the connection; by its id a caller could cancel the call of another.
@@ -78,6 +81,8 @@ class ModernEra:
         if isinstance(checked, Refusal):
             return refusal(checked.status, message.id, checked.code, checked.message, checked.data)
         method = self._methods.get(message.method)
+        if message.method == "subscriptions/listen":
+            return await self._listen(message, request, checked)
         if method is None:
             text = f"Method not found: {message.method[:100]}"
             return refusal(404, message.id, Code.METHOD_NOT_FOUND, text)
@@ -89,6 +94,16 @@ class ModernEra:
             if is_large(outcome):
                 return json_reply(await off_loop(_shaped, message.id, outcome))
             return json_reply(_shaped(message.id, outcome), _status(outcome))
+        except (EnvelopeError, AmbassadorError) as error:
+            return failure(message.id, error, request.origin)
+
+    async def _listen(
+        self, message: Request, request: FaceRequest, meta: Mapping[str, msgspec.Raw]
+    ) -> FaceReply | EventStream:
+        if not reads_streams(request):
+            return refusal(406, message.id, Code.INVALID_REQUEST, f"Accept must list {EVENT_STREAM}")
+        try:
+            return await self._subscriptions.listen(message, _caller(request, meta))
         except (EnvelopeError, AmbassadorError) as error:
             return failure(message.id, error, request.origin)
 
@@ -110,7 +125,7 @@ def _caller(request: FaceRequest, meta: Mapping[str, msgspec.Raw]) -> Caller:
         principal=request.principal,
         origin=request.origin,
         capabilities=forwarded(meta[META_CLIENT_CAPABILITIES]),
-        tell=teller(request),
+        tell=AnswerStream(request).teller(),
         ask=None,
         is_modern=True,
         log_level=read_level(meta.get(META_LOG_LEVEL), f"_meta.{META_LOG_LEVEL}"),

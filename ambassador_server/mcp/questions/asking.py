@@ -1,19 +1,13 @@
 """Asks a legacy host a question: sends a request on the stream of the call; the host answers with another POST."""
 
-import asyncio
-from typing import Final
+from collections.abc import Callable
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_server.mcp.conversations import Conversation
 from ambassador_server.mcp.envelope import request as encode_request
 from ambassador_server.mcp.questions.capabilities import NONE, can_be_asked
 from ambassador_server.mcp.questions.elicitation import with_asking_mcp
-from ambassador_server.mcp.streams import reads_streams
 from ambassador_server.ports.exchange import Ask, Question, Reply, error_reply
-from ambassador_server.ports.face import FaceRequest
-
-ANSWER_SECONDS: Final = 300.0
-"""How long a host may take to answer a question."""
 
 
 async def refuse(question: Question) -> Reply:
@@ -23,9 +17,12 @@ async def refuse(question: Question) -> Reply:
     )
 
 
-def asker(face: FaceRequest, conversation: Conversation | None) -> Ask:
-    """Return the function that asks the host of a call; it refuses questions that the host does not support."""
-    if conversation is None or conversation.capabilities == NONE or not reads_streams(face):
+def asker(conversation: Conversation | None, send: Callable[[bytes], None] | None) -> Ask:
+    """Return the function that asks the host of a call; it refuses questions that the host does not support.
+
+    `send` sends a message on the stream of the call; it is None if the host accepts no event streams.
+    """
+    if conversation is None or conversation.capabilities == NONE or send is None:
         return refuse
 
     async def ask(question: Question) -> Reply:
@@ -41,11 +38,8 @@ def asker(face: FaceRequest, conversation: Conversation | None) -> Ask:
         if question.method == "elicitation/create":
             params = with_asking_mcp(params, question.asked_by)
         try:
-            face.ask(encode_request(question_id, question.method, params))
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await answer
-        except TimeoutError:
-            return error_reply(f"The host has not answered for {ANSWER_SECONDS:g} s")
+            send(encode_request(question_id, question.method, params))
+            return await answer
         finally:
             conversation.withdraw(question_id)
 

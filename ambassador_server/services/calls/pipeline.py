@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NoReturn
 
 from msgspec import Struct
@@ -63,7 +63,8 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     `members` holds the raw JSON of every other parameter. If the capability is named by the parameter `ref`,
     `reference` holds the raw members of it; if it is not `sends_name`, no parameter of the request names it.
     `capabilities` and what follows are those of the host, as in `NeutralRequest`. `answered` has the methods of the
-    questions that a retried request brings answers to.
+    questions that a retried request brings answers to. `serve` answers what is permitted in place of the downstream,
+    which then gets no request.
     """
 
     principal: Principal
@@ -80,6 +81,7 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     reads_questions: bool = False
     log_level: str | None = None
     answered: tuple[str, ...] = ()
+    serve: Callable[[CatalogEntry], Awaitable[Reply]] | None = None
 
 
 class CallRates(Struct, frozen=True):
@@ -224,8 +226,12 @@ class CallPipeline:
         )
         started = self._clock.monotonic()
         try:
-            reply = await self._downstreams.call(
-                mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
+            reply = await (
+                self._downstreams.call(
+                    mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
+                )
+                if call.serve is None
+                else call.serve(entry)
             )
             seconds = self._clock.monotonic() - started
             if call.reads_questions and reply.result is not None and INPUT_REQUIRED in reply.result:

@@ -126,6 +126,11 @@ class Sessions:
         """Return the session of a principal; None for a principal that presents a key with every request."""
         return self._held.get(principal.session_id)
 
+    def is_open(self, session_id: str) -> bool:
+        """Tell whether a session of this server has neither ended nor expired."""
+        session = self._held.get(session_id)
+        return session is not None and session.is_open(self._clock.now())
+
     @within_deadline
     async def heartbeat(self, principal: Principal, origin: Origin) -> Session:
         """Move the expiry of the session.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ambassador_server.mcp.conversations import MOST_OPEN_QUESTIONS, MOST_PER_KEY, Conversation, Conversations
+from ambassador_server.mcp.sent_events import KeptEvents
 from ambassador_server.ports.exchange import Reply
 from tests.server.worlds import PRINCIPAL
 
@@ -85,7 +86,7 @@ async def test_a_conversation_with_a_running_request_is_not_forgotten_first():
 
 
 async def test_cancellation_ends_only_its_own_request():
-    conversation = Conversation(b"{}")
+    conversation = Conversation(b"{}", KeptEvents())
     first, second = await running(conversation, b"1"), await running(conversation, b'"1"')
     conversation.cancel(b"1")
     conversation.cancel(b"1")
@@ -100,7 +101,7 @@ async def test_cancellation_ends_only_its_own_request():
 
 
 async def test_answer_is_accepted_once_for_an_open_question():
-    conversation = Conversation(b"{}")
+    conversation = Conversation(b"{}", KeptEvents())
     opened = conversation.question()
     assert opened is not None
     question_id, answer = opened
@@ -112,7 +113,7 @@ async def test_answer_is_accepted_once_for_an_open_question():
 
 
 async def test_open_questions_are_limited_and_withdrawn_ones_do_not_count():
-    conversation = Conversation(b"{}")
+    conversation = Conversation(b"{}", KeptEvents())
     opened = [conversation.question() for _ in range(MOST_OPEN_QUESTIONS)]
     assert conversation.question() is None
     assert opened[0] is not None

@@ -1,0 +1,244 @@
+"""Tells listeners when a list of tools, resources or prompts has changed for their principals.
+
+A list has changed for a principal if what it may use differs: a name, a URI or a definition. Whatever can have that
+effect - a new policy, another list of a downstream, the expiry of a grant - begins a round, in which the lists are
+computed again. Principals with the same groups and choices see the same, so that each list is computed once for them.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.policy.decide import PrincipalPolicy
+from ambassador_server.domain.policy.decision import Permit, Reason
+from ambassador_server.domain.policy.grants import Subscription
+from ambassador_server.domain.policy.snapshot import Moment, Snapshot
+from ambassador_server.ports.downstream import DownstreamChange, Downstreams
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.catalog_index import CatalogEntry, CatalogIndex
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+DEBOUNCE_SECONDS: Final = 0.25
+"""How long a round waits for further changes."""
+_LONGEST_PAUSE: Final = 3600.0
+_SLICE: Final = 256
+"""How many entries or listeners are looked at before the event loop gets a turn."""
+
+Fingerprints: TypeAlias = dict[CapabilityKind, int]
+"""What a listener saw last of each list; other values stand for other lists."""
+_Basis: TypeAlias = tuple[object, ...]
+"""What the lists of a principal depend on besides the policy and the catalog."""
+
+
+class ListListener:
+    """Waits for changes of the lists of one principal.
+
+    `changed` is called with the kind of each list that has changed, and `stopped` once, when nothing is permitted to
+    the user or key any more. `seen` can be given to a later listener, which then learns what has changed meanwhile.
+    """
+
+    def __init__(
+        self,
+        principal: Principal,
+        kinds: Collection[CapabilityKind],
+        changed: Callable[[CapabilityKind], None],
+        stopped: Callable[[], None],
+        seen: Fingerprints | None = None,
+    ) -> None:
+        self.principal = principal
+        self.kinds = tuple(kinds)
+        self.changed = changed
+        self.stopped = stopped
+        self.seen: Fingerprints = {} if seen is None else dict(seen)
+
+
+class ListChanges:
+    """Keeps the listeners, and computes what each of them sees; `session_is_open` tells whether a session goes on."""
+
+    def __init__(
+        self,
+        *,
+        policy: PolicyKeeper,
+        catalog: Catalog,
+        downstreams: Downstreams,
+        session_is_open: Callable[[str], bool],
+        debounce_seconds: float = DEBOUNCE_SECONDS,
+    ) -> None:
+        self._policy = policy
+        self._catalog = catalog
+        self._session_is_open = session_is_open
+        self._debounce_seconds = debounce_seconds
+        self._listeners: dict[ListListener, None] = {}
+        self._views = _Views()
+        self._timer: asyncio.TimerHandle | None = None
+        self._round: asyncio.Task[None] | None = None
+        policy.subscribe(lambda _: self._begin_soon())
+        downstreams.subscribe(self._downstream_changed)
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    async def listen(self, listener: ListListener) -> None:
+        """Tell the listener of changes from now on, and of those since what it saw last, if it saw anything."""
+        self._listeners[listener] = None
+        await self._compare(listener, is_first=not listener.seen)
+        if self._timer is None:
+            self._begin_soon(self._pause())
+
+    def leave(self, listener: ListListener) -> None:
+        """Tell the listener nothing more."""
+        self._listeners.pop(listener, None)
+
+    async def stop_ended_sessions(self) -> None:
+        """Stop the listeners whose sessions have ended."""
+        for listener in tuple(self._listeners):
+            session_id = listener.principal.session_id
+            if session_id is not None and not self._session_is_open(session_id):
+                self._stop(listener)
+
+    def _downstream_changed(self, change: DownstreamChange) -> None:
+        if change.tools_changed or change.resources_changed or change.prompts_changed:
+            self._begin_soon()
+
+    def _begin_soon(self, seconds: float | None = None) -> None:
+        """Begin a round after this time, or after the time in which changes are collected; an earlier one stays."""
+        if not self._listeners:
+            return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + (self._debounce_seconds if seconds is None else seconds)
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        if self._round is None or self._round.done():
+            self._round = asyncio.get_running_loop().create_task(self._run())
+        else:
+            self._begin_soon()
+
+    async def _run(self) -> None:
+        for number, listener in enumerate(tuple(self._listeners)):
+            if listener in self._listeners:
+                await self._compare(listener)
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+        self._begin_soon(self._pause())
+
+    async def _compare(self, listener: ListListener, *, is_first: bool = False) -> None:
+        """Tell the listener which lists differ from what it saw last.
+
+        A stale policy says nothing. A list that was never seen counts as changed, unless the listener has just come.
+        """
+        moment = self._policy.current_moment()
+        if moment.stale:
+            return
+        snapshot, index = self._policy.snapshot, self._catalog.index()
+        policy = PrincipalPolicy(snapshot, listener.principal, moment)
+        if policy.denial is not None and policy.denial.reason is not Reason.KILL_SWITCH:
+            self._stop(listener)
+            return
+        self._views.use(snapshot, index, moment)
+        basis = _basis(snapshot, self._views.subscriptions, listener.principal, policy)
+        for kind in listener.kinds:
+            found = await self._views.fingerprint(basis, kind, policy, index)
+            if listener.seen.get(kind) != found:
+                listener.seen[kind] = found
+                if not is_first and listener in self._listeners:
+                    listener.changed(kind)
+
+    def _stop(self, listener: ListListener) -> None:
+        if listener in self._listeners:
+            self.leave(listener)
+            listener.stopped()
+
+    def _pause(self) -> float:
+        """Return the seconds until time alone may change a list: a grant, a key or a switch expires."""
+        moment = self._policy.current_moment()
+        if moment.stale:
+            return 1.0
+        due = self._views.next_expiry(self._policy.snapshot, moment.now)
+        return _LONGEST_PAUSE if due is None else min(_LONGEST_PAUSE, (due - moment.now).total_seconds())
+
+
+class _Views:
+    """What was computed of one policy and one catalog, until something in the policy expires."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._index: CatalogIndex | None = None
+        self._expires_at: datetime | None = None
+        self._known: dict[tuple[_Basis, CapabilityKind], int] = {}
+        self._expiries: tuple[Snapshot | None, Sequence[datetime]] = (None, ())
+        self.subscriptions: Mapping[str, Sequence[Subscription]] = {}
+
+    def use(self, snapshot: Snapshot, index: CatalogIndex, moment: Moment) -> None:
+        """Forget what was computed of another policy or catalog, or before something expired."""
+        has_expired = self._expires_at is not None and self._expires_at <= moment.now
+        if self._snapshot is snapshot and self._index is index and not has_expired:
+            return
+        self._snapshot, self._index, self._known = snapshot, index, {}
+        self._expires_at = self.next_expiry(snapshot, moment.now)
+        by_key: defaultdict[str, list[Subscription]] = defaultdict(list)
+        for subscription in snapshot.subscriptions.values():
+            by_key[subscription.key_id].append(subscription)
+        self.subscriptions = by_key
+
+    def next_expiry(self, snapshot: Snapshot, now: datetime) -> datetime | None:
+        """Return when something in the policy expires next."""
+        if self._expiries[0] is not snapshot:
+            ends = [
+                *(grant.expires_at for grant in snapshot.grants_by_id.values()),
+                *(key.expires_at for key in snapshot.keys.values()),
+                *(switch.expires_at for switch in snapshot.switches_by_id.values()),
+            ]
+            self._expiries = (snapshot, sorted(each for each in ends if each is not None))
+        return next((at for at in self._expiries[1] if at > now), None)
+
+    async def fingerprint(
+        self, basis: _Basis, kind: CapabilityKind, policy: PrincipalPolicy, index: CatalogIndex
+    ) -> int:
+        """Return the fingerprint of the list of one kind."""
+        known = self._known
+        found = known.get((basis, kind))
+        if found is None:
+            found = known[basis, kind] = await _fingerprint(policy, _entries(index, kind))
+        return found
+
+
+async def _fingerprint(policy: PrincipalPolicy, entries: Sequence[CatalogEntry]) -> int:
+    permitted: list[tuple[str, bytes]] = []
+    for start in range(0, len(entries), _SLICE):
+        permitted += [
+            (entry.published, entry.definition)
+            for entry in entries[start : start + _SLICE]
+            if isinstance(policy.decide(entry.ref), Permit)
+        ]
+        await asyncio.sleep(0)
+    return hash(tuple(permitted))
+
+
+def _entries(index: CatalogIndex, kind: CapabilityKind) -> Sequence[CatalogEntry]:
+    if kind is CapabilityKind.TOOL:
+        return index.tools
+    if kind is CapabilityKind.PROMPT:
+        return index.prompts
+    return (*index.resources, *index.templates)
+
+
+def _basis(
+    snapshot: Snapshot,
+    subscriptions: Mapping[str, Sequence[Subscription]],
+    principal: Principal,
+    policy: PrincipalPolicy,
+) -> _Basis:
+    if policy.denial is not None:
+        return ()
+    choices = frozenset((each.mcp_id, each.named) for each in subscriptions.get(principal.key_id, ()))
+    return (snapshot.group_ids_of.get(principal.user_id, ()), choices)

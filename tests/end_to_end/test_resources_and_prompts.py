@@ -219,6 +219,20 @@ def test_a_grant_covers_only_the_kinds_that_it_names(world: World) -> None:
 
 
 @pytest.mark.parametrize("face", MCP_FACES, ids=repr)
+@pytest.mark.parametrize(
+    "evasion", ["../secret", "%2e%2e/secret", "..%2Fsecret", "./../secret", "%2E./secret"]
+)
+def test_no_spelling_of_a_uri_evades_the_patterns_of_a_grant(world: World, face: Mcp, evasion: str) -> None:
+    group = world.fresh("group")
+    world.ask("POST", "groups", {"name": group})
+    world.ask("POST", "grants", {"group": group, "mcp": "first", "resources": ["memo://1/public/*"]})
+    caller = world.session(world.person(group))
+    result(caller, face, "resources/read", uri="ambassador:first:memo://1/public/x")
+    uri = f"ambassador:first:memo://1/public/{evasion}"
+    assert error(caller, face, "resources/read", uri=uri)["message"] == f"Unknown resource: {uri}"
+
+
+@pytest.mark.parametrize("face", MCP_FACES, ids=repr)
 def test_capabilities_are_those_of_the_principals_mcps(world: World, face: Mcp) -> None:
     everything, nothing = world.caller(), world.session(world.person(world.group()))
     assert capabilities(everything, face) == {"tools", "resources", "prompts", "completions"}

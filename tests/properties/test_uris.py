@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.mcps import DownstreamState, DownstreamStatus, McpStatus
 from ambassador_server.domain.catalog.offers import DownstreamFeatures, ListedResource, ResourceTemplate
-from ambassador_server.domain.catalog.uris import LONGEST_MATCHED, matches_template
+from ambassador_server.domain.catalog.uris import LONGEST_MATCHED, is_unambiguous, matches_template
 from ambassador_server.services.calls.catalog_index import CatalogIndex, build_index
 from tests.server.worlds import MCP
 
@@ -60,8 +60,11 @@ def test_every_published_uri_leads_to_its_mcp_and_its_own_uri(offers, by_age, un
     for mcp in index.oldest_first:
         for uri in [*offers[mcp.name][0], unlisted]:
             found = index.resource(index.published_uri(mcp, uri))
-            assert found is not None
-            assert (found.mcp_name, found.name) == (mcp.name, uri)
+            if uri in offers[mcp.name][0] or is_unambiguous(uri):
+                assert found is not None
+                assert (found.mcp_name, found.name) == (mcp.name, uri)
+            else:
+                assert found is None
 
 
 @given(OFFERS, st.permutations(NAMES))
@@ -133,3 +136,57 @@ def test_a_template_matches_what_it_may_expand_to(template, uri, matches):
 @example("{+a}{b}{+c}" * 500 + "!", "x" * 8000)
 def test_no_template_is_an_error_or_takes_long(template, uri):
     assert matches_template(template, uri) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///public/../secret/x",
+        "file:///public/./x",
+        "file:///public/..",
+        "file:///public/..?x",
+        "file:///public/%2e%2e/secret",
+        "file:///public/..%2fsecret",
+        "file:///public/..%5Csecret",
+        "file:///public/..\\secret",
+        "file:///public/%252e%252e%252fsecret",
+        "file:///public/%2525252525252e/x",
+        "file:../secret",
+        "file:///%73ecret/x",
+        "FILE:///secret/x",
+        "file:///public/x\n",
+        "file:///public/x y",
+        "file:///public/x\0",
+        "public/x",
+        "",
+    ],
+)
+def test_a_uri_that_could_be_read_as_another_one_leads_to_nothing_unless_it_is_listed(uri):
+    assert not is_unambiguous(uri)
+    assert index_of({"files": ([], ["file:///{+path}"])}).resource(uri) is None
+    assert index_of({"files": ([], [])}).resource(f"ambassador:files:{uri}") is None
+    if not uri.startswith("ambassador:"):
+        index = index_of({"files": ([uri], [])})
+        for name in (uri, f"ambassador:files:{uri}"):
+            found = index.resource(name)
+            assert found is not None
+            assert found.name == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///public/a%20b.txt",
+        "file:///public/a..b/.hidden/...",
+        "repo://Owner/Repo@main/file?x=1#y",
+        "fetch:https://example.com//a",
+        "note:é",
+        "urn:isbn:1",
+        "x:100%25",
+        "x:%",
+    ],
+)
+def test_other_uris_are_read_as_they_are(uri):
+    found = index_of({"files": ([], [])}).resource(uri)
+    assert found is not None
+    assert found.name == uri

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
 
 OWN_SCHEME: Final = "ambassador:"
 LONGEST_MATCHED: Final = 8192
@@ -26,6 +27,13 @@ _EXPANSIONS: Final = {
     "?": (r"\?", "[^#]"),
     "&": ("&", "[^#]"),
 }
+
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:")
+# Letters, digits and `- . _ ~` are never encoded in a URI that is normalised.
+_AMBIGUOUS: Final = re.compile(r"[\x00-\x20\x7f]|%(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])")
+_DOT_SEGMENT: Final = re.compile(r"(?:^|[:/\\])\.\.?(?:[/\\?#]|$)")
+_MOST_DECODINGS: Final = 5
+"""How often a URI is decoded to find dot segments; one that is encoded still more often is ambiguous."""
 
 
 def qualified_uri(mcp_name: str, uri: str) -> str:
@@ -49,6 +57,24 @@ def split_qualified(uri: str) -> tuple[str, str] | None:
         return None
     mcp_name, colon, own = uri.removeprefix(OWN_SCHEME).partition(":")
     return (mcp_name, own) if colon and mcp_name else None
+
+
+def is_unambiguous(uri: str) -> bool:
+    """Tell whether a URI cannot be read as another one, by which a pattern of a grant would be evaded.
+
+    It must have no dot segment in its path, however that is encoded, no encoded character that needs no encoding, no
+    control character or space, and a scheme in lower case (RFC 3986, section 6.2.2).
+    """
+    if _AMBIGUOUS.search(uri) is not None or _SCHEME.match(uri) is None:
+        return False
+    for _ in range(_MOST_DECODINGS):
+        if _DOT_SEGMENT.search(uri) is not None:
+            return False
+        decoded = unquote(uri)
+        if decoded == uri:
+            return True
+        uri = decoded
+    return False
 
 
 def matches_template(template: str, uri: str) -> bool:

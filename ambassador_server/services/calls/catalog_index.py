@@ -19,6 +19,7 @@ from ambassador_server.domain.catalog.uris import (
     LONGEST_MATCHED,
     first_match,
     is_qualified,
+    is_unambiguous,
     is_web_address,
     qualified_uri,
     split_qualified,
@@ -90,7 +91,8 @@ class CatalogIndex:
 
         A listed one comes before one that a template matches, and then the oldest MCP before the others. A URI that
         nothing matches belongs to the only MCP that has resources. A URI that is too long leads to nothing, because the
-        audit records all of it.
+        audit records all of it; nor does one that is not listed and could be read as another URI, because the patterns
+        of grants would not hold.
         """
         listed = self.by_name[CapabilityKind.RESOURCE].get(uri) or self.templates_by_name.get(uri)
         if listed is not None:
@@ -103,7 +105,11 @@ class CatalogIndex:
             owner = self._owner(uri)
         if owner is None or len(uri) > LONGEST_MATCHED:
             return None
-        return _resource(owner, uri, self.published_uri(owner, uri), b"")
+        published = self.published_uri(owner, uri)
+        listed = self.by_name[CapabilityKind.RESOURCE].get(published)
+        if listed is not None:
+            return listed
+        return _resource(owner, uri, published, b"") if is_unambiguous(uri) else None
 
     def published_uri(self, mcp: Mcp, uri: str) -> str:
         """Return the URI by which hosts know a resource of this MCP.

@@ -17,6 +17,7 @@ from ambassador_server.downstream.features.calls_in_flight import CallsInFlight,
 from ambassador_server.downstream.features.list_faults import ListFaults
 from ambassador_server.downstream.features.log_messages import LOG_MESSAGE, SessionLogLevel
 from ambassador_server.downstream.features.progress import PROGRESS, ProgressTokens
+from ambassador_server.downstream.features.questions import CANCELLED
 from ambassador_server.downstream.features.session_lists import Lists, SessionLists
 from ambassador_server.downstream.features.url_elicitation import COMPLETE, UrlElicitations
 from ambassador_server.downstream.features.watches import UPDATED, LegacySubscriptions, ResourceWatches
@@ -80,6 +81,7 @@ class DownstreamSession:
         self._handlers: dict[str, Callable[[bytes], None]] = {
             PROGRESS: self._progress.notified,
             LOG_MESSAGE: self._calls.logged,
+            CANCELLED: self._calls.cancelled,
             UPDATED: self._watches.updated,
             COMPLETE: self._urls.completed,
             ACKNOWLEDGED: lambda _: self._era.acknowledged(),

@@ -124,8 +124,18 @@ async def faulty_network(port: int) -> AsyncIterator[FaultyNetwork]:
     try:
         yield network
     finally:
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await _turns()  # a server that closes meanwhile would leave a connection that was just accepted open
         server.close()
+        network.reset()
         for task in list(tasks):
             task.cancel()
         if tasks:
             await asyncio.wait(list(tasks))
+        await _turns()  # what was closed or broken ends later
+
+
+async def _turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)

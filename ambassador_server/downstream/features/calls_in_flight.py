@@ -42,6 +42,11 @@ class OpenCall:
             self._questions = OpenQuestions(self.ask)
         self._questions.put(message, send)
 
+    def cancelled(self, params: bytes) -> None:
+        """Withdraw the question that the params name, if it is one of this call."""
+        if self._questions is not None:
+            self._questions.cancelled(params)
+
     def close(self) -> None:
         """Cancel the questions that have no answer yet."""
         if self._questions is not None:
@@ -98,6 +103,11 @@ class CallsInFlight:
             if askable:
                 self._ambiguous()
         self._unasked.put(message, send)
+
+    def cancelled(self, params: bytes) -> None:
+        """Withdraw the question that a notification names."""
+        for call in self._open:
+            call.cancelled(params)
 
     def logged(self, params: bytes) -> None:
         """Pass on a log message that names no call."""

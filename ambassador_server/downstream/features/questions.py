@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,8 +17,17 @@ MAX_OPEN: Final = 16
 MOST_ASKED: Final = 100
 """The maximum number of questions of one request; more are refused."""
 
+CANCELLED: Final = "notifications/cancelled"
+
 Send = Callable[[bytes], Awaitable[None]]
 """Sends one message to the downstream."""
+
+
+class _Cancelled(msgspec.Struct, rename="camel"):
+    request_id: int | float | str
+
+
+_cancelled_decoder = msgspec.json.Decoder(_Cancelled)
 
 
 class OpenQuestions:
@@ -31,6 +40,7 @@ class OpenQuestions:
         self._ask = ask
         self._asked = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._by_id: dict[Any, asyncio.Task[None]] = {}
 
     def put(self, message: Message, send: Send) -> None:
         """Answer a request of the downstream in the background: a question by asking the host, a ping at once."""
@@ -38,12 +48,29 @@ class OpenQuestions:
             return
         task = asyncio.get_running_loop().create_task(self._answer(message, send))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._by_id[message.id] = task
+        task.add_done_callback(lambda done: self._forget(message.id, done))
+
+    def cancelled(self, params: bytes) -> None:
+        """Withdraw the question that a notification of the downstream names, if it is open; it gets no answer."""
+        if not self._by_id:
+            return
+        try:
+            task = self._by_id.get(_cancelled_decoder.decode(params).request_id)
+        except (msgspec.DecodeError, RecursionError):
+            return
+        if task is not None:
+            task.cancel()
 
     def close(self) -> None:
         """Cancel the questions that have no answer yet."""
         for task in self._tasks:
             task.cancel()
+
+    def _forget(self, question_id: Any, done: asyncio.Task[None]) -> None:
+        self._tasks.discard(done)
+        if self._by_id.get(question_id) is done:
+            del self._by_id[question_id]
 
     async def _answer(self, message: Message, send: Send) -> None:
         method = message.method or ""

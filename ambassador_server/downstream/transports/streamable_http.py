@@ -7,7 +7,7 @@ from typing import Any
 
 from ambassador_protocol.mcp import SESSION_HEADER
 from ambassador_server.downstream.features.log_messages import LOG_MESSAGE
-from ambassador_server.downstream.features.questions import OpenQuestions
+from ambassador_server.downstream.features.questions import CANCELLED, OpenQuestions
 from ambassador_server.downstream.http.background import BackgroundTasks
 from ambassador_server.downstream.http.client import encode_fields
 from ambassador_server.downstream.http.connection import Response
@@ -244,6 +244,8 @@ class StreamableHttpTransport:
                     other = data[:_LONGEST_REASON]
                 elif message.is_request:
                     questions.put(message, self._endpoint.send)
+                elif message.method == CANCELLED:
+                    questions.cancelled(bytes(message.params))
                 elif message.method == LOG_MESSAGE and tell is not None:
                     tell(Notice(LOG_MESSAGE, bytes(message.params)))
                 elif message.method is not None:

@@ -25,7 +25,7 @@ CAPABILITIES = {
     "resources": {"subscribe": True, "listChanged": True},
     "logging": {},
 }
-NAMES = ("ask", "log", "declared", "update", "open_urls", "params")
+NAMES = ("ask", "log", "declared", "update", "open_urls", "params", "send")
 TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in NAMES]
 
 
@@ -38,6 +38,7 @@ class Session:
         self.subscribed: list[str] = []
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.elsewhere: Send | None = None
+        self.sends: dict[str, Send] = {}
         self.is_open = asyncio.Event()
         self.urls = 0
 
@@ -83,13 +84,11 @@ class Asking:
         if arguments.get("elsewhere"):
             await asyncio.wait_for(session.is_open.wait(), 20)
             send = session.elsewhere or send
+        for message in _unasked(name, arguments):
+            await send(message)
         found: Any = None
         if name == "ask":
             found = await self._ask(session, arguments, send)
-        elif name == "log":
-            for level in arguments["levels"]:
-                logged = {"level": level, "data": arguments.get("data", level)}
-                await send({"method": "notifications/message", "params": logged})
         elif name == "declared":
             found = {
                 "capabilities": session.capabilities,
@@ -97,9 +96,6 @@ class Asking:
                 "subscribed": session.subscribed,
                 "pid": os.getpid(),
             }
-        elif name == "update":
-            updated = {"uri": arguments["uri"], "x-kept": 10**20}
-            await send({"method": "notifications/resources/updated", "params": updated})
         elif name == "open_urls":
             return await self._open_urls(session, arguments, send)
         elif name == "params":
@@ -115,6 +111,7 @@ class Asking:
         ids = [f"q{next(self._numbers)}" for _ in range(arguments.get("count", 1))]
         for each in ids:
             session.answers[each] = asyncio.get_running_loop().create_future()
+            session.sends[each] = send
         for each in ids:
             await send(
                 {"id": each, "method": method, "params": {"message": "sure?", **arguments.get("params", {})}}
@@ -123,6 +120,13 @@ class Asking:
             return ids
         answers = [await asyncio.wait_for(session.answers[each], 20) for each in ids]
         return [answer.get("result", answer.get("error")) for answer in answers]
+
+    async def withdraw(self, session: Session) -> None:
+        """Withdraw every question, and some that were never asked; go on without the answers."""
+        for each, send in session.sends.items():
+            for name in ("unknown", None, {"x": 1}, each):
+                await send({"method": "notifications/cancelled", "params": {"requestId": name}})
+            session.answers[each].set_result({"result": "withdrawn"})
 
     async def _open_urls(self, session: Session, arguments: dict[str, Any], send: Send) -> dict[str, Any]:
         session.urls += 1
@@ -144,6 +148,17 @@ class Asking:
         return complete(result) if self.era == "modern" else result
 
 
+def _unasked(name: str, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a tool sends before its answer."""
+    if name == "log":
+        params = [{"level": level, "data": arguments.get("data", level)} for level in arguments["levels"]]
+        return [{"method": "notifications/message", "params": each} for each in params]
+    if name == "update":
+        updated = {"uri": arguments["uri"], "x-kept": 10**20}
+        return [{"method": "notifications/resources/updated", "params": updated}]
+    return list(arguments["messages"]) if name == "send" else []
+
+
 class AskingHttpServer:
     """One server over HTTP; `without_sessions` it names none."""
 
@@ -155,10 +170,12 @@ class AskingHttpServer:
         self.streams = 0
         self.listens: list[tuple[dict[str, Any], web.StreamResponse]] = []
         self.listening = asyncio.Condition()
+        self.transports: set[Any] = set()
         self.url = ""
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Handle one message."""
+        self.transports.add(request.transport)
         message = await request.json()
         method, number, params = message.get("method"), message.get("id"), message.get("params") or {}
         name = request.headers.get("Mcp-Session-Id", "")
@@ -206,6 +223,11 @@ class AskingHttpServer:
         """End a session."""
         self.sessions.pop(request.headers.get("Mcp-Session-Id", ""), None)
         return web.Response(status=204)
+
+    def cut(self) -> None:
+        """Break every connection."""
+        for transport in self.transports:
+            transport.abort()
 
     async def tell_listeners(self, method: str, **params: Any) -> None:
         """Send a notification on every subscription."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,7 +15,7 @@ from ambassador_server.domain.catalog.mcps import Mcp, Sessions
 from ambassador_server.downstream.features import url_elicitation
 from ambassador_server.downstream.features.questions import MAX_OPEN, MOST_ASKED
 from ambassador_server.downstream.per_user import UserLimits
-from ambassador_server.errors import OverloadedError
+from ambassador_server.errors import DownstreamUnavailableError, OverloadedError
 from ambassador_server.ports.exchange import NeutralRequest, Notice, Question, Reply
 from tests.fakes.mcp_servers import stdio_options
 from tests.fakes.mcp_servers.asking_server import AskingHttpServer, serve_asking
@@ -33,11 +35,16 @@ class Host:
         self.gate = asyncio.Event()
         self.gate.set()
         self.was_asked = asyncio.Event()
+        self.was_withdrawn = asyncio.Event()
 
     async def ask(self, question: Question) -> Reply:
         self.asked.append(question)
         self.was_asked.set()
-        await self.gate.wait()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.was_withdrawn.set()
+            raise
         answer = {"action": "accept", "content": {"user": self.user}}
         return Reply(result=json.dumps(answer).encode(), error=None)
 
@@ -223,6 +230,20 @@ async def test_a_question_in_the_middle_of_which_the_call_ends_is_withdrawn():
         assert await alice.found(box, "ask") == [accepted("alice")]
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["stream of the call", "stream of the session"])
+async def test_a_question_that_the_downstream_withdraws_is_withdrawn_from_the_host(elsewhere: bool):
+    alice = Host()
+    async with http() as (server, box):
+        held = await holding(alice, box, elsewhere=elsewhere)
+        await server.asking.withdraw(server.opened[-1])
+        async with asyncio.timeout(PATIENCE):
+            await alice.was_withdrawn.wait()
+        assert await held == ["withdrawn"]
+        alice.gate.set()
+        server.opened[-1].sends.clear()
+        assert await alice.found(box, "ask", elsewhere=elsewhere) == [accepted("alice")]
+
+
 async def test_the_task_of_a_sampling_request_is_not_passed_on():
     alice = Host(capabilities=b'{"sampling":{}}')
     async with bench(stdio()) as box:
@@ -311,3 +332,56 @@ async def test_a_host_that_opens_no_urls_reads_the_error_itself():
         reply = await alice.call(box, "open_urls")
     assert json.loads(reply.error or b"")["data"]["elicitations"][0]["elicitationId"] == "e1"
     assert alice.asked == []
+
+
+HOSTILE: list[tuple[str, Any]] = [
+    ("answers to nothing", {"id": 99999, "result": {}}),
+    ("an answer without an id", {"id": None, "result": {}}),
+    ("a question without params", {"id": "h", "method": "elicitation/create"}),
+    ("a question with params that are no object", {"id": "h", "method": "roots/list", "params": [1]}),
+    ("a question with an id that is null", {"id": None, "method": "roots/list"}),
+    ("a question with an id that is an object", {"id": {"x": 1}, "method": "roots/list"}),
+    ("a request that is no question", {"id": "h", "method": "tools/call", "params": {"name": "x"}}),
+    ("a log without a level", {"method": "notifications/message", "params": {"data": 1}}),
+    ("a log that is no object", {"method": "notifications/message", "params": 7}),
+    ("an update without a URI", {"method": "notifications/resources/updated", "params": {}}),
+    ("an elicitation that nothing awaits", {"method": "notifications/elicitation/complete", "params": {}}),
+    ("an unknown notification", {"method": "notifications/" + "x" * 10_000, "params": {}}),
+]
+
+
+@pytest.mark.parametrize("message", [message for _, message in HOSTILE], ids=[name for name, _ in HOSTILE])
+@pytest.mark.parametrize("over", ["stdio", "http"])
+async def test_hostile_messages_beside_a_call_disturb_neither_it_nor_the_next(over: str, message: Any):
+    alice = Host()
+    async with http() as (_, box_http), bench(stdio()) as box_stdio:
+        box = box_http if over == "http" else box_stdio
+        await alice.call(box, "send", log_level="debug", messages=50 * [message])
+        assert alice.told == []
+        assert await alice.found(box, "ask") == [accepted("alice")]
+
+
+@pytest.mark.parametrize("over", ["stdio", "http"])
+async def test_a_downstream_that_goes_away_in_the_middle_of_a_question_fails_the_call_alone(over: str):
+    alice = Host()
+    async with http() as (server, box_http), bench(stdio()) as box_stdio:
+        box = box_http if over == "http" else box_stdio
+        held = await holding(alice, box)
+        if over == "stdio":
+            (pid,) = children()
+            os.kill(pid, signal.SIGKILL)
+        else:
+            server.cut()
+        with pytest.raises(DownstreamUnavailableError):
+            await held
+        await alice.was_withdrawn.wait()
+        alice.gate.set()
+        assert await alice.found(box, "ask") == [accepted("alice")]
+
+
+async def test_a_question_that_is_repeated_with_the_same_id_is_answered_for_each():
+    alice = Host()
+    async with bench(stdio()) as box:
+        again = {"id": "same", "method": "roots/list", "params": {}}
+        await alice.call(box, "send", messages=[again, again])
+        assert await alice.found(box, "ask") == [accepted("alice")]

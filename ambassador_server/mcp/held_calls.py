@@ -20,7 +20,7 @@ MOST_PER_USER: Final = 64
 MOST: Final = 8192
 """How many calls may wait in all."""
 HOLD_SECONDS: Final = 300.0
-"""How long a call waits for the answers; then it is cancelled."""
+"""How long a call waits for the answers, as long as a legacy host has for one; then it is cancelled."""
 MOST_QUESTIONS: Final = 32
 """How many questions of one call may be open at a time."""
 COLLECT_SECONDS: Final = 0.02

@@ -1,6 +1,8 @@
 """Asks a legacy host a question: sends a request on the stream of the call; the host answers with another POST."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_server.mcp.conversations import Conversation
@@ -8,6 +10,9 @@ from ambassador_server.mcp.envelope import request as encode_request
 from ambassador_server.mcp.questions.capabilities import NONE, can_be_asked
 from ambassador_server.mcp.questions.elicitation import with_asking_mcp
 from ambassador_server.ports.exchange import Ask, Question, Reply, error_reply
+
+ANSWER_SECONDS: Final = 300.0
+"""How long a host may take to answer a question."""
 
 
 async def refuse(question: Question) -> Reply:
@@ -39,7 +44,10 @@ def asker(conversation: Conversation | None, send: Callable[[bytes], None] | Non
             params = with_asking_mcp(params, question.asked_by)
         try:
             send(encode_request(question_id, question.method, params))
-            return await answer
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            return error_reply(f"The host has not answered for {ANSWER_SECONDS:g} s")
         finally:
             conversation.withdraw(question_id)
 

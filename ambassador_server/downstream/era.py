@@ -1,15 +1,20 @@
 """The eras of the protocol, what a handshake agrees on, and the interface that each era implements."""
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from ambassador_server.domain.catalog.mcps import Tool
+import msgspec
+
+from ambassador_server.domain.catalog.mcps import Mcp, Tool
 from ambassador_server.domain.catalog.offers import DownstreamFeatures, read_features
 from ambassador_server.downstream.features.watches import ResourceWatches
 from ambassador_server.downstream.transport import Transport
 from ambassador_server.ports.exchange import NeutralRequest, Reply
+
+_MOST_REMEMBERED: Final = 1000
 
 Exchange = Callable[[NeutralRequest], Awaitable[Reply]]
 """Sends one request over the session and returns its answer."""
@@ -44,6 +49,31 @@ class Agreement:
             for kind, features in declared.items()
             if isinstance(features, Mapping) and features.get("listChanged") is True
         )
+
+
+class EraMemory:
+    """The eras that connections have proven, by what they connect to; the newest ones only."""
+
+    def __init__(self) -> None:
+        self._eras: OrderedDict[tuple[str, bytes], Era] = OrderedDict()
+
+    def keep(self, mcp: Mcp, era: Era | None) -> None:
+        """Remember the era of a connection; None tells nothing."""
+        if era is None:
+            return
+        key = _connection_of(mcp)
+        self._eras[key] = era
+        self._eras.move_to_end(key)
+        if len(self._eras) > _MOST_REMEMBERED:
+            self._eras.popitem(last=False)
+
+    def era_of(self, mcp: Mcp) -> Era | None:
+        """Return the era of the last connection to the same place, if it is known."""
+        return self._eras.get(_connection_of(mcp))
+
+
+def _connection_of(mcp: Mcp) -> tuple[str, bytes]:
+    return mcp.transport, msgspec.json.encode(dict(mcp.options), order="sorted")
 
 
 class EraAdaptor(Protocol):

@@ -16,7 +16,7 @@ from ambassador_protocol.mcp import (
 from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.downstream.era import Agreement, Era
 from ambassador_server.downstream.eras.modern import modern_params
-from ambassador_server.downstream.transport import RejectedError, Transport
+from ambassador_server.downstream.transport import CredentialsRefusedError, RejectedError, Transport
 from ambassador_server.downstream.wire.params import CLIENT_INFO, RELAYED
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
@@ -60,7 +60,8 @@ async def agree(transport: Transport, remembered: Era | None, capabilities: byte
 
     The modern request is sent first. A legacy server may ignore it, so after HEDGE_SECONDS the legacy handshake is
     sent as well, and the first answer decides. A server that starts slowly reads both in order, so one that speaks
-    both eras still answers the modern request first. `capabilities` are those that a legacy session declares.
+    both eras still answers the modern request first. Refused credentials, certificates and names that lead nowhere say
+    nothing of the era, so no other handshake follows them. `capabilities` are those that a legacy session declares.
     """
     if remembered is Era.LEGACY or not transport.carries_modern_era:
         return await initialize(transport, capabilities)
@@ -116,6 +117,8 @@ async def _discover(transport: Transport) -> Agreement | None:
     params, _ = modern_params(b"{}")
     try:
         reply = await transport.request("server/discover", params, _DISCOVER_HEADERS)
+    except CredentialsRefusedError:
+        raise
     except RejectedError:
         return None
     if reply.result is None:

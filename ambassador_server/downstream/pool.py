@@ -17,7 +17,7 @@ from ambassador_server.domain.catalog.mcps import (
     Tool,
     ToolListReport,
 )
-from ambassador_server.downstream.era import Era
+from ambassador_server.downstream.era import Era, EraMemory
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import with_lists
 from ambassador_server.downstream.per_user import Key, UserConnections, UserLimits
@@ -62,13 +62,12 @@ class DownstreamPool:
         self._programs = programs or ProgramSettings()
         self._running: dict[str, Supervisor] = {}
         self._stopping: set[asyncio.Task[None]] = set()
+        self._eras = EraMemory()
         # An entry is probed just before it is published, so its tools are known before it has started.
-        self._probes = Probes(mask=mask, programs=self._programs, connect=self._limits.connect)
+        self._probes = Probes(mask, self._programs, self._limits.connect, self._eras)
+        limits_of_users = user_limits or UserLimits()
         self._users = UserConnections(
-            user_limits or UserLimits(),
-            build=self._supervisor_of_user,
-            stop=self._stop,
-            is_program=self.starts_program,
+            limits_of_users, build=self._supervisor_of_user, stop=self._stop, is_program=self.starts_program
         )
 
     def subscribe(self, listener: DownstreamListener) -> None:
@@ -97,7 +96,8 @@ class DownstreamPool:
                 probed = self._probes.take(mcp_id)
                 state = with_lists(replace(_STARTING, report=probed.report), probed.lists)
                 state = replace(state, tools=(last_known or {}).get(mcp_id, state.tools))
-                supervisor = self._add(mcp, Known(state=state, habits=_habits_of(mcp)))
+                known = Known(state=state, era=self._eras.era_of(mcp), habits=_habits_of(mcp))
+                supervisor = self._add(mcp, known)
                 # A server with many entries must answer clients while it connects to them.
                 supervisor.start(delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
                 begun += 1
@@ -245,7 +245,7 @@ class DownstreamPool:
         is_same = _has_same_connection(current.mcp, mcp)
         known = Known(
             state=state,
-            era=current.era if is_same else None,
+            era=self._eras.era_of(mcp),
             output=current.recent_output(),
             habits=current.habits if is_same else _habits_of(mcp),
             watches=current.watches,
@@ -282,6 +282,7 @@ class DownstreamPool:
             yield from self._users.of_entry(mcp_id)
 
     def _stop(self, supervisor: Supervisor) -> asyncio.Task[None]:
+        self._eras.keep(supervisor.mcp, supervisor.era)
         task = asyncio.get_running_loop().create_task(supervisor.stop())
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ambassador_server.domain.catalog.mcps import DownstreamFailure, Mcp, Tool, ToolListReport
+from ambassador_server.downstream.era import EraMemory
 from ambassador_server.downstream.features.session_lists import Lists
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.session import DownstreamSession
@@ -29,7 +30,10 @@ class ProbeReport:
 class Probes:
     """Probes entries; each report is kept until the entry starts."""
 
-    def __init__(self, *, mask: Callable[[str], str], programs: ProgramSettings, connect: float) -> None:
+    def __init__(
+        self, mask: Callable[[str], str], programs: ProgramSettings, connect: float, eras: EraMemory
+    ) -> None:
+        self._eras = eras
         self._mask = mask
         self._programs = programs
         self._connect = connect
@@ -64,6 +68,7 @@ class Probes:
             failure = DownstreamFailure(error=reason, at=datetime.now(UTC))
             self._keep(mcp, ProbeReport(failure=failure, output=session.recent_output()))
             raise type(failed)(f"{mcp.name}: {reason}") from failed
+        self._eras.keep(mcp, session.era)
         self._keep(mcp, ProbeReport(lists=lists, report=session.report))
         return lists.tools or ()
 

@@ -20,7 +20,7 @@ from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.published_state import PublishedState
 from ambassador_server.downstream.session import DownstreamSession, SessionOwner
 from ambassador_server.downstream.session_slot import SessionSlot
-from ambassador_server.downstream.transport import RejectedError
+from ambassador_server.downstream.transport import CredentialsRefusedError, RejectedError
 from ambassador_server.errors import (
     AmbassadorError,
     DownstreamTimeoutError,
@@ -263,6 +263,8 @@ class Supervisor:
 
         After a program exited at the modern request the legacy era is tried.
         """
+        if isinstance(error, CredentialsRefusedError):
+            return
         if not self._era_is_proven or isinstance(error, RejectedError | DownstreamTimeoutError):
             self._era = Era.LEGACY if self._era is None and exited else None
             self._era_is_proven = False

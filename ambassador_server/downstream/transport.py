@@ -49,6 +49,10 @@ class RejectedError(DownstreamUnavailableError):
     """The downstream answers, but refuses the request in this form; the other era may work."""
 
 
+class CredentialsRefusedError(RejectedError):
+    """The downstream refuses the credentials, so it does not show which era it speaks."""
+
+
 class Transport(Protocol):
     """Carries JSON-RPC to one downstream without regard to the methods.
 

@@ -224,6 +224,11 @@ async def test_answers_that_trickle(counted: Counted, tools: Downstream):
         long = {"steps": 1, "padding": 20_000}
 
         async def trickle() -> None:
+            # The session of the user is open before the network is slow.
+            async with in_flight(
+                counted.world, caller, f"{name}__progress", tools.count, {"steps": 1}
+            ) as calls:
+                await asyncio.gather(*calls)
             network.slow_down(64, 0.05)
             network.packet_bytes, network.pause = 64, 0.05
             async with in_flight(counted.world, caller, f"{name}__progress", tools.count, long) as calls:

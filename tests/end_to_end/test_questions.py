@@ -149,11 +149,23 @@ def test_other_principals_cannot_answer_a_question(world: World) -> None:
         assert asked.post({"id": again, "result": YES}).status_code == 400
 
 
-def test_question_over_shared_stdio_is_refused(world: World) -> None:
-    with begin(world.caller(), {"roots": {}, "sampling": {}}).call("legacy-stdio__ask") as stream:
+def test_question_over_stdio_that_users_share_is_refused_and_then_asked_over_a_process_of_the_user(
+    world: World,
+) -> None:
+    with begin(world.caller(), {}).call("legacy-stdio__echo") as stream:
+        assert len(list(stream)) == 1
+    asked = begin(world.caller(), {"roots": {}, "sampling": {}})
+    with asked.call("legacy-stdio__ask") as stream:
         (only,) = stream
-    answers = only["result"]["structuredContent"]
-    assert answers["roots/list"]["error"]["code"] == -32601
+    assert only["result"]["structuredContent"]["roots/list"]["error"]["code"] == -32601
+    with asked.call("legacy-stdio__ask") as stream:
+        for result in ({"roots": []}, {"role": "assistant"}):
+            assert asked.post({"id": next(stream)["id"], "result": result}).status_code == 202
+        last = next(stream)
+    answers = last["result"]["structuredContent"]
+    assert answers["roots/list"]["result"] == {"roots": []}
+    assert answers["sampling/createMessage"]["result"] == {"role": "assistant"}
+    assert answers["elicitation/create"]["error"]["code"] == -32601
 
 
 def test_a_kill_switch_ends_a_call_that_waits_for_its_host(world: World) -> None:

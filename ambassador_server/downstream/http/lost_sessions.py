@@ -95,6 +95,11 @@ def denies_session(answer: Answer, doubtful: Answer | None = None) -> bool:
     return _is_refused(answer) or (answer.status == 404 and not _is_unknown_method(answer))
 
 
+def refuses_credentials(answer: Answer) -> bool:
+    """Tell whether the credentials were refused, and not a session that is missing."""
+    return answer.status in (401, 403) and _MENTIONED.search(answer.text) is None
+
+
 def is_certain(answer: Answer) -> bool:
     """Tell whether the session is lost according to the protocol."""
     return answer.status == 404 and not answer.is_own

@@ -18,6 +18,7 @@ from ambassador_server.downstream.http.lost_sessions import (
     is_certain,
     is_doubtful,
     proves_nothing_ran,
+    refuses_credentials,
 )
 from ambassador_server.downstream.http.options import (
     GATEWAY_FAILURES,
@@ -32,7 +33,13 @@ from ambassador_server.downstream.http.options import (
 )
 from ambassador_server.downstream.http.resumable_stream import ResumableStream
 from ambassador_server.downstream.programs.settings import ProgramSettings
-from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks, RejectedError, SessionLostError
+from ambassador_server.downstream.transport import (
+    UNCANCELLABLE,
+    CredentialsRefusedError,
+    Hooks,
+    RejectedError,
+    SessionLostError,
+)
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
     Message,
@@ -134,7 +141,7 @@ class StreamableHttpTransport:
             raise
         if session_id is not None and is_doubtful(answer):
             await self._check_session(session_id, answer)
-        return _reply_in(answer)
+        return _handshake_reply(answer) if method in UNCANCELLABLE else _reply_in(answer)
 
     async def notify(self, method: str, params: bytes) -> None:
         """Post one notification."""
@@ -190,7 +197,7 @@ class StreamableHttpTransport:
         if is_event_stream(response):
             # The stream is resumed in its session.
             self._endpoint.use_session(response.headers.get(SESSION_HEADER))
-        reply = _reply_in(await self._answer(response, number))
+        reply = _handshake_reply(await self._answer(response, number))
         self._endpoint.use_session(response.headers.get(SESSION_HEADER))
         return reply
 
@@ -335,6 +342,13 @@ def _answer_of(message: Message, number: int, status: int) -> Answer:
 def _is_answer_to(message: Message, number: int) -> bool:
     """Tell whether a message answers a request; an error may have another id, or none, if the request was not read."""
     return message.answers == number or (message.answers is None and bool(bytes(message.error)))
+
+
+def _handshake_reply(answer: Answer) -> Reply:
+    """Return the reply; raises CredentialsRefusedError for an error that says nothing of the era."""
+    if refuses_credentials(answer):
+        raise CredentialsRefusedError(status_text(answer.status))
+    return _reply_in(answer)
 
 
 def _reply_in(answer: Answer) -> Reply:

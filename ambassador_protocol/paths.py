@@ -12,6 +12,8 @@ CA_CERTIFICATE: Final = "/v1/trust/ca.pem"
 OPENAPI: Final = "/v1/openapi.json"
 
 MCP: Final = "/mcp"
+LEGACY_STREAM: Final = "/sse"
+LEGACY_MESSAGES: Final = "/messages"
 
 REGISTER: Final = "/v1/sessions/register"
 HEARTBEAT: Final = "/v1/sessions/heartbeat"

@@ -78,6 +78,9 @@ class ServerConfig(Section):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Lowest level of messages on stderr.")
     ] = "info"
+    legacy_sse: Annotated[
+        bool, Field(description="Whether /sse serves hosts that know only the HTTP+SSE of 2024-11-05.")
+    ] = False
     session: SessionSection = SessionSection()
     client_keys: ClientKeysSection = ClientKeysSection()
     audit: AuditSection = AuditSection()

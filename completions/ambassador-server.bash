@@ -8,7 +8,7 @@ _ambassador_server_words() {
         "") commands="quickstart init serve migrate check version audit" options="-V --version $shared" ;;
         "quickstart") options="--data-dir --hostname --mcp --url --user --group --port --admin-port $shared" ;;
         "init") options="--data-dir --config --database-url --hostname --admin-key-name --new-admin-key --json $shared" ;;
-        "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --lame-duck --ready-file $shared" ;;
+        "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --lame-duck --legacy-sse --ready-file $shared" ;;
         "migrate") options="--data-dir --config --database-url $shared" ;;
         "check") options="--data-dir --config --database-url --json $shared" ;;
         "version") options="$shared" ;;

@@ -70,6 +70,7 @@ complete -c ambassador-server -n '__ambassador_server_at serve' -l admin-host -x
 complete -c ambassador-server -n '__ambassador_server_at serve' -l admin-port -x -d 'Port of the admin API.'
 complete -c ambassador-server -n '__ambassador_server_at serve' -l tls -x -a 'on off' -d 'on, or off for loopback only.'
 complete -c ambassador-server -n '__ambassador_server_at serve' -l lame-duck -x -d 'Time between SIGTERM and the closing of the ports, in which /ready is 503.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l legacy-sse -d 'Serve hosts that know only the HTTP+SSE of 2024-11-05, too, at /sse.'
 complete -c ambassador-server -n '__ambassador_server_at serve' -l ready-file -r -F -d 'File to which the server writes its two ports as JSON when it is ready.'
 complete -c ambassador-server -n '__ambassador_server_at migrate' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
 complete -c ambassador-server -n '__ambassador_server_at migrate' -l config -r -F -d 'YAML file with settings.'

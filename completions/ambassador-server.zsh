@@ -75,6 +75,7 @@ _ambassador-server_serve() {
         --admin-port='[Port of the admin API.]:N: ' \
         --tls='[on, or off for loopback only.]:TEXT:(on off)' \
         --lame-duck='[Time between SIGTERM and the closing of the ports, in which /ready is 503.]:SECONDS: ' \
+        --legacy-sse'[Serve hosts that know only the HTTP+SSE of 2024-11-05, too, at /sse.]' \
         --ready-file='[File to which the server writes its two ports as JSON when it is ready.]:PATH:_files' \
         $shared
 }

@@ -89,6 +89,7 @@ class Ambassador:
         return WebSettings(
             allowed_hosts=self.config.allowed_hosts(),
             cors_origins=frozenset(self.config.cors.origins),
+            legacy_sse=self.config.legacy_sse,
             max_body_bytes=self.config.limits.body_bytes,
             tls=self.config.tls == "on",
             ca_pem=ca_pem,

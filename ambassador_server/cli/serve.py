@@ -32,6 +32,12 @@ def serve(
             show_default="0",
         ),
     ] = None,
+    legacy_sse: Annotated[
+        bool | None,
+        typer.Option(
+            "--legacy-sse", help="Serve hosts that know only the HTTP+SSE of 2024-11-05, too, at /sse."
+        ),
+    ] = None,
     ready_file: Annotated[
         Path | None,
         typer.Option(help="File to which the server writes its two ports as JSON when it is ready."),
@@ -55,6 +61,7 @@ def serve(
             admin_port=admin_port,
             tls=tls,
             lame_duck_seconds=lame_duck,
+            legacy_sse=legacy_sse,
         )
         run_server(settings, ready_file)
     finally:

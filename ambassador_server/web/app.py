@@ -26,9 +26,10 @@ from ambassador_server.web.app_keys import (
     SETTINGS,
     WebSettings,
 )
-from ambassador_server.web.client import mcp
-from ambassador_server.web.client.app_keys import CALLS, FACE, KEEP_ALIVE, OWN_ACCESS, SIGN_IN
+from ambassador_server.web.client import legacy_sse, mcp
+from ambassador_server.web.client.app_keys import CALLS, FACE, KEEP_ALIVE, OWN_ACCESS, SIGN_IN, SSE_STREAMS
 from ambassador_server.web.client.routes import client_routes
+from ambassador_server.web.client.sse_streams import SseStreams
 from ambassador_server.web.keep_alive import KeepAlive
 from ambassador_server.web.middleware.cors import CORS_ORIGINS, add_cors_headers, cors_middleware
 from ambassador_server.web.middleware.errors import errors_middleware
@@ -62,6 +63,10 @@ def create_client_app(
     app[KEEP_ALIVE] = keep_alive
     app.on_shutdown.append(mcp.end_streams)
     app.add_routes(client_routes())
+    if settings.legacy_sse:
+        app[SSE_STREAMS] = SseStreams()
+        app.add_routes(legacy_sse.routes())
+        app.on_shutdown.append(legacy_sse.drain_streams)
     return app
 
 

@@ -19,6 +19,7 @@ class WebSettings:
 
     allowed_hosts: frozenset[str]
     cors_origins: frozenset[str]
+    legacy_sse: bool
     max_body_bytes: int
     tls: bool
     ca_pem: bytes | None

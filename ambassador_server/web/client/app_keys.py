@@ -6,6 +6,7 @@ from ambassador_server.ports.face import McpFace
 from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.sign_in.use_cases import ClientSignIn
+from ambassador_server.web.client.sse_streams import SseStreams
 from ambassador_server.web.keep_alive import KeepAlive
 
 SIGN_IN: web.AppKey[ClientSignIn] = web.AppKey("sign_in", ClientSignIn)
@@ -13,3 +14,4 @@ CALLS: web.AppKey[CallUseCases] = web.AppKey("calls", CallUseCases)
 OWN_ACCESS: web.AppKey[OwnAccess] = web.AppKey("own_access", OwnAccess)
 FACE: web.AppKey[McpFace] = web.AppKey("face", McpFace)
 KEEP_ALIVE: web.AppKey[KeepAlive] = web.AppKey("keep_alive", KeepAlive)
+SSE_STREAMS: web.AppKey[SseStreams] = web.AppKey("sse_streams", SseStreams)

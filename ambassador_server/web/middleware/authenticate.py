@@ -19,16 +19,21 @@ def authenticated(route: Route) -> Route:
     """Require a principal for a route."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        secret = _secret(request, SESSION_TOKEN_HEADER)
-        credentials = Credentials(secret, request[ORIGIN])
-        for authenticator in request.app[AUTHENTICATORS]:
-            principal = await authenticator.authenticate(credentials)
-            if principal is not None:
-                request[PRINCIPAL] = principal
-                return await route(request)
-        raise NotAuthenticatedError("Valid session token required")
+        await check_authenticated(request)
+        return await route(request)
 
     return guarded
+
+
+async def check_authenticated(request: web.Request) -> None:
+    """Raise an error unless the request has a principal; a stream checks this repeatedly."""
+    credentials = Credentials(_secret(request, SESSION_TOKEN_HEADER), request[ORIGIN])
+    for authenticator in request.app[AUTHENTICATORS]:
+        principal = await authenticator.authenticate(credentials)
+        if principal is not None:
+            request[PRINCIPAL] = principal
+            return
+    raise NotAuthenticatedError("Valid session token required")
 
 
 def administered(right: Right, route: Route) -> Route:

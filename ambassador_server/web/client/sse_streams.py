@@ -1,0 +1,154 @@
+"""The open streams of hosts that speak the HTTP+SSE of 2024-11-05: each is one session, and ends with its calls."""
+
+import asyncio
+import secrets
+from collections import Counter, deque
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+from ambassador_protocol.json_text import on_one_line
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.errors import OverloadedError, ServerStoppingError
+from ambassador_server.ports.face import FaceReply
+
+MOST_PER_KEY: Final = 100
+"""How many streams the hosts of one client key may have open."""
+MOST_CALLS: Final = 64
+"""How many messages of one stream may be served at a time."""
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""The bytes that wait for the reader of a stream when it is cut off; one answer may be as large."""
+_MOST_NOTICES: Final = 64
+KEEP_ALIVE: Final = b": keep-alive\n\n"
+
+
+class SseStream:
+    """One session: the messages that wait for its reader, and the calls that run in it."""
+
+    def __init__(self, principal: Principal) -> None:
+        self.stream_id = secrets.token_urlsafe(24)
+        self.owner = (principal.key_id, principal.session_id)
+        self.conversation_id: str | None = None
+        self.has_ended = False
+        self.is_cut_off = False
+        """Whether it ended because its host did not read."""
+        self._is_draining = False
+        self._calls: set[asyncio.Task[FaceReply | None]] = set()
+        self._waiting: deque[tuple[bytes, bool]] = deque()
+        self._notices = 0
+        self._bytes = 0
+        self._changed = asyncio.Event()
+
+    def tell(self, message: bytes) -> None:
+        """Queue a notification; of many that wait the oldest is dropped."""
+        if self._notices >= _MOST_NOTICES:
+            oldest = next(each for each in self._waiting if each[1])
+            self._waiting.remove(oldest)
+            self._bytes -= len(oldest[0])
+            self._notices -= 1
+        self._notices += 1
+        self._put(message, is_notice=True)
+
+    def send(self, message: bytes) -> None:
+        """Queue an answer or a question, which are never dropped."""
+        self._put(message, is_notice=False)
+
+    def start(self, serving: Coroutine[Any, Any, FaceReply | None]) -> asyncio.Task[FaceReply | None]:
+        """Serve a message as long as the stream is open; raises OverloadedError and ServerStoppingError."""
+        if len(self._calls) >= MOST_CALLS or self._is_draining or self.has_ended:
+            serving.close()
+            if len(self._calls) >= MOST_CALLS:
+                raise OverloadedError(f"{MOST_CALLS} messages of this stream are being served already")
+            raise ServerStoppingError("The stream is ending")
+        call = asyncio.get_running_loop().create_task(serving)
+        self._calls.add(call)
+        call.add_done_callback(self._finished)
+        return call
+
+    async def next_event(self, seconds: float) -> bytes:
+        """Return the next event, a comment if none comes within so many seconds, and nothing at the end."""
+        if not self._waiting and not self.has_ended:
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
+        if not self._waiting:
+            return b"" if self.has_ended else KEEP_ALIVE
+        message, is_notice = self._waiting.popleft()
+        self._notices -= is_notice
+        self._bytes -= len(message)
+        return b"event: message\ndata: " + on_one_line(message) + b"\n\n"
+
+    def drain(self) -> None:
+        """Serve no further messages, and end when the running calls are answered."""
+        self._is_draining = True
+        self._end_if_drained()
+
+    def end(self) -> None:
+        """Cancel the calls and forget what waits for the reader."""
+        self.has_ended = True
+        self._waiting.clear()
+        self._changed.set()
+        for call in self._calls:
+            call.cancel()
+
+    def _put(self, message: bytes, *, is_notice: bool) -> None:
+        if self.has_ended:
+            return
+        if self._bytes > MOST_BYTES:
+            self.is_cut_off = True
+            self.end()
+            return
+        self._waiting.append((message, is_notice))
+        self._bytes += len(message)
+        self._changed.set()
+
+    def _finished(self, call: asyncio.Task[FaceReply | None]) -> None:
+        self._calls.discard(call)
+        self._end_if_drained()
+
+    def _end_if_drained(self) -> None:
+        if self._is_draining and not self._calls:
+            # What waits for the reader is sent before the end.
+            self.has_ended = True
+            self._changed.set()
+
+
+class SseStreams:
+    """The open streams by their id, which is valid only for the principal that opened the stream."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, SseStream] = {}
+        self._of_key: Counter[str] = Counter()
+
+    def open(self, principal: Principal) -> SseStream:
+        """Open a stream; raises OverloadedError."""
+        if self._of_key[principal.key_id] >= MOST_PER_KEY:
+            raise OverloadedError(f"{MOST_PER_KEY} streams of this client key are open already")
+        stream = SseStream(principal)
+        self._streams[stream.stream_id] = stream
+        self._of_key[principal.key_id] += 1
+        return stream
+
+    def find(self, stream_id: str, principal: Principal) -> SseStream | None:
+        """Return the stream with this id if it is one of this principal."""
+        stream = self._streams.get(stream_id)
+        return (
+            stream
+            if stream is not None and stream.owner == (principal.key_id, principal.session_id)
+            else None
+        )
+
+    def close(self, stream: SseStream) -> None:
+        """Forget a stream and cancel its calls."""
+        del self._streams[stream.stream_id]
+        key_id = stream.owner[0]
+        self._of_key[key_id] -= 1
+        if not self._of_key[key_id]:
+            del self._of_key[key_id]
+        stream.end()
+
+    def drain(self) -> None:
+        """End every stream when its running calls are answered."""
+        for stream in tuple(self._streams.values()):
+            stream.drain()

@@ -8,6 +8,23 @@ import typer
 
 from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration
 
+_LameDuck = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Time between SIGTERM and the closing of the ports, in which /ready is 503.",
+        show_default="0",
+    ),
+]
+_LegacySse = Annotated[
+    bool | None,
+    typer.Option("--legacy-sse", help="Serve hosts that know only the HTTP+SSE of 2024-11-05, too, at /sse."),
+]
+_ReadyFile = Annotated[
+    Path | None,
+    typer.Option(help="File to which the server writes its two ports as JSON when it is ready."),
+]
+
 
 def serve(
     data_dir: DataDir = None,
@@ -24,24 +41,9 @@ def serve(
         int | None, typer.Option(help="Port of the admin API.", show_default="9443")
     ] = None,
     tls: Annotated[str | None, typer.Option(help="on, or off for loopback only.", show_default="on")] = None,
-    lame_duck: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="Time between SIGTERM and the closing of the ports, in which /ready is 503.",
-            show_default="0",
-        ),
-    ] = None,
-    legacy_sse: Annotated[
-        bool | None,
-        typer.Option(
-            "--legacy-sse", help="Serve hosts that know only the HTTP+SSE of 2024-11-05, too, at /sse."
-        ),
-    ] = None,
-    ready_file: Annotated[
-        Path | None,
-        typer.Option(help="File to which the server writes its two ports as JSON when it is ready."),
-    ] = None,
+    lame_duck: _LameDuck = None,
+    legacy_sse: _LegacySse = None,
+    ready_file: _ReadyFile = None,
 ) -> None:
     """Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to finish.
 

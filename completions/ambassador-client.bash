@@ -5,7 +5,7 @@ _ambassador_client_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools catalog errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
+        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools resources prompts catalog errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
         "proxy") options="-h --help --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
         "status") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "login") options="--key-from --code --keep-default --replace --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -30,6 +30,12 @@ _ambassador_client_words() {
         "tools list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "tools show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "tools search") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "resources") commands="list read" options="$shared" ;;
+        "resources list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "resources read") options="--save --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "prompts") commands="list get" options="$shared" ;;
+        "prompts list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "prompts get") options="--save --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "catalog") commands="list show" options="$shared" ;;
         "catalog list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "catalog show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;

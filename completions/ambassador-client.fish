@@ -29,13 +29,17 @@ function __ambassador_client_at
         end
         switch "$typed"
             case ''
-                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools catalog errors help hosts; and set -a typed $word
+                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools resources prompts catalog errors help hosts; and set -a typed $word
             case 'account'
                 contains -- $word use; and set -a typed $word
             case 'key'
                 contains -- $word rotate; and set -a typed $word
             case 'tools'
                 contains -- $word list show search; and set -a typed $word
+            case 'resources'
+                contains -- $word list read; and set -a typed $word
+            case 'prompts'
+                contains -- $word list get; and set -a typed $word
             case 'catalog'
                 contains -- $word list show; and set -a typed $word
             case 'errors'
@@ -47,7 +51,7 @@ function __ambassador_client_at
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'account' 'key' 'tools' 'catalog' 'errors' 'help' 'hosts'
+        not contains -- "$typed" 'account' 'key' 'tools' 'resources' 'prompts' 'catalog' 'errors' 'help' 'hosts'
     else
         test "$typed" = "$argv"
     end
@@ -75,6 +79,8 @@ complete -c ambassador-client -n '__ambassador_client_at' -a undo -d 'Restore th
 complete -c ambassador-client -n '__ambassador_client_at' -a account -d 'Change the default account.'
 complete -c ambassador-client -n '__ambassador_client_at' -a key -d 'The key of an account.'
 complete -c ambassador-client -n '__ambassador_client_at' -a tools -d 'The tools you may call.'
+complete -c ambassador-client -n '__ambassador_client_at' -a resources -d 'The resources you may read.'
+complete -c ambassador-client -n '__ambassador_client_at' -a prompts -d 'The prompts you may get.'
 complete -c ambassador-client -n '__ambassador_client_at' -a catalog -d 'The MCPs that you are granted.'
 complete -c ambassador-client -n '__ambassador_client_at' -a errors -d 'The error codes and their meaning.'
 complete -c ambassador-client -n '__ambassador_client_at' -a help -d 'The environment variables and the exit codes.'
@@ -239,6 +245,40 @@ complete -c ambassador-client -n '__ambassador_client_at tools search' -l finger
 complete -c ambassador-client -n '__ambassador_client_at tools search' -l allow-self-signed -d 'Accept any certificate; for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at tools search' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at tools search' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at resources' -a list -d 'List the resources you may read, and the templates of URIs.'
+complete -c ambassador-client -n '__ambassador_client_at resources' -a read -d 'Read a resource. Text goes to standard output.'
+complete -c ambassador-client -n '__ambassador_client_at resources list' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at resources list' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at resources list' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at resources list' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at resources list' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at resources list' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at resources list' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at resources read' -l save -r -F -d 'Write what is not text to files in this directory.'
+complete -c ambassador-client -n '__ambassador_client_at resources read' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at resources read' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at resources read' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at resources read' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at resources read' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at resources read' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at resources read' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at prompts' -a list -d 'List the prompts you may get, with their arguments; those in brackets are optional.'
+complete -c ambassador-client -n '__ambassador_client_at prompts' -a get -d 'Get a prompt with its arguments filled in: the messages that it begins a conversation with.'
+complete -c ambassador-client -n '__ambassador_client_at prompts list' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at prompts list' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at prompts list' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at prompts list' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at prompts list' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at prompts list' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at prompts list' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at prompts get' -l save -r -F -d 'Write images and other data to files in this directory.'
+complete -c ambassador-client -n '__ambassador_client_at prompts get' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at prompts get' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at prompts get' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at prompts get' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at prompts get' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at prompts get' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at prompts get' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
 complete -c ambassador-client -n '__ambassador_client_at catalog' -a list -d 'List the MCPs that you are granted, and the selection of this client.'
 complete -c ambassador-client -n '__ambassador_client_at catalog' -a show -d 'Show what is granted to you of an MCP, and what of it this client can use.'
 complete -c ambassador-client -n '__ambassador_client_at catalog list' -l account -x -d 'Name of the account.'

@@ -28,6 +28,8 @@ _ambassador-client() {
         'account:Change the default account.'
         'key:The key of an account.'
         'tools:The tools you may call.'
+        'resources:The resources you may read.'
+        'prompts:The prompts you may get.'
         'catalog:The MCPs that you are granted.'
         'errors:The error codes and their meaning.'
         'help:The environment variables and the exit codes.'
@@ -70,6 +72,8 @@ _ambassador-client() {
                 account) _ambassador-client_account ;;
                 key) _ambassador-client_key ;;
                 tools) _ambassador-client_tools ;;
+                resources) _ambassador-client_resources ;;
+                prompts) _ambassador-client_prompts ;;
                 catalog) _ambassador-client_catalog ;;
                 errors) _ambassador-client_errors ;;
                 help) _ambassador-client_help ;;
@@ -410,6 +414,103 @@ _ambassador-client_tools_search() {
         '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':WORD: '
+}
+
+_ambassador-client_resources() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List the resources you may read, and the templates of URIs.'
+        'read:Read a resource. Text goes to standard output.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-client_resources_list ;;
+                read) _ambassador-client_resources_read ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-client_resources_list() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared
+}
+
+_ambassador-client_resources_read() {
+    _arguments -s -S : \
+        --save='[Write what is not text to files in this directory.]:DIR:_files' \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':URI: '
+}
+
+_ambassador-client_prompts() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List the prompts you may get, with their arguments; those in brackets are optional.'
+        'get:Get a prompt with its arguments filled in\: the messages that it begins a conversation with.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-client_prompts_list ;;
+                get) _ambassador-client_prompts_get ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-client_prompts_list() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared
+}
+
+_ambassador-client_prompts_get() {
+    _arguments -s -S : \
+        --save='[Write images and other data to files in this directory.]:DIR:_files' \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':PROMPT: ' \
+        '*:\[KEY=VALUE\]...: '
 }
 
 _ambassador-client_catalog() {

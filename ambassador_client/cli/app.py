@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ambassador_client.cli import accounts, catalog, help_topics, hosts, login, tools, troubleshooting
+from ambassador_client.cli import (
+    accounts,
+    catalog,
+    help_topics,
+    hosts,
+    login,
+    prompts,
+    resources,
+    tools,
+    troubleshooting,
+)
 from ambassador_client.cli.command import HELP, command
 from ambassador_client.cli.output import Format, show
 from ambassador_client.cli.status import status
@@ -76,7 +86,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
         return proxy(ctx.args)
 
     command(app, "status", status)
-    for module in (login, accounts, tools, catalog, troubleshooting, help_topics):
+    for module in (login, accounts, tools, resources, prompts, catalog, troubleshooting, help_topics):
         module.register(app)
     app.command("version", context_settings=HELP)(version)
     hosts.register(app, HELP)

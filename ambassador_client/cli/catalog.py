@@ -126,7 +126,7 @@ def select(
 
 
 class Refusal(NamedTuple):
-    """Why a tool of the catalog is refused: the reason, and the administrator's message if there is one."""
+    """Why something in the catalog is refused: the reason, and the administrator's message if there is one."""
 
     mcp: str
     reason: str
@@ -138,12 +138,12 @@ class Refusal(NamedTuple):
         return f"The reason is {self.reason}. Run: ambassador-client catalog show {self.mcp}"
 
 
-def find_refusal(run: Run, names: Collection[str]) -> Refusal | None:
-    """Return why a tool of one of these names is refused; None if the catalog has no such tool."""
+def find_refusal(run: Run, names: Collection[str], kind: str) -> Refusal | None:
+    """Return why a tool, resource or prompt of one of these names is refused; None if the catalog has none."""
     for mcp in _catalog(run):
-        for tool in mcp.get("tools") or []:
-            if tool.get("published_as") in names and (reason := tool.get("refused")) is not None:
-                return Refusal(str(mcp.get("name")), str(reason), tool.get("message"))
+        for each in mcp.get(f"{kind}s") or []:
+            if each.get("published_as") in names and (reason := each.get("refused")) is not None:
+                return Refusal(str(mcp.get("name")), str(reason), each.get("message"))
     return None
 
 

@@ -45,10 +45,15 @@ from ambassador_protocol.problems import ProblemCode
 from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
 
 Json = dict[str, Any]
+Progress = Callable[[Json], None]
+"""Receives the params of progress notifications."""
+Answer = Callable[[Json], Json]
+"""Takes the params of a question and returns the result of `elicitation/create`."""
 
 _CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, MAX_CALL_SECONDS + 60.0
 _MAX_BYTES = 64 << 20
 _MAX_ROUNDS = 10
+_MAX_PAGES = 1000
 _PAUSES = Backoff(0.05, 0.25)
 _META = {
     META_VERSION: MODERN_VERSION,
@@ -153,65 +158,92 @@ class ServerClient:
 
     def tools(self) -> list[Json]:
         """Return the definitions of the tools that the user may call."""
-        tools = self._send_message("tools/list", {}, {}).get("tools")
-        if not isinstance(tools, list) or not all(
-            isinstance(tool, dict) and isinstance(tool.get("name"), str) for tool in tools
-        ):
-            raise self._not_an_ambassador()
-        return tools
+        return self._list("tools/list", "tools", "name")
+
+    def resources(self) -> list[Json]:
+        """Return the definitions of the resources that the user may read."""
+        return self._list("resources/list", "resources", "uri")
+
+    def resource_templates(self) -> list[Json]:
+        """Return the definitions of the templates of resources that the user may read."""
+        return self._list("resources/templates/list", "resourceTemplates", "uriTemplate")
+
+    def prompts(self) -> list[Json]:
+        """Return the definitions of the prompts that the user may get."""
+        return self._list("prompts/list", "prompts", "name")
 
     def call(
         self,
         tool: str,
         arguments: Json,
         headers: Mapping[str, str],
-        progress: Callable[[Json], None],
-        answer: Callable[[Json], Json] | None,
+        progress: Progress,
+        answer: Answer | None,
     ) -> Json:
-        """Call a tool and return the result.
+        """Call a tool and return the result; `answer` is None without a terminal. Raises CallError or LinkError."""
+        params = {"name": tool, "arguments": arguments}
+        return self._ask("tools/call", params, tool, progress, answer, headers)
 
-        `progress` receives the params of progress notifications. `answer` takes the params of a question and returns
-        the result of `elicitation/create`; it is None without a terminal. Raises CallError or LinkError.
-        """
+    def read(self, uri: str, progress: Progress, answer: Answer | None) -> Json:
+        """Read a resource; otherwise as `call`."""
+        return self._ask("resources/read", {"uri": uri}, uri, progress, answer)
+
+    def prompt(self, name: str, arguments: Json, progress: Progress, answer: Answer | None) -> Json:
+        """Get a prompt; otherwise as `call`."""
+        params = {"name": name, "arguments": arguments}
+        return self._ask("prompts/get", params, name, progress, answer)
+
+    def _list(self, method: str, member: str, named_by: str) -> list[Json]:
+        """Return the items of all pages of a list."""
+        found: list[Json] = []
+        params: Json = {}
+        for _ in range(_MAX_PAGES):
+            page = self._send_message(method, params, {})
+            items = page.get(member)
+            if not isinstance(items, list) or not all(
+                isinstance(each, dict) and isinstance(each.get(named_by), str) for each in items
+            ):
+                raise self._not_an_ambassador()
+            found += items
+            cursor = page.get("nextCursor")
+            if not isinstance(cursor, str):
+                return found
+            params = {"cursor": cursor}
+        raise TooLargeError(f"the server's list has more than {_MAX_PAGES} pages", "Ask your administrator.")
+
+    def _ask(
+        self,
+        method: str,
+        params: Json,
+        name: str,
+        progress: Progress,
+        answer: Answer | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Send a request that may be answered by questions, and return the result after the last of them."""
         meta = {"progressToken": 1, META_CLIENT_CAPABILITIES: {} if answer is None else CAPABILITIES}
-        first = {"name": tool, "arguments": arguments, "_meta": meta}
-        params, named = first, {NAME_HEADER: encode_header_value(tool)}
+        first = {**params, "_meta": meta}
+        params, sent = first, {NAME_HEADER: encode_header_value(name), **(headers or {})}
         for round_ in range(1, _MAX_ROUNDS + 1):
-            result = self._send_message("tools/call", params, {**named, **headers}, progress)
+            result = self._send_message(method, params, sent, progress)
             if result.get("resultType") != "input_required":
                 return result
             asked, state = result.get("inputRequests"), result.get("requestState")
-            params = first | ({"inputResponses": self._answers(asked, answer)} if asked else {})
+            params = first | ({"inputResponses": _answers(asked, answer)} if asked else {})
             # requestState is returned unchanged, and left out if the server sent none.
             params |= {} if state is None else {"requestState": state}
             if not asked:
                 time.sleep(_PAUSES.after(round_))
         raise BadAnswerError(
-            f"{tool} asks again and again", f"It was answered {_MAX_ROUNDS} times; the call was stopped."
+            f"{name} asks again and again", f"It was answered {_MAX_ROUNDS} times; the call was stopped."
         )
-
-    def _answers(self, asked: Any, answer: Callable[[Json], Json] | None) -> Json:
-        answers: Json = {}
-        for key, request in asked.items() if isinstance(asked, dict) else ():
-            params = request.get("params") if isinstance(request, dict) else None
-            if (
-                answer is None
-                or not isinstance(params, dict)
-                or request.get("method") != "elicitation/create"
-            ):
-                raise BadAnswerError(
-                    "the tool asks a question that this client cannot answer",
-                    "Run the command at a terminal.",
-                )
-            answers[key] = answer(params)
-        return answers
 
     def _send_message(
         self,
         method: str,
         params: Json,
         headers: Mapping[str, str],
-        progress: Callable[[Json], None] = lambda _: None,
+        progress: Progress = lambda _: None,
     ) -> Json:
         number = next(self._numbers)
         meta = {**_META, **params.get("_meta", {})}
@@ -296,6 +328,19 @@ class ServerClient:
             f"{self.url} does not answer like an MCP Ambassador server{why}",
             "Check the address; the default client port is 8443.",
         )
+
+
+def _answers(asked: Any, answer: Answer | None) -> Json:
+    answers: Json = {}
+    for key, request in asked.items() if isinstance(asked, dict) else ():
+        params = request.get("params") if isinstance(request, dict) else None
+        if answer is None or not isinstance(params, dict) or request.get("method") != "elicitation/create":
+            raise BadAnswerError(
+                "it asks a question that this client cannot answer",
+                "Run the command at a terminal.",
+            )
+        answers[key] = answer(params)
+    return answers
 
 
 def _proxy(tunnel: ProxyTunnel) -> httpx.Proxy:

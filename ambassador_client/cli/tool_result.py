@@ -1,4 +1,4 @@
-"""Shows the result of a tool to a person: text on standard output, images inline or as files, other data as files."""
+"""Shows results to a person: text on standard output, images inline or as files, other data as files."""
 
 import base64
 import json
@@ -64,7 +64,7 @@ class FileSaver:
         try:
             return Path(tempfile.mkdtemp(prefix="ambassador-client-"))  # only its owner can read it
         except OSError as error:
-            raise SettingsError(f"cannot save the image: {error.strerror}", "Use --save DIR.") from error
+            raise SettingsError(f"cannot save the data: {error.strerror}", "Use --save DIR.") from error
 
     def _write(self, directory: Path, data: bytes, media_type: str) -> Path:
         suffix = _types.guess_extension(media_type.partition(";")[0].strip().lower()) or ".bin"
@@ -95,7 +95,25 @@ def show_result(result: Mapping[str, Any], saver: FileSaver) -> None:
         sys.stdout.write(json.dumps(result["structuredContent"], indent=2, ensure_ascii=True) + "\n")
 
 
-def _show(block: Mapping[str, Any], saver: FileSaver) -> bool:
+def show_contents(result: Mapping[str, Any], saver: FileSaver) -> None:
+    """Show the contents of a resource; what is not text is saved in any case."""
+    contents = result.get("contents")
+    for each in contents if isinstance(contents, list) else []:
+        _show({"type": "resource", "resource": each}, saver, in_any_case=True)
+
+
+def show_messages(result: Mapping[str, Any], saver: FileSaver) -> None:
+    """Show the messages of a prompt, each after its role."""
+    messages = result.get("messages")
+    for number, message in enumerate(messages if isinstance(messages, list) else []):
+        said = message if isinstance(message, dict) else {}
+        _write(f"{'' if number == 0 else chr(10)}{one_line(str(said.get('role')))}:")
+        content = said.get("content")
+        for block in content if isinstance(content, list) else [content]:
+            _show(block if isinstance(block, dict) else {}, saver)
+
+
+def _show(block: Mapping[str, Any], saver: FileSaver, *, in_any_case: bool = False) -> bool:
     kind = block.get("type")
     if kind == "text":
         _write(str(block.get("text", "")))
@@ -110,11 +128,14 @@ def _show(block: Mapping[str, Any], saver: FileSaver) -> bool:
         return True
     data = resource.get("data", resource.get("blob"))
     if isinstance(data, str):
-        _show_data(str(kind), str(resource.get("mimeType", "application/octet-stream")), data, saver)
+        media_type = str(resource.get("mimeType", "application/octet-stream"))
+        _show_data(str(kind), media_type, data, saver, in_any_case=in_any_case)
     return False
 
 
-def _show_data(kind: str, media_type: str, encoded: str, saver: FileSaver) -> None:
+def _show_data(
+    kind: str, media_type: str, encoded: str, saver: FileSaver, *, in_any_case: bool = False
+) -> None:
     try:
         data = base64.b64decode(encoded, validate=True)
     except ValueError:
@@ -124,7 +145,7 @@ def _show_data(kind: str, media_type: str, encoded: str, saver: FileSaver) -> No
     sequence, reason = _inline(data) if is_image and sys.stdout.isatty() else (None, "")
     if sequence is not None:
         sys.stdout.write(sequence + "\n")
-    path = saver.save(data, media_type, in_any_case=is_image and sequence is None)
+    path = saver.save(data, media_type, in_any_case=(is_image or in_any_case) and sequence is None)
     if path is None and sequence is not None:
         return
     where = saver.hint if path is None else f"saved as {path}"

@@ -2,25 +2,21 @@
 
 import json
 import sys
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ambassador_client.cli import questions
 from ambassador_client.cli.argument_files import ArgumentFiles
 from ambassador_client.cli.argument_rows import argument_rows
-from ambassador_client.cli.catalog import find_refusal
 from ambassador_client.cli.command import Run, command, command_group
+from ambassador_client.cli.offered import by_name, description, explain, lookup, not_found, request
 from ambassador_client.cli.output import Format, is_for_programs, show, show_rows
-from ambassador_client.cli.progress import ProgressBar
 from ambassador_client.cli.server_client import CallError
 from ambassador_client.cli.stops import stop_texts
 from ambassador_client.cli.tool_arguments import read_arguments
 from ambassador_client.cli.tool_result import FileSaver, ToolFailedError, show_result
-from ambassador_client.errors import NotFoundError, one_line
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 from ambassador_protocol.paths import ME
 
@@ -90,7 +86,7 @@ def show_tool(run: Run, name: _Name) -> int:
     if is_for_programs(run.output):
         show(tool, run.output)
         return 0
-    show({"name": tool["name"], "class": _effect_class(tool), "description": _description(tool)}, run.output)
+    show({"name": tool["name"], "class": _effect_class(tool), "description": description(tool)}, run.output)
     if run.output is not Format.NAME and (rows := argument_rows(_input_schema(tool))):
         sys.stdout.write("\n")
         show_rows(rows, None)
@@ -115,9 +111,9 @@ def call(
 
     Example: ambassador-client call time__get_current_time timezone=Europe/Zurich
     """
-    listed = _tools(run)
+    listed = by_name(run.server.tools())
     # Without such a tool the call is sent as well, so that the server refuses it and records that.
-    tool = _lookup(listed, name) or {"name": name}
+    tool = lookup(listed, name) or {"name": name}
     files = ArgumentFiles()
     text = files.standard_input("--json") if given == "-" else given and files.expand("--json", given)
     values = read_arguments(
@@ -126,12 +122,7 @@ def call(
     try:
         result = _call_tool(run, tool, values)
     except CallError as error:
-        if error.is_unknown:
-            raise _not_found(run, listed, name) from None
-        if _lookup(listed, name) is None:
-            refused = find_refusal(run, _spellings(name))
-            error.next_step = "" if refused is None else refused.hint
-        raise
+        raise explain(run, "tool", listed, name, error) from None
     if is_for_programs(run.output):
         show(result, run.output)
     else:
@@ -141,69 +132,31 @@ def call(
     return 0
 
 
-def _find(run: Run, name: str) -> dict[str, Any]:
-    listed = _tools(run)
-    tool = _lookup(listed, name)
+def _find(run: Run, name: str) -> Mapping[str, Any]:
+    listed = by_name(run.server.tools())
+    tool = lookup(listed, name)
     if tool is None:
-        raise _not_found(run, listed, name)
+        raise not_found(run, "tool", listed, name)
     return tool
 
 
-def _tools(run: Run) -> dict[str, dict[str, Any]]:
-    return {str(each["name"]): each for each in run.server.tools()}
-
-
-def _lookup(listed: Mapping[str, dict[str, Any]], name: str) -> dict[str, Any] | None:
-    return next((listed[spelling] for spelling in _spellings(name) if spelling in listed), None)
-
-
-def _spellings(name: str) -> tuple[str, ...]:
-    return name, name.replace(".", "__", 1), name.replace(":", "__", 1)
-
-
-def _similar(name: str, listed: Collection[str]) -> list[str]:
-    """Return the tools that a misspelt name may stand for, with the name of its MCP or without."""
-    if near := get_close_matches(name, listed, n=3):
-        return near
-    short = {each: each.partition("__")[2] for each in listed}
-    close = get_close_matches(name, set(short.values()), n=3)
-    return [each for each in listed if short[each] in close][:3]
-
-
-def _not_found(run: Run, listed: Collection[str], name: str) -> NotFoundError:
-    cause = f"there is no tool {name[:100]!r} that you may call"
-    if (refused := find_refusal(run, _spellings(name))) is not None:
-        if refused.message is not None:
-            cause = f"{name[:100]} is stopped by an administrator: {refused.message}"
-        return NotFoundError(cause, refused.hint)
-    near = _similar(name, listed)
-    return NotFoundError(
-        cause, f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list"
-    )
-
-
-def _argument_headers(tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, str]:
+def _argument_headers(tool: Mapping[str, Any], arguments: dict[str, Any]) -> dict[str, str]:
     try:
-        return param_headers(read_header_map(json.dumps(tool).encode()), arguments)
+        return param_headers(read_header_map(json.dumps(dict(tool)).encode()), arguments)
     except (InvalidAnnotationError, UnicodeEncodeError):
         return {}
 
 
-def _call_tool(run: Run, tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    name = str(tool["name"])
-    with ProgressBar(name) as bar:
-
-        def answer(params: dict[str, Any]) -> dict[str, Any]:
-            with bar.hidden():
-                return questions.ask_user(name, params)
-
-        ask_user = answer if questions.is_interactive() else None
-        return run.server.call(name, arguments, _argument_headers(tool, arguments), bar.update, ask_user)
+def _call_tool(run: Run, tool: Mapping[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    name, headers = str(tool["name"]), _argument_headers(tool, arguments)
+    return request(
+        run, name, lambda progress, answer: run.server.call(name, arguments, headers, progress, answer)
+    )
 
 
 def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
     rows = [
-        {"tool": each["name"], "class": _effect_class(each), "description": _description(each)}
+        {"tool": each["name"], "class": _effect_class(each), "description": description(each)}
         for each in tools
     ]
     stopped = stop_texts(run.server.request("GET", ME))
@@ -215,19 +168,14 @@ def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
         show_rows(rows, run.output)
 
 
-def _input_schema(tool: dict[str, Any]) -> dict[str, Any]:
+def _input_schema(tool: Mapping[str, Any]) -> dict[str, Any]:
     schema = tool.get("inputSchema")
     return schema if isinstance(schema, dict) else {}
 
 
-def _effect_class(tool: dict[str, Any]) -> str:
+def _effect_class(tool: Mapping[str, Any]) -> str:
     values = tool.get("annotations")
     hints = values if isinstance(values, dict) else {}
     if hints.get("readOnlyHint") is True:
         return "read-only"
     return "write" if hints.get("destructiveHint") is False else "destructive"
-
-
-def _description(described: dict[str, Any]) -> str:
-    text = described.get("description")
-    return one_line(text) if isinstance(text, str) else ""

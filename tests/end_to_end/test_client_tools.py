@@ -106,9 +106,9 @@ def test_selection_from_the_catalog_never_adds_to_the_grants(client: Client, wor
     assert "params" in mistaken.stderr
     assert "--allow-unmatched" in mistaken.stderr
     assert client.json("catalog", "show", "tools")["selected"] == ["tools.echo"]
-    early = client.run("select", "tools", "echo", "later", "--allow-unmatched")
-    assert early.stderr.startswith("warning: 'later' matches no tool of MCP 'tools'")
-    client.run("select", "tools", "echo", "later")  # what is selected already stays
+    early = client.run("select", "tools", "echo", "upcoming", "--allow-unmatched")
+    assert early.stderr.startswith("warning: 'upcoming' matches no tool of MCP 'tools'")
+    client.run("select", "tools", "echo", "upcoming")  # what is selected already stays
     shown = client.run("catalog", "show", "tools").stdout
     assert "not_selected" in shown
     assert "\n\nTOOL " in shown

@@ -12,7 +12,9 @@ from ambassador_server.domain.catalog.mcps import (
     DownstreamState,
     Mcp,
 )
+from ambassador_server.downstream.deadline import Deadline
 from ambassador_server.downstream.era import Era
+from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import Lists
 from ambassador_server.downstream.features.watches import ResourceWatches
 from ambassador_server.downstream.probes import with_last_line
@@ -104,8 +106,7 @@ class Supervisor:
         owner: SessionOwner | None = None,
     ) -> None:
         self.mcp = mcp
-        self.habits = known.habits
-        self.watches = known.watches
+        self.habits, self.watches = known.habits, known.watches
         self._published = PublishedState(known.state, listener)
         self._limits = limits
         self._mask = mask
@@ -118,11 +119,8 @@ class Supervisor:
         self._newest: DownstreamSession | None = None
         self._earlier_output = known.output
         self._retiring: dict[DownstreamSession, asyncio.Task[None]] = {}
-        self._era = known.era
-        self._era_is_proven = known.era is not None
-        self._attempts = 0
-        self._in_flight = 0
-        self._timeouts = 0
+        self._era, self._era_is_proven = known.era, known.era is not None
+        self._attempts = self._timeouts = self.in_flight = 0
         self._task: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
 
@@ -141,7 +139,7 @@ class Supervisor:
         """Return how many sessions, calls in flight and restarts this downstream has."""
         return DownstreamActivity(
             connections=int(self._slot.session is not None),
-            in_flight=self._in_flight,
+            in_flight=self.in_flight,
             restarts=max(0, self._attempts - 1),
         )
 
@@ -151,16 +149,20 @@ class Supervisor:
         self._task = asyncio.get_running_loop().create_task(self._run(delay))
 
     async def call(self, request: NeutralRequest, user_id: str, timeout: float) -> Reply:
-        """Send one request of a user; `timeout` in seconds also covers the wait for a session.
+        """Send one request of a user; `timeout` in seconds also covers the wait for a session, but not for the host.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError.
         """
-        if self._in_flight >= self._limits.in_flight:
-            raise OverloadedError(f"{self.mcp.name} has {self._in_flight} calls in flight already")
-        self._in_flight += 1
+        if self.in_flight >= self._limits.in_flight:
+            raise OverloadedError(f"{self.mcp.name} has {self.in_flight} calls in flight already")
+        self.in_flight += 1
         session, heard = self._slot.session, 0
+        deadline: asyncio.Timeout | Deadline = asyncio.timeout(timeout)
+        if can_be_asked(request):
+            deadline = Deadline(timeout, self)
+            request = deadline.stopped_by_questions(request)
         try:
-            async with asyncio.timeout(timeout):
+            async with deadline:
                 session = session or await self._slot.next_session()
                 heard = session.notifications
                 reply = await session.request(request, user_id)
@@ -173,7 +175,7 @@ class Supervisor:
         except DownstreamUnavailableError as error:
             raise DownstreamUnavailableError(f"{self.mcp.name}: {error.message}") from error
         finally:
-            self._in_flight -= 1
+            self.in_flight -= 1
 
     async def until_connected(self, timeout: float) -> None:
         """Wait for a session; raises DownstreamUnavailableError, and DownstreamTimeoutError after `timeout` seconds."""

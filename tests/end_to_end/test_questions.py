@@ -168,6 +168,32 @@ def test_question_over_stdio_that_users_share_is_refused_and_then_asked_over_a_p
     assert answers["elicitation/create"]["error"]["code"] == -32601
 
 
+def answered_over_stdio(asked: LegacyHost, root: str) -> dict[str, Any]:
+    """Call the tool that asks for roots and a completion, answer what arrives, and return what the tool was told."""
+    answers = {"roots/list": {"roots": [{"uri": root}]}, "sampling/createMessage": {"content": root}}
+    with asked.call("asking-stdio__ask") as stream:
+        for message in stream:
+            if "method" not in message:
+                told: dict[str, Any] = message["result"]["structuredContent"]
+                return told
+            assert asked.post({"id": message["id"], "result": answers[message["method"]]}).status_code == 202
+    raise AssertionError("the call has no answer")
+
+
+def test_questions_over_stdio_reach_the_user_of_their_call_or_nobody(world: World) -> None:
+    """One process serves all, until it asks while it could mean several users; then each gets an own process."""
+    world.publish_fixture("asking-stdio")
+    supported = {"roots": {}, "sampling": {}}
+    first, second = begin(world.caller(), supported), begin(world.caller(), supported)
+    told = answered_over_stdio(first, "file:///first")
+    assert told["roots/list"]["result"] == {"roots": [{"uri": "file:///first"}]}
+    assert told["elicitation/create"]["error"]["code"] == -32601
+    refused = answered_over_stdio(second, "file:///second")
+    assert "error" in refused["roots/list"]
+    for asked, root in ((second, "file:///second"), (first, "file:///first")):
+        assert answered_over_stdio(asked, root)["roots/list"]["result"] == {"roots": [{"uri": root}]}
+
+
 def test_a_kill_switch_ends_a_call_that_waits_for_its_host(world: World) -> None:
     asked = begin(world.caller(), ELICITATION)
     with asked.call("legacy-http__confirm") as stream:

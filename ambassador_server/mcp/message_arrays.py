@@ -10,7 +10,7 @@ from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.envelope import EnvelopeError, Message, Request, read_message
 from ambassador_server.mcp.replies import ACCEPTED, json_reply, refusal
-from ambassador_server.ports.face import FaceReply, FaceRequest
+from ambassador_server.ports.face import Event, FaceReply, FaceRequest, FirstEvent
 
 _LARGEST_REPLY: Final = 64 * 1024 * 1024
 """The bytes of answers after which the remaining requests of a batch are refused."""
@@ -51,6 +51,7 @@ async def answer_batch(request: FaceRequest, era: Era) -> FaceReply:
         messages = read_batch(body) if len(body) <= LARGE else await off_loop(read_batch, body)
     except EnvelopeError as error:
         return refusal(400, None, error.code, error.message)
+    request = _without_resumption(request)
     answers: list[bytes] = []
     has_request, status, size = False, 200, 0
     for message in messages:
@@ -85,6 +86,20 @@ def read_batch(body: bytes) -> list[Message | EnvelopeError]:
     if not parts:
         raise EnvelopeError(Code.INVALID_REQUEST, "A batch holds at least one message")
     return [_read(part) for part in parts]
+
+
+def _without_resumption(request: FaceRequest) -> FaceRequest:
+    """Return a request whose stream has no ids: the answers are one event, of which no part can be resumed."""
+    return msgspec.structs.replace(
+        request,
+        tell=lambda event: request.tell(Event(event.message)),
+        ask=lambda event: request.ask(Event(event.message)),
+        outlive=_do_nothing,
+    )
+
+
+def _do_nothing(_: FirstEvent) -> None:
+    """Let a batch end with its connection."""
 
 
 def _read(part: bytes) -> Message | EnvelopeError:

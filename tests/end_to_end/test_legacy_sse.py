@@ -233,6 +233,19 @@ def test_a_posted_cancellation_and_the_end_of_the_stream_cancel_calls(
     until(lambda: cancelled(caller) == before + 2, "the end of the stream cancels")
 
 
+def test_an_old_host_is_told_of_changes(world: World) -> None:
+    group = world.group()
+    caller = world.session(world.person(group))
+    with stream(caller) as host:
+        host.initialize()
+        assert host.post({"id": 1, "method": "tools/list"}).status_code == 202
+        assert host.next()["result"]["tools"] == []
+        world.ask("POST", "grants", {"group": group, "mcp": "tools"})
+        assert host.next()["method"] == "notifications/tools/list_changed"
+        host.call("tools__echo", text="new")
+        assert host.next()["result"]["content"][0]["text"] == "new"
+
+
 def test_too_many_streams_and_messages_are_refused(world: World, tools: Downstream) -> None:
     person = world.person()
     caller = Caller(

@@ -15,7 +15,7 @@ from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.mcp import SESSION_HEADER
 from ambassador_protocol.paths import LEGACY_MESSAGES, LEGACY_STREAM
 from ambassador_server.errors import AmbassadorError, NotFoundError
-from ambassador_server.ports.face import FaceReply, FaceRequest
+from ambassador_server.ports.face import FaceReply, FaceRequest, FirstEvent
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import read_body
 from ambassador_server.web.client.app_keys import FACE, SSE_STREAMS
@@ -45,8 +45,7 @@ async def open_stream(request: web.Request) -> web.StreamResponse:
         pass  # the session ended, or the connection: either way the stream does
     finally:
         streams.close(stream)
-        if stream.conversation_id is not None:
-            request.app[FACE].end(_face_request(request, stream, b""))
+        _end_conversation(request, stream)
     if stream.is_cut_off and request.transport is not None:
         reset(request.transport)
     return response
@@ -95,8 +94,13 @@ def _face_request(request: web.Request, stream: SseStream, body: bytes) -> FaceR
         principal=request[PRINCIPAL],
         origin=request[ORIGIN],
         tell=stream.tell,
-        ask=stream.send,
+        ask=lambda event: stream.send(event.message),
+        outlive=_do_nothing,
     )
+
+
+def _do_nothing(_: FirstEvent) -> None:
+    """Let a call end with its stream."""
 
 
 async def _serve(
@@ -110,12 +114,40 @@ async def _serve(
         # The host would wait for its answer.
         stream.end()
         return None
-    stream.conversation_id = reply.headers.get(SESSION_HEADER, stream.conversation_id)
+    if not isinstance(reply, FaceReply):
+        # Streams beside that of the session are of the modern era alone.
+        reply.close()
+        return None
     if reply.status >= 400 and not accepted.is_set():
         return reply
     if reply.body:
         stream.send(reply.body)
+    if SESSION_HEADER in reply.headers:
+        _end_conversation(request, stream)
+        stream.conversation_id = reply.headers[SESSION_HEADER]
+        stream.attach(_relay_changes(request, stream))
     return None
+
+
+async def _relay_changes(request: web.Request, stream: SseStream) -> None:
+    """Send what a host of streamable HTTP gets on its own stream: changes of lists and of watched resources."""
+    events = await request.app[FACE].listen(_face_request(request, stream, b""))
+    if isinstance(events, FaceReply):
+        return
+    try:
+        while found := await events.next():
+            for event in found:
+                if event.message:
+                    stream.tell(event)
+    finally:
+        events.close()
+    # The session has ended, or the server stops.
+    stream.drain()
+
+
+def _end_conversation(request: web.Request, stream: SseStream) -> None:
+    if stream.conversation_id is not None:
+        request.app[FACE].end(_face_request(request, stream, b""))
 
 
 async def drain_streams(app: web.Application) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ambassador_protocol.json_text import on_one_line
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.errors import OverloadedError, ServerStoppingError
-from ambassador_server.ports.face import FaceReply
+from ambassador_server.ports.face import Event, FaceReply
 
 MOST_PER_KEY: Final = 100
 """How many streams the hosts of one client key may have open."""
@@ -34,12 +34,13 @@ class SseStream:
         """Whether it ended because its host did not read."""
         self._is_draining = False
         self._calls: set[asyncio.Task[FaceReply | None]] = set()
+        self._attached: asyncio.Task[None] | None = None
         self._waiting: deque[tuple[bytes, bool]] = deque()
         self._notices = 0
         self._bytes = 0
         self._changed = asyncio.Event()
 
-    def tell(self, message: bytes) -> None:
+    def tell(self, event: Event) -> None:
         """Queue a notification; of many that wait the oldest is dropped."""
         if self._notices >= _MOST_NOTICES:
             oldest = next(each for each in self._waiting if each[1])
@@ -47,7 +48,7 @@ class SseStream:
             self._bytes -= len(oldest[0])
             self._notices -= 1
         self._notices += 1
-        self._put(message, is_notice=True)
+        self._put(event.message, is_notice=True)
 
     def send(self, message: bytes) -> None:
         """Queue an answer or a question, which are never dropped."""
@@ -64,6 +65,15 @@ class SseStream:
         self._calls.add(call)
         call.add_done_callback(self._finished)
         return call
+
+    def attach(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run this until the stream ends, instead of what was attached before."""
+        if self.has_ended:
+            work.close()
+            return
+        if self._attached is not None:
+            self._attached.cancel()
+        self._attached = asyncio.get_running_loop().create_task(work)
 
     async def next_event(self, seconds: float) -> bytes:
         """Return the next event, a comment if none comes within so many seconds, and nothing at the end."""
@@ -89,8 +99,8 @@ class SseStream:
         self.has_ended = True
         self._waiting.clear()
         self._changed.set()
-        for call in self._calls:
-            call.cancel()
+        for task in (*self._calls, *filter(None, [self._attached])):
+            task.cancel()
 
     def _put(self, message: bytes, *, is_notice: bool) -> None:
         if self.has_ended:

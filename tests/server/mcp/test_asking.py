@@ -3,54 +3,43 @@
 import json
 
 import pytest
-from multidict import CIMultiDict
 
-from ambassador_server.domain.people.principals import Origin
 from ambassador_server.mcp.conversations import MOST_OPEN_QUESTIONS, Conversation
 from ambassador_server.mcp.questions import asking
+from ambassador_server.mcp.sent_events import KeptEvents
 from ambassador_server.ports.exchange import Question, Reply
-from ambassador_server.ports.face import FaceRequest
-from tests.server.worlds import PRINCIPAL
 
 QUESTION = Question("elicitation/create", b'{"message":"Sure?"}', "box")
-ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 
-def face(sent: list[bytes], headers: dict[str, str]) -> FaceRequest:
-    return FaceRequest(
-        headers=CIMultiDict(headers),
-        body=b"",
-        principal=PRINCIPAL,
-        origin=Origin("request-1", "127.0.0.1"),
-        tell=sent.append,
-        ask=sent.append,
-    )
+def conversation(capabilities: bytes) -> Conversation:
+    return Conversation(capabilities, KeptEvents())
 
 
 async def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.01)
-    conversation, sent = Conversation(b'{"elicitation":{}}'), []
-    reply = await asking.asker(face(sent, ACCEPT), conversation)(QUESTION)
+    asked, sent = conversation(b'{"elicitation":{}}'), []
+    reply = await asking.asker(asked, sent.append)(QUESTION)
     assert b"has not answered" in (reply.error or b"")
     number = json.dumps(json.loads(sent[0])["id"]).encode()
-    assert not conversation.answer(number, Reply(result=b"{}", error=None)), "the answer comes too late"
+    assert not asked.answer(number, Reply(result=b"{}", error=None)), "the answer comes too late"
 
 
 async def test_questions_that_were_given_up_leave_room_for_others(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.001)
-    conversation, sent = Conversation(b'{"elicitation":{}}'), []
-    ask = asking.asker(face(sent, ACCEPT), conversation)
+    asked, sent = conversation(b'{"elicitation":{}}'), []
+    ask = asking.asker(asked, sent.append)
     for _ in range(MOST_OPEN_QUESTIONS + 1):
         await ask(QUESTION)
     assert len(sent) == MOST_OPEN_QUESTIONS + 1
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "headers"),
-    [(b"{}", ACCEPT), (b'{"roots":{}}', ACCEPT), (b'{"elicitation":{}}', {"Accept": "application/json"})],
+    ("capabilities", "reads_streams"),
+    [(b"{}", True), (b'{"roots":{}}', True), (b'{"elicitation":{}}', False)],
 )
-async def test_a_host_that_cannot_be_asked_is_sent_nothing(capabilities: bytes, headers: dict[str, str]):
+async def test_a_host_that_cannot_be_asked_is_sent_nothing(capabilities: bytes, reads_streams: bool):
     sent: list[bytes] = []
-    reply = await asking.asker(face(sent, headers), Conversation(capabilities))(QUESTION)
+    reply = await asking.asker(conversation(capabilities), sent.append if reads_streams else None)(QUESTION)
     assert b"cannot be asked" in (reply.error or b"")
     assert sent == []

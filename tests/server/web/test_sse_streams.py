@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ambassador_server.errors import OverloadedError, ServerStoppingError
-from ambassador_server.ports.face import FaceReply
+from ambassador_server.ports.face import Event, FaceReply
 from ambassador_server.web.client import sse_streams
 from ambassador_server.web.client.sse_streams import (
     KEEP_ALIVE,
@@ -53,7 +53,7 @@ async def test_messages_come_in_order_each_on_one_line_and_comments_between():
     stream = SseStream(PRINCIPAL)
     assert await stream.next_event(SOON) == KEEP_ALIVE
     stream.send(b'{"a":\n 1}')
-    stream.tell(b'{"b":1}')
+    stream.tell(Event(b'{"b":1}'))
     first, second = [data(await stream.next_event(LATE)) for _ in range(2)]
     assert b"\n" not in first
     assert second == b'{"b":1}'
@@ -64,7 +64,7 @@ async def test_of_many_notices_the_oldest_are_dropped_and_no_answer_is():
     stream = SseStream(PRINCIPAL)
     stream.send(b'"answer"')
     for number in range(100):
-        stream.tell(b"%d" % number)
+        stream.tell(Event(b"%d" % number))
     stream.send(b'"last"')
     found = [data(await stream.next_event(LATE)) for _ in range(66)]
     assert found == [b'"answer"', *(b"%d" % number for number in range(36, 100)), b'"last"']

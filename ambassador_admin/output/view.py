@@ -70,6 +70,7 @@ def lookup(item: Item, field: str) -> Any:
 class Column:
     """One column of a table and one line of a record; `fallback` is the field shown when `field` is None.
 
+    The values of the lists `more` follow in the same cell, each after its name, unless all of them are None.
     A `whole` column is cut last of all; an `id` column can be cut to its first 8 characters. A `wraps` column is the
     last one and never cut. Of a column with `ends`, a narrow table shows the last characters, as many as the numbers
     say in turn, before any other column is cut. `wide` columns are only in the wide table; `status` columns are
@@ -80,6 +81,7 @@ class Column:
     field: str
     show: Callable[[Any, datetime], str] = plain
     fallback: str | None = None
+    more: tuple[str, ...] = ()
     whole: bool = False
     ends: tuple[int, ...] = ()
     wraps: bool = False
@@ -92,7 +94,12 @@ class Column:
         value = lookup(item, self.field)
         if value is None and self.fallback is not None:
             value = lookup(item, self.fallback)
-        return self.show(value, now)
+        others = {name: lookup(item, name) for name in self.more}
+        if all(other is None for other in others.values()):
+            return self.show(value, now)
+        first = self.show(value, now) if value else f"no {self.field}"
+        rest = [f"{name} {self.show(each, now)}" if each else f"no {name}" for name, each in others.items()]
+        return ", ".join([first, *rest])
 
 
 @dataclass(frozen=True, slots=True)

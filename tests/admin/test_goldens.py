@@ -154,6 +154,7 @@ COMMANDS = {
         *("grant", "add", "developers", "git", "--resource", "file:///*", "--resource", "git://a%2fb"),
         *("--prompt", "review"),
     ],
+    "grant-add-tools-alone": ["grant", "add", "developers", "git", "--tool", "*", "--prompt", "x*"],
     "grant-list": ["grant", "list"],
     "grant-remove": ["grant", "remove", "grant-1", "--yes"],
     "key-issue": ["key", "issue", "alice", "--name", "laptop", "--for", "8h"],

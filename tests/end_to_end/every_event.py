@@ -98,7 +98,8 @@ def administer(world: World) -> None:
     key = world.ask("POST", "keys", {"user": user, "name": PLANTED})["key"]["id"]
     world.ask("PATCH", f"keys/{key}", {"status": "suspended"})
     world.ask("PATCH", f"keys/{key}", {"status": "active"})
-    world.ask("PUT", f"subscriptions/{key}/draft", {"tools": [f"{PLANTED}*"]})
+    chosen = {"tools": [f"{PLANTED}*"], "resources": [PLANTED], "prompts": [PLANTED]}
+    world.ask("PUT", f"subscriptions/{key}/draft", chosen)
     world.ask("PUT", f"subscriptions/{key}/draft", {"tools": ["*"]})
     world.ask("DELETE", f"subscriptions/{key}/draft")
     world.ask("POST", f"keys/{key}/rotate", {"overlap_seconds": 60})

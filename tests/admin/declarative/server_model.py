@@ -15,8 +15,9 @@ from ambassador_admin.declarative.objects import (
     ObjectKind,
 )
 from ambassador_admin.declarative.operations import Action, Operation
+from ambassador_admin.declarative.patterns import canonical_patterns
 from ambassador_admin.declarative.yaml_tree import FilePosition
-from ambassador_server.domain.catalog.capabilities import CapabilityRef
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.principals import Principal
@@ -34,6 +35,7 @@ OURS = "ci/ours"
 THEIRS = "ci/theirs"
 POSITION = FilePosition("file.yaml", 1)
 USERS, GROUPS, MCPS, TOOLS = ("ann", "ben"), ("red", "blue", "grey"), ("git", "web"), ("read", "write")
+RESOURCE = "memo://1"
 PAST, SOON, LATER = ("2020-01-01T00:00:00.000Z", "2040-01-01T00:00:00.000Z", "2050-01-01T00:00:00.000Z")
 
 Access = frozenset[tuple[str, str, str]]
@@ -73,17 +75,15 @@ def apply(state: Iterable[CurrentObject], operations: Iterable[Operation]) -> li
 
 
 def access(state: Iterable[CurrentObject], now: datetime = START) -> Access:
-    """Return user, MCP and tool of every call that the server's policy permits."""
+    """Return user, MCP and tool or URI of everything that the server's policy permits."""
     found = list(state)
     snapshot = Snapshot.build(1, _rows(found))
     return frozenset(
-        (key.user_id, mcp, tool)
+        (key.user_id, mcp, offered.name)
         for key in snapshot.keys.values()
         for mcp in MCPS
-        for tool in TOOLS
-        if isinstance(
-            decide(snapshot, _principal(key.user_id, key.key_id), _tool(mcp, tool), Moment(now)), Permit
-        )
+        for offered in _offered(mcp)
+        if isinstance(decide(snapshot, _principal(key.user_id, key.key_id), offered, Moment(now)), Permit)
     )
 
 
@@ -91,8 +91,9 @@ def _principal(user: str, key: str) -> Principal:
     return Principal(user_id=user, user_name=user, key_id=key, key_name=key, session_id=None)
 
 
-def _tool(mcp: str, tool: str) -> CapabilityRef:
-    return capability(mcp, f"{mcp}.{tool}", ToolClass.WRITE)
+def _offered(mcp: str) -> list[CapabilityRef]:
+    tools = [capability(mcp, f"{mcp}.{tool}", ToolClass.WRITE) for tool in TOOLS]
+    return [*tools, CapabilityRef(mcp, CapabilityKind.RESOURCE, RESOURCE)]
 
 
 def _matches(each: CurrentObject, operation: Operation) -> bool:
@@ -171,6 +172,8 @@ def _grant(each: CurrentObject) -> Any:
         group_id=grant.group,
         mcp_id=grant.mcp,
         patterns=grant.tools,
+        resources=grant.resources,
+        prompts=grant.prompts,
         effect=Effect(grant.effect),
         delivery=Delivery(grant.delivery),
         expires_at=None if ends is None else datetime.fromisoformat(ends),
@@ -184,14 +187,19 @@ _KEYS: dict[ObjectKind, list[Key]] = {
     ObjectKind.KEY: [(name, "laptop") for name in USERS],
     ObjectKind.MEMBERSHIP: [(group, user) for group in GROUPS for user in USERS],
     ObjectKind.GRANT: [
-        GrantKey(group=group, mcp=mcp, effect=effect, delivery="automatic", tools=tools).key
+        GrantKey(group=group, mcp=mcp, effect=effect, delivery="automatic", **named._asdict()).key
         for group in GROUPS
         for mcp in MCPS
         for effect in ("permit", "deny")
-        for tools in ((f"{mcp}.read",), (f"{mcp}.read", f"{mcp}.write"))
+        for named in (
+            canonical_patterns(["read"], None, None, mcp),
+            canonical_patterns(["read", "write"], None, None, mcp),
+            canonical_patterns(None, ["memo://*"], None, mcp),
+            canonical_patterns(None, None, None, mcp),
+        )
     ],
 }
-_LIKELY: dict[ObjectKind, float] = {ObjectKind.MEMBERSHIP: 0.5, ObjectKind.GRANT: 0.2}
+_LIKELY: dict[ObjectKind, float] = {ObjectKind.MEMBERSHIP: 0.5, ObjectKind.GRANT: 0.15}
 _STATUS = ["active", "active", "active", "suspended"]
 
 

@@ -48,6 +48,7 @@ STEPS = [
     Step(("PATCH", ONE), True, {"options": {**OTHER, "command": COMMAND}}),
     Step(("PATCH", ONE), True, {"options": OTHER}, "?test=false"),
     Step(("PATCH", ONE), True, {"isolation": "per_user"}, "?test=false"),
+    Step(("PATCH", ONE), True, {"sessions": "shared"}),
     batch_step(OTHER, executes=True),
     batch_step(OTHER, executes=False, draft=True),
     Step(("PUT", ONE), False, {"description": "Ours"}),

@@ -182,3 +182,24 @@ def test_an_unknown_tool_is_answered_with_the_spelling_of_similar_names(
     )
     assert gone.status_code == 404
     assert "'near__axb'" in gone.json()["detail"]
+
+
+def test_an_mcp_without_prefix_has_plain_names_where_they_are_unique(world: World, directory: Path) -> None:
+    publish(world, directory, "plain", "only-here", "in-both")
+    publish(world, directory, "other", "in-both")
+    caller = world.caller()
+    ours = {"plain__only-here", "plain__in-both", "other__in-both", "only-here", "in-both"}
+
+    def listed() -> set[str]:
+        return set(named(caller, "")) & ours
+
+    assert listed() == {"plain__only-here", "plain__in-both", "other__in-both"}
+    world.rig.admin("mcp", "update", "plain", "--no-prefix")
+    assert listed() == {"only-here", "in-both", "other__in-both"}
+    for name in ("only-here", "plain.only-here"):
+        assert_reaches(caller, name, "only-here")
+    world.rig.admin("mcp", "update", "other", "--no-prefix")
+    assert listed() == {"only-here", "plain__in-both", "other__in-both"}
+    world.rig.admin("mcp", "update", "plain", "--prefix")
+    assert listed() == {"plain__only-here", "plain__in-both", "in-both"}
+    assert json.loads(world.rig.admin("mcp", "show", "plain", "-o", "json").stdout)["prefixed"] is True

@@ -1,13 +1,13 @@
 """Checks names and patterns against what is known of an MCP: one that matches nothing would have no effect."""
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, canonical_name
 from ambassador_server.domain.catalog.offers import NO_FEATURES
-from ambassador_server.domain.catalog.uris import matches_template
+from ambassador_server.domain.catalog.uris import matches_template, split_qualified
 from ambassador_server.domain.policy.grants import (
     CapabilityPatterns,
     matches_any,
@@ -122,7 +122,7 @@ class PatternChecks:
     ) -> Findings:
         names, unmatched, misspelt = known.of(kind), list[str](), list[str]()
         for pattern in await off_loop(known.unmatched, mcp, kind, patterns):
-            meant = None if kind is CapabilityKind.RESOURCE else await self._meant(work, mcp, pattern)
+            meant = await self._meant(work, mcp, kind, pattern)
             if meant is not None:
                 misspelt.append(f"{pattern!r} matches no {kind} of MCP {mcp.name!r} and {meant}")
             else:
@@ -146,9 +146,14 @@ class PatternChecks:
             is_complete=state.features != NO_FEATURES,
         )
 
-    async def _meant(self, work: UnitOfWork, mcp: Mcp, pattern: str) -> str | None:
+    async def _meant(self, work: UnitOfWork, mcp: Mcp, kind: CapabilityKind, pattern: str) -> str | None:
         """Return what a pattern was to say that begins with the name of an MCP; None for another one."""
-        for name, rest in self._splits(pattern.removeprefix(f"{mcp.name}.")):
+        if kind is CapabilityKind.RESOURCE:
+            qualified = split_qualified(pattern)
+            splits: Iterable[tuple[str, str]] = () if qualified is None else (qualified,)
+        else:
+            splits = self._splits(pattern.removeprefix(f"{mcp.name}."))
+        for name, rest in splits:
             if name == mcp.name:
                 return f"begins with that MCP's name; patterns are written without it: {rest!r}."
             if await work.mcps.by_name(name) is not None:

@@ -90,7 +90,7 @@ def _holds_mask(value: Any) -> bool:
 
 def connection_differs(before: Mcp, after: Mcp) -> bool:
     """Tell whether the change requires a new connection to the downstream."""
-    connections = [(mcp.transport, mcp.isolation, dict(mcp.options)) for mcp in (before, after)]
+    connections = [(mcp.transport, mcp.isolation, mcp.sessions, dict(mcp.options)) for mcp in (before, after)]
     return connections[0] != connections[1]
 
 

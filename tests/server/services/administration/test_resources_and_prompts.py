@@ -53,6 +53,11 @@ def spec(named: CapabilityPatterns, mcp: str = "git") -> GrantSpec:
         (CapabilityPatterns((), ("http://*",)), "'http://*' matches no resource of MCP 'git' today"),
         (CapabilityPatterns((), ("git.file:///readme",)), "matches no resource"),
         (CapabilityPatterns((), ("file:///ab",)), "near: 'file:///a%2Ab'"),
+        (
+            CapabilityPatterns((), ("ambassador:git:file:///readme",)),
+            "begins with that MCP's name; patterns are written without it: 'file:///readme'",
+        ),
+        (CapabilityPatterns((), ("ambassador:none:x",)), "'ambassador:none:x' matches no resource of MCP"),
         (CapabilityPatterns((), None, ("reviwe",)), "matches no prompt of MCP 'git' today; near: 'review'"),
         (CapabilityPatterns((), None, ("git__*",)), "patterns are written without it: '*'"),
         (CapabilityPatterns(("log",), ("http://*",), ("review",)), "matches no resource"),

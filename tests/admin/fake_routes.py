@@ -327,7 +327,7 @@ async def _member(request: web.Request) -> web.Response:
 
 async def _add_mcp(request: web.Request) -> web.Response:
     new = await _read(request, NewMcp)
-    if new.transport not in ("stdio", "streamable_http"):
+    if new.transport not in ("stdio", "streamable_http", "sse"):
         raise Refusal(400, f"There is no transport {new.transport!r}")
     return _take(request.app[API].mcps, "mcp", new.name, mcp_view(new, "draft", 0))
 

@@ -287,6 +287,7 @@ def test_unwritable_key_file_is_an_error_before_a_key_is_issued(
             "streamable_http",
             {"url": "https://x", "headers": {"X-Team": "a b"}},
         ),
+        (["--transport", "sse", "--url", "https://x/sse"], "sse", {"url": "https://x/sse"}),
     ],
 )
 def test_mcp_add_refuses_wrong_options_of_a_transport(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import select
 import signal
 import socket
@@ -14,16 +15,18 @@ from typing import Any
 import httpx
 import mcp_types as types
 import pytest
-from mcp import ClientSession
+from mcp import Client, ClientSession, StdioServerParameters
 from mcp.client.sse import sse_client
 
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import LEGACY
 from tests.end_to_end.raw_http import head
 from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, running, until
+from tests.node import node, packages
 from tests.patience import PATIENCE
 from tests.rig import Rig
 
+BRIDGE = "mcp-remote@0.15.1"
 YES = {"action": "accept", "content": {"sure": True}}
 
 
@@ -146,6 +149,25 @@ async def _use_the_sdk(url: str, secret: str) -> None:
 def test_the_sdk_works_as_an_old_host(world: World, caller: Caller) -> None:
     asyncio.run(_use_the_sdk(world.rig.client_url, caller.secret))
     asyncio.run(_use_the_sdk(world.rig.client_url, world.person().key))
+
+
+async def _use_a_bridge(world: World, secret: str, directory: Path) -> None:
+    script = packages(BRIDGE) / "node_modules/mcp-remote/dist/proxy.js"
+    flags = ["--transport", "sse-only", "--allow-http", "--header", f"Authorization:Bearer {secret}"]
+    bridge = StdioServerParameters(
+        command=str(node()),
+        args=[str(script), f"{world.rig.client_url}/sse", *flags],
+        env={"HOME": str(directory), "PATH": os.environ["PATH"]},
+    )
+    async with asyncio.timeout(PATIENCE), Client(bridge, mode="legacy") as host:
+        assert "tools__echo" in [tool.name for tool in (await host.list_tools()).tools]
+        answer = await host.call_tool("tools__echo", {"text": "grüße"})
+        assert isinstance(answer.content[0], types.TextContent)
+        assert answer.content[0].text == "grüße"
+
+
+def test_a_foreign_bridge_works_as_an_old_host(world: World, tmp_path: Path) -> None:
+    asyncio.run(_use_a_bridge(world, world.person().key, tmp_path))
 
 
 def test_both_routes_demand_authentication(world: World, caller: Caller) -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.faces import LEGACY, MODERN
-from tests.end_to_end.legacy_host import messages
+from tests.end_to_end.legacy_host import begin, messages
 from tests.end_to_end.world import Caller, Downstream, World, until
 
 
@@ -126,6 +126,19 @@ def test_progress_of_a_batch_comes_before_its_answers(caller: Caller) -> None:
     progress = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     answer = batch(caller, progress, call(2, text="x"))
     assert answer.headers["content-type"] == "text/event-stream"
+    *told, last = messages(answer)
+    assert [each["params"]["progress"] for each in told] == [1, 2]
+    assert [each["id"] for each in last] == [1, 2]
+
+
+def test_the_stream_of_a_batch_cannot_be_resumed(caller: Caller) -> None:
+    host = begin(caller, {})
+    params = {"name": "tools__progress", "arguments": {"steps": 2}, "_meta": {"progressToken": "t"}}
+    progress = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = {**host.headers(), "MCP-Protocol-Version": "2025-03-26"}
+    answer = caller.http.post("/mcp", json=[progress, call(2, text="x")], headers=headers)
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert "\nid:" not in f"\n{answer.text}", "its answers are one event, so no part can be sent again"
     *told, last = messages(answer)
     assert [each["params"]["progress"] for each in told] == [1, 2]
     assert [each["id"] for each in last] == [1, 2]

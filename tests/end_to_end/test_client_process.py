@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.host import Host, environment, host
+from tests.end_to_end.faces import MODERN
 from tests.end_to_end.world import World
 
 CHANGED = "notifications/tools/list_changed"
@@ -29,6 +30,25 @@ async def test_tools_are_listed_and_called(proxy: Host, modern: bool):
     assert answer["result"]["content"][0]["text"] == "grüße"
     for method in ("prompts/list", "resources/list", "resources/templates/list"):
         assert "result" in await proxy.request(method, modern=modern)
+
+
+async def test_the_client_declares_what_the_server_declares_to_this_user(world: World, tmp_path: Path):
+    group = world.group()
+    person = world.person(group)
+    env = environment(world.rig.client_url, tmp_path, MCP_AMBASSADOR_PRESHARED_KEY=person.key)
+    caller = world.session(person)
+    wire = MODERN.request(caller.secret, "server/discover", {})
+    told = caller.send(wire).json()["result"]
+    assert "prompts" not in told["capabilities"], "no MCP of this user has prompts"
+    async with host(env) as proxy:
+        discovered = (await proxy.request("server/discover", modern=True))["result"]
+        assert discovered["capabilities"] == told["capabilities"]
+        assert discovered["instructions"] == told["instructions"]
+        declared = (await proxy.initialize())["result"]["capabilities"]
+        assert declared.keys() == told["capabilities"].keys()
+        meta = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2099-01-01"}}
+        error = (await proxy.request("tools/list", meta))["error"]
+        assert (error["code"], error["data"]["supported"]) == (-32022, told["supportedVersions"])
 
 
 @pytest.mark.parametrize("modern", [False, True])

@@ -159,6 +159,10 @@ def test_page_has_a_whole_conversation_and_a_streamed_answer(caller: Caller) -> 
     streamed = page.fetch("POST", "/mcp", {**wire.headers, **conversation}, wire.body)
     assert streamed.headers["content-type"] == "text/event-stream"
     assert [each.get("method") for each in messages(streamed)] == ["notifications/progress"] * 2 + [None]
+    headers = {**LEGACY.headers(caller.secret, "", {}), **conversation, "Origin": APP}
+    with caller.http.stream("GET", "/mcp", headers=headers) as changes:
+        assert changes.headers["content-type"] == "text/event-stream"
+        assert changes.headers["Access-Control-Allow-Origin"] == APP
     ended = page.fetch("DELETE", "/mcp", {**LEGACY.headers(caller.secret, "", {}), **conversation})
     assert ended.is_success
 

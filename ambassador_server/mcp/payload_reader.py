@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ambassador_protocol.mcp import INPUT_REQUIRED
+from ambassador_protocol.mcp import QUESTIONS
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.secrets.marks import cut_mark, duplicate_name
 from ambassador_server.errors import InvalidInputError
@@ -23,13 +23,12 @@ class _Question(msgspec.Struct):
     method: str
 
 
-class _InputRequired(msgspec.Struct, rename="camel"):
-    result_type: str = ""
+class _Asking(msgspec.Struct, rename="camel"):
     input_requests: dict[str, _Question] = {}
 
 
 _result_decoder = msgspec.json.Decoder(_Result)
-_input_required_decoder = msgspec.json.Decoder(_InputRequired)
+_asking_decoder = msgspec.json.Decoder(_Asking)
 
 
 class MsgspecPayloads:
@@ -72,14 +71,16 @@ class MsgspecPayloads:
             return True
 
     def asked_methods(self, raw: bytes) -> tuple[str, ...]:
-        """Return the methods of the questions in a result that asks for input; none for any other result."""
+        """Return the methods of the questions in a result that asks for input, or in the state of a task.
+
+        A method that is no question of the protocol is left out, because it could be any text.
+        """
         try:
-            found = _input_required_decoder.decode(raw)
+            found = _asking_decoder.decode(raw)
         except (msgspec.MsgspecError, RecursionError):
             return ()
-        if found.result_type != INPUT_REQUIRED:
-            return ()
-        return tuple(question.method for question in found.input_requests.values())
+        methods = [question.method for question in found.input_requests.values()]
+        return tuple(method for method in methods if method in QUESTIONS)
 
 
 def _every_member(raw: bytes) -> Any:

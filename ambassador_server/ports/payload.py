@@ -25,5 +25,5 @@ class PayloadReader(Protocol):
         ...
 
     def asked_methods(self, raw: bytes) -> tuple[str, ...]:
-        """Return the methods of the questions in a result that asks for input; none for any other result."""
+        """Return the methods of the questions in a result that asks for input, or in the state of a task."""
         ...

@@ -38,6 +38,8 @@ ODD_REPLIES = {
     "neither": '"x":1',
     "odd_structure": '"result":{"content":[],"structuredContent":[1],"_meta":null}',
     "asks_for_input": '"result":{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}',
+    "asks_with_escapes": r'"result":{"resultTyp\u0065":"input\u005frequired","content":[],'
+    r'"inputRequests":{"a":{"method":"elicitation/create","params":{"message":"Password?"}}}}',
     "error_code_as_text": '"error":{"code":"-5","message":"m"}',
     "id_as_text": '"result":{"content":[]},"id":"NUMBER"',
 }
@@ -170,6 +172,16 @@ def test_unusual_answer_becomes_a_valid_result(unusual_mcp: Caller, face: Face, 
         assert_well_formed(body, host=face is MODERN)
     else:
         assert response.json()["result"] is not None
+
+
+@pytest.mark.parametrize("face", MCP_FACES, ids=repr)
+@pytest.mark.parametrize("reply", ["asks_for_input", "asks_with_escapes"])
+def test_a_question_of_another_era_never_reaches_the_host(
+    unusual_mcp: Caller, face: Face, reply: str
+) -> None:
+    answer = unusual_mcp.call(face, f"unusual__{reply}")
+    assert answer.code == DOWNSTREAM_UNAVAILABLE
+    assert "Password" not in answer.text
 
 
 @pytest.mark.parametrize("reply", UNREADABLE_REPLIES)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import LEGACY, MCP_FACES, MODERN, Mcp
-from tests.end_to_end.legacy_host import begin
+from tests.end_to_end.legacy_host import begin, messages
 from tests.end_to_end.world import Caller, World, downstream, running, until
 from tests.rig import Rig
 
@@ -130,6 +130,34 @@ def test_the_reference_of_a_completion_is_the_mcps_own(
     ref, completed = found["completion"]["values"]
     assert json.loads(ref) == {**reference, **forwarded}
     assert completed == "A!"
+
+
+@pytest.mark.parametrize("mcp", ["first", "second"])
+def test_a_completion_cannot_ask_the_host(world: World, mcp: str) -> None:
+    caller = world.caller()
+    params = {
+        "ref": {"type": "ref/prompt", "name": f"{mcp}__greet"},
+        "argument": {"name": "whom", "value": "asks"},
+        # No parameter of this method; it must not take the place of the argument in the record.
+        "arguments": {},
+    }
+    capabilities = {"elicitation": {"form": {}}}
+    meta = {"_meta": {"io.modelcontextprotocol/clientCapabilities": capabilities}}
+    answer = caller.send(MODERN.request(caller.secret, "completion/complete", {**params, **meta})).json()
+    posted = begin(caller, capabilities).post({"id": 7, "method": "completion/complete", "params": params})
+    (message,) = messages(posted)
+    if mcp == "first":
+        assert "asks for input" in answer["error"]["message"]
+        assert message["error"]["code"] == -31002
+    else:
+        assert answer["result"]["completion"]["values"][1] == "asks!"
+        assert message["result"]["completion"]["values"][1] == "asks!"
+    attempts = [
+        each["details"]["arguments"]
+        for each in world.events(session=caller.session_id)
+        if each["action"] == "call:prompt:attempt"
+    ]
+    assert attempts == [params["argument"]] * 2
 
 
 @pytest.mark.parametrize("face", MCP_FACES, ids=repr)

@@ -12,7 +12,9 @@ from tests.end_to_end.world import Caller, World, downstream, running
 from tests.rig import Rig
 
 TASKS = "io.modelcontextprotocol/tasks"
-META = {"_meta": {"io.modelcontextprotocol/clientCapabilities": {"extensions": {TASKS: {}, "x.y/other": {}}}}}
+EXTENSIONS = {"extensions": {TASKS: {}, "x.y/other": {}}}
+CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+META = {"_meta": {CAPABILITIES: {"elicitation": {}, **EXTENSIONS}}}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,12 @@ def test_a_task_asks_is_answered_and_completes(world: World, mcp: str) -> None:
     assert (done["status"], done["result"]["structuredContent"]) == ("completed", answers)
     assert done["result"]["content"][0]["uri"] == f"ambassador:{mcp}:memo://2"
     assert "result" in ask(caller, "tasks/cancel", taskId=task, **META)
+    questions = [
+        (each["action"], each["resource"]["name"], each["details"])
+        for each in world.events(session=caller.session_id)
+        if each["action"].endswith(":question")
+    ]
+    assert questions == [("call:tool:question", f"{mcp}.later", {"method": "elicitation/create"})]
     assert "error" in ask(caller, "tasks/get", taskId=task, **META)
 
 
@@ -77,6 +85,17 @@ def test_a_host_that_did_not_declare_the_extension_is_refused(world: World) -> N
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == -32021
     assert answer.json()["error"]["data"] == {"requiredCapabilities": {"extensions": {TASKS: {}}}}
+
+
+@pytest.mark.parametrize("mcp", ["box", "piped"])
+def test_a_host_is_not_asked_by_a_task_for_what_it_did_not_declare(world: World, mcp: str) -> None:
+    caller = world.caller()
+    task = begin(caller, mcp)
+    answer = ask(caller, "tasks/get", taskId=task, _meta={CAPABILITIES: EXTENSIONS})
+    assert answer["error"]["data"] == {"requiredCapabilities": {"elicitation": {}}}
+    assert not [
+        each for each in world.events(session=caller.session_id) if each["action"].endswith(":question")
+    ]
 
 
 def test_no_other_principal_can_use_the_id(world: World) -> None:

@@ -24,6 +24,7 @@ from ambassador_protocol.mcp import (
     NAME_HEADER,
     NAMED_BY,
     QUESTIONS,
+    TASK_METHODS,
 )
 from ambassador_protocol.param_headers import (
     HeaderMap,
@@ -85,6 +86,7 @@ _result_decoder = msgspec.json.Decoder(_Result)
 _error_decoder = msgspec.json.Decoder(_Error)
 _HEADER_MISMATCH: Final = b"%d" % Code.HEADER_MISMATCH
 _INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
+_TASK: Final = b'"task"'
 _NOT_MCP: Final = "asked for input in a form that is not MCP"
 _NULL: Final = b"null"
 _UNSET: Final = (b"", _NULL)
@@ -139,7 +141,7 @@ class ModernEra:
         declared that it supports them. An error of the host becomes the final answer.
         """
         if request.ask is None or request.reads_questions:
-            return _readable_by_host(reply, request.capabilities)
+            return _readable_by_host(reply, request)
         pause = _FIRST_PAUSE
         for _ in range(MAX_ROUNDS):
             asked = _input_required(reply)
@@ -262,12 +264,12 @@ def modern_params(
     return msgspec.json.encode(fields), fields
 
 
-def _readable_by_host(reply: Reply, capabilities: bytes) -> Reply:
+def _readable_by_host(reply: Reply, request: NeutralRequest) -> Reply:
     """Return the answer for a host that reads questions in answers; an error if it does not support one of them."""
-    asked = _input_required(reply)
+    asked = _input_required(reply) or _asked_by_task(reply, request.method)
     if asked is None or reply.result is None:
         return reply
-    declared = read_members(capabilities, "capabilities")
+    declared = read_members(request.capabilities, "capabilities")
     needed = {QUESTIONS[each.method] for each in asked.questions.values()}
     missing: dict[str, dict[str, Any]] = {name: {} for name in sorted(needed - declared.keys())}
     if missing:
@@ -298,14 +300,27 @@ def _input_required(reply: Reply) -> _InputRequired | None:
         raise DownstreamUnavailableError("asked for input with a state that is no text")
     if not questions and state in _UNSET:
         raise DownstreamUnavailableError("asked for input without saying which")
-    if any(each.method not in QUESTIONS for each in questions.values()):
-        raise DownstreamUnavailableError("asked for something that the protocol does not know")
     nulls = [name for name, raw in (("inputRequests", asked), ("requestState", state)) if raw == _NULL]
     return _InputRequired(questions, Raw() if state in _UNSET else result.request_state, nulls)
 
 
+def _asked_by_task(reply: Reply, method: str) -> _InputRequired | None:
+    """Return the questions in the state of a task; raises DownstreamUnavailableError if they are malformed."""
+    if reply.result is None or b'"inputRequests"' not in reply.result:
+        return None
+    try:
+        result = _result_decoder.decode(reply.result)
+        if method not in TASK_METHODS and bytes(result.result_type) != _TASK:
+            return None
+        asked = bytes(result.input_requests)
+        questions = {} if asked in _UNSET else _questions(asked)
+    except (msgspec.DecodeError, RecursionError):
+        raise DownstreamUnavailableError(_NOT_MCP) from None
+    return _InputRequired(questions, Raw(), ["inputRequests"] if asked == _NULL else [])
+
+
 def _questions(raw: bytes) -> dict[str, _Asked]:
-    """Return the questions by their keys; raises DownstreamUnavailableError if there are too many."""
+    """Return the questions by their keys; raises DownstreamUnavailableError if one is unknown or they are too many."""
     numbers = itertools.count(1)
 
     def key(_: type[_Key], text: str) -> _Key:
@@ -317,6 +332,8 @@ def _questions(raw: bytes) -> dict[str, _Asked]:
     questions = msgspec.json.decode(raw, type=dict[_Key, _Asked], dec_hook=key)
     if not all(bytes(each.params).startswith(b"{") for each in questions.values()):
         raise DownstreamUnavailableError(_NOT_MCP)
+    if any(each.method not in QUESTIONS for each in questions.values()):
+        raise DownstreamUnavailableError("asked for something that the protocol does not know")
     return {str(name): asked for name, asked in questions.items()}
 
 

@@ -13,6 +13,7 @@ from ambassador_protocol.mcp import QUESTIONS
 from ambassador_protocol.nesting import CUT, MAX_NESTING, cut_nesting, is_too_deep
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.downstream.wire.errors import well_formed_error
+from ambassador_server.downstream.wire.plain_members import with_plain_members
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
@@ -75,7 +76,8 @@ def decode_message(data: bytes) -> Message | None:
     """Return the envelope, or None for data that is not one.
 
     A byte order mark is dropped, invalid UTF-8 and escapes of half a character are replaced, and what is nested too
-    deep is cut, so that the rest of the message can be read. An error becomes one that JSON-RPC allows.
+    deep is cut, so that the rest of the message can be read. An error becomes one that JSON-RPC allows, and what tells
+    the kind of a result has no escapes.
     """
     try:
         data = _valid_utf8(data)
@@ -86,6 +88,8 @@ def decode_message(data: bytes) -> Message | None:
         message = _decode(data)
         if bytes(message.error).startswith(b"{"):
             message.error = Raw(well_formed_error(bytes(message.error)))
+        if bytes(message.result):
+            message.result = Raw(with_plain_members(bytes(message.result)))
         return message
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import INPUT_REQUIRED
+from ambassador_protocol.mcp import INPUT_REQUIRED, TASK_METHODS
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.mcp.caller import Caller, CallOutcome
@@ -39,6 +39,7 @@ from ambassador_server.wording.refusals import refusal_text, told_reason
 
 ASKED_ABOUT: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """The methods during which a downstream may ask the host."""
+_READ_QUESTIONS: Final = ASKED_ABOUT.union(TASK_METHODS)
 _RETRY: Final = ("inputResponses", "requestState")
 _INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
 
@@ -135,6 +136,9 @@ class GovernedRequests:
             return answer
         if bytes(asking.result_type) != _INPUT_REQUIRED:
             return answer
+        if request.method not in ASKED_ABOUT:
+            text = f"The MCP asks for input, which is not possible during {request.method}"
+            return Reply(result=None, error=error_object(Code.DOWNSTREAM_UNAVAILABLE, text))
         methods = {key: _method(asked) for key, asked in asking.input_requests.items()}
         state = PassedState(answer.mcp_id, asking.request_state, methods)
         members = read_members(result)
@@ -207,8 +211,8 @@ def _call(
         sends_name=target.sends_name,
         capabilities=caller.capabilities,
         tell=tell,
-        ask=ask,
-        reads_questions=caller.is_modern,
+        ask=ask if request.method in ASKED_ABOUT else None,
+        reads_questions=caller.is_modern and request.method in _READ_QUESTIONS,
         log_level=caller.log_level,
         answered=answered,
     )

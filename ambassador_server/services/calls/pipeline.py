@@ -45,7 +45,7 @@ NAME_MEMBER: Mapping[CapabilityKind, str] = {
 }
 """The parameter that names a capability of each kind; in a reference it is a member of the reference."""
 
-INPUT_REQUIRED: Final = b"input_required"
+_QUESTIONS: Final = b'"inputRequests"'
 _MAX_NAME = 256
 _LARGE_ANSWER: Final = 64 * 1024
 """A smaller answer without notices fits into the buffer of its connection: its task does not wait for the reader."""
@@ -234,7 +234,7 @@ class CallPipeline:
                 else call.serve(entry)
             )
             seconds = self._clock.monotonic() - started
-            if call.reads_questions and reply.result is not None and INPUT_REQUIRED in reply.result:
+            if call.reads_questions and reply.result is not None and _QUESTIONS in reply.result:
                 await self._record_questions(call, resource, reply.result)
             body = reply.result if reply.result is not None else reply.error or b""
             failed = reply.result is None or (
@@ -309,7 +309,7 @@ def _resource(entry: CatalogEntry | None, call: CapabilityCall) -> Resource:
 
 def _arguments(call: CapabilityCall) -> bytes:
     """Return what the audit records of the params: the arguments, or the one argument to complete."""
-    return call.members.get("arguments") or call.members.get("argument", b"")
+    return call.members.get("arguments" if call.reference is None else "argument", b"")
 
 
 def _downstream_params(call: CapabilityCall, encoded_name: bytes) -> bytes:

@@ -174,8 +174,15 @@ class Toolbox:
         if method.startswith("tasks/") and "tasks" in self.offers:
             return self.task(method, params)
         if method == "completion/complete" and "completions" in self.offers:
-            return {"completion": {"values": [json.dumps(params["ref"]), params["argument"]["value"] + "!"]}}
+            return self.completion(params)
         return None
+
+    def completion(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Complete a value; in the modern era `asks` is completed with a question, which the protocol forbids."""
+        value = params["argument"]["value"]
+        if value == "asks" and self.is_asking(params):
+            return confirmed({}, params)
+        return {"completion": {"values": [json.dumps(params["ref"]), f"{value}!"]}}
 
     def is_asking(self, params: dict[str, Any]) -> bool:
         """Tell whether the server asks in its result, which it does in the modern era, until it has the answers."""

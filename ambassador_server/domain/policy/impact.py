@@ -82,7 +82,8 @@ class _Comparison:
         self._capabilities = _group_by_mcp(
             capability for capability in activity.capabilities if _may_match(self._switch, capability)
         )
-        self._not_lost = {mcp_id: list(capabilities) for mcp_id, capabilities in self._capabilities.items()}
+        # As keys, because each is looked up among what may be thousands of resources.
+        self._not_lost = {mcp_id: dict.fromkeys(each) for mcp_id, each in self._capabilities.items()}
         self._permitted_mcp_ids = _permitted_mcp_ids(self._before, self._capabilities)
         self._ids_with_own_rules = _ids_with_own_rules(self._after)
         self._user_ids = _affected_user_ids(self._switch, snapshot)
@@ -165,7 +166,7 @@ class _Comparison:
             if policies.loses(capability)
         ]
         for capability in lost:
-            self._not_lost[capability.mcp_id].remove(capability)
+            del self._not_lost[capability.mcp_id][capability]
             if not self._not_lost[capability.mcp_id]:
                 del self._not_lost[capability.mcp_id]
         anything = bool(lost) or any(

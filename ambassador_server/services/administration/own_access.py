@@ -1,5 +1,6 @@
 """A user's own access: status, key rotation, granted MCPs and subscriptions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Reason
 from ambassador_server.domain.policy.grants import CapabilityPatterns
+from ambassador_server.domain.policy.incremental_index import collect
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import (
@@ -30,6 +32,7 @@ from ambassador_server.services.administration.own_stops import stops_on
 from ambassador_server.services.administration.pattern_checks import check_known
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.catalog_index import CatalogEntry
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -120,7 +123,11 @@ class OwnAccess:
         """
         moment, mcps = self._policy.confirmed_moment(), self._policy.snapshot.mcps.values()
         policy = PrincipalPolicy(self._policy.snapshot, principal, moment)
-        offers = (self._offer(policy, principal, mcp) for mcp in sorted(mcps, key=lambda mcp: mcp.name))
+        entries = collect((entry.ref.mcp_id, entry) for entry in self._catalog.index().every())
+        offers = (
+            self._offer(policy, principal, mcp, entries.get(mcp.mcp_id, ()))
+            for mcp in sorted(mcps, key=lambda mcp: mcp.name)
+        )
         return [offer for offer in offers if offer is not None]
 
     @within_deadline
@@ -211,16 +218,21 @@ class OwnAccess:
 
     def _find_offer(self, principal: Principal, mcp_name: str) -> OfferedMcp:
         mcp = next((each for each in self._policy.snapshot.mcps.values() if each.name == mcp_name), None)
-        offer = None if mcp is None else self._offer(self._rules(principal), principal, mcp)
+        offer = None
+        if mcp is not None:
+            entries = [each for each in self._catalog.index().every() if each.ref.mcp_id == mcp.mcp_id]
+            offer = self._offer(self._rules(principal), principal, mcp, entries)
         if offer is None:
             raise NotFoundError(
                 f"No MCP {mcp_name[:100]!r} is granted to you", advice=Advice.LIST_GRANTED_MCPS
             )
         return offer
 
-    def _offer(self, policy: PrincipalPolicy, principal: Principal, mcp: Mcp) -> OfferedMcp | None:
+    def _offer(
+        self, policy: PrincipalPolicy, principal: Principal, mcp: Mcp, entries: Sequence[CatalogEntry]
+    ) -> OfferedMcp | None:
         subscription = self._policy.snapshot.subscriptions.get((principal.key_id, mcp.mcp_id))
-        return offer_of(mcp, policy, self._catalog.index(), subscription)
+        return offer_of(mcp, entries, policy, subscription)
 
     def _rules(self, principal: Principal) -> PrincipalPolicy:
         return PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())

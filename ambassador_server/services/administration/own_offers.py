@@ -1,6 +1,6 @@
 """What is offered to a principal: the MCPs of which something is granted, and what the principal may know of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,7 +10,7 @@ from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.grants import Delivery, Subscription
 from ambassador_server.services.administration.pattern_checks import KnownNames
-from ambassador_server.services.calls.catalog_index import CatalogEntry, CatalogIndex, ToolEntry
+from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 
 _E = TypeVar("_E", bound=CatalogEntry)
 
@@ -54,27 +54,25 @@ class OfferedMcp:
 
 
 def offer_of(
-    mcp: Mcp, policy: PrincipalPolicy, index: CatalogIndex, subscription: Subscription | None
+    mcp: Mcp, entries: Sequence[CatalogEntry], policy: PrincipalPolicy, subscription: Subscription | None
 ) -> OfferedMcp | None:
-    """Return what is offered of an MCP; None if nothing is granted of it, or nothing of what it has."""
+    """Return what is offered of an MCP, given its entries; None if nothing is granted of it, or of what it has."""
     delivery = policy.delivery_of(mcp.mcp_id)
     if delivery is None:
         return None
-    tools = [entry for entry in index.tools if entry.ref.mcp_id == mcp.mcp_id]
-    others = {
-        kind: [entry for entry in index.of(kind) if entry.ref.mcp_id == mcp.mcp_id]
-        for kind in (CapabilityKind.RESOURCE, CapabilityKind.PROMPT)
-    }
     offer = OfferedMcp(
         mcp,
         delivery,
         subscription,
-        _known(policy, tools),
-        _known(policy, others[CapabilityKind.RESOURCE]),
-        _known(policy, others[CapabilityKind.PROMPT]),
+        tools=_known(policy, (entry for entry in entries if isinstance(entry, ToolEntry))),
+        resources=_known(policy, _of(CapabilityKind.RESOURCE, entries)),
+        prompts=_known(policy, _of(CapabilityKind.PROMPT, entries)),
     )
-    has_something = bool(tools) or any(others.values())
-    return None if has_something and not (offer.tools or offer.resources or offer.prompts) else offer
+    return None if entries and not (offer.tools or offer.resources or offer.prompts) else offer
+
+
+def _of(kind: CapabilityKind, entries: Iterable[CatalogEntry]) -> Iterable[CatalogEntry]:
+    return (entry for entry in entries if entry.ref.kind is kind)
 
 
 def _known(policy: PrincipalPolicy, entries: Iterable[_E]) -> tuple[Known[_E], ...]:

@@ -104,7 +104,7 @@ def _mcp_endpoint(base: Foundation, calls: CallUseCases) -> McpEndpoint:
     streams, conversations = OpenStreams(), Conversations()
     subscriptions = Subscriptions(
         changes=calls.list_changes,
-        watches=calls.resource_watches,
+        watches=calls.resource_updates,
         streams=streams,
         conversations=conversations,
     )

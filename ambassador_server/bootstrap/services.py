@@ -48,7 +48,7 @@ from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.list_changes import ListChanges
 from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
-from ambassador_server.services.calls.resource_watches import ResourceWatches
+from ambassador_server.services.calls.resource_updates import ResourceUpdates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.registry.approvals import Approvals
@@ -185,7 +185,7 @@ def _calls(
             downstreams=base.downstreams,
             session_is_open=sessions.is_open,
         ),
-        resource_watches=ResourceWatches(
+        resource_updates=ResourceUpdates(
             policy=base.policy, catalog=catalog, downstreams=base.downstreams, pipeline=pipeline
         ),
     )

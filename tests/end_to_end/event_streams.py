@@ -38,8 +38,9 @@ class OpenStream:
         return self._reader.last_id
 
     def begin(self) -> None:
-        """Wait for the first bytes."""
-        self._events.extend(self._reader.feed(next(self._pieces)))
+        """Wait until the stream can be resumed."""
+        while not self.last_id:
+            self._events.extend(self._reader.feed(next(self._pieces)))
 
     def next(self) -> dict[str, Any]:
         """Return the next message; fails if the stream ends before."""
@@ -70,7 +71,8 @@ def own_stream(host: LegacyHost, last_id: str | None = None) -> Iterator[OpenStr
     with host.caller.http.stream("GET", "/mcp", headers=headers) as answer:
         assert answer.status_code == 200, answer.read()
         stream = OpenStream(answer)
-        stream.begin()
+        if last_id is None:
+            stream.begin()
         yield stream
 
 

@@ -37,7 +37,7 @@ from ambassador_server.mcp.sent_events import SentStream
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import Event
 from ambassador_server.services.calls.list_changes import ListChanges, ListListener
-from ambassador_server.services.calls.resource_watches import ResourceWatches
+from ambassador_server.services.calls.resource_updates import ResourceUpdates
 
 MOST_WATCHED: Final = 256
 """How many resources one stream, or one conversation, may watch."""
@@ -73,7 +73,7 @@ class Subscriptions:
         self,
         *,
         changes: ListChanges,
-        watches: ResourceWatches,
+        watches: ResourceUpdates,
         streams: OpenStreams,
         conversations: Conversations,
     ) -> None:

@@ -6,18 +6,18 @@ from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.list_changes import ListChanges
 from ambassador_server.services.calls.pipeline import CallPipeline
-from ambassador_server.services.calls.resource_watches import ResourceWatches
+from ambassador_server.services.calls.resource_updates import ResourceUpdates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallUseCases:
     """`catalog` lists what a principal may call, `pipeline` calls it, `in_flight` holds the running calls.
 
-    `list_changes` and `resource_watches` tell listeners of changes.
+    `list_changes` and `resource_updates` tell listeners of changes.
     """
 
     catalog: Catalog
     pipeline: CallPipeline
     in_flight: CallsInFlight
     list_changes: ListChanges
-    resource_watches: ResourceWatches
+    resource_updates: ResourceUpdates

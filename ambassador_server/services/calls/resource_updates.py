@@ -47,7 +47,7 @@ class Watch:
 
     def __init__(
         self,
-        watches: "ResourceWatches",
+        watches: "ResourceUpdates",
         principal: Principal,
         entry: CatalogEntry,
         mcp: Mcp,
@@ -109,7 +109,7 @@ class Watch:
             self._updated(self._watches.published_uri(self, uri))
 
 
-class ResourceWatches:
+class ResourceUpdates:
     """Begins watches, and keeps them going when a downstream is replaced."""
 
     def __init__(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.local_responses import Features
 from ambassador_client.proxy.message import Headers, Message
-from ambassador_client.proxy.server_responses import read_features
+from ambassador_client.proxy.server_responses import is_result, read_features
 from ambassador_protocol.mcp import LATEST_LEGACY, SESSION_HEADER, VERSION_HEADER
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _RETRYABLE = frozenset({401, 429})
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 _INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+_MOST_SUBSCRIPTIONS = 256
 
 
 class Conversation:
@@ -34,6 +35,9 @@ class Conversation:
         self._token: str | None = None
         self._session_id: str | None = None
         self._was_established = False
+        self._subscriptions: dict[str, bytes] = {}
+        self.lost_subscriptions: set[str] = set()
+        """The resources to which the host subscribed in an earlier session of the server, but not yet in this one."""
         self._handshake_lock = asyncio.Lock()
 
     def begin(self, message: Message, version: str) -> None:
@@ -43,10 +47,23 @@ class Conversation:
         self._initialize_body = message.body
         self._token = self._session_id = None
         self._was_established = False
+        self._subscriptions.clear()
+        self.lost_subscriptions.clear()
 
     def mark_initialized(self) -> None:
         """Record that the host sent `notifications/initialized`."""
         self.is_initialized = True
+
+    def remember_subscription(self, message: Message) -> None:
+        """Remember which resources the host subscribes to, because a new session of the server knows none."""
+        uri = Message.parse(message.body).params.get("uri")
+        if not isinstance(uri, str):
+            return
+        if message.method == "resources/unsubscribe":
+            self._subscriptions.pop(uri, None)
+            self.lost_subscriptions.discard(uri)
+        elif len(self._subscriptions) < _MOST_SUBSCRIPTIONS:
+            self._subscriptions[uri] = message.body
 
     def learn_features(self, features: Features | None) -> None:
         """Remember what the server has; None if an answer did not say it."""
@@ -92,8 +109,27 @@ class Conversation:
             headers = [*common, *self._own_headers()]
             async with session.post(headers, _INITIALIZED, replayable=True, priority=True) as response:
                 await response.discard()
+            self.lost_subscriptions = set(self._subscriptions)
+            await self.subscribe_again(session, common)
         self._was_established = True
         self._token = session.token
+
+    async def subscribe_again(self, session: "Session", common: Headers) -> list[str]:
+        """Subscribe to what was lost with an earlier session of the server; return the resources that it accepts.
+
+        Until its MCPs are connected, a server that has just started does not know their resources.
+        """
+        accepted = []
+        for uri in sorted(self.lost_subscriptions):
+            headers, body = [*common, *self._own_headers()], self._subscriptions.get(uri)
+            if body is None:  # the host has ended it meanwhile
+                continue
+            async with session.post(headers, body, replayable=True, priority=True) as response:
+                reply = await response.read()
+            if is_result(reply.body):
+                self.lost_subscriptions.discard(uri)
+                accepted.append(uri)
+        return accepted
 
     def _own_headers(self) -> Headers:
         return [] if self._session_id is None else [(SESSION_HEADER, self._session_id)]

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from ambassador_client.errors import ClientError, UnreachableError
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.conversation import Conversation
-from ambassador_client.proxy.local_responses import discover_response
+from ambassador_client.proxy.local_responses import (
+    RESOURCES_CHANGED,
+    discover_response,
+    update_notification,
+)
 from ambassador_client.proxy.message import Headers, Message
 from ambassador_client.proxy.server_responses import (
     IncompleteResponseError,
@@ -38,6 +42,7 @@ _HEADERS = [
     (CLIENT_VERSION_HEADER, __version__),
 ]
 _ANNOTATION = b"x-mcp-header"
+_SUBSCRIPTIONS = frozenset({"resources/subscribe", "resources/unsubscribe"})
 _MAX_PAGES = 100
 _MAX_FAILURES = 5
 _DISCOVER_SECONDS = 2.0
@@ -75,6 +80,8 @@ class Forwarder:
         """Send a request and pass its answer to `send_answer`; raises ClientError."""
         if message.method == "subscriptions/listen":
             return await self._subscribe(message, headers, send_answer)
+        if message.method in _SUBSCRIPTIONS and not message.is_modern:
+            self.conversation.remember_subscription(message)
         mismatch = await self._forward(message, headers, send_answer)
         if mismatch is None:
             return None
@@ -144,10 +151,18 @@ class Forwarder:
         try:
             async for event in response.events():
                 await self._send(read_server_message(event))
+                if self.conversation.lost_subscriptions and RESOURCES_CHANGED in event:
+                    await self._subscribe_again()
         finally:
             self._last_event = response.last_event_id or self._last_event
             self._requested_pause = response.retry_seconds
         return True
+
+    async def _subscribe_again(self) -> None:
+        """Subscribe to the resources that the server did not know before; they may have been updated meanwhile."""
+        common = [*_HEADERS, (VERSION_HEADER, self.conversation.version)]
+        for uri in await self.conversation.subscribe_again(await self._session(), common):
+            await self._send(update_notification(uri))
 
     def _stream_headers(self, last_id: str) -> Headers:
         headers = [("Accept", EVENT_STREAM), (CLIENT_VERSION_HEADER, __version__)]

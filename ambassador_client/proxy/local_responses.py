@@ -59,6 +59,8 @@ EMPTY_RESULTS: Final[dict[str, dict[str, Any]]] = {
 }
 """Results of methods that some hosts call although they are not declared; used where the server lacks the method."""
 
+RESOURCES_CHANGED: Final = b"notifications/resources/list_changed"
+
 Features = Mapping[str, Mapping[str, Any]]
 """What a server declares to have, by the names of the protocol."""
 
@@ -74,6 +76,11 @@ def declared_features(known: Features | None) -> Features:
         name: {**flags, "listChanged": True} if name in LISTED_FEATURES else flags
         for name, flags in known.items()
     }
+
+
+def update_notification(uri: str) -> bytes:
+    """Return the notification that a resource may have been updated."""
+    return _encode({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}})
 
 
 def change_notifications(features: Features) -> list[bytes]:

@@ -82,6 +82,11 @@ def is_header_mismatch(line: bytes) -> bool:
     return isinstance(error, dict) and error.get("code") == Code.HEADER_MISMATCH
 
 
+def is_result(line: bytes) -> bool:
+    """Tell whether an answer is a result."""
+    return "result" in (_object(line) or {})
+
+
 def is_unknown_method(line: bytes) -> bool:
     """Tell whether an answer is the error that the server does not have the method."""
     error = (_object(line) or {}).get("error")

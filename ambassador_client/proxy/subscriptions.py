@@ -24,6 +24,8 @@ _CHANGES = {
     "promptsListChanged": "notifications/prompts/list_changed",
     "resourcesListChanged": "notifications/resources/list_changed",
 }
+_RESOURCES = "resourceSubscriptions"
+_UPDATED = "notifications/resources/updated"
 _STABLE_SECONDS = 60.0
 
 
@@ -86,6 +88,9 @@ class Subscription:
         for name, method in _CHANGES.items():
             if (self._accepted or {}).get(name) is True:
                 await self._notify(method)
+        uris = (self._accepted or {}).get(_RESOURCES)
+        for uri in uris if isinstance(uris, list) else ():
+            await self._notify(_UPDATED, uri=uri)
 
     async def _notify(self, method: str, **params: Any) -> None:
         params["_meta"] = {META_SUBSCRIPTION: self._message.id}

@@ -27,11 +27,12 @@ class Conversation:
     `log_level` is that of the log messages that the host wants; None until it says so. `sent` are the events that its
     streams can be resumed with, and `stream` is the open one that belongs to no call. `seen` is what its host has seen
     of each list, and `watched` has the resources that it watches, each with the function that ends that. At `expiry` it
-    ends if it watches resources without a stream.
+    ends if it watches resources without a stream. One that `was_opened` not stands for an unknown one.
     """
 
-    def __init__(self, capabilities: bytes, kept: KeptEvents) -> None:
+    def __init__(self, capabilities: bytes, kept: KeptEvents, *, was_opened: bool = True) -> None:
         self.capabilities = capabilities
+        self.was_opened = was_opened
         self.log_level: str | None = None
         self.sent = SentEvents(kept)
         self.stream: OpenStream | None = None
@@ -134,7 +135,7 @@ class Conversations:
 
     A principal with a session token is one client process, so its requests without a conversation id belong to one
     conversation of its session. For an unknown id, as after a restart or on another replica, a new conversation is
-    opened: its calls work, but its host cannot be asked questions until it initializes again.
+    opened: its calls work, but its host has no stream and cannot be asked questions until it initializes again.
     """
 
     def __init__(self) -> None:
@@ -148,9 +149,10 @@ class Conversations:
         return conversation_id
 
     def known(self, principal: Principal, conversation_id: str) -> Conversation | None:
-        """Return the conversation with this id; None if it was not issued to the principal, or has ended."""
-        known = self._of_key.get(principal.key_id)
-        return None if known is None else known.get((principal.session_id, conversation_id))
+        """Return the conversation with this id; None if it was not opened for the principal, or has ended."""
+        of_key = self._of_key.get(principal.key_id)
+        known = None if of_key is None else of_key.get((principal.session_id, conversation_id))
+        return known if known is not None and known.was_opened else None
 
     def of(self, principal: Principal, conversation_id: str | None) -> Conversation | None:
         """Return the conversation that a request belongs to; None if it names neither conversation nor session."""
@@ -163,7 +165,7 @@ class Conversations:
         if known is not None and found is not None:
             known.move_to_end(key)
             return found
-        conversation = Conversation(b"{}", self._kept)
+        conversation = Conversation(b"{}", self._kept, was_opened=False)
         self._put(principal, conversation_id or "", conversation)
         return conversation
 

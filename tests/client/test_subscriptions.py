@@ -15,6 +15,7 @@ WANTED = {"toolsListChanged": True, "resourceSubscriptions": ["a://b"]}
 ID_KEY = "io.modelcontextprotocol/subscriptionId"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 CHANGED = "notifications/tools/list_changed"
+UPDATED = "notifications/resources/updated"
 
 
 def offer(server: FakeServer) -> asyncio.Queue[dict[str, Any] | None]:
@@ -64,8 +65,9 @@ async def test_a_subscription_survives_a_restart_and_reports_possible_changes(
     await server.stop()
     await proxy.until_said("AMB-5001")
     await server.start()
-    await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED, CHANGED])
+    await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED, CHANGED, UPDATED])
     assert proxy.notifications[1]["params"] == {"_meta": {ID_KEY: listening}}
+    assert proxy.notifications[2]["params"] == {"uri": "a://b", "_meta": {ID_KEY: listening}}
     ToolListChangedNotification.model_validate(proxy.notifications[1])
     assert listening not in proxy.answers
     proxy.notify("notifications/cancelled", {"requestId": listening})

@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -46,9 +46,12 @@ class Session:
 class Asking:
     """Answers requests; `send` puts messages on the stream of the request."""
 
-    def __init__(self, era: str = "legacy", version: str = "2025-11-25") -> None:
+    def __init__(
+        self, era: str = "legacy", version: str = "2025-11-25", resources: Sequence[str] = ()
+    ) -> None:
         self.era = era
         self.version = version
+        self.resources = [{"uri": uri, "name": uri} for uri in resources]
         self._numbers = itertools.count(1)
 
     async def answer(
@@ -75,7 +78,7 @@ class Asking:
             "resources/subscribe": {},
             "resources/unsubscribe": {},
             "tools/list": {"tools": TOOLS},
-            "resources/list": {"resources": []},
+            "resources/list": {"resources": self.resources},
         }
         return {"result": self._whole(results[method])} if method in results else None
 
@@ -297,8 +300,9 @@ def _json(number: Any, reply: dict[str, Any] | None, headers: dict[str, str]) ->
 async def _main() -> None:
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--era", default="legacy")
+    flags.add_argument("--resource", action="append", default=[], help="a URI to list")
     options = flags.parse_args()
-    asking, session = Asking(options.era), Session()
+    asking, session = Asking(options.era, resources=options.resource), Session()
     reader = asyncio.StreamReader(limit=2**26)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter, deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,14 +18,20 @@ MOST_CALLS: Final = 64
 """How many messages of one stream may be served at a time."""
 MOST_BYTES: Final = 64 * 1024 * 1024
 """The bytes that wait for the reader of a stream when it is cut off; one answer may be as large."""
+MOST_BYTES_IN_ALL: Final = 256 * 1024 * 1024
+"""The bytes that wait for the readers of all streams when the first of them is cut off."""
 _MOST_NOTICES: Final = 64
 KEEP_ALIVE: Final = b": keep-alive\n\n"
+
+
+def _count_nothing(_: int) -> None:
+    """Count nothing, for a stream of its own."""
 
 
 class SseStream:
     """One session: the messages that wait for its reader, and the calls that run in it."""
 
-    def __init__(self, principal: Principal) -> None:
+    def __init__(self, principal: Principal, count: Callable[[int], None] = _count_nothing) -> None:
         self.stream_id = secrets.token_urlsafe(24)
         self.owner = (principal.key_id, principal.session_id)
         self.conversation_id: str | None = None
@@ -37,7 +43,8 @@ class SseStream:
         self._attached: asyncio.Task[None] | None = None
         self._waiting: deque[tuple[bytes, bool]] = deque()
         self._notices = 0
-        self._bytes = 0
+        self.waiting_bytes = 0
+        self._count = count
         self._changed = asyncio.Event()
 
     def tell(self, event: Event) -> None:
@@ -45,9 +52,7 @@ class SseStream:
         if self._notices >= _MOST_NOTICES:
             oldest = next(each for each in self._waiting if each[1])
             self._waiting.remove(oldest)
-            self._bytes -= len(oldest[0])
-            self._notices -= 1
-        self._notices += 1
+            self._removed(*oldest)
         self._put(event.message, is_notice=True)
 
     def send(self, message: bytes) -> None:
@@ -85,8 +90,7 @@ class SseStream:
         if not self._waiting:
             return b"" if self.has_ended else KEEP_ALIVE
         message, is_notice = self._waiting.popleft()
-        self._notices -= is_notice
-        self._bytes -= len(message)
+        self._removed(message, is_notice)
         return b"event: message\ndata: " + on_one_line(message) + b"\n\n"
 
     def drain(self) -> None:
@@ -97,21 +101,33 @@ class SseStream:
     def end(self) -> None:
         """Cancel the calls and forget what waits for the reader."""
         self.has_ended = True
-        self._waiting.clear()
+        while self._waiting:
+            self._removed(*self._waiting.popleft())
         self._changed.set()
         for task in (*self._calls, *filter(None, [self._attached])):
             task.cancel()
 
+    def cut_off(self) -> None:
+        """End the stream, because its host does not read."""
+        self.is_cut_off = True
+        self.end()
+
     def _put(self, message: bytes, *, is_notice: bool) -> None:
         if self.has_ended:
             return
-        if self._bytes > MOST_BYTES:
-            self.is_cut_off = True
-            self.end()
+        if self.waiting_bytes > MOST_BYTES:
+            self.cut_off()
             return
         self._waiting.append((message, is_notice))
-        self._bytes += len(message)
+        self._notices += is_notice
         self._changed.set()
+        self.waiting_bytes += len(message)
+        self._count(len(message))
+
+    def _removed(self, message: bytes, is_notice: bool) -> None:
+        self._notices -= is_notice
+        self.waiting_bytes -= len(message)
+        self._count(-len(message))
 
     def _finished(self, call: asyncio.Task[FaceReply | None]) -> None:
         self._calls.discard(call)
@@ -125,17 +141,21 @@ class SseStream:
 
 
 class SseStreams:
-    """The open streams by their id, which is valid only for the principal that opened the stream."""
+    """The open streams by their id, which is valid only for the principal that opened the stream.
+
+    When too much waits for the readers of all, those of whom the most waits are cut off.
+    """
 
     def __init__(self) -> None:
         self._streams: dict[str, SseStream] = {}
+        self._waiting_bytes = 0
         self._of_key: Counter[str] = Counter()
 
     def open(self, principal: Principal) -> SseStream:
         """Open a stream; raises OverloadedError."""
         if self._of_key[principal.key_id] >= MOST_PER_KEY:
             raise OverloadedError(f"{MOST_PER_KEY} streams of this client key are open already")
-        stream = SseStream(principal)
+        stream = SseStream(principal, self._count)
         self._streams[stream.stream_id] = stream
         self._of_key[principal.key_id] += 1
         return stream
@@ -157,6 +177,11 @@ class SseStreams:
         if not self._of_key[key_id]:
             del self._of_key[key_id]
         stream.end()
+
+    def _count(self, added: int) -> None:
+        self._waiting_bytes += added
+        while self._waiting_bytes > MOST_BYTES_IN_ALL:
+            max(self._streams.values(), key=lambda stream: stream.waiting_bytes).cut_off()
 
     def drain(self) -> None:
         """End every stream when its running calls are answered."""

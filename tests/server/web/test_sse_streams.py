@@ -88,6 +88,38 @@ async def test_a_stream_that_holds_too_much_is_cut_off(monkeypatch: pytest.Monke
     assert await stream.next_event(LATE) == b""
 
 
+async def test_a_stream_that_has_ended_takes_any_number_of_messages():
+    stream = SseStream(PRINCIPAL)
+    for _ in range(100):
+        stream.tell(Event(b"1"))
+    stream.end()
+    for _ in range(200):
+        stream.tell(Event(b"1"))
+        stream.send(b"1")
+    assert stream.waiting_bytes == 0
+    assert await stream.next_event(LATE) == b""
+
+
+async def test_of_all_streams_the_one_that_holds_the_most_is_cut_off(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sse_streams, "MOST_BYTES_IN_ALL", 1000)
+    streams = SseStreams()
+    slow, idle, busy = (streams.open(PRINCIPAL) for _ in range(3))
+    slow.send(b"x" * 600)
+    for _ in range(10):
+        busy.send(b"y" * 300)
+        await busy.next_event(LATE)
+    assert not slow.has_ended
+    busy.send(b"y" * 300)
+    idle.send(b"z" * 200)
+    assert slow.is_cut_off
+    assert not busy.has_ended
+    assert not idle.has_ended
+    assert data(await busy.next_event(LATE)) == b"y" * 300
+    # What was waiting is not counted any more.
+    busy.send(b"y" * 700)
+    assert not busy.has_ended
+
+
 async def test_the_calls_of_a_stream_are_bounded_and_end_with_it(work: Work):
     stream = SseStream(PRINCIPAL)
     for _ in range(MOST_CALLS):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp import Client, MCPError, StdioServerParameters
+from mcp_types import ElicitRequestParams, ElicitResult
 
 from tests.rig import BIN, CommandError, Rig
 
@@ -91,7 +92,13 @@ def host(rig: Rig, key: str, mode: str) -> Client:
     parameters = StdioServerParameters(
         command=str(BIN / "ambassador-client"), env={**rig.environment(), **rig.client_environment(key)}
     )
-    return Client(parameters, mode=mode, read_timeout_seconds=30)
+    return Client(parameters, mode=mode, read_timeout_seconds=30, elicitation_callback=agree)
+
+
+async def agree(_: Any, question: ElicitRequestParams) -> ElicitResult:
+    """Answer a question of an MCP as the user does in the application."""
+    show(f"? {question.message} yes")
+    return ElicitResult(action="accept", content={"sure": True})
 
 
 async def call_git_log(client: Client) -> str:
@@ -138,6 +145,8 @@ async def use_tools(rig: Rig, key: str) -> None:
         note = await modern.call_tool("notes__add_note", {"text": "seen through the ambassador"})
         must(not note.is_error, "the streamable-HTTP MCP answers")
 
+        await use_what_is_no_tool(legacy, modern)
+
         say("The administrator sees it in the audit")
         administrate(rig, "audit", "query", "--resource", "git.*", "--limit", "4")
         events = rig.admin_json("audit", "query", "--resource", "git.git_log")
@@ -161,6 +170,20 @@ async def use_tools(rig: Rig, key: str) -> None:
         switch = rig.admin_json("kill", "list")[0]
         administrate(rig, "kill", "lift", switch["id"])
         must(await call_git_log(legacy) == log, "the call works again")
+
+
+async def use_what_is_no_tool(legacy: Client, modern: Client) -> None:
+    say("Resources, prompts and the questions of an MCP pass through as well, in both eras")
+    for client in (legacy, modern):
+        await client.call_tool("notes__add_note", {"text": "one more"})
+        (contents,) = (await client.read_resource("note://all")).contents
+        must("one more" in contents.text, "the resource has the notes")
+        show(f"note://all: {contents.text.splitlines()}")
+        (said,) = (await client.get_prompt("notes__review", {"topic": "cheese"})).messages
+        must("cheese" in said.content.text, "the prompt has its argument")
+        show(f"notes__review: {said.content.text}")
+        forgotten = await client.call_tool("notes__forget_notes", {})
+        must(forgotten.content[0].text == "0 kept", "the user's answer reached the MCP")
 
 
 def verify_audit(rig: Rig) -> None:

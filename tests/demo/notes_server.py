@@ -2,9 +2,11 @@
 
 import socket
 import sys
+from typing import Any
 
+import mcp_types as types
 import uvicorn
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 
 server = MCPServer("notes", log_level="ERROR")
 _notes: list[str] = []
@@ -21,6 +23,33 @@ def add_note(text: str) -> str:
 def list_notes() -> list[str]:
     """Show every note."""
     return _notes
+
+
+@server.tool()
+async def forget_notes(context: Context[Any]) -> str | types.InputRequiredResult:
+    """Forget every note, after the user has confirmed it."""
+    answer = (context.input_responses or {}).get("sure")
+    if not isinstance(answer, types.ElicitResult):
+        schema = {"type": "object", "properties": {"sure": {"type": "boolean"}}, "required": ["sure"]}
+        question = types.ElicitRequestFormParams(
+            message=f"Forget {len(_notes)} notes?", requested_schema=schema
+        )
+        return types.InputRequiredResult(input_requests={"sure": types.ElicitRequest(params=question)})
+    if answer.action == "accept" and answer.content and answer.content["sure"]:
+        _notes.clear()
+    return f"{len(_notes)} kept"
+
+
+@server.resource("note://all")
+def all_notes() -> str:
+    """Every note, a line each."""
+    return "\n".join(_notes)
+
+
+@server.prompt()
+def review(topic: str) -> str:
+    """Ask for a review of the notes about a topic."""
+    return f"Review my notes about {topic}."
 
 
 def main() -> None:

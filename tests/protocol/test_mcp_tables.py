@@ -53,19 +53,19 @@ def test_our_own_codes_are_outside_the_reserved_range():
     assert not own & set(range(-32768, -31999))
 
 
-_SERVER_FEATURES = server_capabilities(
-    DownstreamFeatures(**{field.name: True for field in fields(DownstreamFeatures)})
-)
+_EVERYTHING = DownstreamFeatures(**{field.name: True for field in fields(DownstreamFeatures)})
+_LEGACY, _MODERN = (server_capabilities(_EVERYTHING, modern=modern) for modern in (False, True))
 
 
-@pytest.mark.parametrize("features", [_SERVER_FEATURES, mcp.CLIENT_FEATURES])
+@pytest.mark.parametrize("features", [_LEGACY, _MODERN, mcp.CLIENT_FEATURES])
 def test_declared_capabilities_are_server_capabilities(features: dict[str, object]):
     capabilities = mcp_types.ServerCapabilities.model_validate(features)
     assert capabilities.model_dump(exclude_none=True, by_alias=True) == features
 
 
-def test_the_client_declares_at_least_what_the_server_has():
-    for name, flags in _SERVER_FEATURES.items():
+def test_the_client_declares_at_least_what_the_server_has_but_for_extensions():
+    assert _MODERN == {**_LEGACY, "extensions": {mcp.TASKS: {}}}
+    for name, flags in _LEGACY.items():
         assert mcp.CLIENT_FEATURES[name].items() >= flags.items()
     listed = {name for name, flags in mcp.CLIENT_FEATURES.items() if "listChanged" in flags}
     assert listed == set(mcp.LISTED_FEATURES)

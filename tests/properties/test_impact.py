@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus, Membership
@@ -27,6 +28,12 @@ TOOLS = [
     capability("m2", "wiki.read", ToolClass.READ_ONLY),
     capability("m2", "wiki.edit", ToolClass.WRITE),
 ]
+OFFERED = [
+    *TOOLS,
+    CapabilityRef("m1", CapabilityKind.RESOURCE, "git.log"),
+    CapabilityRef("m2", CapabilityKind.RESOURCE, "wiki://{page}"),
+    CapabilityRef("m1", CapabilityKind.PROMPT, "git.log"),
+]
 TARGETS = {
     SwitchScope.EVERYONE: [None],
     SwitchScope.USER: USERS,
@@ -47,12 +54,13 @@ SWITCHES = st.sampled_from(list(TARGETS)).flatmap(
 )
 GRANTS = st.lists(
     st.builds(
-        lambda group, mcp, pattern, effect: replace(
-            GRANT, group_id=group, mcp_id=mcp, patterns=(pattern,), effect=effect
+        lambda group, mcp, pattern, resources, effect: replace(
+            GRANT, group_id=group, mcp_id=mcp, patterns=(pattern,), resources=resources, effect=effect
         ),
         st.sampled_from(GROUPS),
         st.sampled_from(MCPS),
         st.sampled_from(["*", "git.*", "git.log", "wiki.e*"]),
+        st.sampled_from([None, None, (), ("*",), ("wiki:*",)]),
         st.sampled_from([Effect.PERMIT, Effect.PERMIT, Effect.DENY]),
     ),
     max_size=8,
@@ -120,14 +128,14 @@ def test_impact_counts_exactly_those_whom_the_switch_denies(world, added, alread
 
     sessions = [person(key, f"s-{key}") for key in KEYS]
     people = sessions if added.scope is SwitchScope.SESSION else [person(key) for key in KEYS]
-    calls = [(principal, tool) for principal in sessions for tool in TOOLS]
+    calls = [(principal, tool) for principal in sessions for tool in OFFERED]
     found = impact_of(
         added,
         snapshot(**{**world, "switches": there}),
-        Activity(capabilities=TOOLS, sessions=[session(key) for key in KEYS], calls=calls),
+        Activity(capabilities=OFFERED, sessions=[session(key) for key in KEYS], calls=calls),
         NOW,
     )
-    hits = {(principal.user_id, tool) for principal in people for tool in TOOLS if loses(principal, tool)}
+    hits = {(principal.user_id, tool) for principal in people for tool in OFFERED if loses(principal, tool)}
     assert found.user_ids == {user_id for user_id, _ in hits}
     assert set(found.capabilities) == {tool for _, tool in hits}
     assert found.calls == sum(loses(*call) for call in calls)

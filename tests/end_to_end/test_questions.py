@@ -168,10 +168,10 @@ def test_question_over_stdio_that_users_share_is_refused_and_then_asked_over_a_p
     assert answers["elicitation/create"]["error"]["code"] == -32601
 
 
-def answered_over_stdio(asked: LegacyHost, root: str) -> dict[str, Any]:
+def answered(asked: LegacyHost, root: str, mcp: str = "asking-stdio") -> dict[str, Any]:
     """Call the tool that asks for roots and a completion, answer what arrives, and return what the tool was told."""
     answers = {"roots/list": {"roots": [{"uri": root}]}, "sampling/createMessage": {"content": root}}
-    with asked.call("asking-stdio__ask") as stream:
+    with asked.call(f"{mcp}__ask") as stream:
         for message in stream:
             if "method" not in message:
                 told: dict[str, Any] = message["result"]["structuredContent"]
@@ -185,13 +185,31 @@ def test_questions_over_stdio_reach_the_user_of_their_call_or_nobody(world: Worl
     world.publish_fixture("asking-stdio")
     supported = {"roots": {}, "sampling": {}}
     first, second = begin(world.caller(), supported), begin(world.caller(), supported)
-    told = answered_over_stdio(first, "file:///first")
+    told = answered(first, "file:///first")
     assert told["roots/list"]["result"] == {"roots": [{"uri": "file:///first"}]}
     assert told["elicitation/create"]["error"]["code"] == -32601
-    refused = answered_over_stdio(second, "file:///second")
+    refused = answered(second, "file:///second")
     assert "error" in refused["roots/list"]
     for asked, root in ((second, "file:///second"), (first, "file:///first")):
-        assert answered_over_stdio(asked, root)["roots/list"]["result"] == {"roots": [{"uri": root}]}
+        assert answered(asked, root)["roots/list"]["result"] == {"roots": [{"uri": root}]}
+
+
+def test_questions_over_sse_reach_the_user_of_their_call(world: World, directory: Path) -> None:
+    """Each user has a session of their own there, so that a question means one user."""
+    supported = {"roots": {}, "sampling": {}}
+    with downstream(directory, server="sse_server") as older:
+        world.publish("older", "sse", {"url": older.url})
+        hosts = [begin(world.caller(), supported) for _ in range(6)]
+
+        def asked_often(number: int) -> list[dict[str, Any]]:
+            return [answered(hosts[number], f"file:///{number}/{turn}", "older") for turn in range(3)]
+
+        with ThreadPoolExecutor(len(hosts)) as threads:
+            for number, told in enumerate(threads.map(asked_often, range(len(hosts)))):
+                roots = [each["roots/list"]["result"]["roots"] for each in told]
+                assert roots == [[{"uri": f"file:///{number}/{turn}"}] for turn in range(3)]
+                assert {each["elicitation/create"]["error"]["code"] for each in told} == {-32601}
+        world.ask("POST", "mcps/older/archive")
 
 
 def test_a_kill_switch_ends_a_call_that_waits_for_its_host(world: World) -> None:

@@ -21,6 +21,7 @@ class SseSession:
         self.stream = stream
         self.closing = asyncio.Event()
         self.calls: dict[Any, asyncio.Task[None]] = {}
+        self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
     async def send(self, message: dict[str, Any]) -> None:
         await self.write(b"event: message\ndata: " + json.dumps({"jsonrpc": "2.0", **message}).encode())
@@ -45,7 +46,6 @@ class SseServer:
         self.refusal: tuple[int, str] | None = None
         """Instead of handling a message: a status and a body."""
         self.held: list[asyncio.Event] = []
-        self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.url = ""
 
     async def get(self, request: web.Request) -> web.StreamResponse:
@@ -91,7 +91,8 @@ class SseServer:
     async def _handle(self, session: SseSession, message: dict[str, Any]) -> None:
         method, number, params = message.get("method"), message.get("id"), message.get("params") or {}
         if method is None:
-            self.answers.pop(message["id"]).set_result(message)
+            if (answer := session.answers.pop(message["id"], None)) is not None:
+                answer.set_result(message)
         elif number is None:
             if method == "notifications/cancelled":
                 self.toolbox.cancelled += 1
@@ -144,7 +145,7 @@ class SseServer:
                 await self._write_garbage(session, number)
                 return text("garbage")
             case "ask":
-                return await self._ask(session)
+                return await self._ask(session, number)
             case _:
                 return None
 
@@ -175,11 +176,12 @@ class SseServer:
         ):
             await session.write(piece)
 
-    async def _ask(self, session: SseSession) -> dict[str, Any]:
+    async def _ask(self, session: SseSession, number: Any) -> dict[str, Any]:
         answers: dict[str, Any] = {}
         for method in ("ping", "roots/list", "sampling/createMessage", "elicitation/create"):
-            answer = self.answers[method] = asyncio.get_running_loop().create_future()
-            await session.send({"id": method, "method": method, "params": {}})
+            name = f"{method}-{number}"
+            answer = session.answers[name] = asyncio.get_running_loop().create_future()
+            await session.send({"id": name, "method": method, "params": {}})
             answers[method] = await asyncio.wait_for(answer, 10)
         return {**text("asked"), "structuredContent": answers}
 

@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec.structs import replace
-
 from ambassador_server.domain.catalog.mcps import Mcp, Tool, ToolListReport
 from ambassador_server.downstream.era import Agreement, Era, EraAdaptor
 from ambassador_server.downstream.eras.legacy import LegacyEra
@@ -77,6 +75,7 @@ class DownstreamSession:
         self._era: EraAdaptor = LegacyEra(self._urls)
         self._progress = ProgressTokens()
         self._log_level = SessionLogLevel(self._send)
+        self._sets_level = False
         self._subscriptions = LegacySubscriptions(self._watches, self._send)
         self._handlers: dict[str, Callable[[bytes], None]] = {
             PROGRESS: self._progress.notified,
@@ -119,7 +118,9 @@ class DownstreamSession:
                 await self._transport.open()
                 self._agreement = await agree(self._transport, remembered, self._capabilities)
                 self._era = self._adaptor(self._agreement.era)
-                return await self._lists.open(self._agreement.features)
+                features = self._agreement.features
+                self._sets_level = features.logging and self._era.era is Era.LEGACY
+                return await self._lists.open(features)
         except TimeoutError:
             raise DownstreamTimeoutError(f"did not get ready within {timeout:g} s") from None
 
@@ -143,13 +144,23 @@ class DownstreamSession:
         self._lists.check_definition(request)
         call = self._calls.begin(request, user_id)
         token = None if request.tell is None else self._progress.issue(request.tell)
+        level = None if call is None or call.tell is None or not self._sets_level else request.log_level
         try:
-            if call is None:
-                return check_whole(await self._finished(request, token))
-            return check_whole(await self._in_touch(request, token, call))
+            if level is not None:
+                await self._log_level.begin(level)
+            reply = await self._exchange(request, token, call)
+            if self._era.wants_fresh_tools(reply):
+                await self._lists.read_tools()
+                self.suspect_all_lists()
+                self._lists.check_definition(request)
+                reply = await self._exchange(request, token, call)
+            final = await self._era.finish(reply, request, lambda again: self._exchange(again, token, call))
+            return check_whole(final)
         finally:
             if token is not None:
                 self._progress.withdraw(token)
+            if level is not None:
+                self._log_level.end(level)
             self._calls.end(call)
 
     async def listen(self, pause: float) -> None:
@@ -212,27 +223,6 @@ class DownstreamSession:
             self._lists.notified(method)
         else:
             handler(params)
-
-    async def _in_touch(self, request: NeutralRequest, token: int | None, call: OpenCall) -> Reply:
-        """Send a request whose host can be asked questions or wants log messages."""
-        sets_level = self._era.era is Era.LEGACY and self._agreement.features.logging
-        level = request.log_level if sets_level and call.tell is not None else None
-        try:
-            await self._log_level.begin(level)
-            return await self._finished(replace(request, ask=call.ask), token, call)
-        finally:
-            self._log_level.end(level)
-
-    async def _finished(
-        self, request: NeutralRequest, token: int | None, call: OpenCall | None = None
-    ) -> Reply:
-        reply = await self._exchange(request, token, call)
-        if self._era.wants_fresh_tools(reply):
-            await self._lists.read_tools()
-            self.suspect_all_lists()
-            self._lists.check_definition(request)
-            reply = await self._exchange(request, token, call)
-        return await self._era.finish(reply, request, lambda again: self._exchange(again, token, call))
 
     async def _usable(self, tools: tuple[Tool, ...], faults: ListFaults) -> tuple[Tool, ...]:
         return await self._era.usable(tools, faults.leave_out)

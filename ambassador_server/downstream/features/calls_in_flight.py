@@ -30,9 +30,9 @@ class OpenCall:
 
     __slots__ = ("_questions", "ask", "can_be_asked", "tell")
 
-    def __init__(self, request: NeutralRequest, ask: Ask | None) -> None:
-        self.ask = ask
-        self.tell = log_teller(request)
+    def __init__(self, request: NeutralRequest, rate: "QuestionRate") -> None:
+        self.ask = None if request.ask is None else partial(rate.ask, request.ask)
+        self.tell = None if request.log_level is None else log_teller(request)
         self.can_be_asked = can_be_asked(request)
         self._questions: OpenQuestions | None = None
 
@@ -53,6 +53,24 @@ class OpenCall:
             self._questions.close()
 
 
+class QuestionRate:
+    """Bounds how many questions of one session reach hosts in a second."""
+
+    def __init__(self) -> None:
+        self._second = 0.0
+        self._asked = 0
+
+    async def ask(self, ask: Ask, question: Question) -> Reply:
+        """Ask the host, or refuse the question."""
+        now = asyncio.get_running_loop().time()
+        if now - self._second >= 1:
+            self._second, self._asked = now, 0
+        self._asked += 1
+        if self._asked > MOST_PER_SECOND:
+            return error_reply("The MCP asks too many questions in a second")
+        return await ask(question)
+
+
 class CallsInFlight:
     """The calls of one session; `idle` is set while there are none.
 
@@ -68,8 +86,7 @@ class CallsInFlight:
         self._is_shared = False
         self._open: set[OpenCall] = set()
         self._unasked = OpenQuestions(None)
-        self._second = 0.0
-        self._asked = 0
+        self._rate = QuestionRate()
 
     def begin(self, request: NeutralRequest, user_id: str) -> OpenCall | None:
         """Take a call into account; returns None for one that can be neither asked nor told anything."""
@@ -80,7 +97,7 @@ class CallsInFlight:
             self._user_id = self._user_id or user_id
         if request.ask is None and request.log_level is None:
             return None
-        call = OpenCall(request, None if request.ask is None else partial(self._ask, request.ask))
+        call = OpenCall(request, self._rate)
         self._open.add(call)
         return call
 
@@ -120,12 +137,3 @@ class CallsInFlight:
     def close(self) -> None:
         """Answer nothing any more."""
         self._unasked.close()
-
-    async def _ask(self, ask: Ask, question: Question) -> Reply:
-        now = asyncio.get_running_loop().time()
-        if now - self._second >= 1:
-            self._second, self._asked = now, 0
-        self._asked += 1
-        if self._asked > MOST_PER_SECOND:
-            return error_reply("The MCP asks too many questions in a second")
-        return await ask(question)

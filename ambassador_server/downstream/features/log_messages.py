@@ -70,10 +70,8 @@ class SessionLogLevel:
         """Take the level for unset, because the session is a new one."""
         self._set = None
 
-    async def begin(self, level: str | None) -> None:
+    async def begin(self, level: str) -> None:
         """Set the level that is needed now; a downstream that refuses it is left as it is."""
-        if level is None:
-            return
         self._running[_RANKS[level]] += 1
         async with self._setting:
             wanted = next((rank for rank, count in enumerate(self._running) if count), None)
@@ -85,7 +83,6 @@ class SessionLogLevel:
                 async with asyncio.timeout(_SET_SECONDS):
                     await self._request("logging/setLevel", params)
 
-    def end(self, level: str | None) -> None:
+    def end(self, level: str) -> None:
         """Need this level no longer for one request."""
-        if level is not None:
-            self._running[_RANKS[level]] -= 1
+        self._running[_RANKS[level]] -= 1

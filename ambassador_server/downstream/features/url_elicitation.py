@@ -16,7 +16,7 @@ MAX_ROUNDS: Final = 3
 """How many answers to one request may demand that URLs are opened."""
 _MAX_URLS: Final = 16
 _CODE: Final = -32042
-_COMPLETE_SECONDS: Final = 60.0
+_COMPLETE_SECONDS: Final = 25.0
 """How long a call waits, after the user agreed to open the URLs, for the downstream to say that it is done."""
 
 

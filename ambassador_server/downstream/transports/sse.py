@@ -77,6 +77,7 @@ class SseTransport:
         self._numbers = itertools.count(1)
         self._session_numbers = itertools.count(1)
         self._background = BackgroundTasks()
+        self._posting: set[asyncio.Task[Exception | None]] = set()
         # In its handshake a new session serves no other requests.
         self._opening: MessageStream | None = None
         self._current: MessageStream | None = None
@@ -110,17 +111,24 @@ class SseTransport:
         number = next(self._numbers)
         stream = await self._new_session() if method == "initialize" else self._session()
         waiter = stream.pending.add(number)
+        posting = asyncio.ensure_future(
+            self._post_request(stream, encode_request(number, method, params), waiter)
+        )
+        self._posting.add(posting)
+        posting.add_done_callback(self._posting.discard)
         try:
-            await self._post(stream, encode_request(number, method, params), waiter)
+            # Without a wait for the answer to the POST, so that what the stream brings keeps its order.
             outcome = await waiter
         except asyncio.CancelledError:
+            posting.cancel()
             if method not in UNCANCELLABLE:
                 self._send(stream, encode_cancelled(number))
             raise
         finally:
             stream.pending.remove(number)
         if isinstance(outcome, str):
-            raise DownstreamUnavailableError(outcome)
+            # What became of the POST says more than the end of the stream.
+            raise await posting or DownstreamUnavailableError(outcome)
         return outcome
 
     async def notify(self, method: str, params: bytes) -> None:
@@ -202,6 +210,18 @@ class SseTransport:
                 "answered with no event stream; is its transport streamable_http?"
             )
         raise DownstreamUnavailableError(status_text(response.status))
+
+    async def _post_request(
+        self, stream: MessageStream, body: bytes, waiter: "asyncio.Future[Reply | str]"
+    ) -> Exception | None:
+        """Post a request; if that fails, return the error, which is also its answer if there is none yet."""
+        try:
+            await self._post(stream, body, waiter)
+        except (DownstreamUnavailableError, SessionLostError) as error:
+            if not waiter.done():
+                waiter.set_exception(error)
+            return error
+        return None
 
     async def _post(
         self, stream: MessageStream, body: bytes, waiter: "asyncio.Future[Reply | str] | None" = None

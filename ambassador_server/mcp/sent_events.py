@@ -120,6 +120,10 @@ class SentEvents:
         if stream.is_done and not stream.kept:
             self._streams.pop(stream.number, None)
 
+    def of_server_stream(self) -> list[Event]:
+        """Return what was to be told before the host opened the stream that belongs to no call."""
+        return [each.event for each in self._events if each.stream is self.server_stream]
+
     def resume(self, last_id: str) -> Resumption | None:
         """Return where the host wants to go on; None for an id that is not one of this server."""
         found = _ID.fullmatch(last_id)

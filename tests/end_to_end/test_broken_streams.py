@@ -128,6 +128,14 @@ def test_what_was_missed_is_sent_again(world: World, host: LegacyHost) -> None:
         assert stream.next()["params"] == {"uri": "memo://missed"}
 
 
+def test_an_update_before_the_stream_was_opened_is_told(world: World, host: LegacyHost) -> None:
+    subscribe = {"id": 8, "method": "resources/subscribe", "params": {"uri": "memo://early"}}
+    assert host.post(subscribe).json()["result"] == {}
+    assert world.caller().call(MODERN, "memos__update", {"uri": "memo://early"}).succeeded
+    with own_stream(host) as stream:
+        assert stream.next()["params"] == {"uri": "memo://early"}
+
+
 def test_a_list_that_has_changed_meanwhile_is_told_when_the_host_comes_back(world: World) -> None:
     group = world.group("memos")
     host = begin(world.session(world.person(group)), {})

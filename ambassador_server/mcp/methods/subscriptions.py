@@ -129,7 +129,10 @@ class Subscriptions:
             return self._attach(found.stream, found.missed, principal)
         server_stream = conversation.sent.server_stream
         is_gap = found is not None and found.missed is None
-        stream = self._attach(server_stream, (found.missed or ()) if found is not None else (), principal)
+        missed = conversation.sent.of_server_stream() if found is None and not conversation.seen else None
+        if found is not None:
+            missed = found.missed
+        stream = self._attach(server_stream, missed or (), principal)
         if found is None and tells_position:
             stream.put(server_stream.position())
         conversation.stream = stream

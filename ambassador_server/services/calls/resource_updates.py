@@ -85,6 +85,11 @@ class Watch:
             uri = _params_decoder.decode(params).uri
         except (msgspec.MsgspecError, RecursionError):
             return
+        # Decided now, too: an update that was not permitted when it came is not told later.
+        decision = self._watches.decide(self)
+        if isinstance(decision, Deny) and decision.reason is not Reason.POLICY_STALE:
+            self._refuse(decision)
+            return
         # The update may be that of a part of the resource. A downstream that names many parts gets one update for all.
         self._waiting.add(uri if len(self._waiting) < _MOST_PARTS else self.entry.name)
         self._deliver_after(_COLLECT_SECONDS)
@@ -96,17 +101,20 @@ class Watch:
     def _deliver(self) -> None:
         self._timer = None
         decision = self._watches.decide(self)
-        if isinstance(decision, Deny):
-            if decision.reason is Reason.POLICY_STALE:
-                self._deliver_after(_STALE_SECONDS)
-            elif decision.reason is not Reason.KILL_SWITCH:
-                self.close()
-            else:
-                self._waiting.clear()
-            return
-        waiting, self._waiting = self._waiting, set()
-        for uri in sorted(waiting):
-            self._updated(self._watches.published_uri(self, uri))
+        if not isinstance(decision, Deny):
+            waiting, self._waiting = self._waiting, set()
+            for uri in sorted(waiting):
+                self._updated(self._watches.published_uri(self, uri))
+        elif decision.reason is Reason.POLICY_STALE:
+            self._deliver_after(_STALE_SECONDS)
+        else:
+            self._refuse(decision)
+
+    def _refuse(self, denied: Deny) -> None:
+        """Forget what waits; only what a kill switch stops is watched on."""
+        self._waiting.clear()
+        if denied.reason is not Reason.KILL_SWITCH:
+            self.close()
 
 
 class ResourceUpdates:

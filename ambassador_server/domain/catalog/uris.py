@@ -6,7 +6,6 @@ expand them to, are mapped in the same way.
 """
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
@@ -81,11 +80,6 @@ def matches_template(template: str, uri: str) -> bool:
     """Tell whether a URI could be an expansion of the template."""
     pattern = _compiled(template)
     return pattern is not None and len(uri) <= LONGEST_MATCHED and pattern.fullmatch(uri) is not None
-
-
-def first_match(templates: Iterable[str], uri: str) -> str | None:
-    """Return the first template that matches a URI."""
-    return next((template for template in templates if matches_template(template, uri)), None)
 
 
 @lru_cache(maxsize=4096)

@@ -44,7 +44,7 @@ class ListKind(Generic[Item]):
 
     `member` is the member of a page that holds the items. `read_key` returns the text that names an item, and `build`
     the item; both raise `msgspec.DecodeError`. Two items with one key are the same if their `identity` is. A list that
-    is `optional` is empty where the downstream does not know its method.
+    is `optional` is empty where the downstream does not know its method. It may have `most` items.
     """
 
     method: str
@@ -55,6 +55,7 @@ class ListKind(Generic[Item]):
     build: Callable[[str, bytes, ListFaults], Item]
     identity: Callable[[Item], object]
     longest_key: int = MAX_NAME_CHARACTERS
+    most: int = _MAX_ITEMS
     optional: bool = False
 
 
@@ -145,9 +146,9 @@ class _Found(Generic[Item]):
                 self._keep(*keyed)
             if self._turns.is_due(len(definition)):
                 await asyncio.sleep(0)
-        if len(self._items) > _MAX_ITEMS or self._size > _MAX_BYTES:
+        if len(self._items) > kind.most or self._size > _MAX_BYTES:
             raise DownstreamUnavailableError(
-                f"offers more than {_MAX_ITEMS} {kind.noun}s or {_MAX_BYTES} bytes of them"
+                f"offers more than {kind.most} {kind.noun}s or {_MAX_BYTES} bytes of them"
             )
 
     def _keep(self, key: str, item: Item) -> None:

@@ -10,6 +10,8 @@ from ambassador_server.downstream.features.pages import ListKind
 
 LONGEST_URI: Final = 4096
 """The longest URI of a resource, in characters, that is offered."""
+MOST_TEMPLATES: Final = 500
+"""How many templates one MCP may have: a URI may have to be compared with each of them."""
 
 
 class _Located(msgspec.Struct):
@@ -77,6 +79,7 @@ TEMPLATES: Final = ListKind(
     build=_build_template,
     identity=lambda template: template.definition,
     longest_key=LONGEST_URI,
+    most=MOST_TEMPLATES,
     # Many servers that have resources know no templates.
     optional=True,
 )

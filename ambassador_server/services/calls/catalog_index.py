@@ -15,9 +15,9 @@ from ambassador_server.domain.catalog.capabilities import (
 )
 from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp, McpStatus, Tool
 from ambassador_server.domain.catalog.published_names import published_names
+from ambassador_server.domain.catalog.template_lookup import TemplateLookup
 from ambassador_server.domain.catalog.uris import (
     LONGEST_MATCHED,
-    first_match,
     is_qualified,
     is_unambiguous,
     is_web_address,
@@ -60,7 +60,7 @@ class CatalogIndex:
     """Every published tool, prompt, resource and template of resources; the MCPs are in the order of their names.
 
     `by_name` finds an entry by each of its names, except templates, which are in `templates_by_name`. `oldest_first`
-    has the published MCPs that have resources, and `by_mcp` the templates of each by its id.
+    has the published MCPs that have resources, `owner_ids` their ids, and `lookup` their templates by their positions.
     """
 
     tools: tuple[ToolEntry, ...]
@@ -70,7 +70,8 @@ class CatalogIndex:
     by_name: Mapping[CapabilityKind, Mapping[str, CatalogEntry]]
     templates_by_name: Mapping[str, CatalogEntry]
     oldest_first: tuple[Mcp, ...]
-    by_mcp: Mapping[str, tuple[str, ...]]
+    owner_ids: frozenset[str]
+    lookup: TemplateLookup
 
     def of(self, kind: CapabilityKind) -> tuple[CatalogEntry, ...]:
         """Return every entry of one kind; templates are among the resources."""
@@ -117,7 +118,7 @@ class CatalogIndex:
         A link that hosts open themselves stays as it is, unless it would lead to another MCP.
         """
         found = None if is_qualified(uri) else self._leads_to(uri)
-        has_resources = mcp in self.oldest_first
+        has_resources = mcp.mcp_id in self.owner_ids
         if found == mcp.mcp_id or not has_resources or (found is None and is_web_address(uri)):
             return uri
         return qualified_uri(mcp.name, uri)
@@ -130,9 +131,9 @@ class CatalogIndex:
         return None if owner is None else owner.mcp_id
 
     def _owner(self, uri: str) -> Mcp | None:
-        for mcp in self.oldest_first:
-            if first_match(self.by_mcp.get(mcp.mcp_id, ()), uri) is not None:
-                return mcp
+        position = self.lookup.first_owner(uri)
+        if position is not None:
+            return self.oldest_first[position]
         return self.oldest_first[0] if len(self.oldest_first) == 1 else None
 
 
@@ -164,10 +165,12 @@ def build_index(mcps: Iterable[Mcp], state: Callable[[str], DownstreamState], se
         },
         templates_by_name=templates,
         oldest_first=tuple(mcp for mcp, _ in with_resources),
-        by_mcp={
-            mcp.mcp_id: tuple(each.uri_template for each in offers.templates)
-            for mcp, offers in with_resources
-        },
+        owner_ids=frozenset(mcp.mcp_id for mcp, _ in with_resources),
+        lookup=TemplateLookup(
+            (position, each.uri_template)
+            for position, (_, offers) in enumerate(with_resources)
+            for each in offers.templates
+        ),
     )
 
 

@@ -137,3 +137,12 @@ async def test_a_probe_keeps_every_list_for_the_start():
     assert box.pool.state("m1").status is DownstreamStatus.STARTING
     assert names(box.pool.state("m1")) == EVERYTHING
     await box.pool.close()
+
+
+async def test_too_many_templates_cost_nothing_but_the_templates():
+    toolbox = Toolbox(offers=ALL)
+    toolbox.templates = [{"uriTemplate": f"memo://{number}/{{x}}", "name": "x"} for number in range(501)]
+    async with serve(HttpServer(toolbox)) as server, bench(http_entry(server.url)) as box:
+        state = box.pool.state("m1")
+        assert names(state) == (["memo://0", "memo://1", "memo://2"], [], ["greet"])
+        assert any("more than 500 resource templates" in each for each in state.report.warnings)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -29,16 +29,15 @@ class Era(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The result of a handshake; `capabilities` are those of the downstream."""
+    """The result of a handshake; `capabilities` are those of the downstream, and `features` what they offer hosts."""
 
     era: Era
     version: str
     capabilities: Mapping[str, Any]
+    features: DownstreamFeatures = field(init=False)
 
-    @property
-    def features(self) -> DownstreamFeatures:
-        """Return what the downstream offers to hosts."""
-        return read_features(self.capabilities)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "features", read_features(self.capabilities))
 
     @property
     def announced(self) -> tuple[str, ...]:

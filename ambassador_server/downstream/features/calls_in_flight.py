@@ -95,7 +95,7 @@ class CallsInFlight:
         if user_id != self._user_id:
             self._is_shared = self._user_id is not None
             self._user_id = self._user_id or user_id
-        if request.ask is None and request.log_level is None:
+        if request.log_level is None and not can_be_asked(request):
             return None
         call = OpenCall(request, self._rate)
         self._open.add(call)

@@ -11,7 +11,7 @@ from ambassador_server.downstream.features.pages import Request
 from ambassador_server.errors import AmbassadorError, OverloadedError
 
 UPDATED: Final = "notifications/resources/updated"
-MOST_WATCHED: Final = 1000
+MOST_WATCHED: Final = 5000
 """How many resources may be watched over one connection."""
 _LARGEST_UPDATE: Final = 64 * 1024
 _SUBSCRIBE_SECONDS: Final = 10.0

@@ -45,12 +45,15 @@ def asking(state: Any = "s", **questions: Any) -> dict[str, Any]:
     return result if state is None else {**result, "requestState": state}
 
 
-async def finish(downstream: Downstream, host: Host | None, capabilities: bytes = b"{}") -> Reply:
+async def finish(
+    downstream: Downstream, host: Host | None, capabilities: bytes = b"{}", *, reads_questions: bool = False
+) -> Reply:
     request = NeutralRequest(
         method="tools/call",
         params=b'{"name":"x","arguments":{"n":1.0},"requestState":"old"}',
         capabilities=capabilities,
         ask=None if host is None else host.ask,
+        reads_questions=reads_questions,
     )
     era = ModernEra("box", mirrors_headers=False)
     return await era.finish(downstream.next(), request, downstream.send)
@@ -78,6 +81,15 @@ async def test_a_host_that_reads_questions_in_results_gets_the_unchanged_result(
     reply = await finish(downstream, None, b'{"elicitation":{}}')
     assert json.loads(reply.result or b"") == asking(a=ELICITATION)
     assert downstream.sent == []
+
+
+async def test_a_host_that_reads_questions_in_results_is_not_asked_though_it_could_be():
+    downstream, host = Downstream(asking(a=ELICITATION)), Host()
+    reply = await finish(downstream, host, b'{"elicitation":{}}', reads_questions=True)
+    assert json.loads(reply.result or b"") == asking(a=ELICITATION)
+    missing = await finish(Downstream(asking(a=ELICITATION)), host, b'{"roots":{}}', reads_questions=True)
+    assert json.loads(missing.error or b"")["code"] == -32021
+    assert (host.asked, downstream.sent) == ([], [])
 
 
 async def test_a_question_that_the_host_did_not_declare_is_a_missing_capability():

@@ -28,8 +28,10 @@ from tests.end_to_end.world import Caller, Downstream, World, running, until
 from tests.fakes.mcp_servers import stdio_options
 from tests.rig import Rig
 
-ROUNDS = 2 * SOAK
+ROUNDS = 2 + SOAK // 2
 CALLS = 6
+pytestmark = pytest.mark.soak
+
 _TIMEOUT = 3
 _FOREVER = {"seconds": 600, "text": "slow"}
 

@@ -72,22 +72,27 @@ async def host(
     url: str, key: str, era: str, told: Told | None = None, **more: Any
 ) -> AsyncIterator[tuple[Client, Told]]:
     """Connect a host of this era to an MCP endpoint, and disconnect it in the end."""
-    told = told or Told()
-    async with httpx2.AsyncClient(
-        headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE, trust_env=False
-    ) as http:
-        client = Client(
-            streamable_http_client(url, http_client=http),
-            mode="legacy" if era == "legacy" else "auto",
-            cache=None,
-            read_timeout_seconds=PATIENCE,
-            elicitation_callback=told.elicit,
-            sampling_callback=told.sample,
-            list_roots_callback=told.roots,
-            logging_callback=told.log,
-            message_handler=told.notice,
-            **more,
-        )
-        async with client:
-            assert client.protocol_version == VERSIONS[era]
-            yield client, told
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE, trust_env=False) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with connected(transport, era, told or Told(), **more) as both:
+            yield both
+
+
+@asynccontextmanager
+async def connected(transport: Any, era: str, told: Told, **more: Any) -> AsyncIterator[tuple[Client, Told]]:
+    """Connect a host of this era over any transport, and disconnect it in the end."""
+    async with Client(
+        transport,
+        mode="legacy" if era == "legacy" else "auto",
+        cache=None,
+        read_timeout_seconds=PATIENCE,
+        elicitation_callback=told.elicit,
+        sampling_callback=told.sample,
+        list_roots_callback=told.roots,
+        logging_callback=told.log,
+        message_handler=told.notice,
+        **more,
+    ) as client:
+        assert client.protocol_version == VERSIONS[era]
+        yield client, told

@@ -1,7 +1,7 @@
 """Seventeen features of the protocol, hosts and downstreams of both eras, downstreams over both transports.
 
 The counterparts are the SDK's: its client as the host, its servers as the downstreams, those of the legacy era of the
-last version that knew no other.
+last version that knew no other. The same hosts also come through the client, over stdio, as most people connect theirs.
 """
 
 import json
@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import StdioServerParameters
 
 from tests.end_to_end.eras.features import FEATURES, Cell
-from tests.end_to_end.eras.hosts import host
+from tests.end_to_end.eras.hosts import Told, connected, host
 from tests.end_to_end.world import Person, World, running
 from tests.python_homes import home
-from tests.rig import Rig
+from tests.rig import BIN, Rig
 
 # The client says so of each method that only the legacy era has.
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning")
@@ -81,4 +82,23 @@ async def test_feature(matrix: Matrix, feature: str, host_era: str, downstream_e
     mcp = f"{downstream_era}-{transport}"
     url, key = f"{matrix.world.rig.client_url}/mcp", matrix.person.key
     async with host(url, key, host_era, log_level="info") as (client, told):
+        await FEATURES[feature](Cell(client, told, host_era, downstream_era, mcp, matrix.records[mcp]))
+
+
+@pytest.mark.parametrize("downstream_era", ERAS)
+@pytest.mark.parametrize(
+    ("feature", "host_era"),
+    # The modern protocol has no ping, and the client answers one as it answers that of a legacy host.
+    [(feature, era) for feature in FEATURES for era in ERAS if (feature, era) != ("ping", "modern")],
+)
+async def test_feature_through_the_client(
+    matrix: Matrix, tmp_path: Path, feature: str, host_era: str, downstream_era: str
+):
+    mcp = f"{downstream_era}-stdio"
+    places = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    environment = (
+        matrix.world.rig.environment() | matrix.world.rig.client_environment(matrix.person.key) | places
+    )
+    proxy = StdioServerParameters(command=str(BIN / "ambassador-client"), args=["proxy"], env=environment)
+    async with connected(proxy, host_era, Told(), log_level="info") as (client, told):
         await FEATURES[feature](Cell(client, told, host_era, downstream_era, mcp, matrix.records[mcp]))

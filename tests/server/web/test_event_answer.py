@@ -61,11 +61,13 @@ class Answers:
         self.answer = asyncio.Event()
         self.begun = asyncio.Event()
         self.done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.events: EventAnswer | None = None
         self._first = first
         self._outlives = outlives
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         with EventAnswer(request, self.keep_alive) as events:
+            self.events = events
             if self._outlives:
                 events.outlive(lambda: self._first)
             self.begun.set()
@@ -116,8 +118,10 @@ async def test_the_loss_of_a_connection_cancels_what_may_not_outlive_it(outlives
         if outlives:
             while listener.connections.open:  # noqa: ASYNC110 - another task ends it
                 await asyncio.sleep(0.01)
-            # Several comments are due on a connection that is no more.
-            await asyncio.sleep(0.1)
+            # Comments are due on a connection that is no more.
+            assert answers.events is not None
+            while not answers.events.has_begun:  # noqa: ASYNC110 - a timer begins it
+                await asyncio.sleep(0.01)
             answers.answer.set()
         assert await answers.done == ("answered" if outlives else "cancelled")
 

@@ -207,18 +207,21 @@ def test_a_grant_that_is_gone_ends_the_updates(world: World) -> None:
     )
     reader, writer = world.session(world.person(group)), world.caller()
     wanted = {"toolsListChanged": True, "resourceSubscriptions": ["memo://gone/1"]}
-    with subscribed(reader, wanted) as stream:
-        stream.next()
+    watched = {"resourceSubscriptions": ["memo://gone/1"]}
+    with subscribed(reader, wanted) as stream, subscribed(writer, watched) as other:
+        assert len({each.next()["method"] for each in (stream, other)}) == 1
         update(writer, "memo://gone/1")
-        assert stream.next()["method"] == UPDATED
+        assert stream.next()["method"] == other.next()["method"] == UPDATED
         world.ask("DELETE", f"grants/{grant['id']}")
         update(writer, "memo://gone/1")
+        assert other.next()["method"] == UPDATED
         again = world.ask(
             "POST",
             "grants",
             {"group": group, "mcp": "memos", "resources": ["memo://gone*"], "allow_unmatched": True},
         )
         update(writer, "memo://gone/1")
+        assert other.next()["method"] == UPDATED
         # Told of the tools, but of no update: the host has to subscribe again.
         world.ask("DELETE", f"grants/{again['id']}")
         world.ask("POST", "grants", {"group": group, "mcp": "memos"})
@@ -228,13 +231,18 @@ def test_a_grant_that_is_gone_ends_the_updates(world: World) -> None:
 def test_a_kill_switch_holds_updates_back_and_the_end_of_a_session_ends_the_stream(world: World) -> None:
     person, writer = world.person(), world.caller()
     caller = world.session(person)
-    with subscribed(caller, {"toolsListChanged": True, "resourceSubscriptions": ["memo://held"]}) as stream:
-        stream.next()
+    watched = {"resourceSubscriptions": ["memo://held"]}
+    with (
+        subscribed(caller, {"toolsListChanged": True, **watched}) as stream,
+        subscribed(writer, watched) as other,
+    ):
+        assert len({each.next()["method"] for each in (stream, other)}) == 1
         switch = world.ask(
             "POST", "kill-switches", {"scope": "user", "target": person.name, "reason": "a test"}
         )
         assert stream.next()["method"] == changed("tools")
         update(writer, "memo://held")
+        assert other.next()["method"] == UPDATED
         world.ask("POST", f"kill-switches/{switch['id']}/lift")
         assert stream.next()["method"] == changed("tools")
         update(writer, "memo://held")

@@ -61,10 +61,10 @@ def create_client_app(
     app[OWN_ACCESS] = own_access
     app[FACE] = face
     app[KEEP_ALIVE] = keep_alive
+    app[SSE_STREAMS] = SseStreams()
     app.on_shutdown.append(mcp.end_streams)
     app.add_routes(client_routes())
     if settings.legacy_sse:
-        app[SSE_STREAMS] = SseStreams()
         app.add_routes(legacy_sse.routes())
         app.on_shutdown.append(legacy_sse.drain_streams)
     return app

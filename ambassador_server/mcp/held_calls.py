@@ -64,17 +64,20 @@ class _HeldCall:
         if self._expiry is not None:
             self._expiry.cancel()
         try:
-            await self._turn
+            await self._until_turn()
         except asyncio.CancelledError:
             self.cancel()
             await asyncio.wait({self._task})
             raise
         finally:
             self._tell = None
+        if self._task.cancelled():
+            raise _gone()
         if self._task.done():
             return self._task.result()
-        self._turn = self._loop.create_future()
-        self._collecting = None
+        if self._collecting is not None:
+            self._collecting.cancel()
+            self._collecting = None
         self.round += 1
         self._expiry = self._loop.call_later(HOLD_SECONDS, self.cancel)
         self._calls.hold(self)
@@ -98,6 +101,16 @@ class _HeldCall:
     def cancel(self) -> None:
         """Cancel the call, and with it the request to the downstream."""
         self._task.cancel()
+
+    async def _until_turn(self) -> None:
+        """Wait until the call has ended or has open questions; those of an earlier turn may have been withdrawn."""
+        while True:
+            await self._turn
+            if self._task.done():
+                return
+            self._turn = self._loop.create_future()
+            if self._open:
+                return
 
     async def _run(self, run: Run) -> CallOutcome:
         return await run(self._ask, self._notice)
@@ -165,9 +178,7 @@ class HeldCalls:
         """
         call = self._held.get(call_id)
         if call is None or call.user_id != user_id or call.round != round:
-            raise EnvelopeError(
-                Code.INVALID_PARAMS, "The call of params.requestState waits no longer: send the request again"
-            )
+            raise _gone()
         call.answer(answers)
         self._release(call)
         return await call.next(tell)
@@ -193,3 +204,9 @@ class HeldCalls:
         self._per_user[call.user_id] -= 1
         if not self._per_user[call.user_id]:
             del self._per_user[call.user_id]
+
+
+def _gone() -> EnvelopeError:
+    return EnvelopeError(
+        Code.INVALID_PARAMS, "The call of params.requestState waits no longer: send the request again"
+    )

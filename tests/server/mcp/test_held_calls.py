@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -141,6 +142,66 @@ async def test_a_host_that_never_answers_loses_its_call(monkeypatch: pytest.Monk
     assert len(held) == 0
     with pytest.raises(EnvelopeError, match="waits no longer"):
         await held.resume("u1", asked.call_id, asked.round, answers(asked), None)
+
+
+async def test_a_question_that_comes_while_a_call_is_held_is_asked_once_and_no_round_is_empty():
+    later = asyncio.Event()
+
+    async def run(ask: Ask, _: Tell) -> Reply:
+        async def ask_later() -> Reply:
+            await later.wait()
+            return await ask(question("second"))
+
+        got = await asyncio.gather(ask(question("first")), ask_later())
+        return Reply(result=b"|".join(each.result or b"" for each in got), error=None)
+
+    held = HeldCalls(collect_seconds=0)
+    asked = await held.begin("u1", run, None)
+    assert isinstance(asked, Asked)
+    later.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    asked = await held.resume("u1", asked.call_id, asked.round, answers(asked, {"n": 1}), None)
+    assert isinstance(asked, Asked)
+    assert [each.params for each in asked.questions.values()] == [b'{"message":"second"}']
+    for _ in range(10):
+        await asyncio.sleep(0)
+    outcome = await held.resume("u1", asked.call_id, asked.round, answers(asked, {"n": 2}), None)
+    assert outcome == Reply(result=b'{"n":1}|{"n":2}', error=None)
+    assert len(held) == 0
+
+
+async def test_a_question_that_is_withdrawn_while_a_call_is_held_leaves_no_empty_round():
+    later, go_on = asyncio.Event(), asyncio.Event()
+
+    async def run(ask: Ask, _: Tell) -> Reply:
+        async def withdrawn() -> None:
+            await later.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await ask(question("withdrawn"))
+            go_on.set()
+
+        got, _none = await asyncio.gather(ask(question("first")), withdrawn())
+        return got
+
+    held = HeldCalls(collect_seconds=0)
+    asked = await held.begin("u1", run, None)
+    assert isinstance(asked, Asked)
+    later.set()
+    await asyncio.wait_for(go_on.wait(), 10)
+    outcome = await held.resume("u1", asked.call_id, asked.round, answers(asked, {"n": 1}), None)
+    assert outcome == Reply(result=b'{"n":1}', error=None)
+
+
+async def test_a_call_that_is_cancelled_when_its_answer_arrives_waits_no_longer():
+    held = HeldCalls()
+    asked = await held.begin("u1", rounds(1), None)
+    assert isinstance(asked, Asked)
+    held._held[asked.call_id].cancel()  # the time to answer ends in the same turn of the event loop
+    with pytest.raises(EnvelopeError, match="waits no longer"):
+        await held.resume("u1", asked.call_id, asked.round, answers(asked), None)
+    assert len(held) == 0
 
 
 async def test_a_user_with_too_many_held_calls_is_not_asked_and_others_are():

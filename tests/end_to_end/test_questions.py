@@ -70,6 +70,18 @@ def test_legacy_host_is_asked_on_the_stream_of_its_call(world: World, mcp: str, 
 
 
 @pytest.mark.parametrize("mcp", DOWNSTREAMS)
+def test_an_answer_that_is_no_object_is_refused_and_a_second_one_too(world: World, mcp: str) -> None:
+    asked = begin(world.caller(), ELICITATION)
+    with asked.call(f"{mcp}__confirm", rounds=1) as stream:
+        question = next(stream)["id"]
+        for wrong in (7, "yes", [YES], True):
+            assert asked.post({"id": question, "result": wrong}).status_code == 400
+        assert asked.post({"id": question, "result": YES}).status_code == 202
+        assert asked.post({"id": question, "result": YES}).status_code == 400
+        assert next(stream)["result"]["structuredContent"]["answers"] == [YES]
+
+
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
 def test_error_of_the_host_is_returned_to_the_downstream(world: World, mcp: str) -> None:
     asked = begin(world.caller(), ELICITATION)
     refusal = {"code": -1, "message": "the user is away"}

@@ -30,7 +30,8 @@ _EXPANSIONS: Final = {
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:")
 # Letters, digits and `- . _ ~` are never encoded in a URI that is normalised.
 _AMBIGUOUS: Final = re.compile(r"[\x00-\x20\x7f]|%(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])")
-_DOT_SEGMENT: Final = re.compile(r"(?:^|[:/\\])\.\.?(?:[/\\?#]|$)")
+# A program may take a segment to end at `;`, and a text at a zero byte.
+_DOT_SEGMENT: Final = re.compile(r"(?:^|[:/\\])\.\.?(?:[/\\?#;]|$)|\x00")
 _MOST_DECODINGS: Final = 5
 """How often a URI is decoded to find dot segments; one that is encoded still more often is ambiguous."""
 

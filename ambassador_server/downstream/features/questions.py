@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
+from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import QUESTIONS
 from ambassador_server.downstream.wire.messages import Message, encode_answer, encode_refusal, encode_response
 from ambassador_server.downstream.wire.params import read_members
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.exchange import Ask, Question
+from ambassador_server.ports.exchange import Ask, Question, error_reply
 
 MAX_OPEN: Final = 16
 """The maximum number of questions of one request that wait for the host; more are refused."""
@@ -80,7 +81,12 @@ class OpenQuestions:
             await send(encode_refusal(message, "Too many questions in one request"))
         else:
             self._asked += 1
-            reply = await self._ask(Question(method, _without_task(bytes(message.params) or b"{}")))
+            params = _without_task(bytes(message.params) or b"{}")
+            if not params.startswith(b"{"):
+                refusal = error_reply(f"The params of {method} are not an object", Code.INVALID_PARAMS)
+                await send(encode_response(message, refusal))
+                return
+            reply = await self._ask(Question(method, params))
             await send(encode_response(message, reply))
 
 

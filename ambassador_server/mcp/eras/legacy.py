@@ -222,6 +222,10 @@ def _caller(request: FaceRequest, conversation: Conversation | None, stream: Ans
 
 
 def _take_answer(message: Response, conversation: Conversation | None) -> FaceReply:
+    result = message.reply.result
+    if result is not None and not result.startswith(b"{"):
+        # The question stays open.
+        return refusal(400, None, Code.INVALID_REQUEST, "The result of a response is an object")
     if conversation is None or not conversation.answer(message.id, message.reply):
         # Without the id: the host may have a request of its own by that id.
         text = "No question of this conversation waits for this answer"

@@ -34,7 +34,7 @@ class Methods:
 def build_methods(catalog: Catalog, calls: CallPipeline, sealer: Sealer, clock: Clock) -> Methods:
     """Return the methods over the services."""
     states = RequestStates(sealer=sealer, clock=clock)
-    requests = GovernedRequests(calls=calls, held=HeldCalls(), states=states)
+    requests = GovernedRequests(catalog=catalog, calls=calls, held=HeldCalls(), states=states)
     tasks = TaskMethods(catalog=catalog, requests=requests, sealer=sealer)
     tools = ToolMethods(catalog=catalog, requests=requests, tasks=tasks)
     prompts = PromptMethods(catalog=catalog, requests=requests)

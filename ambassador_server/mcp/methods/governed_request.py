@@ -34,6 +34,7 @@ from ambassador_server.mcp.questions.request_states import (
     request_digest,
 )
 from ambassador_server.ports.exchange import Ask, Question, Reply, Tell
+from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.pipeline import NAME_MEMBER, Answered, CallPipeline, CapabilityCall
 from ambassador_server.wording.refusals import refusal_text, told_reason
 
@@ -70,7 +71,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 class GovernedRequests:
     """Calls capabilities for hosts; the methods of all kinds use it."""
 
-    def __init__(self, *, calls: CallPipeline, held: HeldCalls, states: RequestStates) -> None:
+    def __init__(
+        self, *, catalog: Catalog, calls: CallPipeline, held: HeldCalls, states: RequestStates
+    ) -> None:
+        self._catalog = catalog
         self._calls = calls
         self._held = held
         self._states = states
@@ -102,6 +106,7 @@ class GovernedRequests:
                     caller.principal.user_id, state.call_id, state.round, answers, tell
                 )
                 return self._asked(resumed, request, caller) if isinstance(resumed, Asked) else resumed
+            self._check_owner(target, state.mcp_id)
             answered = tuple(method for key, method in state.methods.items() if key in answers)
             if state.state:
                 members["requestState"] = msgspec.json.encode(state.state)
@@ -116,6 +121,14 @@ class GovernedRequests:
 
         outcome = await self._held.begin(caller.principal.user_id, run, tell)
         return self._asked(outcome, request, caller) if isinstance(outcome, Asked) else outcome
+
+    def _check_owner(self, target: Target, mcp_id: str) -> None:
+        """Refuse answers to the questions of an MCP whose name or URI leads to another MCP by now."""
+        entry = self._catalog.resolve(target.kind, target.name)
+        if entry is not None and entry.ref.mcp_id != mcp_id:
+            raise EnvelopeError(
+                Code.INVALID_PARAMS, "params.requestState is of another MCP: send the request again"
+            )
 
     async def _run(self, call: CapabilityCall, request: Request, caller: Caller) -> CallOutcome:
         answer = await self._calls.call(call)

@@ -35,6 +35,7 @@ _LONGEST_ID: Final = 8192
 
 class _SealedTask(msgspec.Struct, frozen=True):
     tool: str
+    mcp_id: str
     task_id: str
 
 
@@ -70,6 +71,9 @@ class TaskMethods:
         if TASKS not in extensions_of(caller.capabilities):
             return _MISSING_EXTENSION
         task = self._open(text_param(request, "taskId", "the id of a task"), caller.principal)
+        entry = self._catalog.tool(task.tool)
+        if entry is not None and entry.ref.mcp_id != task.mcp_id:
+            raise _invalid()
         own = {"taskId": Raw(msgspec.json.encode(task.task_id))}
         renamed = Request(request.id, request.method, request.params | own)
         target = Target(kind=CapabilityKind.TOOL, name=task.tool, sends_name=False)
@@ -83,7 +87,7 @@ class TaskMethods:
         members = read_members(answer.reply.result)
         if "taskId" in members:
             members["taskId"] = Raw(
-                msgspec.json.encode(self._seal(members["taskId"], tool, caller.principal))
+                msgspec.json.encode(self._seal(members["taskId"], tool, answer.mcp_id, caller.principal))
             )
         if "inputRequests" in members:
             members["inputRequests"] = named_questions(members["inputRequests"], answer.mcp_name)
@@ -92,21 +96,32 @@ class TaskMethods:
             members["result"] = Raw(map_tool_result(bytes(members["result"]), publish))
         return Reply(result=write_members(members), error=None)
 
-    def _seal(self, raw: Raw, tool: str, principal: Principal) -> str:
+    def _seal(self, raw: Raw, tool: str, mcp_id: str, principal: Principal) -> str:
         try:
             task_id = msgspec.json.decode(raw, type=str)
         except msgspec.MsgspecError:
             raise EnvelopeError(Code.DOWNSTREAM_UNAVAILABLE, "The id of the task is no text") from None
         entry = self._catalog.tool(tool)
         canonical = tool if entry is None else entry.ref.name
-        content = msgspec.json.encode(_SealedTask(canonical, task_id))
-        return self._sealer.seal(content, _context(principal))
+        content = msgspec.json.encode(_SealedTask(canonical, mcp_id, task_id))
+        sealed = self._sealer.seal(content, _context(principal))
+        if len(sealed) > _LONGEST_ID:
+            raise EnvelopeError(Code.DOWNSTREAM_UNAVAILABLE, "The id of the task is too long")
+        return sealed
 
     def _open(self, sealed: str, principal: Principal) -> _SealedTask:
         content = self._sealer.open(sealed, _context(principal)) if len(sealed) <= _LONGEST_ID else None
         if content is None:
-            raise EnvelopeError(Code.INVALID_PARAMS, "params.taskId is not one that this server gave")
-        return _task_decoder.decode(content)
+            raise _invalid()
+        try:
+            return _task_decoder.decode(content)
+        except msgspec.MsgspecError:
+            # An earlier version of this server sealed other members.
+            raise _invalid() from None
+
+
+def _invalid() -> EnvelopeError:
+    return EnvelopeError(Code.INVALID_PARAMS, "params.taskId is not one that this server gave")
 
 
 def _context(principal: Principal) -> bytes:

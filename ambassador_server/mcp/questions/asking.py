@@ -33,8 +33,6 @@ def asker(conversation: Conversation | None, send: Callable[[bytes], None] | Non
     async def ask(question: Question) -> Reply:
         if not can_be_asked(conversation.capabilities, question.method):
             return await refuse(question)
-        if not question.params.startswith(b"{"):
-            return error_reply(f"The params of {question.method} are not an object", Code.INVALID_PARAMS)
         opened = conversation.question()
         if opened is None:
             return error_reply("The host has too many questions to answer already")

@@ -2,15 +2,15 @@
 
 import msgspec
 
-from ambassador_server.mcp.envelope import EnvelopeError, read_members, write_members
+from ambassador_server.mcp.envelope import read_members, write_members
 
 
 def with_asking_mcp(params: bytes, mcp_name: str) -> bytes:
-    """Return the params with the name of the MCP before the message; params without a message are not changed."""
+    """Return the params, an object, with the name of the MCP before the message, or as the message if there is none."""
+    members = read_members(params)
     try:
-        members = read_members(params)
-        message = msgspec.json.decode(members["message"], type=str)
-    except (EnvelopeError, KeyError, msgspec.MsgspecError):
-        return params
-    members["message"] = msgspec.Raw(msgspec.json.encode(f"{mcp_name} asks: {message}"))
+        message = f": {msgspec.json.decode(members['message'], type=str)}"
+    except (KeyError, msgspec.MsgspecError):
+        message = " for input"
+    members["message"] = msgspec.Raw(msgspec.json.encode(f"{mcp_name} asks{message}"))
     return write_members(members)

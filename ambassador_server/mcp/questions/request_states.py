@@ -21,6 +21,8 @@ LIFETIME_SECONDS: Final = 600.0
 """How long a host may take to answer the questions of one answer."""
 LARGEST_STATE: Final = 256 * 1024
 """The largest sealed state, in characters, that is opened."""
+_LARGEST_CONTENT: Final = LARGEST_STATE // 2
+"""The largest content, in bytes, that is sealed; sealing makes it a third longer."""
 _OF_ONE_ROUND: Final = frozenset({"inputResponses", "requestState", "_meta"})
 """The params in which a retry differs from the request that it repeats."""
 
@@ -63,9 +65,14 @@ class RequestStates:
         self._clock = clock
 
     def seal(self, state: State, principal: Principal, digest: str) -> str:
-        """Return the sealed state of a request with this digest."""
+        """Return the sealed state of a request with this digest. Raises EnvelopeError for one that is too large."""
         expires = self._clock.now().timestamp() + LIFETIME_SECONDS
-        return self._sealer.seal(msgspec.json.encode(_Sealed(digest, expires, state)), _context(principal))
+        content = msgspec.json.encode(_Sealed(digest, expires, state))
+        if len(content) > _LARGEST_CONTENT:
+            raise EnvelopeError(
+                Code.DOWNSTREAM_UNAVAILABLE, "The MCP asks for input with a state that is too large"
+            )
+        return self._sealer.seal(content, _context(principal))
 
     def open(self, sealed: msgspec.Raw, principal: Principal, digest: str) -> State:
         """Return the state. Raises EnvelopeError for one that is invalid, expired, or of another request."""

@@ -3,6 +3,9 @@
 import asyncio
 import json
 
+import msgspec
+import pytest
+
 from ambassador_server.downstream.features.questions import MAX_OPEN, OpenQuestions
 from ambassador_server.downstream.wire.messages import Message
 from ambassador_server.ports.exchange import Question, Reply
@@ -68,3 +71,18 @@ async def test_too_many_questions_are_refused_and_none_is_asked_after_the_end():
     sent = len(stream.sent)
     await asyncio.sleep(0)
     assert len(stream.sent) == sent
+
+
+@pytest.mark.parametrize("params", [b"[1]", b'"x"', b"7", b"null", b"true"])
+async def test_a_question_whose_params_are_no_object_is_refused(params: bytes):
+    async def ask(question: Question) -> Reply:
+        raise AssertionError(question)
+
+    stream = Stream()
+    asked = Message(jsonrpc="2.0", id=1, method="elicitation/create", params=msgspec.Raw(params))
+    OpenQuestions(ask).put(asked, stream.send)
+    await stream.until(1)
+    assert stream.sent[0]["error"] == {
+        "code": -32602,
+        "message": "The params of elicitation/create are not an object",
+    }

@@ -16,6 +16,8 @@ from ambassador_server.ports.exchange import Reply
 
 MOST_PER_KEY: Final = 200
 """How many conversations of one client key are kept; beyond that, the least recently used idle one is dropped."""
+MOST_ENDED: Final = 10_000
+"""How many ended conversations are remembered, so that requests that still name them are refused."""
 MOST_OPEN_QUESTIONS: Final = 32
 """How many questions of one conversation may be unanswered at a time."""
 _ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -141,6 +143,7 @@ class Conversations:
     def __init__(self) -> None:
         self._kept = KeptEvents()
         self._of_key: dict[str, OrderedDict[tuple[str | None, str], Conversation]] = {}
+        self._ended: OrderedDict[tuple[str, str | None, str], None] = OrderedDict()
 
     def open(self, principal: Principal, capabilities: bytes) -> str:
         """Open a conversation and return its id."""
@@ -178,7 +181,14 @@ class Conversations:
         if conversation is None:
             return False
         conversation.end()
+        self._ended[principal.key_id, principal.session_id, conversation_id] = None
+        if len(self._ended) > MOST_ENDED:
+            self._ended.popitem(last=False)
         return True
+
+    def has_ended(self, principal: Principal, conversation_id: str) -> bool:
+        """Tell whether this was the id of a conversation that was ended."""
+        return (principal.key_id, principal.session_id, conversation_id) in self._ended
 
     def end_one(self, principal: Principal, conversation: Conversation) -> None:
         """Remove a conversation of the principal, and end it."""

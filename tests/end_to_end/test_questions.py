@@ -305,3 +305,15 @@ def started_and_cancelled(world: World, waiting: LegacyHost, mcp: str, cancel: C
         )
         cancel()
         assert answer.result(20) == []
+
+
+def test_a_conversation_that_was_ended_serves_nothing_more(world: World) -> None:
+    caller = world.caller()
+    ended, other = begin(caller, ELICITATION), begin(caller, ELICITATION)
+    assert caller.http.delete("/mcp", headers=ended.headers()).status_code == 204
+    for method, params in (("ping", {}), ("tools/list", {}), ("tools/call", {"name": "legacy-http__echo"})):
+        assert ended.post({"id": 3, "method": method, "params": params}).status_code == 404
+    assert ended.post({"method": "notifications/initialized"}).status_code == 404
+    assert caller.http.get("/mcp", headers=ended.headers()).status_code == 404
+    assert caller.http.delete("/mcp", headers=ended.headers()).status_code == 404
+    assert other.post({"id": 3, "method": "ping"}).json()["result"] == {}

@@ -79,6 +79,10 @@ class LegacyEra:
 
     async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
         """Answer one message."""
+        named = request.headers.get(SESSION_HEADER)
+        if named is not None and self._conversations.has_ended(request.principal, named):
+            message_id = message.id if isinstance(message, Request) else None
+            return refusal(404, message_id, Code.INVALID_REQUEST, "This conversation has ended")
         if isinstance(message, Request):
             return await self._answer(message, request)
         conversation = self._conversation(request)

@@ -33,7 +33,7 @@ from ambassador_protocol.param_headers import (
     read_header_map,
 )
 from ambassador_server.domain.catalog.mcps import Tool
-from ambassador_server.domain.shared.large_documents import Turns
+from ambassador_server.domain.shared.large_documents import LARGE, Turns, off_loop
 from ambassador_server.downstream.era import Era, Exchange
 from ambassador_server.downstream.features.progress import PROGRESS_TOKEN
 from ambassador_server.downstream.features.watches import ResourceWatches
@@ -141,7 +141,9 @@ class ModernEra:
         declared that it supports them. An error of the host becomes the final answer.
         """
         if request.ask is None or request.reads_questions:
-            return _readable_by_host(reply, request)
+            if len(reply.result or b"") <= LARGE:
+                return _readable_by_host(reply, request)
+            return await off_loop(_readable_by_host, reply, request)
         pause = _FIRST_PAUSE
         for _ in range(MAX_ROUNDS):
             asked = _input_required(reply)

@@ -14,6 +14,7 @@ from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import INPUT_REQUIRED, TASK_METHODS
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.decision import Deny
+from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.caller import Caller, CallOutcome
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
@@ -31,7 +32,6 @@ from ambassador_server.mcp.questions.request_states import (
     HeldState,
     PassedState,
     RequestStates,
-    request_digest,
 )
 from ambassador_server.ports.exchange import Ask, Question, Reply, Tell
 from ambassador_server.services.calls.catalog import Catalog
@@ -99,8 +99,7 @@ class GovernedRequests:
         answered: tuple[str, ...] = ()
         if "requestState" in members:
             answers = _answers(members.get("inputResponses", b"{}"))
-            digest = request_digest(request)
-            state = self._states.open(Raw(members.pop("requestState")), caller.principal, digest)
+            state = self._states.open(Raw(members.pop("requestState")), caller.principal, request)
             if isinstance(state, HeldState):
                 resumed = await self._held.resume(
                     caller.principal.user_id, state.call_id, state.round, answers, tell
@@ -137,7 +136,9 @@ class GovernedRequests:
         result = answer.reply.result
         if not caller.is_modern or result is None or _INPUT_REQUIRED not in result:
             return answer
-        return self._passed_on(answer, result, request, caller)
+        if len(result) <= LARGE:
+            return self._passed_on(answer, result, request, caller)
+        return await off_loop(self._passed_on, answer, result, request, caller)
 
     def _passed_on(
         self, answer: Answered, result: bytes, request: Request, caller: Caller
@@ -176,7 +177,7 @@ class GovernedRequests:
         return Reply(result=write_members(members), error=None)
 
     def _sealed(self, state: HeldState | PassedState, request: Request, caller: Caller) -> Raw:
-        sealed = self._states.seal(state, caller.principal, request_digest(request))
+        sealed = self._states.seal(state, caller.principal, request)
         return Raw(msgspec.json.encode(sealed))
 
 

@@ -23,6 +23,8 @@ LARGEST_STATE: Final = 256 * 1024
 """The largest sealed state, in characters, that is opened."""
 _LARGEST_CONTENT: Final = LARGEST_STATE // 2
 """The largest content, in bytes, that is sealed; sealing makes it a third longer."""
+_LARGEST_COMPARED: Final = 64 * 1024
+"""The largest request, in bytes, that a host may write in another way when it retries it."""
 _OF_ONE_ROUND: Final = frozenset({"inputResponses", "requestState", "_meta"})
 """The params in which a retry differs from the request that it repeats."""
 
@@ -64,17 +66,17 @@ class RequestStates:
         self._sealer = sealer
         self._clock = clock
 
-    def seal(self, state: State, principal: Principal, digest: str) -> str:
-        """Return the sealed state of a request with this digest. Raises EnvelopeError for one that is too large."""
+    def seal(self, state: State, principal: Principal, request: Request) -> str:
+        """Return the sealed state of a request. Raises EnvelopeError for one that is too large."""
         expires = self._clock.now().timestamp() + LIFETIME_SECONDS
-        content = msgspec.json.encode(_Sealed(digest, expires, state))
+        content = msgspec.json.encode(_Sealed(request_digest(request), expires, state))
         if len(content) > _LARGEST_CONTENT:
             raise EnvelopeError(
                 Code.DOWNSTREAM_UNAVAILABLE, "The MCP asks for input with a state that is too large"
             )
         return self._sealer.seal(content, _context(principal))
 
-    def open(self, sealed: msgspec.Raw, principal: Principal, digest: str) -> State:
+    def open(self, sealed: msgspec.Raw, principal: Principal, request: Request) -> State:
         """Return the state. Raises EnvelopeError for one that is invalid, expired, or of another request."""
         if len(bytes(sealed)) > LARGEST_STATE:
             raise _invalid()
@@ -86,7 +88,8 @@ class RequestStates:
         if content is None:
             raise _invalid()
         found = _decoder.decode(content)
-        if found.digest != digest:
+        # Only now, because the digest of a large request takes time.
+        if found.digest != request_digest(request):
             raise EnvelopeError(Code.INVALID_PARAMS, "params.requestState belongs to another request")
         if found.expires < self._clock.now().timestamp():
             raise EnvelopeError(
@@ -96,9 +99,17 @@ class RequestStates:
 
 
 def request_digest(request: Request) -> str:
-    """Return the digest of a request without what differs when a host retries it; the order of members is free."""
+    """Return the digest of a request without what differs when a host retries it; the order of members is free.
+
+    A large request must be repeated byte by byte, because decoding it would stop the event loop.
+    """
     same = {name: raw for name, raw in request.params.items() if name not in _OF_ONE_ROUND}
-    written = json.dumps([request.method, _values(same)], sort_keys=True)
+    raws = {name: bytes(raw) for name, raw in same.items()}
+    if sum(map(len, raws.values())) > _LARGEST_COMPARED:
+        digests = {name: hashlib.sha256(raw).hexdigest() for name, raw in raws.items()}
+        written = json.dumps(["raw", request.method, digests], sort_keys=True)
+    else:
+        written = json.dumps([request.method, _values(same)], sort_keys=True)
     return hashlib.sha256(written.encode()).hexdigest()
 
 

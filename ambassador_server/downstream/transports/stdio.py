@@ -39,8 +39,9 @@ GRACE_SECONDS = 2.0
 _LARGEST_ERROR_LINE = 8 * 1024
 
 _MAX_ERROR_CHARACTERS = 300
-# An unfinished line with this may be the beginning of an answer, which may have data of a user.
+# A line with this is a message, if a malformed or unfinished one, and may have data of a user.
 _MESSAGE = b'"jsonrpc"'
+_HIDDEN = b"(a message that is not MCP)"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +246,9 @@ class StdioTransport:
     def _read(self, chunk: bytes) -> None:
         for line in self._lines.feed(chunk):
             if isinstance(line, LongLine):
-                self._unreadable(line.head, line.tail, f"answered with more than {LARGEST_MESSAGE} bytes")
+                self._keep_output(line.head, line.tail)
+                reason = f"answered with more than {LARGEST_MESSAGE} bytes"
+                self._pending.fail_unreadable(line.head, line.tail, reason)
             else:
                 self._incoming.put(line)
 
@@ -265,9 +268,11 @@ class StdioTransport:
 
     def _handle_line(self, message: Message | None, line: bytes) -> None:
         if message is None:
+            # Kept before it is searched for answers: what comes before the first one has no data of users.
+            self._keep_output(line)
             if not self._pending.has_answered:
                 self._look_for_answers(line)
-            self._unreadable(line, line, "answered with something that cannot be read")
+            self._pending.fail_unreadable(line, line, "answered with something that cannot be read")
         elif message.is_notification:
             # Later than the callers of earlier answers continue, so that events keep the order of the lines.
             loop = asyncio.get_running_loop()
@@ -288,13 +293,14 @@ class StdioTransport:
     def _set_reply(self, message: Message, line: bytes) -> None:
         number = message.answers
         if number is None:
-            self._other_output.add(line)
+            self._keep_output(line)
         else:
             self._pending.set_reply(number, message)
 
-    def _unreadable(self, head: bytes, tail: bytes, why: str) -> None:
-        self._other_output.add(head)
-        self._pending.fail_unreadable(head, tail, why)
+    def _keep_output(self, *pieces: bytes) -> None:
+        """Keep a line, or its beginning and end, for administrators; after the first answer, no message of MCP."""
+        is_message = self._pending.has_answered and any(_MESSAGE in piece for piece in pieces)
+        self._other_output.add(_HIDDEN if is_message else pieces[0])
 
 
 def _is_inherited(name: str) -> bool:

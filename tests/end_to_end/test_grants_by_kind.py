@@ -190,3 +190,45 @@ def test_an_export_of_such_grants_can_be_applied(world: World, tmp_path: Path) -
     file.write_text(admin(world, "export"))
     assert "memo://%2A" in file.read_text()
     assert admin(world, f"diff -f {file}") == ""
+
+
+@pytest.mark.parametrize("face", MCP_FACES, ids=repr)
+@pytest.mark.parametrize(
+    ("hidden", "absent", "requests"),
+    [
+        (
+            "memo__greet",
+            "memo__great",
+            [
+                ("prompts/get", {"name": "NAME"}),
+                ("completion/complete", {"ref": {"type": "ref/prompt", "name": "NAME"}, "argument": {}}),
+            ],
+        ),
+        (
+            "memo://1",
+            "memo://9",
+            [
+                ("resources/read", {"uri": "NAME"}),
+                ("completion/complete", {"ref": {"type": "ref/resource", "uri": "NAME"}, "argument": {}}),
+            ],
+        ),
+        (
+            "memo://{number}",
+            "nomemo://{number}",
+            [("completion/complete", {"ref": {"type": "ref/resource", "uri": "NAME"}, "argument": {}})],
+        ),
+    ],
+)
+def test_what_is_hidden_answers_like_what_is_absent(
+    world: World, face: Mcp, hidden: str, absent: str, requests: list[tuple[str, dict[str, Any]]]
+) -> None:
+    caller = world.session(granted(world, tools=["echo"]))
+    for method, params in requests:
+        answers = []
+        for name in (hidden, absent):
+            named = json.loads(json.dumps(params).replace("NAME", name))
+            response = caller.send(face.request(caller.secret, method, named))
+            answers.append((response.status_code, response.text.replace(name, "NAME")))
+        assert answers[0] == answers[1]
+        assert '"error"' in answers[0][1]
+        assert "NAME" in answers[0][1]

@@ -166,7 +166,7 @@ class UserConnections:
             each for key, each in self._of_entry.get(watch.mcp.mcp_id, {}).items() if key[1] == watch.user_id
         )
         connection = next(own, None) or self._open(watch.mcp, Key(watch.mcp.mcp_id, watch.user_id, b"{}"))
-        end = connection.supervisor.watches.add(watch.uri, watch.listener)
+        end = connection.supervisor.watches.add(watch.uri, watch.listener, watch.user_id)
         connection.watched += 1
 
         def release() -> None:

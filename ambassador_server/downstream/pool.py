@@ -216,7 +216,7 @@ class DownstreamPool:
             return _ignore_end
         if _has_own_connection(supervisor, None):
             return self._users.watch(supervisor.mcp, user_id, uri, listener)
-        return supervisor.watches.add(uri, listener)
+        return supervisor.watches.add(uri, listener, user_id)
 
     async def close(self) -> None:
         """Stop every downstream at the same time, and their processes with them."""

@@ -64,7 +64,7 @@ class DownstreamSession:
         self._owner = owner
         self._capabilities = RELAYED if owner is None else declared_by(owner.capabilities)
         self._watches = watches or ResourceWatches()
-        self._calls = CallsInFlight(ambiguous)
+        self._calls = CallsInFlight(ambiguous, self._watches.user_ids)
         hooks = Hooks(notified=self._notified, asked=self._calls.asked, mask=mask, programs=programs)
         self._transport = build_transport(mcp.transport, mcp.options, hooks)
         self._lists = SessionLists(mcp.name, self._send, self._usable, only_tools=owner is not None)

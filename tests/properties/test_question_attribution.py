@@ -18,7 +18,8 @@ _BEGIN = st.tuples(
 _END = st.tuples(st.just("end"), st.integers(0, 5))
 _ASK = st.tuples(st.just("ask"), st.sampled_from(["roots/list", "elicitation/create", "ping", "tools/call"]))
 _TURN = st.tuples(st.just("turn"))
-_STEPS = st.lists(st.one_of(_BEGIN, _BEGIN, _END, _ASK, _ASK, _TURN), max_size=30)
+_WATCH = st.tuples(st.just("watch"), st.sampled_from("AB"))
+_STEPS = st.lists(st.one_of(_BEGIN, _BEGIN, _END, _ASK, _ASK, _TURN, _WATCH), max_size=30)
 _QUESTIONS = ("roots/list", "elicitation/create")
 
 
@@ -29,7 +30,8 @@ class _Session:
         self.sent: list[dict[str, Any]] = []
         self.reached: list[tuple[int, int]] = []
         self.ambiguous = 0
-        self.calls = CallsInFlight(self._is_ambiguous)
+        self.watching: set[str] = set()
+        self.calls = CallsInFlight(self._is_ambiguous, self.watching)
 
     def begin(self, call: int, user: str, kind: str) -> OpenCall | None:
         capabilities = b'{"roots":{},"elicitation":{}}' if kind == "can be asked" else b"{}"
@@ -71,6 +73,9 @@ async def _check(steps: list[Any]) -> None:
             case ("begin", user, kind):
                 users.add(user)
                 running[number] = (session.begin(number, user, kind), kind == "can be asked")
+            case ("watch", user):
+                users.add(user)
+                session.watching.add(user)
             case ("end", place) if place < len(running):
                 session.calls.end(running.pop(list(running)[place])[0])
             case ("ask", method):

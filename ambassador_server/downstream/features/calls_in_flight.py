@@ -5,7 +5,7 @@ used the session and only one of the calls in flight can be meant; otherwise it 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
 
@@ -74,14 +74,16 @@ class QuestionRate:
 class CallsInFlight:
     """The calls of one session; `idle` is set while there are none.
 
-    `ambiguous` is called for a question that could belong to several calls.
+    `ambiguous` is called for a question that could belong to several calls. `watching` has the ids of the users who
+    watch resources over the session, and changes with them.
     """
 
-    def __init__(self, ambiguous: Callable[[], None]) -> None:
+    def __init__(self, ambiguous: Callable[[], None], watching: Collection[str] = ()) -> None:
         self.count = 0
         self.idle = asyncio.Event()
         self.idle.set()
         self._ambiguous = ambiguous
+        self._watching = watching
         self._user_id: str | None = None
         self._is_shared = False
         self._open: set[OpenCall] = set()
@@ -114,7 +116,7 @@ class CallsInFlight:
         """Answer a request of the downstream that names no call."""
         if message.method in QUESTIONS:
             askable = [call for call in self._open if call.can_be_asked]
-            if len(askable) == 1 and not self._is_shared:
+            if len(askable) == 1 and self._serves_one_user():
                 askable[0].put(message, send)
                 return
             if askable:
@@ -128,11 +130,15 @@ class CallsInFlight:
 
     def logged(self, params: bytes) -> None:
         """Pass on a log message that names no call."""
-        if self._is_shared or not self._open:
+        if not self._open or not self._serves_one_user():
             return
         tellers = [call.tell for call in self._open if call.tell is not None]
         if len(tellers) == 1:
             tellers[0](Notice(LOG_MESSAGE, params))
+
+    def _serves_one_user(self) -> bool:
+        """Tell whether nobody but one user has called anything, or watched a resource, over this session."""
+        return not self._is_shared and all(user_id == self._user_id for user_id in self._watching)
 
     def close(self) -> None:
         """Answer nothing any more."""

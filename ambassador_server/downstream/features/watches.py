@@ -29,11 +29,12 @@ _decoder = msgspec.json.Decoder(_Updated)
 class ResourceWatches:
     """The listeners to the resources of one connection, by URI; they stay when its session is lost.
 
-    `version` grows with every change of the watched URIs.
+    `version` grows with every change of the watched URIs. `user_ids` are those of everybody who has watched one.
     """
 
     def __init__(self) -> None:
         self.version = 0
+        self.user_ids: set[str] = set()
         self._listeners: dict[str, dict[object, ResourceListener]] = {}
         self._bell = asyncio.Event()
 
@@ -42,13 +43,14 @@ class ResourceWatches:
         """Return the URIs that are watched."""
         return list(self._listeners)
 
-    def add(self, uri: str, listener: ResourceListener) -> Callable[[], None]:
-        """Tell the listener of updates from now on; returns what ends this. Raises OverloadedError."""
+    def add(self, uri: str, listener: ResourceListener, user_id: str) -> Callable[[], None]:
+        """Tell a user's listener of updates from now on; returns what ends this. Raises OverloadedError."""
         if uri not in self._listeners:
             if len(self._listeners) >= MOST_WATCHED:
                 raise OverloadedError(f"More than {MOST_WATCHED} resources of one MCP are watched")
             self._listeners[uri] = {}
             self.touch()
+        self.user_ids.add(user_id)
         token = object()
         self._listeners[uri][token] = listener
         return lambda: self._remove(uri, token)

@@ -147,7 +147,7 @@ async def test_watching_what_does_not_run_or_announces_nothing_is_silent():
 
 def test_updates_that_are_malformed_too_large_or_of_no_watched_resource_are_dropped():
     watches, heard = ResourceWatches(), Watcher()
-    watches.add("memo://a/", heard)
+    watches.add("memo://a/", heard, "u1")
     for params in (
         b"",
         b"{",
@@ -164,9 +164,9 @@ def test_updates_that_are_malformed_too_large_or_of_no_watched_resource_are_drop
 
 def test_the_watched_resources_are_bounded():
     watches = ResourceWatches()
-    ends = [watches.add(f"memo://{number}", Watcher()) for number in range(MOST_WATCHED)]
-    watches.add("memo://0", Watcher())
+    ends = [watches.add(f"memo://{number}", Watcher(), "u1") for number in range(MOST_WATCHED)]
+    watches.add("memo://0", Watcher(), "u1")
     with pytest.raises(OverloadedError):
-        watches.add("memo://one-more", Watcher())
+        watches.add("memo://one-more", Watcher(), "u1")
     ends[1]()
-    watches.add("memo://one-more", Watcher())
+    watches.add("memo://one-more", Watcher(), "u1")

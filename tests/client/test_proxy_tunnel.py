@@ -185,5 +185,5 @@ async def test_the_relay_works_through_a_proxy_with_a_password(
             )
             assert "wrong" not in running.errors + str(error)
             proxy.password = None
-            await running.until(lambda: len(running.notifications) == 1)
+            await running.until(lambda: bool(running.notifications))
             assert "result" in await running.request("tools/list")

@@ -169,6 +169,8 @@ def test_admin_key_has_the_rights_of_its_roles_until_revoked(world: World) -> No
 QUERIES = {
     "/v1/admin/access/explain": "?user={user}&tool=tools.echo",
     "/v1/admin/access/tools": "?user={user}",
+    "/v1/admin/access/resources": "?user={user}",
+    "/v1/admin/access/prompts": "?user={user}",
     "/v1/admin/access/who-can": "?tool=tools.echo",
     "/v1/admin/kill-switches": "?all=true",
     "/v1/admin/audit/events": "?limit=1000",

@@ -45,6 +45,7 @@ _IN_MEMORY = {
     ("GET", "/ready"),
     ("GET", "/v1/trust/ca.pem"),
     ("POST", "/mcp"),
+    ("GET", "/mcp"),
     ("DELETE", "/mcp"),
     ("GET", "/v1/tools"),
     ("POST", "/v1/tools/invoke"),

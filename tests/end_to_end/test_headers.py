@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.faces import LEGACY, META, MODERN, MODERN_VERSION, Wire
+from tests.end_to_end.faces import LEGACY, META, MODERN, MODERN_VERSION, Mcp, Wire
 from tests.end_to_end.scripted_server import options
 from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal
 
@@ -209,13 +209,23 @@ def test_admin_port_checks_host_and_origin_too(world: World, header: dict[str, s
     assert world.admin.get("/v1/admin/users/intruder").status_code == 404
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "OPTIONS", "HEAD"])
-def test_mcp_accepts_only_post_and_delete(caller: Caller, method: str) -> None:
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "HEAD"])
+def test_mcp_accepts_only_post_get_and_delete(caller: Caller, method: str) -> None:
     for headers in (LEGACY.headers(caller.secret, "ping", {}), MODERN.headers(caller.secret, "ping", {}), {}):
         refused = caller.http.request(method, "/mcp", headers=headers)
         assert refused.status_code == 405
-        assert sorted(refused.headers["Allow"].split(",")) == ["DELETE", "POST"]
+        assert sorted(refused.headers["Allow"].split(",")) == ["DELETE", "GET", "POST"]
         assert "Mcp-Session-Id" not in refused.headers
+
+
+@pytest.mark.parametrize(("face", "allowed"), [(LEGACY, "POST, DELETE"), (MODERN, "POST")], ids=repr)
+def test_a_get_without_a_conversation_is_no_method(caller: Caller, face: Mcp, allowed: str) -> None:
+    headers = face.headers(caller.secret, "ping", {})
+    for named in ({}, {"Mcp-Session-Id": "unknown"}) if face.modern else ({},):
+        refused = caller.http.get("/mcp", headers=headers | named)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, allowed)
+        assert "Mcp-Session-Id" not in refused.headers
+    assert caller.http.get("/mcp").status_code == 401
 
 
 def test_delete_without_a_known_conversation_is_refused(caller: Caller) -> None:

@@ -107,6 +107,9 @@ def test_responses_match_the_openapi_document(case: Any, world: World) -> None:
 SENSIBLE_QUERIES = {
     f"GET {ADMIN}/access/explain": {"user": "some-user", "tool": f"{HARMLESS}.echo"},
     f"GET {ADMIN}/access/tools": {"user": "some-user"},
+    f"GET {ADMIN}/access/resources": {"user": "some-user"},
+    f"GET {ADMIN}/access/prompts": {"user": "some-user"},
+    f"GET {ADMIN}/audit/files/{{writer}}/{{name}}": {},
     f"GET {ADMIN}/access/who-can": {"tool": f"{HARMLESS}.echo"},
 }
 
@@ -169,10 +172,16 @@ def existing(world: World, path: str) -> dict[str, Any] | None:
         f"{ADMIN}/kill-switches/": lambda: {"id": switch(world)},
         f"{ADMIN}/sessions/": lambda: {"id": world.caller().session_id},
         f"{ADMIN}/admin-keys/": lambda: {"name": admin_key(world)},
+        f"{ADMIN}/audit/files/": lambda: audit_file(world),
         f"{ADMIN}/audit/traces/": lambda: {"id": world.events(limit="1")[0]["request_id"]},
     }
     made = next((make() for prefix, make in makers.items() if path.startswith(prefix)), {})
     return {name: value for name, value in made.items() if f"{{{name}}}" in path} or None
+
+
+def audit_file(world: World) -> dict[str, Any]:
+    file = world.ask("GET", "audit/files")["items"][0]
+    return {"writer": file["writer"], "name": file["name"]}
 
 
 def user(world: World) -> str:

@@ -5,7 +5,7 @@ back to the downstream; a call of a legacy downstream is held meanwhile.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 from msgspec import Raw
@@ -89,9 +89,10 @@ class GovernedRequests:
         if not caller.is_modern:
             for name in _RETRY:
                 members.pop(name, None)
-        if not caller.is_modern or request.method not in ASKED_ABOUT:
-            return await self._run(_call(request, caller, target, members, caller.ask, tell), request, caller)
-        return await self._call_of_modern_host(request, caller, target, members, tell)
+        elif request.method in ASKED_ABOUT and ("requestState" in members or caller.capabilities != NONE):
+            return await self._call_of_modern_host(request, caller, target, members, tell)
+        answer = await self._calls.call(_call(request, caller, target, members, caller.ask, tell))
+        return answer if _is_final(answer, caller) else await self._converted(answer, target, request, caller)
 
     async def _call_of_modern_host(
         self, request: Request, caller: Caller, target: Target, members: dict[str, bytes], tell: Tell | None
@@ -110,13 +111,12 @@ class GovernedRequests:
             if state.state:
                 members["requestState"] = msgspec.json.encode(state.state)
         if caller.capabilities == NONE:
-            call = _call(request, caller, target, members, None, tell, answered)
-            return await self._run(call, request, caller)
+            return await self._run(request, caller, target, members, None, tell, answered)
 
         async def run(ask: Ask, tell_host: Tell) -> CallOutcome:
             wanted = None if tell is None else tell_host
-            call = _call(request, caller, target, members, _askable(ask, caller), wanted, answered)
-            return await self._run(call, request, caller)
+            askable = _askable(ask, caller)
+            return await self._run(request, caller, target, members, askable, wanted, answered)
 
         outcome = await self._held.begin(caller.principal.user_id, run, tell)
         return self._asked(outcome, request, caller) if isinstance(outcome, Asked) else outcome
@@ -129,13 +129,26 @@ class GovernedRequests:
                 Code.INVALID_PARAMS, "params.requestState is of another MCP: send the request again"
             )
 
-    async def _run(self, call: CapabilityCall, request: Request, caller: Caller) -> CallOutcome:
-        answer = await self._calls.call(call)
+    async def _run(
+        self,
+        request: Request,
+        caller: Caller,
+        target: Target,
+        members: dict[str, bytes],
+        ask: Ask | None,
+        tell: Tell | None,
+        answered: tuple[str, ...],
+    ) -> CallOutcome:
+        answer = await self._calls.call(_call(request, caller, target, members, ask, tell, answered))
+        return answer if _is_final(answer, caller) else await self._converted(answer, target, request, caller)
+
+    async def _converted(
+        self, answer: Answered | Deny, target: Target, request: Request, caller: Caller
+    ) -> CallOutcome:
+        """Return what the host gets for a refusal, or for a result that asks for input."""
         if isinstance(answer, Deny):
-            return refusal_of(answer, call.kind, call.name)
-        result = answer.reply.result
-        if not caller.is_modern or result is None or _INPUT_REQUIRED not in result:
-            return answer
+            return refusal_of(answer, target.kind, target.name)
+        result = answer.reply.result or b""
         if len(result) <= LARGE:
             return self._passed_on(answer, result, request, caller)
         return await off_loop(self._passed_on, answer, result, request, caller)
@@ -179,6 +192,14 @@ class GovernedRequests:
     def _sealed(self, state: HeldState | PassedState, request: Request, caller: Caller) -> Raw:
         sealed = self._states.seal(state, caller.principal, request)
         return Raw(msgspec.json.encode(sealed))
+
+
+def _is_final(answer: Answered | Deny, caller: Caller) -> TypeGuard[Answered]:
+    """Tell whether the host gets an answer as it is."""
+    if isinstance(answer, Deny):
+        return False
+    result = answer.reply.result
+    return result is None or not caller.is_modern or _INPUT_REQUIRED not in result
 
 
 def refusal_of(deny: Deny, kind: CapabilityKind, name: str) -> Reply:

@@ -60,8 +60,8 @@ _UNKNOWN = {kind: Deny(reason) for kind, reason in UNKNOWN.items()}
 class CapabilityCall(Struct, frozen=True, kw_only=True):
     """A request for one capability, as it came in: `method` is the protocol's, `name` is in any accepted form.
 
-    `members` holds the raw JSON of every other parameter. If the capability is named by the parameter `ref`,
-    `reference` holds the raw members of it; if it is not `sends_name`, no parameter of the request names it.
+    `members` holds the raw JSON of every parameter that does not name the capability. If the capability is named by the
+    parameter `ref`, `reference` holds the raw members of it; if it is not `sends_name`, no parameter names it.
     `capabilities` and what follows are those of the host, as in `NeutralRequest`. `answered` has the methods of the
     questions that a retried request brings answers to. `serve` answers what is permitted in place of the downstream,
     which then gets no request.
@@ -314,18 +314,16 @@ def _arguments(call: CapabilityCall) -> bytes:
 
 def _downstream_params(call: CapabilityCall, encoded_name: bytes) -> bytes:
     """Put the downstream's own name in front of the untouched members."""
-    if not call.sends_name:
-        return b"{" + b",".join(_encoded_key(each) + b":" + raw for each, raw in call.members.items()) + b"}"
-    key = NAME_MEMBER[call.kind]
-    named = b'"' + key.encode() + b'":' + encoded_name
-    if call.reference is None:
-        return _object_of(named, call.members, key)
-    return _object_of(b'"ref":' + _object_of(named, call.reference, key), call.members, "ref")
-
-
-def _object_of(first: bytes, members: Mapping[str, bytes], replaced: str) -> bytes:
-    parts = [first, *(_encoded_key(each) + b":" + raw for each, raw in members.items() if each != replaced)]
+    parts = [_encoded_key(each) + b":" + raw for each, raw in call.members.items()]
+    if call.sends_name:
+        named = b'"%b":%b' % (NAME_MEMBER[call.kind].encode(), encoded_name)
+        parts.insert(0, named if call.reference is None else _reference(named, call.reference, call.kind))
     return b"{" + b",".join(parts) + b"}"
+
+
+def _reference(named: bytes, members: Mapping[str, bytes], kind: CapabilityKind) -> bytes:
+    others = [_encoded_key(each) + b":" + raw for each, raw in members.items() if each != NAME_MEMBER[kind]]
+    return b'"ref":{' + b",".join([named, *others]) + b"}"
 
 
 def _encoded_key(key: str) -> bytes:

@@ -13,7 +13,7 @@
 # LOWEST=1           with the lowest versions that pyproject.toml allows
 
 PYTHON ?= python3
-WORKERS ?= 6 # three times the cores of a small machine: for more than a third of their time, tests wait
+WORKERS ?= 4 # twice the cores of a small machine: for more than a third of their time, tests wait
 SOAK ?= 20
 VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV := .venv$(if $(filter file,$(origin PYTHON)),,-$(VERSION))$(if $(LATEST),-latest)$(if $(LOWEST),-lowest)

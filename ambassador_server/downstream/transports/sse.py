@@ -37,6 +37,7 @@ from ambassador_server.ports.exchange import Ask, Reply, Tell
 ENDPOINT_SECONDS: Final = 10.0
 """The longest wait for the stream and the name of its endpoint."""
 
+_LOST: Final = "does not know its session any more"
 Options = HttpOptions
 
 
@@ -237,9 +238,10 @@ class SseTransport:
         status = response.status
         if status < 300 or (waiter is not None and waiter.done() and isinstance(waiter.result(), Reply)):
             return
-        # In the handshake there is no session yet that could be lost.
-        if forgets_session(status, text) and stream is self._current:
-            stream.end("does not know its session any more")
+        # In the handshake there is no session yet that could be lost. Another call may have noticed the loss before,
+        # and have opened the next session.
+        if forgets_session(status, text) and (stream is self._current or _is_lost(stream)):
+            stream.end(_LOST)
             raise SessionLostError(stream.session_id)
         if status in GATEWAY_FAILURES:
             raise DownstreamUnavailableError(status_text(status))
@@ -264,3 +266,7 @@ class SseTransport:
         """Post a message to which no answer matters, if its session still lives."""
         if stream.target is not None and not stream.ended.done():
             _ = self._background.run(self._endpoint.send, message, stream.target)
+
+
+def _is_lost(stream: MessageStream) -> bool:
+    return stream.ended.done() and stream.ended.result() == _LOST

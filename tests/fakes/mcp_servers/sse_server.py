@@ -46,6 +46,9 @@ class SseServer:
         self.refusal: tuple[int, str] | None = None
         """Instead of handling a message: a status and a body."""
         self.held: list[asyncio.Event] = []
+        self.late: asyncio.Event | None = None
+        """If set, all refusals of unknown sessions but the first wait for a call in the next session."""
+        self.refused = 0
         self.url = ""
 
     async def get(self, request: web.Request) -> web.StreamResponse:
@@ -77,10 +80,15 @@ class SseServer:
         if self.token is not None and request.headers.get("Authorization") != self.token:
             return web.Response(status=401)
         if session is None:
+            self.refused += 1
+            if self.late is not None and self.refused > 1:
+                await self.late.wait()
             return web.Response(status=404, text="Could not find session")
         if self.refusal is not None:
             return web.Response(status=self.refusal[0], text=self.refusal[1])
         await self._handle(session, message)
+        if self.late is not None and message.get("method") == "tools/call":
+            self.late.set()
         return web.Response(status=self.status or 202, text="Accepted")
 
     def close_streams(self) -> None:

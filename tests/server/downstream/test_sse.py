@@ -147,6 +147,15 @@ async def test_a_lost_session_is_opened_once_for_all_calls():
         assert server.toolbox.calls == 20
 
 
+async def test_a_loss_that_is_told_after_the_next_session_has_begun_is_a_loss():
+    async with served() as server, bench(sse_entry(server.url)) as box:
+        server.sessions.clear()
+        server.late = asyncio.Event()
+        texts = await asyncio.gather(*(box.text("echo", text=str(number)) for number in range(5)))
+        assert texts == [str(number) for number in range(5)]
+        assert (server.opened, server.toolbox.calls, server.refused) == (2, 5, 5)
+
+
 async def test_changes_are_announced_again_after_the_stream_has_ended():
     async with served() as server, bench(sse_entry(server.url)) as box:
         server.close_streams()

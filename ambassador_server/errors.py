@@ -170,6 +170,22 @@ class PolicyStaleError(AmbassadorError):
     """The policy cannot be confirmed with the database, so nothing can be said about what it permits."""
 
 
+class CredentialMissingError(AmbassadorError):
+    """An MCP needs a credential that is not there, so it is not connected to."""
+
+
+class VaultError(AmbassadorError):
+    """A sealed credential cannot be opened."""
+
+
+class VaultKeyMissingError(VaultError):
+    """The master key that a credential was sealed under is not there."""
+
+
+class VaultDamagedError(VaultError):
+    """A sealed credential was changed, or belongs to another user, MCP or field."""
+
+
 class StorageError(AmbassadorError):
     """The database cannot be used: missing, newer than the code, or not answering."""
 

@@ -18,6 +18,7 @@ from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
 from ambassador_server.domain.people.administrators import AdminKey, Password
 from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, Membership
 from ambassador_server.domain.people.sessions import Session
@@ -26,6 +27,7 @@ from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.ports.secret_store import SecretRepository
 
 T = TypeVar("T")
 
@@ -320,8 +322,8 @@ class AuditSinkPositions(Protocol):
 class UnitOfWork(Protocol):
     """One transaction over all repositories.
 
-    A commit raises the policy version if users, groups, memberships, keys, mcps, approved tools, grants, subscriptions
-    or switches were written. `tools` are those that each downstream offered last.
+    A commit raises the policy version if users, groups, memberships, keys, mcps, approved tools, grants, subscriptions,
+    switches or credentials were written. `tools` are those that each downstream offered last.
     """
 
     @property
@@ -354,6 +356,10 @@ class UnitOfWork(Protocol):
     def admin_keys(self) -> AdminKeyRepository: ...
     @property
     def passwords(self) -> Repository[Password]: ...
+    @property
+    def credentials(self) -> Repository[UserCredential]: ...
+    @property
+    def secrets(self) -> SecretRepository: ...
     @property
     def audit(self) -> AuditIndex: ...
     @property

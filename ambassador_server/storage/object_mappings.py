@@ -12,6 +12,7 @@ from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.administrators import AdminKey, Password
 from ambassador_server.domain.people.client_keys import EXPIRED, ClientKey, KeyStatus
+from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.sessions import Session
@@ -219,6 +220,17 @@ SUBSCRIPTIONS = ObjectMapping(
         "key": ReferencedName(tables.subscriptions.c.key_id),
         "mcp": ReferencedName(tables.subscriptions.c.mcp_id),
         **_own(tables.subscriptions, "key_id", "created_at"),
+    },
+)
+CREDENTIALS = ObjectMapping(
+    UserCredential,
+    tables.user_credentials,
+    "credential",
+    owners="user or MCP",
+    fields={
+        "user": ReferencedName(tables.user_credentials.c.user_id),
+        "mcp": ReferencedName(tables.user_credentials.c.mcp_id),
+        **_own(tables.user_credentials, "status", "issuer", "created_at", "updated_at"),
     },
 )
 ADMIN_KEYS = ObjectMapping(

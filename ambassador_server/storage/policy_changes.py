@@ -10,6 +10,7 @@ from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.object_mappings import (
     APPROVED_TOOLS,
     CLIENT_KEYS,
+    CREDENTIALS,
     GRANTS,
     GROUPS,
     KILL_SWITCHES,
@@ -28,7 +29,17 @@ T = TypeVar("T", bound="DataclassInstance")
 
 _RECORDED_IDS: dict[Table, Column[str]] = {
     mapping.table: mapping.id_column
-    for mapping in (USERS, GROUPS, CLIENT_KEYS, MCPS, APPROVED_TOOLS, GRANTS, KILL_SWITCHES, SUBSCRIPTIONS)
+    for mapping in (
+        USERS,
+        GROUPS,
+        CLIENT_KEYS,
+        MCPS,
+        APPROVED_TOOLS,
+        GRANTS,
+        KILL_SWITCHES,
+        SUBSCRIPTIONS,
+        CREDENTIALS,
+    )
 } | {memberships: memberships.c.user_id}
 """The column whose value a recorded change names, for each table of the policy."""
 
@@ -53,6 +64,7 @@ async def changes_since(transaction: Transaction, version: int) -> PolicyChanges
         grants=await reader.items(GRANTS),
         switches=await reader.items(KILL_SWITCHES),
         subscriptions=await reader.items(SUBSCRIPTIONS),
+        credentials=await reader.items(CREDENTIALS),
     )
 
 

@@ -20,6 +20,7 @@ from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcom
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Pin, Sessions
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -29,6 +30,7 @@ from ambassador_server.storage.types import (
     CodePointText,
     EnumText,
     JsonDocument,
+    NeedsDocument,
     SharedText,
     SharedTexts,
     TextTuple,
@@ -156,6 +158,7 @@ mcps = Table(
     # Likewise.
     Column("prefixed", Boolean, nullable=False, server_default=true()),
     Column("sessions", EnumText(Sessions), nullable=False, server_default=Sessions.AUTO),
+    Column("credentials", NeedsDocument),
 )
 
 last_known_tools = Table(
@@ -246,6 +249,39 @@ sessions = Table(
     Column("ended_at", UtcDateTime),
     _optional_text("end_reason"),
     Index(None, "ended_at", "expires_at"),
+)
+
+user_credentials = Table(
+    "user_credentials",
+    metadata,
+    Column("credential_id", CodePointText, primary_key=True),
+    _owner("user_id", "users.user_id"),
+    _owner("mcp_id", "mcps.mcp_id"),
+    Column("fields", TextTuple, nullable=False),
+    _text("generation"),
+    Column("status", EnumText(CredentialStatus), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("scopes", TextTuple, nullable=False),
+    _optional_text("issuer"),
+    UniqueConstraint("user_id", "mcp_id"),
+)
+
+credential_secrets = Table(
+    "credential_secrets",
+    metadata,
+    Column(
+        "credential_id",
+        CodePointText,
+        ForeignKey("user_credentials.credential_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("field", CodePointText, primary_key=True),
+    Column("key_number", Integer, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("locked_until", UtcDateTime),
 )
 
 admin_keys = Table(

@@ -12,8 +12,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
 
+from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS, CredentialNeeds
 from ambassador_server.storage.value_checks import encode_json
 
 
@@ -106,6 +108,23 @@ class SharedTexts(JsonDocument):
         if value is None:
             return None
         return {sys.intern(name): sys.intern(text) for name, text in json.loads(value).items()}
+
+
+class NeedsDocument(TypeDecorator[CredentialNeeds]):
+    """The credentials that an MCP needs, as JSON; NULL for none, which is what versions before this column write."""
+
+    impl = CodePointText
+    cache_ok = True
+
+    def process_bind_param(self, value: CredentialNeeds | None, dialect: Dialect) -> str | None:
+        """Return the text."""
+        if value is None or value == NO_CREDENTIALS:
+            return None
+        return encode_json(msgspec.to_builtins(value), "The credentials")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> CredentialNeeds:
+        """Return the needs; raises ValueError for words of a newer version."""
+        return NO_CREDENTIALS if value is None else msgspec.json.decode(value, type=CredentialNeeds)
 
 
 class TextTuple(TypeDecorator[tuple[str, ...]]):

@@ -5,10 +5,12 @@ from ambassador_server.storage.admin_keys import AdminKeyRepository
 from ambassador_server.storage.audit_anchors import AuditAnchorRepository
 from ambassador_server.storage.audit_index import AuditIndexRepository
 from ambassador_server.storage.audit_sink_positions import AuditSinkPositionRepository
+from ambassador_server.storage.credential_secrets import SecretRepository
 from ambassador_server.storage.enrolments import EnrolmentRepository
 from ambassador_server.storage.memberships import MembershipRepository
 from ambassador_server.storage.object_mappings import (
     APPROVED_TOOLS,
+    CREDENTIALS,
     GRANTS,
     GROUPS,
     KILL_SWITCHES,
@@ -46,6 +48,8 @@ class SqlUnitOfWork:
         self.grants = TableRepository(transaction, GRANTS)
         self.switches = TableRepository(transaction, KILL_SWITCHES)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)
+        self.credentials = TableRepository(transaction, CREDENTIALS)
+        self.secrets = SecretRepository(transaction)
         self.sessions = SessionRepository(transaction)
         self.admin_keys = AdminKeyRepository(transaction)
         self.passwords = TableRepository(transaction, PASSWORDS)

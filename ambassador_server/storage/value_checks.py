@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,14 @@ def check_value(value: object, what: str) -> None:
         case Mapping():
             encode_json(value, what)
         case _:
-            raise InvalidInputError(f"{what} has a type that cannot be stored.")
+            _check_object(value, what)
+
+
+def _check_object(value: object, what: str) -> None:
+    if not is_dataclass(value):
+        raise InvalidInputError(f"{what} has a type that cannot be stored.")
+    for field in fields(value):
+        check_value(getattr(value, field.name), f"{what}.{field.name}")
 
 
 def encode_json(value: object, what: str) -> str:

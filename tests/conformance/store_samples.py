@@ -18,6 +18,7 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
 from ambassador_server.domain.people.administrators import AdminKey, Password, Role
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
+from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, GroupStatus
 from ambassador_server.domain.people.sessions import Session
@@ -106,6 +107,27 @@ def mcp(number: int = 1, **changes: Any) -> Mcp:
         "updated_at": NOW,
     }
     return Mcp(**values | changes)
+
+
+def credential(number: int = 1, **changes: Any) -> UserCredential:
+    """Return the credential of user 1 for the MCP with this number."""
+    values: dict[str, Any] = {
+        "credential_id": f"c{number}",
+        "user_id": "u1",
+        "mcp_id": f"m{number}",
+        "fields": ("token",),
+        "generation": "one",
+        "status": CredentialStatus.ACTIVE,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return UserCredential(**values | changes)
+
+
+def secret(field: str = "token", **changes: Any) -> StoredSecret:
+    """Return a sealed value of credential 1."""
+    values: dict[str, Any] = {"credential_id": "c1", "field": field, "key_number": 1, "sealed": b"\0\xff"}
+    return StoredSecret(**values | changes)
 
 
 def approved(number: int = 1, **changes: Any) -> ApprovedTools:

@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
+from ambassador_server.domain.catalog.credential_needs import (
+    CredentialField,
+    CredentialNeeds,
+    GrantType,
+    OAuthNeeds,
+    Place,
+)
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Sessions, ToolClass
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -25,6 +33,7 @@ from tests.conformance.store_samples import (
     admin_key,
     approved,
     client_key,
+    credential,
     enrolment,
     grant,
     group,
@@ -42,6 +51,19 @@ from tests.conformance.store_samples import (
 ODD = "Zoë 🦊 \u202e \\ ' \" % _ * [x] \t\r\n \x01 \uffff"
 LONG = "ä" * 100_000
 LATEST = datetime.max.replace(tzinfo=UTC)
+
+NEEDS = CredentialNeeds(
+    fields=(
+        CredentialField(
+            name="token", place=Place.HEADER, target="X-Token", template="t {}", title=ODD, help=LONG
+        ),
+        CredentialField(name="b", place=Place.ARGUMENT, secret=False, required=False, reference="env://B"),
+        CredentialField(name="c", place=Place.QUERY, target="c", listing_reference="file:///c"),
+    ),
+    oauth=OAuthNeeds(
+        grant=GrantType.SERVICE_ACCOUNT, client_id=ODD, scopes=(ODD, "b"), private_addresses=True
+    ),
+)
 
 OBJECTS = [
     ("users", user(2, name=ODD, display_name=LONG, email="", status=UserStatus.DEACTIVATED)),
@@ -63,6 +85,9 @@ OBJECTS = [
     ("enrolments", enrolment(2, key_name=ODD, key_seconds=None, redeemed_at=NOW)),
     ("mcps", mcp(5, isolation=Isolation.PER_USER, owner="ci/catalog")),
     ("mcps", mcp(6, prefixed=False, sessions=Sessions.PER_USER)),
+    ("mcps", mcp(7, credentials=NEEDS)),
+    ("credentials", credential(1, fields=(), generation=ODD, status=CredentialStatus.DEAD)),
+    ("credentials", credential(1, fields=("token", "oauth"), scopes=(ODD,), issuer=ODD)),
     ("grants", grant(3, delivery=Delivery.OPT_IN, owner=ODD)),
     ("grants", grant(4, patterns=(), resources=("file:///*", ODD), prompts=())),
     ("grants", grant(5, resources=(), prompts=("mcp-1.review", ODD))),
@@ -189,6 +214,7 @@ CONFLICTS = [
         subscription(2, mcp_id="nothing"),
         "subscription 'b2' refers to an unknown client key or MCP.",
     ),
+    ("credentials", credential(2, mcp_id="m9"), "credential 'c2' refers to an unknown user or MCP."),
     ("admin_keys", admin_key(2, user_id="nobody"), "admin key 'admin-2' refers to an unknown user."),
     ("grants", grant(2, mcp_id="nothing"), "grant 'r2' refers to an unknown group or MCP."),
     ("sessions", session(2, key_id="none"), "session 's2' refers to an unknown user or client key."),

@@ -16,9 +16,11 @@ from tests.conformance.store_samples import (
     add_owners,
     approved,
     client_key,
+    credential,
     grant,
     group,
     mcp,
+    secret,
     session,
     subscription,
     switch,
@@ -73,6 +75,11 @@ STEPS: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
         lambda work: work.subscriptions.replace(subscription(1, patterns=())),
         {"subscriptions": {"b1": subscription(1, patterns=())}},
     ),
+    "credentials.replace": (
+        lambda work: work.credentials.replace(credential(1, fields=())),
+        {"credentials": {"c1": credential(1, fields=())}},
+    ),
+    "credentials.remove": (lambda work: work.credentials.remove("c1"), {"credentials": {"c1": None}}),
     "subscriptions.remove": (lambda work: work.subscriptions.remove("b1"), {"subscriptions": {"b1": None}}),
 }
 
@@ -83,6 +90,7 @@ CASCADES: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
             "users": {"u1": None},
             "keys": {"k1": None},
             "subscriptions": {"b1": None},
+            "credentials": {"c1": None},
             "memberships": {"u1": []},
         },
     ),
@@ -99,6 +107,7 @@ CASCADES: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
             "approved": {"m1": None},
             "grants": {"r1": None},
             "subscriptions": {"b1": None},
+            "credentials": {"c1": None},
         },
     ),
 }
@@ -115,6 +124,7 @@ async def furnish(store: Store) -> int:
         await work.grants.add(grant())
         await work.switches.add(switch())
         await work.subscriptions.add(subscription())
+        await work.credentials.add(credential())
         return await work.policy_version()
 
 
@@ -207,6 +217,8 @@ async def test_nothing_is_reported_that_was_not_committed_or_is_not_policy(store
         await work.sessions.add(session())
         await work.tools.put("m1", [tool()])
         await work.keys.touch("k1", at=NOW, host="x")
+        await work.secrets.put(secret())
+        await work.secrets.lock("c1", "token", now=NOW, until=NOW)
     assert await since(store, before) == {}
 
 

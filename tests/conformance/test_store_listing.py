@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ambassador_server.domain.catalog.mcps import Isolation, McpStatus
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -27,6 +28,7 @@ from tests.conformance.store_samples import (
     add_owners,
     admin_key,
     client_key,
+    credential,
     enrolment,
     grant,
     group,
@@ -78,6 +80,10 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
         {"user", "key", "host_tool", "friendly_name", "created_at", "last_seen_at"},
     ),
     "passwords": (set(), set()),
+    "credentials": (
+        {"user", "mcp", "status", "issuer"},
+        {"user", "mcp", "status", "issuer", "created_at", "updated_at"},
+    ),
 }
 
 
@@ -116,6 +122,7 @@ _ID = {
     "admin_keys": "admin_key_id",
     "sessions": "session_id",
     "passwords": "user_id",
+    "credentials": "credential_id",
 }
 
 
@@ -161,6 +168,8 @@ async def _stock_dependent_objects(work: UnitOfWork) -> None:
     await work.grants.add(grant(3, group_id="g2"))
     await work.subscriptions.add(subscription(1))
     await work.subscriptions.add(subscription(2, key_id="k2", mcp_id="m2"))
+    await work.credentials.add(credential(1, status=CredentialStatus.DEAD, issuer="https://issuer"))
+    await work.credentials.add(credential(2, user_id="u2", created_at=NOW + SECOND))
     await work.switches.add(switch(1, lifted_at=NOW))
     await work.switches.add(switch(2, scope=SwitchScope.MCP, target="m1", target_name="mcp-1"))
     await work.switches.add(switch(3, expires_at=NOW + HOUR, author="other", drill=True))
@@ -238,6 +247,9 @@ ANSWERS: list[tuple[str, list[str], list[str]]] = [
     ("subscriptions", ["key=laptop-1"], ["b1"]),
     ("subscriptions", ["key_id=k2"], ["b2"]),
     ("subscriptions", ["mcp=mcp-2"], ["b2"]),
+    ("credentials", ["user=user-2"], ["c2"]),
+    ("credentials", ["mcp=mcp-1", "status=dead"], ["c1"]),
+    ("credentials", ["issuer="], ["c2"]),
     ("switches", ["scope=mcp"], ["w2"]),
     ("switches", ["target=mcp-1"], ["w2"]),
     ("switches", ["target="], ["w1", "w3"]),

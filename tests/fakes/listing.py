@@ -7,6 +7,7 @@ from typing import Any
 from ambassador_server.domain.catalog.mcps import Isolation, McpStatus
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import SHOWN_STATUSES
+from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -35,6 +36,7 @@ def stored_list(
         "session": lambda: _sessions(table),
         "password": dict,
         "enrolment": lambda: _enrolments(table),
+        "credential": lambda: _credentials(table),
     }
     return InMemoryList(
         noun=noun,
@@ -150,6 +152,16 @@ def _subscriptions(table: Tables) -> dict[str, Field[Any]]:
         "mcp": _name(table, "MCP", "mcp_id"),
         **_own("key_id"),
         **_times("created_at"),
+    }
+
+
+def _credentials(table: Tables) -> dict[str, Field[Any]]:
+    return {
+        "user": _name(table, "user", "user_id"),
+        "mcp": _name(table, "MCP", "mcp_id"),
+        **_own("status", values=list(CredentialStatus)),
+        **_own("issuer"),
+        **_times("created_at", "updated_at"),
     }
 
 

@@ -18,6 +18,7 @@ _FIELDS = {
     "grant": "grants",
     "kill switch": "switches",
     "subscription": "subscriptions",
+    "credential": "credentials",
 }
 
 POLICY_NOUNS = {*_FIELDS, MEMBERSHIPS}

@@ -13,6 +13,7 @@ from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
 from ambassador_server.domain.people.administrators import AdminKey, Password
 from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.credentials import StoredSecret, UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, Membership
 from ambassador_server.domain.people.sessions import Session
@@ -34,6 +35,7 @@ from ambassador_server.storage.value_checks import (
 from tests.fakes.audit_anchors import InMemoryAnchors
 from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
 from tests.fakes.audit_sink_positions import InMemorySinkPositions
+from tests.fakes.credential_secrets import InMemorySecrets
 from tests.fakes.listing import is_open, stored_list
 from tests.fakes.policy_changes import MEMBERSHIPS, POLICY_NOUNS, TouchedByVersion
 
@@ -53,6 +55,7 @@ class _State:
     audit: AuditState = field(default_factory=AuditState)
     anchors: dict[str, Anchor] = field(default_factory=dict)
     sink_positions: dict[tuple[str, str, str], LogPosition] = field(default_factory=dict)
+    secrets: dict[tuple[str, str], StoredSecret] = field(default_factory=dict)
     version: int = 0
     touched: TouchedByVersion = field(default_factory=TouchedByVersion)
 
@@ -66,6 +69,7 @@ class _State:
             audit=self.audit.copy(),
             anchors=dict(self.anchors),
             sink_positions=dict(self.sink_positions),
+            secrets=dict(self.secrets),
         )
 
     def table(self, name: str) -> dict[str, Any]:
@@ -82,6 +86,10 @@ class _State:
         for noun, key in tuple(gone):
             if noun == "client key":
                 gone |= self.drop_what_belongs_to("key_id", key)
+        credentials = (
+            {item_id} if id_field == "credential_id" else {k for noun, k in gone if noun == "credential"}
+        )
+        self.secrets = {key: each for key, each in self.secrets.items() if key[0] not in credentials}
         if id_field == "mcp_id":
             self.tools.pop(item_id, None)
             self.definitions.pop(item_id, None)
@@ -442,6 +450,21 @@ class InMemoryUnitOfWork:
                 "client key or MCP",
                 pair=("key_id", "mcp_id"),
             ),
+        )
+        self.credentials = _Repository[UserCredential](
+            transaction,
+            _Kind(
+                "credential",
+                "credential_id",
+                {"user_id": "user", "mcp_id": "MCP"},
+                "user or MCP",
+                pair=("user_id", "mcp_id"),
+            ),
+        )
+        self.secrets = InMemorySecrets(
+            reading=lambda: transaction.reading().secrets,
+            writing=lambda: transaction.writing().secrets,
+            credentials=lambda: transaction.reading().table("credential"),
         )
         self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))
         owners = {"user_id": "user", "key_id": "client key"}

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS, CredentialNeeds
 from ambassador_server.domain.catalog.offers import (
     NO_FEATURES,
     DownstreamFeatures,
@@ -110,6 +111,7 @@ class Mcp:
     pin: Pin = Pin.BLOCK
     prefixed: bool = True
     sessions: Sessions = Sessions.AUTO
+    credentials: CredentialNeeds = NO_CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,23 @@
 """The policy: everything that decisions depend on, as one immutable value with a version."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Self
+from typing import Self, TypeVar
 
 from msgspec import Struct
 
 from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.incremental_index import Index, TwoLevelIndex, collect, with_changes
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
+
+T = TypeVar("T")
 
 _KEYS_BY_PREFIX = Index[ClientKey, str](lambda key: key.prefix, lambda key: key.key_id)
 _GRANTS_BY_MCP_AND_GROUP = TwoLevelIndex[Grant, str, str](
@@ -45,6 +48,7 @@ class PolicyRows:
     grants: Sequence[Grant] = ()
     switches: Sequence[KillSwitch] = ()
     subscriptions: Sequence[Subscription] = ()
+    credentials: Sequence[UserCredential] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ class PolicyChanges:
     grants: Mapping[str, Grant | None] = field(default_factory=dict)
     switches: Mapping[str, KillSwitch | None] = field(default_factory=dict)
     subscriptions: Mapping[str, Subscription | None] = field(default_factory=dict)
+    credentials: Mapping[str, UserCredential | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,9 @@ class Snapshot:
     switches_by_id: Mapping[str, KillSwitch]
     subscriptions: Mapping[tuple[str, str], Subscription]
     subscriptions_by_id: Mapping[str, Subscription]
+    credentials: Mapping[tuple[str, str], UserCredential]
+    """By user and MCP."""
+    credentials_by_id: Mapping[str, UserCredential]
 
     @classmethod
     def build(cls, version: int, rows: PolicyRows) -> Self:
@@ -112,6 +120,8 @@ class Snapshot:
             subscriptions_by_id={
                 subscription.subscription_id: subscription for subscription in rows.subscriptions
             },
+            credentials={_user_and_mcp(credential): credential for credential in rows.credentials},
+            credentials_by_id={credential.credential_id: credential for credential in rows.credentials},
         )
 
     def updated(self, version: int, changes: PolicyChanges) -> Self:
@@ -143,8 +153,14 @@ class Snapshot:
             grants_by_id=grants,
             switches=_SWITCHES_BY_TARGET.updated(self.switches, self.switches_by_id, switches, effective),
             switches_by_id=switches,
-            subscriptions=self._subscriptions(changes.subscriptions),
+            subscriptions=_by_pair(
+                self.subscriptions, self.subscriptions_by_id, changes.subscriptions, _client_and_mcp
+            ),
             subscriptions_by_id=with_changes(self.subscriptions_by_id, changes.subscriptions),
+            credentials=_by_pair(
+                self.credentials, self.credentials_by_id, changes.credentials, _user_and_mcp
+            ),
+            credentials_by_id=with_changes(self.credentials_by_id, changes.credentials),
         )
 
     def active_switch(self, scope: SwitchScope, target: str | None, now: datetime) -> KillSwitch | None:
@@ -170,17 +186,18 @@ class Snapshot:
             self.user_ids_of, {group: tuple(sorted(users)) or None for group, users in members.items()}
         )
 
-    def _subscriptions(
-        self, touched: Mapping[str, Subscription | None]
-    ) -> Mapping[tuple[str, str], Subscription]:
-        replaced = [self.subscriptions_by_id[each] for each in touched if each in self.subscriptions_by_id]
-        changes: dict[tuple[str, str], Subscription | None] = dict.fromkeys(map(_client_and_mcp, replaced))
-        changes |= {
-            _client_and_mcp(subscription): subscription
-            for subscription in touched.values()
-            if subscription is not None
-        }
-        return with_changes(self.subscriptions, changes)
+
+def _by_pair(
+    before: Mapping[tuple[str, str], T],
+    by_id: Mapping[str, T],
+    touched: Mapping[str, T | None],
+    pair_of: Callable[[T], tuple[str, str]],
+) -> Mapping[tuple[str, str], T]:
+    """Return objects by the pair that each belongs to, with those that were touched as they are now."""
+    replaced = [by_id[each] for each in touched if each in by_id]
+    changes: dict[tuple[str, str], T | None] = dict.fromkeys(map(pair_of, replaced))
+    changes |= {pair_of(item): item for item in touched.values() if item is not None}
+    return with_changes(before, changes)
 
 
 def _may_stop(switch: KillSwitch) -> bool:
@@ -189,6 +206,10 @@ def _may_stop(switch: KillSwitch) -> bool:
 
 def _client_and_mcp(subscription: Subscription) -> tuple[str, str]:
     return subscription.key_id, subscription.mcp_id
+
+
+def _user_and_mcp(credential: UserCredential) -> tuple[str, str]:
+    return credential.user_id, credential.mcp_id
 
 
 def _sorted(collected: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

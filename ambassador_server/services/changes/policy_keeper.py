@@ -93,5 +93,6 @@ async def _read_all(work: UnitOfWork, version: int) -> Snapshot:
         grants=await work.grants.all(),
         switches=await work.switches.all(),
         subscriptions=await work.subscriptions.all(),
+        credentials=await work.credentials.all(),
     )
     return Snapshot.build(version, rows)

@@ -1,0 +1,105 @@
+"""What credentials an MCP needs: fields with a place each, and access by OAuth."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+OAUTH_FIELD: Final = "oauth"
+"""The name under which the tokens of a user are stored; no declared field has it."""
+FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+VALUE: Final = "{}"
+"""What a template has in the place of the value."""
+
+
+class Place(StrEnum):
+    """Where the value of a field goes; `environment` and `argument` are of programs, the others of requests."""
+
+    ENVIRONMENT = "environment"
+    HEADER = "header"
+    QUERY = "query"
+    ARGUMENT = "argument"
+
+
+PROGRAM_PLACES: Final = frozenset({Place.ENVIRONMENT, Place.ARGUMENT})
+
+
+class GrantType(StrEnum):
+    """Whose access a token stands for: that of each user, or that of one service account for all."""
+
+    USER = "user"
+    SERVICE_ACCOUNT = "service_account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialField:
+    """One value that an MCP needs.
+
+    `target` is the name of the variable, header or parameter; an argument has none. `template` has `{}` for the value.
+    The value comes from `reference` (`env://`, `file://`, `hashicorp://`) for all users, or from each user if that is
+    None. `listing_reference` is the value with which this server lists what the MCP offers, if users give their own.
+    """
+
+    name: str
+    place: Place
+    target: str = ""
+    template: str = VALUE
+    title: str = ""
+    help: str = ""
+    secret: bool = True
+    required: bool = True
+    reference: str | None = None
+    listing_reference: str | None = None
+
+    @property
+    def is_per_user(self) -> bool:
+        """Tell whether each user gives a value."""
+        return self.reference is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuthNeeds:
+    """Access by OAuth 2.1; what is None or empty is found by discovery.
+
+    `client_secret` is a reference. `resource` is `send`, `omit`, or the URI to send. `issuer` pins the authorization
+    server. `private_addresses` allows endpoints at private addresses.
+    """
+
+    grant: GrantType = GrantType.USER
+    client_id: str | None = None
+    client_secret: str | None = None
+    scopes: tuple[str, ...] = ()
+    resource: str = "send"
+    issuer: str | None = None
+    authorization_endpoint: str | None = None
+    token_endpoint: str | None = None
+    device_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    private_addresses: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialNeeds:
+    """The credentials that an MCP needs."""
+
+    fields: tuple[CredentialField, ...] = ()
+    oauth: OAuthNeeds | None = None
+
+    @property
+    def user_fields(self) -> tuple[CredentialField, ...]:
+        """Return the fields that each user gives a value for."""
+        return tuple(field for field in self.fields if field.is_per_user)
+
+    @property
+    def needs_connect(self) -> bool:
+        """Tell whether each user has to grant access by OAuth."""
+        return self.oauth is not None and self.oauth.grant is GrantType.USER
+
+    @property
+    def is_per_user(self) -> bool:
+        """Tell whether users have credentials of their own, so that no connection is shared between them."""
+        return self.needs_connect or any(field.is_per_user for field in self.fields)
+
+
+NO_CREDENTIALS: Final = CredentialNeeds()
+"""The needs of an MCP that demands no credential."""

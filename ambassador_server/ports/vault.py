@@ -1,0 +1,41 @@
+"""The interface of the vault, which seals the credentials of users."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class SecretPlace(Struct, frozen=True):
+    """What a sealed value belongs to; it cannot be opened as another user's, for another MCP or as another field."""
+
+    user_id: str
+    mcp_id: str
+    field: str
+
+
+class Sealed(Struct, frozen=True):
+    """A sealed value, and the number of the master key that it needs."""
+
+    key_number: int
+    content: bytes
+
+
+class Vault(Protocol):
+    """Seals values under keys that are derived for each user from the newest master key."""
+
+    @property
+    def newest(self) -> int:
+        """Return the number of the master key that seals now."""
+        ...
+
+    def seal(self, value: bytes, place: SecretPlace) -> Sealed:
+        """Seal a value."""
+        ...
+
+    def open(self, sealed: Sealed, place: SecretPlace) -> bytes:
+        """Return the value.
+
+        Raises VaultKeyMissingError without its master key, and VaultDamagedError for content that was changed, or moved
+        from another place.
+        """
+        ...

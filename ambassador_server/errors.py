@@ -150,6 +150,50 @@ class DownstreamUnavailableError(AmbassadorError):
     """The downstream cannot be reached, has exited, or gave an answer that is not MCP."""
 
 
+class AuthorizationError(DownstreamUnavailableError):
+    """A downstream cannot be accessed by OAuth; the message has no text that a server wrote."""
+
+
+class AuthorizationServerUnavailableError(AuthorizationError):
+    """An authorization server cannot be reached, is slow, or gave an invalid answer; a grant stays as it is."""
+
+
+class UntrustedMetadataError(AuthorizationError):
+    """The metadata of an authorization server breaks a rule that protects users: no PKCE, no TLS, another resource."""
+
+
+class IssuerMismatchError(UntrustedMetadataError):
+    """A document or a callback is of another issuer than expected."""
+
+
+class RegistrationRefusedError(AuthorizationError):
+    """An authorization server does not accept this server as a client, so an administrator has to declare one."""
+
+
+class RegistrationDeadError(AuthorizationError):
+    """An authorization server no longer knows this client, which has to register again."""
+
+
+class GrantDeadError(AuthorizationError):
+    """A code, a refresh token or an assertion is used, expired or revoked, so the user has to connect again."""
+
+
+class AuthorizationDeniedError(AuthorizationError):
+    """The user, or the authorization server, has denied access."""
+
+
+class ScopeRefusedError(AuthorizationError):
+    """An authorization server does not give these scopes to this client; one registered again with all may get them."""
+
+
+class StepUpNeededError(AuthorizationError):
+    """A downstream demands more scopes, so the user has to authorize again for all of `scopes`."""
+
+    def __init__(self, message: str, *, scopes: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.scopes = scopes
+
+
 class DownstreamTimeoutError(AmbassadorError):
     """The downstream did not answer within the deadline of the call."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
 from ambassador_server.audit_log.anchor_check import find_losses
@@ -10,8 +11,9 @@ from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.bootstrap.options import log_options, program_settings, user_limits
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner
-from ambassador_server.crypto.key_ring import KeyRing, load_or_create
+from ambassador_server.crypto.key_ring import KeyRing, create_first_vault_key, load_or_create, vault_keys_in
 from ambassador_server.crypto.passwords import Argon2HasherPool
+from ambassador_server.crypto.vault import AesGcmVault
 from ambassador_server.domain.audit.anchors import AnchorLoss
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.downstream.pool import DownstreamPool
@@ -31,6 +33,7 @@ class Foundation:
     clock: SystemClock
     store: Store
     key_ring: KeyRing
+    vault: AesGcmVault
     signer: AuditSigner
     log: JsonlAuditLog
     losses: tuple[AnchorLoss, ...]
@@ -48,6 +51,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
     clock, store = SystemClock(), await open_store(config.store_url)
     try:
         key_ring = load_or_create(config.keys_dir)
+        vault = await open_vault(config, store)
         signer = AuditSigner(key_ring.audit_keys)
         losses = await losses_of(config, store, signer)
         log = await JsonlAuditLog.open(
@@ -61,6 +65,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         clock=clock,
         store=store,
         key_ring=key_ring,
+        vault=vault,
         signer=signer,
         log=log,
         losses=losses,
@@ -73,6 +78,16 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         policy=policy,
         changes=Changes(store=store, policy=policy, recorder=recorder),
     )
+
+
+async def open_vault(config: ServerConfig, store: Store) -> AesGcmVault:
+    """Open the vault, with a first master key if there is none; values of a lost key are found by its number."""
+    read_keys = partial(vault_keys_in, config.keys_dir)
+    if not read_keys():
+        async with store.read() as work:
+            used = await work.secrets.key_counts()
+        create_first_vault_key(config.keys_dir, above=max(used, default=0))
+    return AesGcmVault(read_keys)
 
 
 async def losses_of(config: ServerConfig, store: Store, signer: AuditSigner) -> tuple[AnchorLoss, ...]:

@@ -1,4 +1,4 @@
-"""The server's own secrets: the pepper for stored keys, and the signing keys of session tokens and the audit log."""
+"""The server's own secrets: the pepper for stored keys, signing keys of tokens and the audit log, and master keys."""
 
 import base64
 import binascii
@@ -16,8 +16,8 @@ from ambassador_server.secret_stores import check_reference, resolve_reference
 
 _BYTES = 32
 _PEPPER = "pepper"
-_SESSION, _AUDIT = "session", "audit"
-_NUMBERED = re.compile(r"(session|audit)-([1-9][0-9]{0,4})")
+_SESSION, _AUDIT, _VAULT = "session", "audit", "vault"
+_NUMBERED = re.compile(r"(session|audit|vault)-([1-9][0-9]{0,4})")
 _HIGHEST_NUMBER = 65_535
 
 
@@ -42,12 +42,14 @@ class KeyRing:
 class KeySources:
     """References to keys outside the key directory: `env://NAME` or `file:///path`, each holding base64.
 
-    `session_keys` and `audit_keys` are by number, as in a key ring; a number must always name the same key.
+    `session_keys`, `audit_keys` and `vault_keys` are by number, as in a key ring; a number must always name the same
+    key. The vault keys are the master keys of the credentials of users.
     """
 
     pepper: str | None = None
     session_keys: Mapping[int, str] = field(default_factory=dict)
     audit_keys: Mapping[int, str] = field(default_factory=dict)
+    vault_keys: Mapping[int, str] = field(default_factory=dict)
 
 
 def load_or_create(directory: Path, sources: KeySources | None = None) -> KeyRing:
@@ -73,15 +75,17 @@ def load_or_create(directory: Path, sources: KeySources | None = None) -> KeyRin
 
 def audit_keys_in(directory: Path) -> dict[int, bytes]:
     """Read the existing audit keys by number and create none; raises ConfigurationError."""
-    try:
-        if not directory.is_dir():
-            return {}
-        return {
-            number: _read_or_create(directory / f"{_AUDIT}-{number}")
-            for number in _numbers(directory, _AUDIT)
-        }
-    except OSError as error:
-        raise _unusable(directory, error) from error
+    return _existing(directory, _AUDIT)
+
+
+def vault_keys_in(directory: Path, sources: KeySources | None = None) -> dict[int, bytes]:
+    """Read the existing master keys by number, those of the sources if there are any; raises ConfigurationError.
+
+    None is created here: a new key in place of a lost one would hide that values can no longer be opened.
+    """
+    if sources is not None and sources.vault_keys:
+        return _read_all_sources(sources.vault_keys)
+    return _existing(directory, _VAULT)
 
 
 def add_session_key(directory: Path) -> int:
@@ -100,10 +104,41 @@ def add_audit_key(directory: Path) -> int:
     return _add(directory, _AUDIT)
 
 
-def _add(directory: Path, kind: str) -> int:
+def add_vault_key(directory: Path, *, above: int = 0) -> int:
+    """Create the next master key and return its number, which is higher than `above`; servers seal with it at once.
+
+    The number of a lost key is not given again, so that the key can still be restored. Raises ConfigurationError.
+    """
+    return _add(directory, _VAULT, above)
+
+
+def create_first_vault_key(directory: Path, *, above: int = 0) -> None:
+    """Create a master key unless there is one, also if several servers start at once; as `add_vault_key` does."""
     try:
         with private_directory(directory):
-            number = max(_numbers(directory, kind), default=0) + 1
+            if not _numbers(directory, _VAULT):
+                _create(directory / f"{_VAULT}-{_checked_number(above + 1)}")
+    except OSError as error:
+        raise _unusable(directory, error) from error
+
+
+def _existing(directory: Path, kind: str) -> dict[int, bytes]:
+    try:
+        numbers = _numbers(directory, kind) if directory.is_dir() else []
+        found = {number: read_private(directory / f"{kind}-{number}") for number in numbers}
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    return {
+        number: _decoded(content, str(directory / f"{kind}-{number}"))
+        for number, content in found.items()
+        if content is not None
+    }
+
+
+def _add(directory: Path, kind: str, above: int = 0) -> int:
+    try:
+        with private_directory(directory):
+            number = max(above, *_numbers(directory, kind), 0) + 1
             _create(directory / f"{kind}-{_checked_number(number)}")
     except OSError as error:
         raise _unusable(directory, error) from error

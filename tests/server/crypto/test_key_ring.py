@@ -14,8 +14,11 @@ from ambassador_server.crypto.key_ring import (
     KeySources,
     add_audit_key,
     add_session_key,
+    add_vault_key,
     audit_keys_in,
+    create_first_vault_key,
     load_or_create,
+    vault_keys_in,
 )
 from ambassador_server.errors import ConfigurationError
 from tests.patience import PATIENCE
@@ -140,6 +143,40 @@ def test_added_audit_key_is_read_beside_the_older_one(directory: Path):
     found = audit_keys_in(directory)
     assert (list(found), found[1]) == ([1, 2], first.audit_keys[1])
     assert load_or_create(directory).audit_keys == found
+
+
+def test_master_keys_are_numbered_and_never_created_by_reading(directory: Path):
+    assert vault_keys_in(directory) == {}
+    create_first_vault_key(directory)
+    first = vault_keys_in(directory)
+    assert list(first) == [1]
+    create_first_vault_key(directory)
+    assert vault_keys_in(directory) == first
+    assert add_vault_key(directory) == 2
+    assert add_vault_key(directory, above=6) == 7
+    assert list(vault_keys_in(directory)) == [1, 2, 7]
+    assert vault_keys_in(directory)[1] == first[1]
+    assert S_IMODE((directory / "vault-7").stat().st_mode) == 0o600
+
+
+def test_number_of_a_lost_master_key_is_not_given_again(directory: Path):
+    create_first_vault_key(directory, above=3)
+    assert list(vault_keys_in(directory)) == [4]
+
+
+def test_master_keys_can_come_from_references(directory: Path, monkeypatch: pytest.MonkeyPatch):
+    create_first_vault_key(directory)
+    monkeypatch.setenv("VAULT_3", ENCODED)
+    assert vault_keys_in(directory, KeySources(vault_keys={3: "env://VAULT_3"})) == {3: KEY}
+    assert list(vault_keys_in(directory, KeySources(pepper="env://VAULT_3"))) == [1]
+
+
+def test_master_key_that_others_can_read_is_refused(directory: Path):
+    create_first_vault_key(directory)
+    (directory / "vault-1").chmod(0o644)
+    with pytest.raises(ConfigurationError, match="can be read by others") as caught:
+        vault_keys_in(directory)
+    assert "chmod 600" in (caught.value.hint or "")
 
 
 def test_keys_can_come_from_environment_and_files(

@@ -61,12 +61,12 @@ def check_reference(value: str) -> None:
         raise InvalidInputError(f"{value!r} is a setting of this server and is never given to a downstream.")
 
 
-def resolve_reference(value: str) -> str:
+async def resolve_reference(value: str) -> str:
     """Return the secret that a reference names, or the value itself if it is not a reference.
 
     Raises DownstreamUnavailableError for a missing secret, so that no downstream starts without it.
     """
     try:
-        return secret_stores.resolve_reference(value)
+        return await secret_stores.resolve_without_blocking(value)
     except SecretReferenceError as error:
         raise DownstreamUnavailableError(f"{error}") from None

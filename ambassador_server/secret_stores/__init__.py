@@ -1,15 +1,21 @@
 """Places of secrets by the scheme of a reference: one file of this folder per store, its name is the scheme."""
 
+import asyncio
 import importlib
 import pkgutil
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from ambassador_protocol.references import Reference, parse_reference, unknown_scheme
 
+_THREADS: Final = 4
+
 
 class SecretStore(Protocol):
-    """What a file of this folder offers."""
+    """What a file of this folder offers; one that `WAITS` asks another machine, for a bounded time."""
+
+    WAITS: bool
 
     def check(self, place: str) -> None:
         """Raise SecretReferenceError for a place that can never hold a secret; reads no secret."""
@@ -38,6 +44,22 @@ def resolve_reference(value: str) -> str:
     """Return the secret that a value refers to, or the plain value itself; raises SecretReferenceError."""
     reference = parse_reference(value)
     return value if reference is None else _store(reference).resolve(reference.place)
+
+
+async def resolve_without_blocking(value: str) -> str:
+    """Do the same as `resolve_reference`; the event loop runs on while another machine is asked."""
+    reference = parse_reference(value)
+    if reference is None:
+        return value
+    store = _store(reference)
+    if not store.WAITS:
+        return store.resolve(reference.place)
+    return await asyncio.get_running_loop().run_in_executor(_threads(), store.resolve, reference.place)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="secret-store")
 
 
 @cache

@@ -1,8 +1,11 @@
 """`env://NAME`: an environment variable of the server."""
 
 import os
+from typing import Final
 
 from ambassador_protocol.references import check_variable, read_variable
+
+WAITS: Final = False
 
 
 def check(place: str) -> None:

@@ -7,9 +7,11 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from ambassador_protocol.references import SecretReferenceError, read_secret_file
 
+WAITS: Final = False
 _SYSTEM = tuple(map(Path, ("/proc", "/sys", "/dev")))
 _own: tuple[Path, ...] = ()
 

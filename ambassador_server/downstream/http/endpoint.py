@@ -49,9 +49,9 @@ class Endpoint:
         """Tell whether the modern version was agreed on."""
         return self._version is not None and not is_legacy(self._version)
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Read the secrets and certificates; raises DownstreamUnavailableError if one is missing."""
-        self._http = open_client(self._options)
+        self._http = await open_client(self._options)
 
     def use_version(self, version: str) -> None:
         """Name this protocol version in every request from now on."""
@@ -78,7 +78,7 @@ class Endpoint:
         sent = client.fields
         response = await self._post(client, body, fields, target)
         if response.status in (401, 403):
-            self.read_secrets()
+            await self.read_secrets()
             # Another request may have read them meanwhile.
             if client.fields != sent:
                 response.close()
@@ -99,9 +99,10 @@ class Endpoint:
         resume = encode_fields({LAST_EVENT_ID: last_event_id}) if last_event_id else b""
         return await self._client().get(_LISTEN_FIELDS + self._fields + resume)
 
-    def read_secrets(self) -> None:
+    async def read_secrets(self) -> None:
         """Send the secrets as they are now from now on; raises DownstreamUnavailableError if one is missing."""
-        self._client().use_fields(request_fields(self._options))
+        fields = await request_fields(self._options)
+        self._client().use_fields(fields)
 
     def end(self, reason: str) -> None:
         """Say that no request can succeed any more; only the first reason counts."""

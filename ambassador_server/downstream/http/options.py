@@ -59,23 +59,23 @@ def read_http_options(transport: str, options: Mapping[str, Any]) -> HttpOptions
     return parsed
 
 
-def open_client(options: HttpOptions) -> HttpClient:
+async def open_client(options: HttpOptions) -> HttpClient:
     """Return a client with its own connections, so that no downstream waits for another's.
 
     Raises DownstreamUnavailableError when a secret or a certificate it needs is missing.
     """
     url = URL(options.url)
     tls = _tls_context(options.ca_file) if url.scheme == "https" else None
-    return HttpClient(url, request_fields(options), tls)
+    return HttpClient(url, await request_fields(options), tls)
 
 
-def request_fields(options: HttpOptions) -> Mapping[str, str]:
+async def request_fields(options: HttpOptions) -> Mapping[str, str]:
     """Return the headers of every request with the secrets as they are now.
 
     Raises DownstreamUnavailableError when a secret is missing.
     """
     fields = CIMultiDict({"User-Agent": f"mcp-ambassador/{__version__}", "Accept-Encoding": "identity"})
-    fields.update({name: resolve_reference(value) for name, value in options.headers.items()})
+    fields.update({name: await resolve_reference(value) for name, value in options.headers.items()})
     return fields
 
 

@@ -90,7 +90,7 @@ class SseTransport:
 
     async def open(self) -> None:
         """Read the secrets and certificates; the handshake opens the stream."""
-        self._endpoint.open()
+        await self._endpoint.open()
 
     def use_version(self, version: str) -> None:
         """Name this protocol version in every request from now on."""
@@ -186,7 +186,7 @@ class SseTransport:
         self._end_sessions("began a new session")
         try:
             if not is_first:
-                self._endpoint.read_secrets()
+                await self._endpoint.read_secrets()
             async with asyncio.timeout(ENDPOINT_SECONDS):
                 self._opening = await self._open_stream()
                 await self._opening.until_named()

@@ -126,7 +126,7 @@ class StdioTransport:
         """Start the program."""
         options = self._options
         env = {name: value for name, value in os.environ.items() if _is_inherited(name)}
-        env.update({name: resolve_reference(value) for name, value in options.env.items()})
+        env.update({name: await resolve_reference(value) for name, value in options.env.items()})
         launch = self._launch(env)
         wrapped = load(choose(options.sandbox, launch.settings)).wrap(launch)
         self._child = await ChildProcess.start(

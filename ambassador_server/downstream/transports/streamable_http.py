@@ -110,7 +110,7 @@ class StreamableHttpTransport:
 
     async def open(self) -> None:
         """Read the secrets and certificates; connections are opened when they are needed."""
-        self._endpoint.open()
+        await self._endpoint.open()
 
     def use_version(self, version: str) -> None:
         """Name this protocol version in every request from now on."""
@@ -192,7 +192,7 @@ class StreamableHttpTransport:
     async def _open_session(self, body: bytes, number: int) -> Reply:
         """Post the request for a new session; if there was one before, with the secrets as they are now."""
         if self._endpoint.session_id is not None:
-            self._endpoint.read_secrets()
+            await self._endpoint.read_secrets()
         response = await self._endpoint.post(body, is_new=True)
         if is_event_stream(response):
             # The stream is resumed in its session.

@@ -79,15 +79,15 @@ def test_streamable_http_refuses_these_options(options: dict[str, Any], text: st
     assert "hunter2" not in str(refusal.value)
 
 
-def test_a_plain_value_stands_for_itself():
+async def test_a_plain_value_stands_for_itself():
     check_reference("plain")
-    assert resolve_reference("plain") == "plain"
+    assert await resolve_reference("plain") == "plain"
 
 
-def test_a_variable_that_is_empty_counts_as_missing(monkeypatch: pytest.MonkeyPatch):
+async def test_a_variable_that_is_empty_counts_as_missing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("EMPTY_ONE", "")
     with pytest.raises(DownstreamUnavailableError, match="env://EMPTY_ONE is not set"):
-        resolve_reference("env://EMPTY_ONE")
+        await resolve_reference("env://EMPTY_ONE")
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,15 @@ def test_a_variable_that_is_empty_counts_as_missing(monkeypatch: pytest.MonkeyPa
         (b"\xff\xfe", "not UTF-8"),
     ],
 )
-def test_a_file_that_can_be_no_secret_is_refused(content: bytes, text: str, tmp_path: Path):
+async def test_a_file_that_can_be_no_secret_is_refused(content: bytes, text: str, tmp_path: Path):
     path = tmp_path / "secret"
     path.write_bytes(content)
     with pytest.raises(DownstreamUnavailableError, match=text):
-        resolve_reference(f"file://{path}")
+        await resolve_reference(f"file://{path}")
 
 
-def test_a_directory_and_a_pipe_are_no_files(tmp_path: Path):
+async def test_a_directory_and_a_pipe_are_no_files(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(DownstreamUnavailableError, match=r"cannot be read|not a regular file"):
-            resolve_reference(f"file://{path}")
+            await resolve_reference(f"file://{path}")

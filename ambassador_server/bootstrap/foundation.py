@@ -16,19 +16,21 @@ from ambassador_server.crypto.passwords import Argon2HasherPool
 from ambassador_server.crypto.vault import AesGcmVault
 from ambassador_server.domain.audit.anchors import AnchorLoss
 from ambassador_server.domain.secrets.shapes import mask_text
+from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.ports.store import Store
 from ambassador_server.secret_stores.file import protect
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.credentials.lending import CredentialLending
 from ambassador_server.storage.sql_store import open_store
 from ambassador_server.throttling.failures import FailureThrottle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """The implementations of ports, and the shared services `recorder`, `policy` and `changes`."""
+    """The implementations of ports, and the shared services `recorder`, `policy`, `changes` and `lending`."""
 
     clock: SystemClock
     store: Store
@@ -43,6 +45,7 @@ class Foundation:
     recorder: Recorder
     policy: PolicyKeeper
     changes: Changes
+    lending: CredentialLending
 
 
 async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
@@ -77,6 +80,9 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         recorder=recorder,
         policy=policy,
         changes=Changes(store=store, policy=policy, recorder=recorder),
+        lending=CredentialLending(
+            store=store, policy=policy, vault=vault, clock=clock, resolve=resolve_reference
+        ),
     )
 
 

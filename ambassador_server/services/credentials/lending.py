@@ -1,0 +1,288 @@
+"""Lends the credentials of users, and those that all users share, to calls."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from ambassador_server.domain.catalog.credential_needs import OAUTH_FIELD, CredentialField, CredentialNeeds
+from ambassador_server.domain.catalog.credential_values import check_value
+from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
+from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.errors import InvalidInputError, VaultError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.credentials import Credential, Missing, MissingBecause
+from ambassador_server.ports.references import ResolveReference
+from ambassador_server.ports.store import Store
+from ambassador_server.ports.vault import Sealed, SecretPlace, Vault
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.credentials.access_tokens import AccessToken, TokenSource
+from ambassador_server.services.credentials.shared_values import (
+    SharedValueReader,
+    SharedValues,
+)
+from ambassador_server.services.shared.database_deadline import within_deadline
+from ambassador_server.services.shared.filled_credentials import fill
+from ambassador_server.services.shared.joined_reads import JoinedReads
+
+MOST_HELD: Final = 4096
+"""So many decrypted credentials are in memory at most."""
+
+_NOTHING_GIVEN: Final = "none"
+"""The generation of a user who has given nothing for an MCP that demands nothing of them."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Lent(Struct, kw_only=True):
+    """A credential, with what it was made of; it is lent while that is so, and until `until`."""
+
+    needs: CredentialNeeds
+    given: tuple[str, CredentialStatus] | None
+    credential: Credential
+    until: float
+
+
+class _Own(Struct, frozen=True, kw_only=True):
+    """What a user has given, with the values by field."""
+
+    given: UserCredential | None
+    generation: str = _NOTHING_GIVEN
+    values: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+_Key = tuple[str, str]
+_ReadKey = tuple[str, str, tuple[str, CredentialStatus] | None, CredentialNeeds]
+
+
+class CredentialLending:
+    """Implements `ports.credentials.CredentialLender`.
+
+    Without `tokens` no MCP can be accessed by OAuth.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        policy: PolicyKeeper,
+        vault: Vault,
+        clock: Clock,
+        resolve: ResolveReference,
+        tokens: TokenSource | None = None,
+        most_held: int = MOST_HELD,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._vault = vault
+        self._clock = clock
+        self._tokens = tokens
+        self._most_held = most_held
+        self._shared = SharedValueReader(resolve, clock)
+        self._lent: OrderedDict[_Key, _Lent] = OrderedDict()
+        self._reads: JoinedReads[_ReadKey, Credential | Missing] = JoinedReads()
+        self._credentials: Mapping[_Key, UserCredential] = {}
+        policy.subscribe(self._forget_removed)
+
+    async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
+        """Return the credential of a user for an MCP that needs one."""
+        key, needs = (user_id, mcp.mcp_id), mcp.credentials
+        given = _state(self._policy.snapshot.credentials.get(key))
+        lent = self._lent.get(key)
+        if (
+            lent is not None
+            and lent.given == given
+            and (lent.needs is needs or lent.needs == needs)
+            and self._clock.monotonic() < lent.until
+        ):
+            self._lent.move_to_end(key)
+            return lent.credential
+        return await self._reads.run((*key, given, needs), partial(self._borrow, user_id, mcp))
+
+    async def for_listing(self, mcp: Mcp) -> Credential | Missing:
+        """Return the credential with which this server itself lists what an MCP offers."""
+        needs = mcp.credentials
+        references = {
+            field: reference
+            for field in needs.fields
+            if (reference := field.reference or field.listing_reference) is not None
+        }
+        lacking = tuple(field.name for field in needs.fields if field.required and field not in references)
+        if lacking or needs.needs_connect:
+            return Missing(
+                because=MissingBecause.NOT_GIVEN, fields=lacking, needs_connect=needs.needs_connect
+            )
+        shared = await self._shared.read(_listing(mcp), references)
+        if isinstance(shared, Missing):
+            return shared
+        token = await self._token(mcp, None)
+        if isinstance(token, Missing):
+            return token
+        return _credential(needs, shared.values, _generation(_NOTHING_GIVEN, shared, token), token)
+
+    async def refused(self, user_id: str, mcp: Mcp, used: Credential, challenge: str) -> bool:
+        """Take into account that an MCP has refused a credential; return whether another one can be lent now."""
+        lent = self._lent.pop((user_id, mcp.mcp_id), None)
+        self._shared.expire(mcp.mcp_id)
+        self._shared.expire(_listing(mcp))
+        token = used.headers.get("Authorization", "").removeprefix("Bearer ")
+        if mcp.credentials.oauth is not None and self._tokens is not None:
+            is_newest = lent is None or lent.credential == used
+            given = self._policy.snapshot.credentials.get((user_id, mcp.mcp_id))
+            return not is_newest or await self._tokens.refused(mcp, given, token, challenge)
+        again = await self.for_(user_id, mcp)
+        return isinstance(again, Credential) and again != used
+
+    async def _borrow(self, user_id: str, mcp: Mcp) -> Credential | Missing:
+        """Put the credential together, and keep it."""
+        needs, key = mcp.credentials, (user_id, mcp.mcp_id)
+        own = await self._own(self._policy.snapshot.credentials.get(key), needs)
+        if isinstance(own, Missing):
+            return own
+        references = {field: field.reference for field in needs.fields if field.reference is not None}
+        shared = await self._shared.read(mcp.mcp_id, references)
+        if isinstance(shared, Missing):
+            return shared
+        token = await self._token(mcp, own.given if needs.needs_connect else None)
+        if isinstance(token, Missing):
+            return token
+        generation = _generation(own.generation, shared, token)
+        credential = _credential(needs, {**own.values, **shared.values}, generation, token)
+        lent = _Lent(
+            needs=needs,
+            given=_state(own.given),
+            credential=credential,
+            until=min(shared.until, self._end_of(token)),
+        )
+        self._lent[key] = lent
+        self._lent.move_to_end(key)
+        while len(self._lent) > self._most_held:
+            self._lent.popitem(last=False)
+        return credential
+
+    async def _own(self, known: UserCredential | None, needs: CredentialNeeds) -> _Own | Missing:
+        """Return what the user has given, as it is in the database now."""
+        if not needs.is_per_user:
+            return _Own(given=known)
+        missing = _lacking(needs, known)
+        if missing is not None or known is None:
+            return missing or _Own(given=None)
+        given, stored = await self._read_stored(known.credential_id)
+        missing = _lacking(needs, given)
+        if missing is not None or given is None:
+            return missing or _Own(given=None)
+        values = self._open(needs, given, stored)
+        if isinstance(values, Missing):
+            return values
+        return _Own(given=given, generation=given.generation, values=values)
+
+    def _end_of(self, token: AccessToken | None) -> float:
+        """Return when to ask for the token again, on the monotonic clock."""
+        if token is None or token.ask_again_at is None:
+            return float("inf")
+        return self._clock.monotonic() + (token.ask_again_at - self._clock.now()).total_seconds()
+
+    async def _token(self, mcp: Mcp, given: UserCredential | None) -> AccessToken | Missing | None:
+        if mcp.credentials.oauth is None:
+            return None
+        if self._tokens is None:
+            return Missing(because=MissingBecause.NOT_GIVEN, needs_connect=mcp.credentials.needs_connect)
+        return await self._tokens.token_for(mcp, given)
+
+    @within_deadline
+    async def _read_stored(
+        self, credential_id: str
+    ) -> tuple[UserCredential | None, Mapping[str, StoredSecret]]:
+        """Return the state and the values as they are now; the snapshot can be older than the values."""
+        async with self._store.read() as work:
+            given = await work.credentials.get(credential_id)
+            stored = await work.secrets.of(credential_id)
+        return given, {secret.field: secret for secret in stored}
+
+    def _open(
+        self, needs: CredentialNeeds, given: UserCredential, stored: Mapping[str, StoredSecret]
+    ) -> dict[str, str] | Missing:
+        """Return the values that the user has given for the fields of the MCP."""
+        values: dict[str, str] = {}
+        unusable: list[str] = []
+        for field in needs.user_fields:
+            secret = stored.get(field.name)
+            if secret is None:
+                if field.name in given.fields:
+                    return self._unopened(given, field, "its row is missing")
+                continue
+            place = SecretPlace(given.user_id, given.mcp_id, field.name)
+            try:
+                value = self._vault.open(Sealed(secret.key_number, secret.sealed), place).decode()
+            except VaultError as error:
+                return self._unopened(given, field, error.message)
+            except UnicodeDecodeError:  # its text has a byte of the value
+                return self._unopened(given, field, "it is not text")
+            try:
+                check_value(field, value)
+            except InvalidInputError:
+                # The MCP may want the field in another place since the value was given.
+                unusable.append(field.name)
+            values[field.name] = value
+        if unusable:
+            return Missing(because=MissingBecause.NOT_GIVEN, fields=tuple(unusable))
+        return values
+
+    def _unopened(self, given: UserCredential, field: CredentialField, reason: str) -> Missing:
+        _log.error("field %s of credential %s cannot be opened: %s", field.name, given.credential_id, reason)
+        return Missing(because=MissingBecause.CANNOT_BE_OPENED, fields=(field.name,))
+
+    def _forget_removed(self, snapshot: Snapshot) -> None:
+        """Keep no value in memory that a user has removed or replaced."""
+        if snapshot.credentials is not self._credentials:
+            self._credentials = snapshot.credentials
+            over = [
+                key for key, lent in self._lent.items() if lent.given != _state(snapshot.credentials.get(key))
+            ]
+            for key in over:
+                del self._lent[key]
+        mcps = snapshot.mcps
+        self._shared.keep_only(frozenset((*mcps, *(_listing(mcp) for mcp in mcps.values()))))
+
+
+def _listing(mcp: Mcp) -> str:
+    return f"{mcp.mcp_id} for listing"
+
+
+def _state(given: UserCredential | None) -> tuple[str, CredentialStatus] | None:
+    return None if given is None else (given.generation, given.status)
+
+
+def _lacking(needs: CredentialNeeds, given: UserCredential | None) -> Missing | None:
+    """Tell what a user has yet to do, by the state of their credential alone."""
+    if given is not None and needs.needs_connect and given.status is CredentialStatus.DEAD:
+        return Missing(because=MissingBecause.DEAD, needs_connect=True)
+    has = () if given is None else given.fields
+    fields = tuple(field.name for field in needs.user_fields if field.required and field.name not in has)
+    needs_connect = needs.needs_connect and OAUTH_FIELD not in has
+    if fields or needs_connect:
+        return Missing(because=MissingBecause.NOT_GIVEN, fields=fields, needs_connect=needs_connect)
+    return None
+
+
+def _generation(first: str, shared: SharedValues, token: AccessToken | None) -> str:
+    parts = (first, shared.generation, "" if token is None else token.generation)
+    return ".".join(part for part in parts if part)
+
+
+def _credential(
+    needs: CredentialNeeds, values: Mapping[str, str], generation: str, token: AccessToken | None
+) -> Credential:
+    filled = fill(needs, values, generation)
+    if token is None:
+        return filled
+    return msgspec.structs.replace(
+        filled,
+        headers={**filled.headers, "Authorization": f"Bearer {token.value}"},
+        secrets=(*filled.secrets, token.value),
+    )

@@ -194,6 +194,18 @@ class StepUpNeededError(AuthorizationError):
         self.scopes = scopes
 
 
+class CredentialRefusedError(DownstreamUnavailableError):
+    """The downstream refuses the credential of a request, and has run nothing.
+
+    `challenge` is the value of `WWW-Authenticate`. If `is_known` the credential was accepted, but does not suffice.
+    """
+
+    def __init__(self, message: str, *, challenge: str = "", is_known: bool = False) -> None:
+        super().__init__(message)
+        self.challenge = challenge
+        self.is_known = is_known
+
+
 class DownstreamTimeoutError(AmbassadorError):
     """The downstream did not answer within the deadline of the call."""
 

@@ -23,19 +23,22 @@ def shortened(text: str, width: int) -> str:
 class OutputRing:
     """A bounded number of lines; they are made printable and masked when they are read.
 
-    Of a long line the beginning and the end are kept.
+    Of a long line the beginning and the end are kept. `longest_secret` is the size of the longest value to mask.
     """
 
-    def __init__(self, mask: Callable[[str], str], *, lines: int = 50, width: int = 500) -> None:
+    def __init__(
+        self, mask: Callable[[str], str], *, lines: int = 50, width: int = 500, longest_secret: int = 0
+    ) -> None:
         self._mask = mask
         self._width = width
+        # Longer than `width`, because the mask would not recognise a secret that was cut in half.
+        self._kept_bytes = max(4 * width, width + longest_secret)
         self._kept: deque[tuple[bytes, bytes]] = deque(maxlen=lines)
 
     def add(self, line: bytes, tail: bytes = b"") -> None:
         """Keep one line, or its beginning and its end, unless it is blank."""
         line, tail = _without_codes(line), _without_codes(tail)
-        # Longer than `width`, because the mask would not recognise a secret that was cut in half.
-        most = 4 * self._width
+        most = self._kept_bytes
         if len(line) > 2 * most:
             tail = tail or line[-most:]
         if line or tail:

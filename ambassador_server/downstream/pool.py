@@ -28,6 +28,7 @@ from ambassador_server.downstream.session import SessionOwner
 from ambassador_server.downstream.supervisor import Habits, Known, Limits, Supervisor
 from ambassador_server.downstream.transports import check_options, sandbox_of, starts_program
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ResourceListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
@@ -172,13 +173,13 @@ class DownstreamPool:
         """Return what this machine offers; may take a second at the first time."""
         return offers(self._programs)
 
-    async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
-        """Connect to an entry beside the running ones, list its tools, disconnect.
+    async def probe(self, mcp: Mcp, credential: Credential | None = None) -> tuple[Tool, ...]:
+        """Connect to an entry beside the running ones, with this credential, list its tools, disconnect.
 
         Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError.
         """
         self.hide_secrets((mcp,))
-        return await self._probes.probe(mcp)
+        return await self._probes.probe(mcp, credential)
 
     async def call(
         self,

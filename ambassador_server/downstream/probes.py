@@ -12,6 +12,7 @@ from ambassador_server.downstream.features.session_lists import Lists
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
+from ambassador_server.ports.credentials import Credential
 
 _MOST_KEPT: Final = 200
 """How many entries that do not run are remembered with what their last probe has found."""
@@ -47,13 +48,13 @@ class Probes:
         """Return the report about an entry that does not run."""
         return self._reports.get(mcp_id, _NOTHING)
 
-    async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
-        """Connect to an entry, read its lists, disconnect, and return its tools.
+    async def probe(self, mcp: Mcp, credential: Credential | None) -> tuple[Tool, ...]:
+        """Connect to an entry with this credential, read its lists, disconnect, and return its tools.
 
         Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError; the errors end
         with the last line that the program wrote.
         """
-        session = DownstreamSession(mcp, self._mask, self._programs)
+        session = DownstreamSession(mcp, self._mask, self._programs, credential=credential)
         failed: DownstreamUnavailableError | DownstreamTimeoutError | None = None
         lists = Lists()
         try:
@@ -64,10 +65,10 @@ class Probes:
             await session.close()
         if failed is not None:
             # Only now the output is whole: a program that waits at a question has written no line end.
-            reason = with_last_line(failed.message, session.last_error_line())
+            reason = with_last_line(session.hide(failed.message), session.last_error_line())
             failure = DownstreamFailure(error=reason, at=datetime.now(UTC))
             self._keep(mcp, ProbeReport(failure=failure, output=session.recent_output()))
-            raise type(failed)(f"{mcp.name}: {reason}") from failed
+            raise type(failed)(f"{mcp.name}: {reason}") from (None if credential else failed)
         self._eras.keep(mcp, session.era)
         self._keep(mcp, ProbeReport(lists=lists, report=session.report))
         return lists.tools or ()

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.wire.messages import Message
-from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.errors import CredentialRefusedError, DownstreamUnavailableError
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import Ask, Reply, Tell
 
 NotificationHandler = Callable[[str, bytes], None]
@@ -22,7 +23,7 @@ UNCANCELLABLE = frozenset({"initialize", "server/discover"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """The callbacks of a transport, and the settings for a program that it starts.
+    """The callbacks of a transport, the settings for a program that it starts, and the credential of its connection.
 
     `mask` hides secrets in text before it is shown.
     """
@@ -31,6 +32,7 @@ class Hooks:
     asked: RequestHandler
     mask: Callable[[str], str]
     programs: ProgramSettings = field(default_factory=ProgramSettings)
+    credential: Credential | None = None
 
 
 class SessionLostError(Exception):
@@ -49,7 +51,7 @@ class RejectedError(DownstreamUnavailableError):
     """The downstream answers, but refuses the request in this form; the other era may work."""
 
 
-class CredentialsRefusedError(RejectedError):
+class CredentialsRefusedError(RejectedError, CredentialRefusedError):
     """The downstream refuses the credentials, so it does not show which era it speaks."""
 
 
@@ -85,6 +87,10 @@ class Transport(Protocol):
 
     def use_version(self, version: str) -> None:
         """Use this protocol version from now on."""
+        ...
+
+    def use_credential(self, credential: Credential) -> None:
+        """Use a credential of the same generation from now on; a program that runs keeps what it was started with."""
         ...
 
     async def request(

@@ -13,6 +13,7 @@ from ambassador_server.domain.catalog.mcps import (
     SandboxOffer,
     Tool,
 )
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 
@@ -86,8 +87,8 @@ class Downstreams(Protocol):
         """Return every sandbox and whether this machine offers it; may take a second at the first time."""
         ...
 
-    async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
-        """Connect to an entry on a separate connection, list its tools, and disconnect.
+    async def probe(self, mcp: Mcp, credential: Credential | None = None) -> tuple[Tool, ...]:
+        """Connect to an entry on a separate connection, with this credential, list its tools, and disconnect.
 
         Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError.
         """

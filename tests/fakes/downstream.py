@@ -31,6 +31,7 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
 )
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ResourceListener
 from ambassador_server.ports.exchange import NeutralRequest, Notice, Question, Reply
 
@@ -268,7 +269,7 @@ class FakeDownstreams:
         """Offer one sandbox."""
         return (SandboxOffer(kind="landlock", available=True, is_default=True, detail="ABI 7"),)
 
-    async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
+    async def probe(self, mcp: Mcp, credential: Credential | None = None) -> tuple[Tool, ...]:
         """Return the scripted tools."""
         self.check(mcp)
         self.probed.append(mcp.name)

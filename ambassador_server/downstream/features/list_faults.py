@@ -1,5 +1,6 @@
 """Collects what is wrong with a list of a downstream, for administrators to read."""
 
+from collections.abc import Callable
 from typing import Final
 
 from ambassador_server.domain.catalog.mcps import LeftOutTool, ToolListReport
@@ -13,15 +14,17 @@ MAX_NAME_CHARACTERS: Final = 256
 class ListFaults:
     """Collects the items of one list that cannot be offered, the first of them with the reasons, and warnings.
 
-    `what` says what one item is. Tools that are left out are counted and named; other items are warned of.
+    `what` says what one item is. Tools that are left out are counted and named; other items are warned of. `hide`
+    takes the credential out of what the downstream has written.
     """
 
-    def __init__(self, what: str = "tool") -> None:
+    def __init__(self, what: str = "tool", hide: Callable[[str], str] = str) -> None:
         self.count = 0
         self.first: list[LeftOutTool] = []
         self.warnings: list[str] = []
         self._more_warnings = 0
         self._what = what
+        self._hide = hide
 
     def result(self) -> ToolListReport:
         """Return what was wrong with the list."""
@@ -33,20 +36,26 @@ class ListFaults:
     def leave_out(self, name: str, reason: str) -> None:
         """Leave an item out; name and reason may have text of the downstream, the name is empty if it gave none."""
         if self._what != "tool":
-            self.warn(f"the {self._what} '{_shown(name)}' is left out: {_shown(reason)}")
+            self.warn(f"the {self._what} '{self._shown(name)}' is left out: {self._shown(reason)}")
             return
         self.count += 1
         if len(self.first) < MOST_KEPT:
-            self.first.append(LeftOutTool(name=_shown(name), reason=_shown(reason)))
+            self.first.append(LeftOutTool(name=self._shown(name), reason=self._shown(reason)))
 
     def warn(self, text: str) -> None:
         """Warn of something that costs no tool; the text may have text of the downstream."""
-        shown = _shown(text)
+        shown = self._shown(text)
         if len(self.warnings) < MOST_KEPT:
             # A page that is sent twice has the same faults.
             self.warnings += [] if shown in self.warnings else [shown]
         else:
             self._more_warnings += 1
+
+    def _shown(self, text: str) -> str:
+        """Return the beginning of a text of a downstream, on one line and without control characters."""
+        text = self._hide(text)
+        cut = text if len(text) <= MAX_NAME_CHARACTERS else text[:MAX_NAME_CHARACTERS] + "…"
+        return cut if cut.isprintable() else cut.encode("unicode_escape").decode()
 
 
 def joined_reports(reports: "list[ToolListReport]") -> ToolListReport:
@@ -56,9 +65,3 @@ def joined_reports(reports: "list[ToolListReport]") -> ToolListReport:
         left_out=tuple(tool for report in reports for tool in report.left_out),
         warnings=tuple(warning for report in reports for warning in report.warnings),
     )
-
-
-def _shown(text: str) -> str:
-    """Return the beginning of a text of a downstream, on one line and without control characters."""
-    cut = text if len(text) <= MAX_NAME_CHARACTERS else text[:MAX_NAME_CHARACTERS] + "…"
-    return cut if cut.isprintable() else cut.encode("unicode_escape").decode()

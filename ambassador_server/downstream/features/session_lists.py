@@ -80,7 +80,7 @@ class SessionLists:
 
     The first list that a downstream has shows whether it accepts the session, so its failure is an error. The failure
     of another one is only warned of. With `only_tools` the other lists are not read. `report` tells what is wrong with
-    the lists.
+    the lists; `hide` takes the credential out of it.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class SessionLists:
         usable: Callable[[tuple[Tool, ...], ListFaults], Awaitable[tuple[Tool, ...]]],
         *,
         only_tools: bool,
+        hide: Callable[[str], str] = str,
     ) -> None:
         self.changed = asyncio.Event()
         self.report = ToolListReport()
@@ -97,6 +98,7 @@ class SessionLists:
         self._request = request
         self._usable = usable
         self._only_tools = only_tools
+        self._hide = hide
         self._features = NO_FEATURES
         self._due: set[ListName] = set()
         self._reports: dict[ListName, ToolListReport] = {}
@@ -190,12 +192,12 @@ class SessionLists:
             reason = f"did not list its {_KINDS[name].noun}s in time"
         except AmbassadorError as error:
             reason = error.message
-        self._reports[name] = ToolListReport(warnings=(reason,))
+        self._reports[name] = ToolListReport(warnings=(self._hide(reason),))
         return None
 
     async def _read_one(self, name: ListName) -> tuple[Any, ...]:
         kind = _KINDS[name]
-        faults = ListFaults(kind.noun)
+        faults = ListFaults(kind.noun, self._hide)
         items = await read_list(kind, self._request, faults)
         if name is ListName.TOOLS:
             items = await self._usable(items, faults)

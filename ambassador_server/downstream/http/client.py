@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Mapping
+from urllib.parse import quote_plus, unquote_plus
 
 from yarl import URL
 
@@ -34,6 +35,14 @@ def encode_fields(fields: Mapping[str, str]) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
 
 
+def with_query(target: str, query: Mapping[str, str]) -> str:
+    """Return a path and its query with these parameters in the place of those that have the same names."""
+    path, _, given = target.partition("?")
+    kept = [part for part in given.split("&") if part and unquote_plus(part.partition("=")[0]) not in query]
+    added = [f"{quote_plus(name)}={quote_plus(value)}" for name, value in query.items()]
+    return f"{path}?{'&'.join([*kept, *added])}"
+
+
 class HttpClient:
     """An HTTP client for one URL with its own connection pool; redirects are not followed.
 
@@ -43,7 +52,8 @@ class HttpClient:
     def __init__(self, url: URL, fields: Mapping[str, str], tls: ssl.SSLContext | None) -> None:
         host = (url.raw_host or "").rstrip(".")
         self._pool = ConnectionPool(ServerAddress(host, url.port or 0, tls))
-        self._target = url.raw_path_qs
+        self._url_target = self._target = url.raw_path_qs
+        self._query: Mapping[str, str] = {}
         self._host = url.host_port_subcomponent or ""
         self._fields = b""
         self.use_fields(fields)
@@ -56,6 +66,11 @@ class HttpClient:
     def use_fields(self, fields: Mapping[str, str]) -> None:
         """Send these headers with every request from now on."""
         self._fields = encode_fields({"Host": self._host, **fields})
+
+    def use_query(self, query: Mapping[str, str]) -> None:
+        """Add these parameters to the target of every request from now on."""
+        self._query = query
+        self._target = with_query(self._url_target, query) if query else self._url_target
 
     async def post(self, fields: bytes, body: bytes, target: str | None = None) -> Response:
         """Send a body and return the answer; after a NoAnswerError the request may have run."""
@@ -76,7 +91,11 @@ class HttpClient:
     async def _send(
         self, method: bytes, fields: bytes, body: bytes = b"", target: str | None = None
     ) -> Response:
-        path = (target or self._target).encode()
+        if target is None:
+            target = self._target
+        elif self._query:
+            target = with_query(target, self._query)
+        path = target.encode()
         head = b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, path, self._fields, fields)
         connection = await self._pool.acquire()
         return await connection.exchange(head, body)

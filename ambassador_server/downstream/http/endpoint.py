@@ -1,13 +1,17 @@
 """The URL of one downstream, and the session, version and secrets that its requests name."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
+
+from multidict import CIMultiDict
 
 from ambassador_protocol.event_stream import EVENT_STREAM, LAST_EVENT_ID
 from ambassador_protocol.mcp import SESSION_HEADER, VERSION_HEADER, is_legacy
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
 from ambassador_server.downstream.http.connection import NoAnswerError, Response
 from ambassador_server.downstream.http.options import (
+    CREDENTIALS_REFUSED,
     GATEWAY_FAILURES,
     JSON,
     HttpOptions,
@@ -16,6 +20,7 @@ from ambassador_server.downstream.http.options import (
     status_text,
 )
 from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.ports.credentials import Credential
 
 _FAILURES_TO_OPEN: Final = 3
 SEND_SECONDS: Final = 5.0
@@ -30,14 +35,21 @@ class Endpoint:
     `ended` holds why it ended; pending while it has not. A message can also go to another `target` of the same origin.
     """
 
-    def __init__(self, options: HttpOptions) -> None:
+    def __init__(self, options: HttpOptions, credential: Credential | None = None) -> None:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.session_id: str | None = None
         self._options = options
+        self._credential = credential
+        self._secrets: Mapping[str, str] = {}
         self._http: HttpClient | None = None
         self._version: str | None = None
         self._fields = b""
         self._failures = 0
+
+    @property
+    def has_credential(self) -> bool:
+        """Tell whether a credential was lent, besides the secrets of the options."""
+        return self._credential is not None
 
     @property
     def is_legacy(self) -> bool:
@@ -51,7 +63,9 @@ class Endpoint:
 
     async def open(self) -> None:
         """Read the secrets and certificates; raises DownstreamUnavailableError if one is missing."""
-        self._http = await open_client(self._options)
+        self._secrets = await request_fields(self._options)
+        self._http = open_client(self._options, self._secrets)
+        self._send_secrets()
 
     def use_version(self, version: str) -> None:
         """Name this protocol version in every request from now on."""
@@ -77,7 +91,7 @@ class Endpoint:
         client = self._client()
         sent = client.fields
         response = await self._post(client, body, fields, target)
-        if response.status in (401, 403):
+        if response.status in CREDENTIALS_REFUSED:
             await self.read_secrets()
             # Another request may have read them meanwhile.
             if client.fields != sent:
@@ -101,8 +115,13 @@ class Endpoint:
 
     async def read_secrets(self) -> None:
         """Send the secrets as they are now from now on; raises DownstreamUnavailableError if one is missing."""
-        fields = await request_fields(self._options)
-        self._client().use_fields(fields)
+        self._secrets = await request_fields(self._options)
+        self._send_secrets()
+
+    def use_credential(self, credential: Credential) -> None:
+        """Send this credential with every request from now on; raises DownstreamUnavailableError."""
+        self._credential = credential
+        self._send_secrets()
 
     def end(self, reason: str) -> None:
         """Say that no request can succeed any more; only the first reason counts."""
@@ -125,6 +144,18 @@ class Endpoint:
         if self._http is None:
             raise DownstreamUnavailableError(self.ended.result() if self.ended.done() else "is not started")
         return self._http
+
+    def _send_secrets(self) -> None:
+        """Send the secrets of the options and the credential with every request from now on."""
+        if self._http is None:
+            return
+        if self._credential is None:
+            self._http.use_fields(self._secrets)
+            return
+        fields = CIMultiDict(self._secrets)
+        fields.update(self._credential.headers)
+        self._http.use_fields(fields)
+        self._http.use_query(self._credential.query)
 
     def _rebuild_fields(self) -> None:
         fields = {VERSION_HEADER: self._version, SESSION_HEADER: self.session_id}

@@ -22,10 +22,14 @@ from ambassador_protocol.tls import client_context
 from ambassador_server.downstream.http.client import HttpClient, is_field_name, is_field_value
 from ambassador_server.downstream.http.connection import Response
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
+from ambassador_server.downstream.transport import CredentialsRefusedError
 from ambassador_server.downstream.wire.messages import LARGEST_MESSAGE
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 
 JSON = "application/json"
+CHALLENGE = "WWW-Authenticate"
+CREDENTIALS_REFUSED = frozenset({401, 403})
+"""The HTTP statuses by which a downstream refuses credentials; it runs nothing then."""
 GATEWAY_FAILURES = frozenset({502, 503, 504})
 """The HTTP statuses by which a gateway says that the downstream behind it does not answer."""
 _SHORT_BODY = 64 * 1024
@@ -59,17 +63,17 @@ def read_http_options(transport: str, options: Mapping[str, Any]) -> HttpOptions
     return parsed
 
 
-async def open_client(options: HttpOptions) -> HttpClient:
+def open_client(options: HttpOptions, fields: Mapping[str, str]) -> HttpClient:
     """Return a client with its own connections, so that no downstream waits for another's.
 
-    Raises DownstreamUnavailableError when a secret or a certificate it needs is missing.
+    Raises DownstreamUnavailableError when a certificate it needs is missing.
     """
     url = URL(options.url)
     tls = _tls_context(options.ca_file) if url.scheme == "https" else None
-    return HttpClient(url, await request_fields(options), tls)
+    return HttpClient(url, fields, tls)
 
 
-async def request_fields(options: HttpOptions) -> Mapping[str, str]:
+async def request_fields(options: HttpOptions) -> CIMultiDict[str]:
     """Return the headers of every request with the secrets as they are now.
 
     Raises DownstreamUnavailableError when a secret is missing.
@@ -109,13 +113,22 @@ def read_events(reader: EventStreamReader, chunk: bytes) -> list[ServerSentEvent
 
 def status_text(status: int) -> str:
     """Return what an HTTP status means for our request; bodies are never quoted."""
-    if status in (401, 403):
+    if status in CREDENTIALS_REFUSED:
         return f"refused the credentials (HTTP {status})"
     if 300 <= status < 400:
         return f"answered with HTTP {status}; redirects are not followed"
     if status in (404, 405):
         return f"answered with HTTP {status}; is the URL right?"
     return f"answered with HTTP {status}"
+
+
+def credentials_refused(response: Response) -> CredentialsRefusedError:
+    """Return the error for an answer by which a downstream refuses credentials."""
+    return CredentialsRefusedError(
+        status_text(response.status),
+        challenge=response.headers.get(CHALLENGE, ""),
+        is_known=response.status == 403,
+    )
 
 
 def _check_url(transport: str, text: str) -> None:

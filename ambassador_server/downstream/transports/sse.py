@@ -16,8 +16,10 @@ from ambassador_server.downstream.http.endpoint import Endpoint
 from ambassador_server.downstream.http.lost_sessions import forgets_session
 from ambassador_server.downstream.http.message_stream import MessageStream
 from ambassador_server.downstream.http.options import (
+    CREDENTIALS_REFUSED,
     GATEWAY_FAILURES,
     HttpOptions,
+    credentials_refused,
     is_event_stream,
     read_http_options,
     read_short_body,
@@ -32,6 +34,7 @@ from ambassador_server.downstream.wire.messages import (
     encode_request,
 )
 from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import Ask, Reply, Tell
 
 ENDPOINT_SECONDS: Final = 10.0
@@ -72,7 +75,7 @@ class SseTransport:
     keeps_sessions = True
 
     def __init__(self, options: Options, hooks: Hooks) -> None:
-        self._endpoint = Endpoint(options)
+        self._endpoint = Endpoint(options, hooks.credential)
         self._url = URL(options.url)
         self._hooks = hooks
         self._numbers = itertools.count(1)
@@ -95,6 +98,10 @@ class SseTransport:
     def use_version(self, version: str) -> None:
         """Name this protocol version in every request from now on."""
         self._endpoint.use_version(version)
+
+    def use_credential(self, credential: Credential) -> None:
+        """Send this credential with every request from now on; raises DownstreamUnavailableError."""
+        self._endpoint.use_credential(credential)
 
     async def request(
         self,
@@ -210,6 +217,8 @@ class SseTransport:
             raise DownstreamUnavailableError(
                 "answered with no event stream; is its transport streamable_http?"
             )
+        if response.status in CREDENTIALS_REFUSED:
+            raise credentials_refused(response)
         raise DownstreamUnavailableError(status_text(response.status))
 
     async def _post_request(
@@ -243,6 +252,8 @@ class SseTransport:
         if forgets_session(status, text) and (stream is self._current or _is_lost(stream)):
             stream.end(_LOST)
             raise SessionLostError(stream.session_id)
+        if status in CREDENTIALS_REFUSED:
+            raise credentials_refused(response)
         if status in GATEWAY_FAILURES:
             raise DownstreamUnavailableError(status_text(status))
         raise RejectedError(status_text(status))

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from ambassador_protocol.json_text import on_one_line
 from ambassador_protocol.line_splitter import Line, LineSplitter, LongLine
 from ambassador_server.downstream.child_process import ChildProcess, find_program
+from ambassador_server.downstream.lent_credential import longest_secret
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
 from ambassador_server.downstream.output_ring import OutputRing, shortened
 from ambassador_server.downstream.programs.allowed import check_command
@@ -30,6 +31,7 @@ from ambassador_server.downstream.wire.messages import (
 )
 from ambassador_server.downstream.wire.pending_requests import PendingRequests
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import Ask, Reply, Tell
 
 # The server's environment holds its own settings and secrets, so a child inherits these variables only.
@@ -116,8 +118,9 @@ class StdioTransport:
         self._child: ChildProcess | None = None
         self._numbers = itertools.count(1)
         self._pending = PendingRequests()
-        self._other_output = OutputRing(hooks.mask)
-        self._error_output = OutputRing(hooks.mask)
+        longest = longest_secret(hooks.credential)
+        self._other_output = OutputRing(hooks.mask, longest_secret=longest)
+        self._error_output = OutputRing(hooks.mask, longest_secret=longest)
         self._lines = LineSplitter(LARGEST_MESSAGE)
         self._incoming = IncomingLines(self._handle_line, self._hold_output)
         self._error_lines = LineSplitter(_LARGEST_ERROR_LINE)
@@ -127,7 +130,10 @@ class StdioTransport:
         options = self._options
         env = {name: value for name, value in os.environ.items() if _is_inherited(name)}
         env.update({name: await resolve_reference(value) for name, value in options.env.items()})
-        launch = self._launch(env)
+        credential = self._hooks.credential
+        if credential is not None:
+            env.update(credential.environment)
+        launch = self._launch(env, () if credential is None else credential.arguments)
         wrapped = load(choose(options.sandbox, launch.settings)).wrap(launch)
         self._child = await ChildProcess.start(
             wrapped.argv(options.limits),
@@ -139,7 +145,7 @@ class StdioTransport:
         )
         self._child.ended.add_done_callback(self._child_ended)
 
-    def _launch(self, env: dict[str, str]) -> Launch:
+    def _launch(self, env: dict[str, str], more_arguments: Sequence[str]) -> Launch:
         options, programs = self._options, self._hooks.programs
         try:
             _check_settings(options, programs)
@@ -150,7 +156,7 @@ class StdioTransport:
             env[MARK] = programs.server_id
         return Launch(
             program=find_program(options.argv[0], env, options.cwd),
-            args=options.argv[1:],
+            args=[*options.argv[1:], *more_arguments],
             env=env,
             cwd=options.cwd,
             sandbox=options.sandbox,
@@ -159,6 +165,9 @@ class StdioTransport:
 
     def use_version(self, version: str) -> None:
         """Do nothing: over a pipe no header repeats the version."""
+
+    def use_credential(self, credential: Credential) -> None:
+        """Do nothing: the program keeps the credential that it was started with."""
 
     async def request(
         self,

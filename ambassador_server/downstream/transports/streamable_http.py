@@ -21,9 +21,12 @@ from ambassador_server.downstream.http.lost_sessions import (
     refuses_credentials,
 )
 from ambassador_server.downstream.http.options import (
+    CHALLENGE,
+    CREDENTIALS_REFUSED,
     GATEWAY_FAILURES,
     JSON,
     HttpOptions,
+    credentials_refused,
     drain,
     is_event_stream,
     read_body,
@@ -35,7 +38,6 @@ from ambassador_server.downstream.http.resumable_stream import ResumableStream
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import (
     UNCANCELLABLE,
-    CredentialsRefusedError,
     Hooks,
     RejectedError,
     SessionLostError,
@@ -50,6 +52,7 @@ from ambassador_server.downstream.wire.messages import (
     reply_from,
 )
 from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import Ask, Notice, Reply, Tell
 
 _DRAIN_SECONDS = 1.0
@@ -90,7 +93,7 @@ class StreamableHttpTransport:
     carries_modern_era = True
 
     def __init__(self, options: Options, hooks: Hooks) -> None:
-        self._endpoint = Endpoint(options)
+        self._endpoint = Endpoint(options, hooks.credential)
         self._hooks = hooks
         self._numbers = itertools.count(1)
         self._denied_session: str | None = None
@@ -116,6 +119,10 @@ class StreamableHttpTransport:
         """Name this protocol version in every request from now on."""
         self._endpoint.use_version(version)
 
+    def use_credential(self, credential: Credential) -> None:
+        """Send this credential with every request from now on; raises DownstreamUnavailableError."""
+        self._endpoint.use_credential(credential)
+
     async def request(
         self,
         method: str,
@@ -139,9 +146,11 @@ class StreamableHttpTransport:
             if self._endpoint.is_legacy and method not in UNCANCELLABLE:
                 _ = self._background.run(self._endpoint.send, encode_cancelled(number))
             raise
+        if response.status in CREDENTIALS_REFUSED:
+            self._check_credential(response, answer, is_handshake=method in UNCANCELLABLE)
         if session_id is not None and is_doubtful(answer):
             await self._check_session(session_id, answer)
-        return _handshake_reply(answer) if method in UNCANCELLABLE else _reply_in(answer)
+        return _reply_in(answer)
 
     async def notify(self, method: str, params: bytes) -> None:
         """Post one notification."""
@@ -197,9 +206,22 @@ class StreamableHttpTransport:
         if is_event_stream(response):
             # The stream is resumed in its session.
             self._endpoint.use_session(response.headers.get(SESSION_HEADER))
-        reply = _handshake_reply(await self._answer(response, number))
+        answer = await self._answer(response, number)
+        if response.status in CREDENTIALS_REFUSED:
+            self._check_credential(response, answer, is_handshake=True)
+        reply = _reply_in(answer)
         self._endpoint.use_session(response.headers.get(SESSION_HEADER))
         return reply
+
+    def _check_credential(self, response: Response, answer: Answer, *, is_handshake: bool) -> None:
+        """Raise CredentialsRefusedError if the credentials were refused, and not the session or this request alone.
+
+        An HTTP 403 may be the answer of the MCP to what a user asks it for.
+        """
+        is_answer = answer.reply is not None and response.status == 403 and CHALLENGE not in response.headers
+        concerns_request = not self._endpoint.has_credential or is_answer
+        if refuses_credentials(answer) and (is_handshake or not concerns_request):
+            raise credentials_refused(response)
 
     async def _check_session(self, session_id: str, answer: Answer, *, to_stream: bool = False) -> None:
         """Raise SessionLostError if this doubtful answer, `to_stream` to a GET, came because the session is lost."""
@@ -342,13 +364,6 @@ def _answer_of(message: Message, number: int, status: int) -> Answer:
 def _is_answer_to(message: Message, number: int) -> bool:
     """Tell whether a message answers a request; an error may have another id, or none, if the request was not read."""
     return message.answers == number or (message.answers is None and bool(bytes(message.error)))
-
-
-def _handshake_reply(answer: Answer) -> Reply:
-    """Return the reply; raises CredentialsRefusedError for an error that says nothing of the era."""
-    if refuses_credentials(answer):
-        raise CredentialsRefusedError(status_text(answer.status))
-    return _reply_in(answer)
 
 
 def _reply_in(answer: Answer) -> Reply:

@@ -1,0 +1,66 @@
+"""The credential that one connection uses, and the mask that hides its values in whatever is shown."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+from ambassador_server.domain.secrets.marks import REDACTED
+from ambassador_server.ports.credentials import Credential
+
+_SHORTEST = 4
+"""A shorter value is no secret, and would mask parts of other words."""
+_MOST_WORDS = 200
+"""A connection may get a new token every few minutes; the values of the latest ones are hidden."""
+
+
+class LentCredential:
+    """The credential that a connection uses now, or None, and the mask of the values that it has used.
+
+    `mask` hides other secrets.
+    """
+
+    def __init__(self, credential: Credential | None, mask: Callable[[str], str] = str) -> None:
+        self.current = credential
+        self._mask = mask
+        self._words: dict[str, None] = {}
+        self._pattern: re.Pattern[str] | None = None
+        self._learn()
+
+    def replace(self, credential: Credential) -> None:
+        """Use this credential from now on."""
+        self.current = credential
+        self._learn()
+
+    def mask(self, text: str) -> str:
+        """Return a text without any secret."""
+        # The values first: a mask that knows only their shape could hide a part of one, and show the rest.
+        return self._mask(self.hide(text))
+
+    def hide(self, text: str) -> str:
+        """Return a text without the values of the credential."""
+        return text if self._pattern is None else self._pattern.sub(REDACTED, text)
+
+    def _learn(self) -> None:
+        if self.current is None or not self.current.secrets:
+            return
+        for secret in self.current.secrets:
+            self._words.update(dict.fromkeys(_forms(secret)))
+        self._words = dict.fromkeys(list(self._words)[-_MOST_WORDS:])
+        if self._words:
+            longest_first = sorted(self._words, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+
+def longest_secret(credential: Credential | None) -> int:
+    """Return the size in bytes of the longest value that has to be masked."""
+    return max((len(secret.encode()) for secret in credential.secrets), default=0) if credential else 0
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield what a value looks like in output: as it is, line by line, in JSON and in a URL."""
+    printable = "".join(character if character.isprintable() else " " for character in secret)
+    lines = [line.strip() for line in secret.splitlines()]
+    for form in (secret, printable, *lines, json.dumps(secret)[1:-1], quote(secret, safe="")):
+        if len(form) >= _SHORTEST:
+            yield form

@@ -17,20 +17,27 @@ _MOST_WORDS = 200
 class LentCredential:
     """The credential that a connection uses now, or None, and the mask of the values that it has used.
 
-    `mask` hides other secrets.
+    It outlives the sessions of the connection: each uses the latest credential. `mask` hides other secrets.
     """
 
     def __init__(self, credential: Credential | None, mask: Callable[[str], str] = str) -> None:
         self.current = credential
+        self._use: Callable[[Credential], None] | None = None
         self._mask = mask
         self._words: dict[str, None] = {}
         self._pattern: re.Pattern[str] | None = None
         self._learn()
 
-    def replace(self, credential: Credential) -> None:
-        """Use this credential from now on."""
+    def replace(self, credential: Credential | None) -> None:
+        """Use this credential from now on; raises DownstreamUnavailableError if it cannot be sent."""
         self.current = credential
         self._learn()
+        if credential is not None and self._use is not None:
+            self._use(credential)
+
+    def follow(self, use: Callable[[Credential], None]) -> None:
+        """Call the function of the newest session with each credential from now on."""
+        self._use = use
 
     def mask(self, text: str) -> str:
         """Return a text without any secret."""

@@ -20,6 +20,7 @@ from ambassador_server.domain.catalog.mcps import (
 from ambassador_server.downstream.era import Era, EraMemory
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import with_lists
+from ambassador_server.downstream.lent_credential import LentCredential
 from ambassador_server.downstream.per_user import Key, UserConnections, UserLimits
 from ambassador_server.downstream.probes import Probes
 from ambassador_server.downstream.programs.settings import ProgramSettings
@@ -233,7 +234,7 @@ class DownstreamPool:
             known,
             listener=self._notify_listeners,
             limits=self._limits,
-            mask=self._mask,
+            lent=LentCredential(None, self._mask),
             programs=self._programs,
         )
         self._running[mcp.mcp_id] = supervisor
@@ -261,7 +262,7 @@ class DownstreamPool:
             Known(state=replace(_STARTING, tools=entry.state.tools), era=entry.era, habits=entry.habits),
             listener=_ignore,
             limits=self._limits,
-            mask=self._mask,
+            lent=LentCredential(None, self._mask),
             programs=self._programs,
             owner=owner,
         )

@@ -9,6 +9,7 @@ from typing import Final
 from ambassador_server.domain.catalog.mcps import DownstreamFailure, Mcp, Tool, ToolListReport
 from ambassador_server.downstream.era import EraMemory
 from ambassador_server.downstream.features.session_lists import Lists
+from ambassador_server.downstream.lent_credential import LentCredential
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
@@ -54,7 +55,8 @@ class Probes:
         Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError; the errors end
         with the last line that the program wrote.
         """
-        session = DownstreamSession(mcp, self._mask, self._programs, credential=credential)
+        lent = LentCredential(credential, self._mask)
+        session = DownstreamSession(mcp, lent, self._programs)
         failed: DownstreamUnavailableError | DownstreamTimeoutError | None = None
         lists = Lists()
         try:
@@ -65,7 +67,7 @@ class Probes:
             await session.close()
         if failed is not None:
             # Only now the output is whole: a program that waits at a question has written no line end.
-            reason = with_last_line(session.hide(failed.message), session.last_error_line())
+            reason = with_last_line(lent.hide(failed.message), session.last_error_line())
             failure = DownstreamFailure(error=reason, at=datetime.now(UTC))
             self._keep(mcp, ProbeReport(failure=failure, output=session.recent_output()))
             raise type(failed)(f"{mcp.name}: {reason}") from (None if credential else failed)

@@ -27,7 +27,6 @@ from ambassador_server.downstream.transports import build_transport
 from ambassador_server.downstream.wire.messages import check_whole
 from ambassador_server.downstream.wire.params import NO_CAPABILITIES, RELAYED, declared_by
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
-from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
@@ -48,38 +47,30 @@ class DownstreamSession:
 
     `notifications` counts what the downstream has said without being asked, which shows that it is alive. With an
     `owner` it declares the capabilities of the owner's host and reads no list but that of the tools. `ambiguous` is
-    called for a question that cannot be attributed to one of several calls. `credential` is what the connection brings.
+    called for a question that cannot be attributed to one of several calls. `lent` has the credential it brings.
     """
 
     def __init__(
         self,
         mcp: Mcp,
-        mask: Callable[[str], str],
+        lent: LentCredential,
         programs: ProgramSettings,
         *,
         owner: SessionOwner | None = None,
         watches: ResourceWatches | None = None,
         ambiguous: Callable[[], None] = lambda: None,
-        credential: Credential | None = None,
     ) -> None:
         self.notifications = 0
-        self._lent = LentCredential(credential, mask)
         self._name = mcp.name
         self._owner = owner
         self._capabilities = RELAYED if owner is None else declared_by(owner.capabilities)
         self._watches = watches or ResourceWatches()
         self._calls = CallsInFlight(ambiguous, self._watches.user_ids)
-        hooks = Hooks(
-            notified=self._notified,
-            asked=self._calls.asked,
-            mask=self._lent.mask,
-            programs=programs,
-            credential=credential,
-        )
+        hooks = Hooks(self._notified, self._calls.asked, lent.mask, programs, lent.current)
         self._transport = build_transport(mcp.transport, mcp.options, hooks)
-        self._lists = SessionLists(
-            mcp.name, self._send, self._usable, only_tools=owner is not None, hide=self._lent.hide
-        )
+        lent.follow(self._transport.use_credential)
+        only_tools = owner is not None
+        self._lists = SessionLists(mcp.name, self._send, self._usable, only_tools=only_tools, hide=lent.hide)
         self.changed = self._lists.changed
         self._transport.ended.add_done_callback(lambda _: self.changed.set())
         self._agreement: Agreement
@@ -119,20 +110,6 @@ class DownstreamSession:
     def report(self) -> ToolListReport:
         """Return what is wrong with the last lists."""
         return self._lists.report
-
-    @property
-    def credential(self) -> Credential | None:
-        """Return the credential that the connection uses now."""
-        return self._lent.current
-
-    def use_credential(self, credential: Credential) -> None:
-        """Use a credential of the same generation, with a newer token; raises DownstreamUnavailableError."""
-        self._lent.replace(credential)
-        self._transport.use_credential(credential)
-
-    def hide(self, text: str) -> str:
-        """Return a text without the values of the credential."""
-        return self._lent.hide(text)
 
     async def open(self, remembered: Era | None, timeout: float) -> Lists:
         """Connect, agree on an era and return the lists; the caller has to close the session even after an error.

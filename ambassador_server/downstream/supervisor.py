@@ -2,21 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.backoff import Backoff
-from ambassador_server.domain.catalog.mcps import (
-    DownstreamActivity,
-    DownstreamState,
-    Mcp,
-)
+from ambassador_server.domain.catalog.mcps import DownstreamActivity, DownstreamState, Mcp
 from ambassador_server.downstream.deadline import Deadline
 from ambassador_server.downstream.era import Era
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import Lists
 from ambassador_server.downstream.features.watches import ResourceWatches
+from ambassador_server.downstream.lent_credential import LentCredential
 from ambassador_server.downstream.probes import with_last_line
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.published_state import PublishedState
@@ -101,7 +97,7 @@ class Supervisor:
         *,
         listener: DownstreamListener,
         limits: Limits,
-        mask: Callable[[str], str],
+        lent: LentCredential,
         programs: ProgramSettings,
         owner: SessionOwner | None = None,
     ) -> None:
@@ -109,7 +105,7 @@ class Supervisor:
         self.habits, self.watches = known.habits, known.watches
         self._published = PublishedState(known.state, listener)
         self._limits = limits
-        self._mask = mask
+        self._lent = lent
         self._programs = programs
         self._owner = owner
         self._slot = SessionSlot(
@@ -173,7 +169,7 @@ class Supervisor:
                 self._count_timeout(session)
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:
-            raise DownstreamUnavailableError(f"{self.mcp.name}: {error.message}") from error
+            raise DownstreamUnavailableError(f"{self.mcp.name}: {self._lent.hide(error.message)}") from error
         finally:
             self.in_flight -= 1
 
@@ -244,7 +240,7 @@ class Supervisor:
             self._earlier_output = self._newest.recent_output() or self._earlier_output
         session = self._newest = DownstreamSession(
             self.mcp,
-            self._mask,
+            self._lent,
             self._programs,
             owner=self._owner,
             watches=self.watches,
@@ -339,5 +335,6 @@ class Supervisor:
 
     def _degrade(self, reason: str, error_line: str = "", *, is_final: bool = False) -> None:
         """Go without a session; callers get the reason, administrators also the last line on stderr."""
+        reason = self._lent.hide(reason)
         self._slot.clear(reason, is_final=is_final)
         self._published.degraded(self.mcp, with_last_line(reason, error_line))

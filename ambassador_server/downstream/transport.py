@@ -21,7 +21,7 @@ UNCANCELLABLE = frozenset({"initialize", "server/discover"})
 """Methods whose requests must not be cancelled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Hooks:
     """The callbacks of a transport, the settings for a program that it starts, and the credential of its connection.
 

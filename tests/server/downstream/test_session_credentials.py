@@ -44,8 +44,10 @@ def program(*flags: str) -> Mcp:
 
 
 @asynccontextmanager
-async def opened(mcp: Mcp, credential: Credential | None) -> AsyncIterator[DownstreamSession]:
-    session = DownstreamSession(mcp, str, ProgramSettings(), credential=credential)
+async def opened(
+    mcp: Mcp, credential: Credential | None, lent: LentCredential | None = None
+) -> AsyncIterator[DownstreamSession]:
+    session = DownstreamSession(mcp, lent or LentCredential(credential), ProgramSettings())
     try:
         await session.open(None, PATIENCE)
         yield session
@@ -98,15 +100,16 @@ async def test_every_request_over_http_has_headers_and_query(kind: int):
 @pytest.mark.parametrize("kind", [0, 1])
 async def test_a_refreshed_token_is_sent_over_the_same_connection(kind: int):
     async with serve_echoing() as server:
-        async with opened(urls(server)[kind], LENT) as session:
+        lent = LentCredential(LENT)
+        async with opened(urls(server)[kind], LENT, lent) as session:
             sessions = set(server.sessions)
-            session.use_credential(
+            lent.replace(
                 Credential(generation="g1", headers={"Authorization": "Bearer second"}, secrets=("second",))
             )
             found = await received(session)
             assert server.sessions == sessions
         assert found == {"headers": {"Authorization": "Bearer second"}, "query": {}}
-        assert session.hide(f"second after {SECRET}") == "[redacted] after [redacted]"
+        assert lent.hide(f"second after {SECRET}") == "[redacted] after [redacted]"
 
 
 @pytest.mark.parametrize("kind", [0, 1])

@@ -15,10 +15,11 @@ from ambassador_server.downstream.features.watches import ResourceWatches
 from ambassador_server.downstream.lent_credential import LentCredential
 from ambassador_server.downstream.probes import with_last_line
 from ambassador_server.downstream.programs.settings import ProgramSettings
+from ambassador_server.downstream.proven_era import ProvenEra
 from ambassador_server.downstream.published_state import PublishedState
 from ambassador_server.downstream.session import DownstreamSession, SessionOwner
 from ambassador_server.downstream.session_slot import SessionSlot
-from ambassador_server.downstream.transport import CredentialsRefusedError, RejectedError
+from ambassador_server.downstream.transport import RejectedError
 from ambassador_server.errors import (
     AmbassadorError,
     DownstreamTimeoutError,
@@ -115,7 +116,7 @@ class Supervisor:
         self._newest: DownstreamSession | None = None
         self._earlier_output = known.output
         self._retiring: dict[DownstreamSession, asyncio.Task[None]] = {}
-        self._era, self._era_is_proven = known.era, known.era is not None
+        self._era = ProvenEra(known.era)
         self._attempts = self._timeouts = self.in_flight = 0
         self._task: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
@@ -128,7 +129,7 @@ class Supervisor:
     @property
     def era(self) -> Era | None:
         """Return the era that a session has proven."""
-        return self._era if self._era_is_proven else None
+        return self._era.proven
 
     @property
     def activity(self) -> DownstreamActivity:
@@ -247,25 +248,14 @@ class Supervisor:
             ambiguous=self.habits.learn_asking,
         )
         try:
-            lists = await session.open(self._era, self._limits.connect)
+            lists = await session.open(self._era.next, self._limits.connect)
         except BaseException as error:
-            self._forget_era(error, exited=session.ended.done())
+            self._era.failed(error, exited=session.ended.done())
             await session.close()
             raise
-        self._era, self._era_is_proven = session.era, True
+        self._era.prove(session.era)
         self.habits.keeps_sessions = session.keeps_sessions
         return session, lists
-
-    def _forget_era(self, error: BaseException, *, exited: bool) -> None:
-        """Keep a proven era through an outage, unless the downstream answers no handshake of that era any more.
-
-        After a program exited at the modern request the legacy era is tried.
-        """
-        if isinstance(error, CredentialsRefusedError):
-            return
-        if not self._era_is_proven or isinstance(error, RejectedError | DownstreamTimeoutError):
-            self._era = Era.LEGACY if self._era is None and exited else None
-            self._era_is_proven = False
 
     def _count_timeout(self, session: DownstreamSession) -> None:
         """Give up a session that has answered none of the last calls; those in flight are not repeated."""

@@ -41,6 +41,7 @@ MCP = View(
         Column("PIN", "pin", wide=True),
         Column("PREFIX", "prefixed", wide=True),
         Column("SESSIONS", "sessions", wide=True),
+        Column("CREDENTIALS", "credentials", wide=True),
         Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("ERROR", "error"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ambassador_admin.declarative import readers
+from ambassador_admin.declarative.credential_reader import credentials
 from ambassador_admin.declarative.objects import (
     DesiredObject,
     DesiredState,
@@ -79,6 +80,7 @@ _SECTIONS = {
             "pin": readers.choice("off", "block"),
             "prefixed": readers.boolean,
             "sessions": readers.choice("shared", "per_user", "auto"),
+            "credentials": credentials,
             "published": readers.boolean,
         },
     ),

@@ -25,7 +25,7 @@ from ambassador_protocol.admin.mcps import McpPut
 from ambassador_protocol.admin.users import UserPut
 from ambassador_protocol.paths import BATCH, KEYS, MCPS
 
-_CONNECTING = frozenset({"transport", "options", "isolation", "sessions"})
+_CONNECTING = frozenset({"transport", "options", "isolation", "sessions", "credentials"})
 
 
 def must_be_sent_alone(operation: Operation) -> bool:

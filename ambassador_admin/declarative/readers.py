@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import abc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -183,6 +184,35 @@ def options(node: Node) -> dict[str, Any]:
     if not isinstance(node, Mapping):
         raise FaultError(node.position, "must be a mapping")
     return dict(json_value(node))
+
+
+def record(members: abc.Mapping[str, Reader], *, required: abc.Sequence[str] = ()) -> Reader:
+    """Return a reader of mappings that have these members alone."""
+
+    def read(node: Node) -> dict[str, Any]:
+        if not isinstance(node, Mapping):
+            raise FaultError(node.position, "must be a mapping")
+        for key in duplicates(node):
+            raise FaultError(key.position, f"{key.text!r} is given twice")
+        for key, _ in node.entries:
+            if key.text not in members:
+                raise FaultError(
+                    key.position, f"unknown key {shown(key)}; known are {', '.join(sorted(members))}"
+                )
+        found = {key.text: _member(members[key.text], key.text, value) for key, value in node.entries}
+        missing = [name for name in required if name not in found]
+        if missing:
+            raise FaultError(node.position, f"needs {' and '.join(map(repr, missing))}")
+        return found
+
+    return read
+
+
+def _member(read: Reader, name: str, node: Node) -> Any:
+    try:
+        return read(node)
+    except FaultError as fault:
+        raise FaultError(fault.position, f"{name}: {fault.message}") from None
 
 
 def shown(node: Scalar) -> str:

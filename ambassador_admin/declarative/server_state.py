@@ -30,6 +30,7 @@ _MCP = (
     "pin",
     "prefixed",
     "sessions",
+    "credentials",
 )
 
 

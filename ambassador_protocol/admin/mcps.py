@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
+from ambassador_protocol.admin.credential_needs import CredentialsBody
 from ambassador_protocol.admin.enumerations import (
     Approval,
     ArgumentPolicy,
@@ -37,6 +38,7 @@ class NewMcp:
     pin: Pin = "block"
     prefixed: bool = True
     sessions: SessionSharing = "auto"
+    credentials: CredentialsBody = field(default_factory=CredentialsBody)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,8 @@ class McpPut:
     """`PUT` and `PATCH /v1/admin/mcps/{name}`: absent members stay as they are, or get their defaults.
 
     A new entry needs `transport` and `options`. `options` replaces all of them; options that are sent as they were
-    shown, with their masks, stay unchanged. The server connects with the new options of a published entry before it
-    stores them, unless the query says `test=false`.
+    shown, with their masks, stay unchanged. `credentials` replaces all fields and the access by OAuth. The server
+    connects with the new options of a published entry before it stores them, unless the query says `test=false`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -61,6 +63,7 @@ class McpPut:
     pin: Pin | None = None
     prefixed: bool | None = None
     sessions: SessionSharing | None = None
+    credentials: CredentialsBody | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ class McpView:
     With `prefixed` the published names of its tools and prompts begin with its name; without, they are the plain ones
     where no other published name is equal. `sessions` says whether users share one MCP session with it: always
     (`shared`), never (`per_user`), or as long as it keeps no state of a session (`auto`).
+    `credentials` has the form in which they are declared, without members that have their default.
     """
 
     name: str
@@ -100,6 +104,7 @@ class McpView:
     pin: Pin
     prefixed: bool
     sessions: SessionSharing
+    credentials: dict[str, Any]
     status: McpStatus
     state: DownstreamStatus
     error: str | None

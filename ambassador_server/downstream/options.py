@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ambassador_protocol.references import SecretReferenceError
+from ambassador_protocol.references import SecretReferenceError, parse_reference
 from ambassador_server import secret_stores
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 
@@ -59,6 +59,19 @@ def check_reference(value: str) -> None:
         raise InvalidInputError(f"{error}.") from None
     if value.startswith(_OWN_PREFIX):
         raise InvalidInputError(f"{value!r} is a setting of this server and is never given to a downstream.")
+
+
+def check_secret_reference(value: str) -> None:
+    """Raise InvalidInputError unless the value is a reference that may be resolved; it is never quoted as a literal."""
+    if parse_reference(value) is None:
+        raise InvalidInputError(
+            f"A credential is given by reference, {_written()}; its value itself is never stored in an MCP."
+        )
+    check_reference(value)
+
+
+def _written() -> str:
+    return " or ".join(f"{scheme}://" for scheme in secret_stores.known_stores())
 
 
 async def resolve_reference(value: str) -> str:

@@ -27,7 +27,12 @@ from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
 from ambassador_server.downstream.session import SessionOwner
 from ambassador_server.downstream.supervisor import Habits, Known, Limits, Supervisor
-from ambassador_server.downstream.transports import check_options, sandbox_of, starts_program
+from ambassador_server.downstream.transports import (
+    check_credentials,
+    check_options,
+    sandbox_of,
+    starts_program,
+)
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ResourceListener
@@ -103,7 +108,7 @@ class DownstreamPool:
                 # A server with many entries must answer clients while it connects to them.
                 supervisor.start(delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
                 begun += 1
-            elif _has_same_connection(current.mcp, mcp):
+            elif current.mcp.has_same_connection(mcp):
                 current.mcp = mcp
                 for _, supervisor in self._users.of_entry(mcp_id):
                     supervisor.mcp = mcp
@@ -153,11 +158,13 @@ class DownstreamPool:
     def check(self, mcp: Mcp) -> None:
         """Raise InvalidInputError when the transport is unknown or an option is invalid."""
         check_options(mcp.transport, mcp.options, self._programs)
+        check_credentials(mcp.transport, mcp.options, mcp.credentials)
 
     def hide_secrets(self, mcps: Iterable[Mcp]) -> None:
         """Keep the secret files of these entries out of reach of programs that start from now on."""
         for mcp in mcps:
             self._programs.hidden.add_referenced(mcp.options)
+            self._programs.hidden.add_referenced(mcp.credentials.references)
 
     def starts_program(self, mcp: Mcp) -> bool:
         """Tell whether a connection to the entry starts a program; raises InvalidInputError for another transport."""
@@ -244,7 +251,7 @@ class DownstreamPool:
         self._users.stop_entry(mcp.mcp_id)
         stopped = self._stop(current)
         state = replace(current.state, status=DownstreamStatus.STARTING, error=None, report=report)
-        is_same = _has_same_connection(current.mcp, mcp)
+        is_same = current.mcp.has_same_connection(mcp)
         known = Known(
             state=state,
             era=self._eras.era_of(mcp),
@@ -289,15 +296,6 @@ class DownstreamPool:
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)
         return task
-
-
-def _has_same_connection(one: Mcp, other: Mcp) -> bool:
-    return (one.transport, one.isolation, one.sessions, dict(one.options)) == (
-        other.transport,
-        other.isolation,
-        other.sessions,
-        dict(other.options),
-    )
 
 
 def _habits_of(mcp: Mcp) -> Habits:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.wire.messages import Message
 from ambassador_server.errors import CredentialRefusedError, DownstreamUnavailableError
@@ -141,6 +142,10 @@ class TransportModule(Protocol):
 
     def check(self, options: Mapping[str, Any], programs: ProgramSettings) -> None:
         """Check the options without connecting."""
+        ...
+
+    def check_credentials(self, options: Mapping[str, Any], needs: CredentialNeeds) -> None:
+        """Check that the transport can carry these credentials, and that the options do not set them."""
         ...
 
     def starts_program(self) -> bool:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ambassador_protocol import paths
 from ambassador_protocol.admin.audit import Pruning
+from ambassador_protocol.admin.credential_needs import without_defaults
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
@@ -335,6 +336,8 @@ async def _add_mcp(request: web.Request) -> web.Response:
 async def _change_mcp(request: web.Request) -> web.Response:
     mcp = _known(request.app[API].mcps, "MCP", request.match_info["name"])
     changes = asdict(await _read(request, McpPut))
+    if changes["credentials"] is not None:
+        changes["credentials"] = without_defaults(changes["credentials"])
     mcp.update({name: value for name, value in changes.items() if value is not None})
     return web.json_response(mcp)
 

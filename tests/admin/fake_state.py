@@ -1,9 +1,10 @@
 """The state of the fake admin API, and the faults that tests inject."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ambassador_protocol.admin.credential_needs import without_defaults
 from ambassador_protocol.admin.mcps import NewMcp
 
 ADMIN_KEY = "amb_ak_" + "A" * 48
@@ -324,6 +325,7 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "pin": new.pin,
         "prefixed": new.prefixed,
         "sessions": new.sessions,
+        "credentials": without_defaults(asdict(new.credentials)),
         "status": status,
         "state": "ready" if status == "published" else "stopped",
         "error": None,

@@ -1,9 +1,12 @@
 """What credentials an MCP needs: fields with a place each, and access by OAuth."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields, replace
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 OAUTH_FIELD: Final = "oauth"
 """The name under which the tokens of a user are stored; no declared field has it."""
@@ -99,6 +102,40 @@ class CredentialNeeds:
     def is_per_user(self) -> bool:
         """Tell whether users have credentials of their own, so that no connection is shared between them."""
         return self.needs_connect or any(field.is_per_user for field in self.fields)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Return every reference to a secret."""
+        found = [each for field in self.fields for each in (field.reference, field.listing_reference)]
+        if self.oauth is not None:
+            found.append(self.oauth.client_secret)
+        return tuple(each for each in found if each is not None)
+
+    @property
+    def without_texts(self) -> "CredentialNeeds":
+        """Return what a connection depends on: the needs without the texts for people."""
+        if not self.fields:
+            return self
+        return replace(self, fields=tuple(replace(field, title="", help="") for field in self.fields))
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """Return the needs as a document without members that have their default; references are no secrets."""
+        document: dict[str, Any] = {}
+        if self.fields:
+            document["fields"] = [_members(field) for field in self.fields]
+        if self.oauth is not None:
+            document["oauth"] = _members(self.oauth)
+        return document
+
+
+def _members(item: "DataclassInstance") -> dict[str, Any]:
+    values = {each.name: getattr(item, each.name) for each in fields(item) if _is_set(item, each)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _is_set(item: "DataclassInstance", member: Field[Any]) -> bool:
+    return bool(getattr(item, member.name) != member.default)
 
 
 NO_CREDENTIALS: Final = CredentialNeeds()

@@ -113,6 +113,15 @@ class Mcp:
     sessions: Sessions = Sessions.AUTO
     credentials: CredentialNeeds = NO_CREDENTIALS
 
+    def has_same_connection(self, other: "Mcp") -> bool:
+        """Tell whether the running connections of this entry would serve the other one, too."""
+        return self._connection == other._connection
+
+    @property
+    def _connection(self) -> tuple[object, ...]:
+        needs = self.credentials.without_texts
+        return self.transport, self.isolation, self.sessions, dict(self.options), needs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOutTool:

@@ -53,7 +53,7 @@ def read_http_options(transport: str, options: Mapping[str, Any]) -> HttpOptions
     parsed = parse_options(transport, options, HttpOptions)
     _check_url(transport, parsed.url)
     for name, value in parsed.headers.items():
-        if not is_field_name(name) or name.lower() in _OWN_HEADERS or name.lower().startswith("mcp-"):
+        if not is_free_header(name):
             raise InvalidInputError(f"Option 'headers' of transport '{transport}' cannot set {name!r}.")
         if not is_field_value(value):
             raise InvalidInputError(
@@ -61,6 +61,11 @@ def read_http_options(transport: str, options: Mapping[str, Any]) -> HttpOptions
             )
         check_reference(value)
     return parsed
+
+
+def is_free_header(name: str) -> bool:
+    """Tell whether this is a valid header name that no request of ours sets by itself."""
+    return is_field_name(name) and name.lower() not in _OWN_HEADERS and not name.lower().startswith("mcp-")
 
 
 def open_client(options: HttpOptions, fields: Mapping[str, str]) -> HttpClient:

@@ -33,11 +33,16 @@ def check_command(
             f"The command {argv[0]!r} with these arguments is not among the server's stdio.allowed_commands."
         )
     for name in env:
-        if name in _REDIRECTING or name.upper().startswith(_REDIRECTING_PREFIXES):
+        if redirects(name):
             raise InvalidInputError(
                 f"The variable {name} could make an allowed command run another one: with stdio.allowed_commands "
                 "it may not be set."
             )
+
+
+def redirects(variable: str) -> bool:
+    """Tell whether a variable can make a program run another one, or other code in it."""
+    return variable in _REDIRECTING or variable.upper().startswith(_REDIRECTING_PREFIXES)
 
 
 def _matches(globs: Sequence[str], words: Sequence[str]) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
 
+from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
+from ambassador_server.downstream.options import check_secret_reference
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, Transport, TransportModule
 from ambassador_server.errors import InvalidInputError
@@ -20,6 +22,13 @@ def known_transports() -> tuple[str, ...]:
 def check_options(name: str, options: Mapping[str, Any], programs: ProgramSettings) -> None:
     """Raise InvalidInputError for an unknown transport or an invalid option; connects to nothing."""
     _load(name).check(options, programs)
+
+
+def check_credentials(name: str, options: Mapping[str, Any], needs: CredentialNeeds) -> None:
+    """Raise InvalidInputError for a credential that this transport cannot carry, or that its options set already."""
+    for reference in needs.references:
+        check_secret_reference(reference)
+    _load(name).check_credentials(options, needs)
 
 
 def starts_program(name: str) -> bool:

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from yarl import URL
 
+from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
 from ambassador_server.downstream.http.background import BackgroundTasks
+from ambassador_server.downstream.http.declared_credentials import check_credentials_of_requests
 from ambassador_server.downstream.http.endpoint import Endpoint
 from ambassador_server.downstream.http.lost_sessions import forgets_session
 from ambassador_server.downstream.http.message_stream import MessageStream
@@ -47,6 +49,11 @@ Options = HttpOptions
 def check(options: Mapping[str, Any], programs: ProgramSettings) -> None:
     """Raise InvalidInputError for an invalid option."""
     read_http_options("sse", options)
+
+
+def check_credentials(options: Mapping[str, Any], needs: CredentialNeeds) -> None:
+    """Raise InvalidInputError for a credential that requests cannot carry."""
+    check_credentials_of_requests(needs, read_http_options("sse", options))
 
 
 def starts_program() -> bool:

@@ -11,11 +11,13 @@ import msgspec
 
 from ambassador_protocol.json_text import on_one_line
 from ambassador_protocol.line_splitter import Line, LineSplitter, LongLine
+from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
 from ambassador_server.downstream.child_process import ChildProcess, find_program
 from ambassador_server.downstream.lent_credential import longest_secret
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
 from ambassador_server.downstream.output_ring import OutputRing, shortened
 from ambassador_server.downstream.programs.allowed import check_command
+from ambassador_server.downstream.programs.declared_credentials import check_credentials_of_program
 from ambassador_server.downstream.programs.plan import MARK, Launch, ProgramLimits, SandboxOptions
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import check_sandbox, choose, load
@@ -67,6 +69,11 @@ def check(options: Mapping[str, Any], programs: ProgramSettings) -> None:
     """Raise InvalidInputError for an invalid option, and for what the server's settings refuse."""
     parsed = _read(options)
     _check_settings(parsed, programs)
+
+
+def check_credentials(options: Mapping[str, Any], needs: CredentialNeeds) -> None:
+    """Raise InvalidInputError for a credential that a program cannot take."""
+    check_credentials_of_program(needs, _read(options).env)
 
 
 def starts_program() -> bool:

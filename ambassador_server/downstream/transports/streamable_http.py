@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ambassador_protocol.mcp import SESSION_HEADER
+from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
 from ambassador_server.downstream.features.log_messages import LOG_MESSAGE
 from ambassador_server.downstream.features.questions import CANCELLED, OpenQuestions
 from ambassador_server.downstream.http.background import BackgroundTasks
 from ambassador_server.downstream.http.client import encode_fields
 from ambassador_server.downstream.http.connection import Response
+from ambassador_server.downstream.http.declared_credentials import check_credentials_of_requests
 from ambassador_server.downstream.http.endpoint import SEND_SECONDS, Endpoint
 from ambassador_server.downstream.http.lost_sessions import (
     Answer,
@@ -69,6 +71,11 @@ Options = HttpOptions
 def check(options: Mapping[str, Any], programs: ProgramSettings) -> None:
     """Raise InvalidInputError for an invalid option."""
     read_http_options("streamable_http", options)
+
+
+def check_credentials(options: Mapping[str, Any], needs: CredentialNeeds) -> None:
+    """Raise InvalidInputError for a credential that requests cannot carry."""
+    check_credentials_of_requests(needs, read_http_options("streamable_http", options))
 
 
 def starts_program() -> bool:

@@ -1,6 +1,6 @@
 """Reports about catalog entries: their configuration and the state of their downstreams."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -23,13 +23,14 @@ from ambassador_server.ports.store import Store
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.registry.credential_rules import warnings_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpReport:
     """An entry, the state of its downstream, the activity of its connections, and the sandbox of its program.
 
-    `waiting` counts the tools that wait for an approval.
+    `waiting` counts the tools that wait for an approval. `warnings` are about what the entry declares.
     """
 
     mcp: Mcp
@@ -37,6 +38,7 @@ class McpReport:
     activity: DownstreamActivity
     sandbox: str | None
     waiting: int
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ class McpReports:
             activity=self._downstreams.activity(mcp.mcp_id),
             sandbox=self._downstreams.sandbox(mcp),
             waiting=self._count_waiting(mcp),
+            warnings=warnings_about(mcp.credentials),
         )
 
     def waiting(self) -> dict[str, int]:

@@ -6,12 +6,14 @@ from typing import Any
 
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
+from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus, Pin, Sessions
 from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.services.changes.writing import EventTemplate
+from ambassador_server.services.registry.credential_rules import recorded_needs
 
 MAX_CALL_SECONDS = 3600.0
 
@@ -31,6 +33,7 @@ class McpSpec:
     pin: Pin | None = None
     prefixed: bool | None = None
     sessions: Sessions | None = None
+    credentials: CredentialNeeds | None = None
     owner: str | None = None
 
     def applied(self, mcp: Mcp) -> Mcp:
@@ -43,6 +46,7 @@ class McpSpec:
             "pin": self.pin,
             "prefixed": self.prefixed,
             "sessions": self.sessions,
+            "credentials": self.credentials,
         }
         fields: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
         if self.options is not None:
@@ -90,8 +94,7 @@ def _holds_mask(value: Any) -> bool:
 
 def connection_differs(before: Mcp, after: Mcp) -> bool:
     """Tell whether the change requires a new connection to the downstream."""
-    connections = [(mcp.transport, mcp.isolation, mcp.sessions, dict(mcp.options)) for mcp in (before, after)]
-    return connections[0] != connections[1]
+    return not before.has_same_connection(after)
 
 
 def needs_test(before: Mcp | None, after: Mcp) -> bool:
@@ -112,6 +115,7 @@ def _details(mcp: Mcp) -> dict[str, Any]:
         "pin": mcp.pin,
         "prefixed": mcp.prefixed,
         "sessions": mcp.sessions,
+        "needs": recorded_needs(mcp.credentials),
         "display_name": mcp.display_name,
         "description": mcp.description,
         "tags": list(mcp.tags),

@@ -29,6 +29,7 @@ from ambassador_server.services.changes.kill_switches import check_not_stopped
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
 from ambassador_server.services.registry.approvals import author_of, put_approved
+from ambassador_server.services.registry.credential_rules import check_needs
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import (
     EVENTS,
@@ -228,7 +229,8 @@ class Mcps:
 
     def _after(self, before: Mcp | None, name: str, spec: McpSpec) -> Mcp:
         after = replace(spec.applied(before or self._new(name, spec)), updated_at=self._clock.now())
-        if before is None or connection_differs(before, after):
+        if before is None or before.credentials != after.credentials or connection_differs(before, after):
+            check_needs(after)
             self._downstreams.check(after)
         return after
 

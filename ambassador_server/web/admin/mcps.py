@@ -32,6 +32,7 @@ from ambassador_server.web.admin.catalog_views import (
     resource_view,
     tool_view,
 )
+from ambassador_server.web.admin.credential_needs import credential_needs
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Handler, Parameter
 from ambassador_server.web.listing import listing, page
@@ -176,6 +177,7 @@ def mcp_spec(body: NewMcp | McpPut) -> McpSpec:
         prefixed=body.prefixed,
         sessions=optional_choice(Sessions, body.sessions, "sessions"),
         owner=body.owner,
+        credentials=None if body.credentials is None else credential_needs(body.credentials),
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import string
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ from ambassador_admin.declarative.plan import Plan, make_plan
 from ambassador_admin.declarative.yaml_tree import STDIN
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import encodable_json
+from ambassador_protocol.admin.credential_needs import (
+    CredentialFieldBody,
+    CredentialsBody,
+    OAuthBody,
+    without_defaults,
+)
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.grants import CapabilityPatterns
 from ambassador_server.domain.policy.pattern_spelling import spell_name
@@ -77,6 +84,38 @@ def unmasked(options: dict[str, Any]) -> bool:
     return "[redacted]" not in json_document(options)
 
 
+REFERENCES = st.none() | st.sampled_from(["env://TOKEN", "file:///run/token", "hashicorp://secret/git#token"])
+CREDENTIALS = st.builds(
+    CredentialsBody,
+    fields=st.lists(
+        st.builds(
+            CredentialFieldBody,
+            name=st.from_regex(r"[a-z][a-z0-9_-]{0,9}", fullmatch=True),
+            place=st.sampled_from(["environment", "header", "query", "argument"]),
+            target=TEXTS,
+            template=TEXTS,
+            title=TEXTS,
+            help=TEXTS,
+            secret=st.booleans(),
+            required=st.booleans(),
+            reference=REFERENCES,
+            listing_reference=REFERENCES,
+        ),
+        max_size=3,
+    ),
+    oauth=st.none()
+    | st.builds(
+        OAuthBody,
+        grant=st.sampled_from(["user", "service_account"]),
+        client_id=st.none() | TEXTS,
+        client_secret=REFERENCES,
+        scopes=st.lists(TEXTS, max_size=2),
+        resource=st.sampled_from(["send", "omit", "https://git/mcp"]),
+        issuer=st.none() | st.just("https://issuer"),
+        token_endpoint=st.none() | st.just("https://issuer/token"),
+        private_addresses=st.booleans(),
+    ),
+).map(lambda body: without_defaults(asdict(body)))
 MCP_FIELDS = st.fixed_dictionaries(
     {
         "transport": st.sampled_from(["stdio", "streamable_http", "sse"]),
@@ -90,6 +129,7 @@ MCP_FIELDS = st.fixed_dictionaries(
         "pin": st.sampled_from(["off", "block"]),
         "prefixed": st.booleans(),
         "sessions": st.sampled_from(["shared", "per_user", "auto"]),
+        "credentials": CREDENTIALS,
         "published": st.booleans(),
     }
 )

@@ -13,6 +13,7 @@ from ambassador_protocol.admin import enumerations
 from ambassador_server.bootstrap.server import build
 from ambassador_server.config import ServerConfig
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
+from ambassador_server.domain.catalog.credential_needs import GrantType, Place
 from ambassador_server.domain.catalog.mcps import (
     ArgumentPolicy,
     DownstreamStatus,
@@ -117,6 +118,8 @@ def test_enumerations_equal_those_of_the_server() -> None:
         (enumerations.ArgumentPolicy, ArgumentPolicy),
         (enumerations.SessionSharing, Sessions),
         (enumerations.Isolation, Isolation),
+        (enumerations.CredentialPlace, Place),
+        (enumerations.OAuthGrant, GrantType),
         (enumerations.McpStatus, McpStatus),
         (enumerations.DownstreamStatus, DownstreamStatus),
         (enumerations.ToolClass, ToolClass),

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from ambassador_server.domain.audit.events import AuditAction, Outcome
-from ambassador_server.domain.catalog.mcps import Isolation, Mcp, McpStatus
+from ambassador_server.domain.catalog.credential_needs import (
+    NO_CREDENTIALS,
+    CredentialField,
+    CredentialNeeds,
+    OAuthNeeds,
+    Place,
+)
+from ambassador_server.domain.catalog.mcps import Isolation, Mcp, McpStatus, Sessions
 from ambassador_server.domain.secrets.marks import REDACTED
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.revision import revision
@@ -19,10 +26,11 @@ from ambassador_server.errors import (
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.services.registry.execution import Execution
-from ambassador_server.services.registry.mcp_spec import McpSpec, masked
+from ambassador_server.services.registry.mcp_spec import McpSpec, connection_differs, masked
 from ambassador_server.services.registry.mcps import Mcps
 from tests.fakes.downstream import make_tool
 from tests.server.services.world import ROOT, World
+from tests.server.worlds import MCP
 
 NEW = McpSpec(
     transport="stdio", options={"command": "wiki", "env": {"API_TOKEN": "s3cret-value", "TZ": "UTC"}}
@@ -184,3 +192,96 @@ async def test_updating_an_unknown_entry_is_not_found():
     _, mcps = await build()
     with pytest.raises(NotFoundError):
         await mcps.update(ROOT, "nothing", NEW)
+
+
+TOKEN = CredentialField(name="token", place=Place.ENVIRONMENT, target="API_TOKEN", reference="env://WIKI")
+NEEDS = CredentialNeeds(fields=(TOKEN,))
+
+
+async def test_credentials_are_stored_recorded_and_part_of_the_revision():
+    world, mcps = await build()
+    before = await mcps.add(ROOT, "wiki", NEW)
+    after = await mcps.update(ROOT, "wiki", McpSpec(credentials=NEEDS))
+    assert (await stored(world, "wiki")).credentials == NEEDS
+    assert revision(masked(after)) != revision(masked(before))
+    assert last_event(world) == (
+        AuditAction.MCP_UPDATE,
+        {"before": {"needs": {}}, "after": {"needs": NEEDS.members}},
+    )
+    assert (await mcps.update(ROOT, "wiki", McpSpec(description="Ours"))).credentials == NEEDS
+    assert (
+        await mcps.update(ROOT, "wiki", McpSpec(credentials=NO_CREDENTIALS))
+    ).credentials == NO_CREDENTIALS
+
+
+async def test_needs_that_contradict_each_other_are_not_stored():
+    world, mcps = await build()
+    before = await stored(world, "git")
+    with pytest.raises(InvalidInputError):
+        await mcps.update(ROOT, "git", McpSpec(credentials=CredentialNeeds(fields=(TOKEN, TOKEN))))
+    with pytest.raises(InvalidInputError):
+        await mcps.update(
+            ROOT,
+            "git",
+            McpSpec(
+                credentials=CredentialNeeds(fields=(replace(TOKEN, reference=None),)),
+                sessions=Sessions.SHARED,
+            ),
+        )
+    assert await stored(world, "git") == before
+
+
+def test_texts_for_people_need_no_new_connection():
+    one = replace(MCP, credentials=NEEDS)
+    other = replace(
+        one, credentials=CredentialNeeds(fields=(replace(TOKEN, title="Token", help="Make one"),))
+    )
+    assert not connection_differs(one, other)
+    for change in ({"reference": "env://OTHER"}, {"target": "TOKEN"}, {"secret": False}, {"required": False}):
+        changed = CredentialNeeds(fields=(replace(TOKEN, **change),))
+        assert connection_differs(one, replace(one, credentials=changed))
+    assert connection_differs(one, replace(one, credentials=CredentialNeeds(oauth=OAuthNeeds())))
+
+
+async def test_texts_for_people_are_checked_all_the_same():
+    world, mcps = await build()
+    await mcps.add(ROOT, "wiki", replace(NEW, credentials=NEEDS))
+    with pytest.raises(InvalidInputError, match="printable"):
+        await mcps.update(
+            ROOT, "wiki", McpSpec(credentials=CredentialNeeds(fields=(replace(TOKEN, help="a\nb"),)))
+        )
+    assert (await stored(world, "wiki")).credentials == NEEDS
+
+
+async def test_the_audit_has_references_and_endpoints_but_no_text_that_looks_like_a_secret():
+    world, mcps = await build()
+    field = CredentialField(
+        name="key",
+        place=Place.HEADER,
+        target="Authorization",
+        template="Authorization: token abc {}",
+        reference="hashicorp://secret/git#token",
+        secret=False,
+    )
+    oauth = OAuthNeeds(client_id="us", client_secret="file:///run/x", token_endpoint="https://issuer/token")
+    needs = CredentialNeeds(fields=(field,), oauth=oauth)
+    await mcps.add(
+        ROOT, "wiki", McpSpec(transport="streamable_http", options={"url": "x"}, credentials=needs)
+    )
+    assert last_event(world)[1]["needs"] == {
+        "fields": [
+            {
+                "name": "key",
+                "place": "header",
+                "target": "Authorization",
+                "template": "Authorization: [redacted]",
+                "secret": False,
+                "reference": "hashicorp://secret/git#token",
+            }
+        ],
+        "oauth": {
+            "client_id": "us",
+            "client_secret": "file:///run/x",
+            "exchange_endpoint": "https://issuer/token",
+        },
+    }

@@ -163,8 +163,7 @@ class DownstreamPool:
     def hide_secrets(self, mcps: Iterable[Mcp]) -> None:
         """Keep the secret files of these entries out of reach of programs that start from now on."""
         for mcp in mcps:
-            self._programs.hidden.add_referenced(mcp.options)
-            self._programs.hidden.add_referenced(mcp.credentials.references)
+            self._programs.hidden.add_referenced((mcp.options, mcp.credentials.references))
 
     def starts_program(self, mcp: Mcp) -> bool:
         """Tell whether a connection to the entry starts a program; raises InvalidInputError for another transport."""

@@ -256,7 +256,7 @@ class FakeDownstreams:
     def hide_secrets(self, mcps: Iterable[Mcp]) -> None:
         """Record the secret files that the entries refer to."""
         for mcp in mcps:
-            self.hidden.update(referenced_files(mcp.options))
+            self.hidden.update(referenced_files((mcp.options, mcp.credentials.references)))
 
     def starts_program(self, mcp: Mcp) -> bool:
         return mcp.transport == "stdio"

@@ -1,6 +1,6 @@
 """Settings of the server about the programs that it starts."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,9 +22,9 @@ class HiddenFiles:
         """Iterate over the paths in the order in which they were added."""
         return iter(tuple(self._paths))
 
-    def add_referenced(self, options: Mapping[str, Any] | Sequence[str]) -> None:
-        """Hide every file that options refer to by `file://`."""
-        self._paths.update(dict.fromkeys(referenced_files(options)))
+    def add_referenced(self, value: Any) -> None:
+        """Hide every file that a value, or what it holds, refers to by `file://`."""
+        self._paths.update(dict.fromkeys(referenced_files(value)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,7 @@ class DownstreamUnavailableError(AmbassadorError):
 
 
 class AuthorizationError(DownstreamUnavailableError):
-    """A downstream cannot be accessed by OAuth; the message has no text that a server wrote."""
+    """A downstream cannot be accessed by OAuth; the message has no text of a server but URLs and error codes."""
 
 
 class AuthorizationServerUnavailableError(AuthorizationError):

@@ -165,6 +165,10 @@ class OAuthClient(Protocol):
         """
         ...
 
+    async def is_registered(self, server: ServerMetadata, registration: Registration) -> bool:
+        """Ask whether the server still knows a stored registration; sends no user to a page that cannot help."""
+        ...
+
     def client_document(self, description: ClientDescription) -> bytes:
         """Return the JSON document to serve at `document_url`."""
         ...

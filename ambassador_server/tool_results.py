@@ -66,7 +66,7 @@ async def valid_result(reply: Reply) -> Reply:
 
 def unfinished_kind(result: bytes) -> bytes | None:
     """Return the type of a result that is not final, as JSON; None for a final one. Raises msgspec.MsgspecError."""
-    if b'"resultType"' not in result:
+    if result.find(b'"resultType"') < 0:
         return None
     kind = bytes(_decoder.decode(result).result_type)
     return kind if kind.startswith(b'"') and kind != _COMPLETE else None

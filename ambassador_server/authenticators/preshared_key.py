@@ -1,5 +1,7 @@
 """Authenticates MCP hosts that connect without our client, by a preshared key."""
 
+from collections.abc import Awaitable
+
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX
 from ambassador_server.ports.authenticator import Credentials
@@ -12,8 +14,10 @@ class PresharedKeyAuthenticator:
     def __init__(self, prover: KeyProver) -> None:
         self._prover = prover
 
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
+    def accepts(self, secret: str) -> bool:
+        """Tell whether a secret is a preshared key."""
+        return secret.startswith(PRESHARED_KEY_PREFIX)
+
+    def authenticate(self, credentials: Credentials) -> Awaitable[Principal]:
         """Return the principal of the key, which has no session."""
-        if not credentials.secret.startswith(PRESHARED_KEY_PREFIX):
-            return None
-        return await self._prover.identify(credentials.secret, credentials.origin)
+        return self._prover.identify(credentials.secret, credentials.origin)

@@ -1,5 +1,7 @@
 """Authenticates registered client processes by their session token."""
 
+from collections.abc import Awaitable
+
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.secrets.tokens import SESSION_TOKEN_PREFIX
 from ambassador_server.ports.authenticator import Credentials
@@ -12,8 +14,10 @@ class SessionTokenAuthenticator:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
+    def accepts(self, secret: str) -> bool:
+        """Tell whether a secret is a session token."""
+        return secret.startswith(SESSION_TOKEN_PREFIX)
+
+    def authenticate(self, credentials: Credentials) -> Awaitable[Principal]:
         """Return the principal of the session."""
-        if not credentials.secret.startswith(SESSION_TOKEN_PREFIX):
-            return None
-        return await self._sessions.authenticate(credentials.secret, credentials.origin)
+        return self._sessions.authenticate(credentials.secret, credentials.origin)

@@ -106,6 +106,10 @@ class EraAdaptor(Protocol):
         """Tell whether the request did not run because the tools changed since they were listed."""
         ...
 
+    def is_final(self, reply: Reply) -> bool:
+        """Tell whether an answer certainly asks for nothing, so that `finish` would return it unchanged."""
+        ...
+
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
         """Return the final answer, after asking the host the questions in an answer and retrying the request."""
         ...

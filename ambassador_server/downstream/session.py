@@ -157,8 +157,11 @@ class DownstreamSession:
                 self.suspect_all_lists()
                 self._lists.check_definition(request)
                 reply = await self._exchange(request, token, call)
-            final = await self._era.finish(reply, request, lambda again: self._exchange(again, token, call))
-            return check_whole(final)
+            if not self._era.is_final(reply):
+                reply = await self._era.finish(
+                    reply, request, lambda again: self._exchange(again, token, call)
+                )
+            return check_whole(reply)
         finally:
             if token is not None:
                 self._progress.withdraw(token)

@@ -1,13 +1,14 @@
 """Authentication of principals, as a port."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from typing import Protocol
+
+from msgspec import Struct
 
 from ambassador_server.domain.people.principals import Origin, Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """The secret of a request, from any of the credential headers, and the origin of the request."""
 
     secret: str
@@ -17,6 +18,10 @@ class Credentials:
 class Authenticator(Protocol):
     """One way to authenticate a principal."""
 
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Return the principal, or None for another kind of credentials. Raises NotAuthenticatedError if invalid."""
+    def accepts(self, secret: str) -> bool:
+        """Tell whether a secret is of this kind."""
+        ...
+
+    def authenticate(self, credentials: Credentials) -> Awaitable[Principal]:
+        """Return the principal of credentials of this kind. Raises NotAuthenticatedError if they are invalid."""
         ...

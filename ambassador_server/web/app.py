@@ -32,9 +32,8 @@ from ambassador_server.web.client.routes import client_routes
 from ambassador_server.web.client.sse_streams import SseStreams
 from ambassador_server.web.keep_alive import KeepAlive
 from ambassador_server.web.middleware.cors import CORS_ORIGINS, add_cors_headers, cors_middleware
-from ambassador_server.web.middleware.errors import errors_middleware
-from ambassador_server.web.middleware.hosts import hosts_middleware
-from ambassador_server.web.middleware.origin import add_response_headers, origin_middleware
+from ambassador_server.web.middleware.entry import entry_middleware
+from ambassador_server.web.middleware.origin import add_response_headers
 from ambassador_server.web.openapi import describe
 
 
@@ -96,7 +95,7 @@ def create_admin_app(
 
 def _create(health: Health, settings: WebSettings, *more: Middleware) -> web.Application:
     app = web.Application(
-        middlewares=[origin_middleware, errors_middleware, hosts_middleware, *more],
+        middlewares=[entry_middleware, *more],
         client_max_size=settings.max_body_bytes,
     )
     app.on_response_prepare.append(add_response_headers)

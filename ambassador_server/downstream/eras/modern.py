@@ -134,6 +134,10 @@ class ModernEra:
         """Tell whether the downstream refused the headers, because the tool's definition has changed."""
         return self._mirrors and reply.error is not None and _code_of(reply.error) == _HEADER_MISMATCH
 
+    def is_final(self, reply: Reply) -> bool:
+        """Tell whether an answer holds neither questions nor the state of a task that asks some."""
+        return reply.result is not None and reply.result.find(b"input") < 0
+
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
         """Ask the host the questions in an answer and retry with its answers, until the answer is final.
 

@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import quote_plus, unquote_plus
 
 from yarl import URL
@@ -72,17 +72,17 @@ class HttpClient:
         self._query = query
         self._target = with_query(self._url_target, query) if query else self._url_target
 
-    async def post(self, fields: bytes, body: bytes, target: str | None = None) -> Response:
+    def post(self, fields: bytes, body: bytes, target: str | None = None) -> Awaitable[Response]:
         """Send a body and return the answer; after a NoAnswerError the request may have run."""
-        return await self._send(b"POST", b"%bContent-Length: %d\r\n" % (fields, len(body)), body, target)
+        return self._send(b"POST", b"%bContent-Length: %d\r\n" % (fields, len(body)), body, target)
 
-    async def get(self, fields: bytes) -> Response:
+    def get(self, fields: bytes) -> Awaitable[Response]:
         """Send GET and return the answer; raises NoAnswerError."""
-        return await self._send(b"GET", fields)
+        return self._send(b"GET", fields)
 
-    async def delete(self, fields: bytes) -> Response:
+    def delete(self, fields: bytes) -> Awaitable[Response]:
         """Send DELETE and return the answer; raises NoAnswerError."""
-        return await self._send(b"DELETE", fields)
+        return self._send(b"DELETE", fields)
 
     async def close(self) -> None:
         """Close every connection; requests that still wait raise NoAnswerError."""

@@ -111,7 +111,7 @@ def _whole_character(escape: re.Match[bytes]) -> bytes:
 def check_whole(reply: Reply) -> Reply:
     """Return the answer of a call; raises DownstreamUnavailableError if a part of it was cut."""
     body = reply.result or reply.error or b""
-    if len(body) > MAX_NESTING and CUT in body:
+    if len(body) > MAX_NESTING and body.find(CUT) >= 0:  # faster than `in`
         raise DownstreamUnavailableError(f"answered with JSON nested deeper than {MAX_NESTING} levels")
     return reply
 

@@ -28,7 +28,7 @@ _members_decoder = msgspec.json.Decoder(dict[str, Raw])
 
 def with_plain_members(result: bytes) -> bytes:
     """Return a JSON object whose telling members have no escapes; one without such escapes stays byte for byte."""
-    if _ESCAPED_ASCII not in result:
+    if result.find(_ESCAPED_ASCII) < 0:  # faster than `in`, which every answer would pay for
         return result
     try:
         found = _decoder.decode(result)

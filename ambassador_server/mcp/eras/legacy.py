@@ -244,7 +244,8 @@ def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
     if outcome.result is None:
         return error_response(message_id, outcome.error or b"null")
     result = outcome.result
-    if b'"resultType"' not in result and b'"structuredContent"' not in result:
+    # Searched with `find`: for bytes, `in` first tries another meaning, which takes several times as long.
+    if result.find(b'"resultType"') < 0 and result.find(b'"structuredContent"') < 0:
         return result_response(message_id, result)
     try:
         found = _modern_decoder.decode(result)

@@ -4,7 +4,7 @@ A modern host reads questions in results. Those of a modern downstream are passe
 back to the downstream; a call of a legacy downstream is held meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Final, TypeGuard
 
 import msgspec
@@ -53,6 +53,7 @@ class _Asking(msgspec.Struct, rename="camel"):
 
 _asking_decoder = msgspec.json.Decoder(_Asking)
 _questions_decoder = msgspec.json.Decoder(dict[str, dict[str, Raw]])
+_text_decoder = msgspec.json.Decoder(str)
 _answers_decoder = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -79,10 +80,10 @@ class GovernedRequests:
         self._held = held
         self._states = states
 
-    async def call(self, request: Request, caller: Caller, target: Target) -> CallOutcome:
+    def call(self, request: Request, caller: Caller, target: Target) -> Coroutine[None, None, CallOutcome]:
         """Return the answer of the downstream, or else what the host gets: a refusal or questions.
 
-        Raises EnvelopeError for params that are invalid, and AmbassadorError.
+        Raises EnvelopeError for params that are invalid, at once, and AmbassadorError.
         """
         members, token = _forwarded_members(request, target)
         tell = teller_of_call(token, caller.log_level, caller.tell)
@@ -90,9 +91,8 @@ class GovernedRequests:
             for name in _RETRY:
                 members.pop(name, None)
         elif request.method in ASKED_ABOUT and ("requestState" in members or caller.capabilities != NONE):
-            return await self._call_of_modern_host(request, caller, target, members, tell)
-        answer = await self._calls.call(_call(request, caller, target, members, caller.ask, tell))
-        return answer if _is_final(answer, caller) else await self._converted(answer, target, request, caller)
+            return self._call_of_modern_host(request, caller, target, members, tell)
+        return self._run(request, caller, target, members, caller.ask, tell)
 
     async def _call_of_modern_host(
         self, request: Request, caller: Caller, target: Target, members: dict[str, bytes], tell: Tell | None
@@ -137,7 +137,7 @@ class GovernedRequests:
         members: dict[str, bytes],
         ask: Ask | None,
         tell: Tell | None,
-        answered: tuple[str, ...],
+        answered: tuple[str, ...] = (),
     ) -> CallOutcome:
         answer = await self._calls.call(_call(request, caller, target, members, ask, tell, answered))
         return answer if _is_final(answer, caller) else await self._converted(answer, target, request, caller)
@@ -221,7 +221,7 @@ def named_questions(raw: Raw, mcp_name: str) -> Raw:
 def text_param(request: Request, name: str, what: str) -> str:
     """Return a parameter that is a text; raises EnvelopeError."""
     try:
-        return msgspec.json.decode(request.params[name], type=str)
+        return _text_decoder.decode(request.params[name])
     except (KeyError, msgspec.MsgspecError) as error:
         raise EnvelopeError(Code.INVALID_PARAMS, f"params.{name} must be {what}") from error
 

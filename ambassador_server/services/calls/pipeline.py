@@ -90,10 +90,10 @@ class CallRates(Struct, frozen=True):
     calls: Rate
     audit_bytes: Rate
 
-    def take(self, call: CapabilityCall) -> RateRefusal | None:
+    def take(self, call: CapabilityCall, arguments: bytes) -> RateRefusal | None:
         """Count a call, or return the refusal if its key has to wait."""
         key_id = call.principal.key_id
-        size = _RECORD_BYTES + 2 * len(call.name) + len(_arguments(call))
+        size = _RECORD_BYTES + 2 * len(call.name) + len(arguments)
         return self.calls.take(key_id) or self.audit_bytes.take(key_id, size)
 
 
@@ -135,7 +135,8 @@ class CallPipeline:
 
         Raises RateLimitedError and AuditUnavailableError before anything ran, and the errors of the downstream.
         """
-        refused = self._rates.take(call)
+        raw = _arguments(call)
+        refused = self._rates.take(call, raw)
         if refused is not None:
             await self._refuse_for_rate(call, refused)
         entry = self._catalog.resolve(call.kind, call.name)
@@ -144,7 +145,6 @@ class CallPipeline:
         if entry is None or isinstance(decision, Deny):
             unknown = _UNKNOWN[call.kind]
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else unknown)
-        raw = _arguments(call)
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:

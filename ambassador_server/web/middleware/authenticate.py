@@ -27,11 +27,10 @@ def authenticated(route: Route) -> Route:
 
 async def check_authenticated(request: web.Request) -> None:
     """Raise an error unless the request has a principal; a stream checks this repeatedly."""
-    credentials = Credentials(_secret(request, SESSION_TOKEN_HEADER), request[ORIGIN])
+    secret = _secret(request, SESSION_TOKEN_HEADER)
     for authenticator in request.app[AUTHENTICATORS]:
-        principal = await authenticator.authenticate(credentials)
-        if principal is not None:
-            request[PRINCIPAL] = principal
+        if authenticator.accepts(secret):
+            request[PRINCIPAL] = await authenticator.authenticate(Credentials(secret, request[ORIGIN]))
             return
     raise NotAuthenticatedError("Valid session token required")
 

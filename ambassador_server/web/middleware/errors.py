@@ -4,7 +4,6 @@ from typing import Any
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.errors import (
@@ -83,20 +82,16 @@ def _row(error: AmbassadorError) -> tuple[int, ProblemCode, str]:
     return entry_for(error, _TABLE) or _INTERNAL
 
 
-@web.middleware
-async def errors_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Convert known errors by the table, and any other error to a 500 without internal details."""
-    try:
-        return await handler(request)
-    except AmbassadorError as error:
+def error_response(request: web.Request, error: Exception) -> web.Response:
+    """Convert a known error by the table, and any other error to a 500 without internal details."""
+    if isinstance(error, AmbassadorError):
         return _for_error(request, error)
-    except web.HTTPException as error:
+    if isinstance(error, web.HTTPException):
         return _for_http(request, error)
-    except Exception:  # the outermost handler: internal details must not reach a client
-        _log.exception("unhandled error", request_id=request[ORIGIN].request_id, path=request.path)
-        return problem_response(
-            request, 500, ProblemCode.INTERNAL, "internal_error", "The server failed to answer the request."
-        )
+    _log.error("unhandled error", request_id=request[ORIGIN].request_id, path=request.path, exc_info=error)
+    return problem_response(
+        request, 500, ProblemCode.INTERNAL, "internal_error", "The server failed to answer the request."
+    )
 
 
 def problem_response(

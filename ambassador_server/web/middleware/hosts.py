@@ -3,7 +3,6 @@
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from ambassador_protocol.paths import HEALTH, LIVE, READY
 from ambassador_protocol.server_urls import url_host
@@ -19,17 +18,16 @@ class HTTPMisdirected(web.HTTPClientError):
     status_code = 421
 
 
-@web.middleware
-async def hosts_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+def check_hosts(request: web.Request) -> None:
     """Check `Host` and, if present, `Origin`, except for health probes, which use the IP address."""
-    if request.path not in _PROBES:
-        allowed = request.app[SETTINGS].allowed_hosts
-        if _host_name(request.headers.get("Host", "")) not in allowed:
-            raise HTTPMisdirected(text="This server does not answer to that host name")
-        origin = request.headers.get("Origin")
-        if origin is not None and _origin_name(origin) not in allowed and listed_origin(request) is None:
-            raise web.HTTPForbidden(text="Requests from that origin are not accepted")
-    return await handler(request)
+    if request.path in _PROBES:
+        return
+    allowed = request.app[SETTINGS].allowed_hosts
+    if _host_name(request.headers.get("Host", "")) not in allowed:
+        raise HTTPMisdirected(text="This server does not answer to that host name")
+    origin = request.headers.get("Origin")
+    if origin is not None and _origin_name(origin) not in allowed and listed_origin(request) is None:
+        raise web.HTTPForbidden(text="Requests from that origin are not accepted")
 
 
 def _host_name(host: str) -> str:

@@ -4,7 +4,6 @@ import re
 import secrets
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from ambassador_protocol.paths import REQUEST_ID_HEADER
 from ambassador_server.domain.people.principals import Origin
@@ -14,8 +13,7 @@ from ambassador_server.web.app_keys import ORIGIN, SETTINGS
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
-@web.middleware
-async def origin_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+def set_origin(request: web.Request) -> None:
     """Create the id of the request, which begins with the caller's own if that is well formed and is not a secret.
 
     Ours is always a part of it: otherwise a caller could give a request the id of another's and join their traces.
@@ -25,7 +23,6 @@ async def origin_middleware(request: web.Request, handler: Handler) -> web.Strea
     if received is not None and _is_usable(received):
         request_id = f"{received}.{request_id}"
     request[ORIGIN] = Origin(request_id, request.remote or "unknown")
-    return await handler(request)
 
 
 async def add_response_headers(request: web.Request, response: web.StreamResponse) -> None:

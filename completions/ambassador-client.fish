@@ -18,7 +18,7 @@ function __ambassador_client_at
                 break
             case '--*=*'
                 continue
-            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --resource --prompt --overlap
+            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --resource --prompt --overlap --from
                 set is_value yes
                 continue
             case --json
@@ -29,7 +29,7 @@ function __ambassador_client_at
         end
         switch "$typed"
             case ''
-                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools resources prompts catalog errors help hosts; and set -a typed $word
+                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools resources prompts catalog credential errors help hosts; and set -a typed $word
             case 'account'
                 contains -- $word use; and set -a typed $word
             case 'key'
@@ -42,6 +42,8 @@ function __ambassador_client_at
                 contains -- $word list get; and set -a typed $word
             case 'catalog'
                 contains -- $word list show; and set -a typed $word
+            case 'credential'
+                contains -- $word list set remove; and set -a typed $word
             case 'errors'
                 contains -- $word list show; and set -a typed $word
             case 'help'
@@ -51,7 +53,7 @@ function __ambassador_client_at
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'account' 'key' 'tools' 'resources' 'prompts' 'catalog' 'errors' 'help' 'hosts'
+        not contains -- "$typed" 'account' 'key' 'tools' 'resources' 'prompts' 'catalog' 'credential' 'errors' 'help' 'hosts'
     else
         test "$typed" = "$argv"
     end
@@ -82,6 +84,7 @@ complete -c ambassador-client -n '__ambassador_client_at' -a tools -d 'The tools
 complete -c ambassador-client -n '__ambassador_client_at' -a resources -d 'The resources you may read.'
 complete -c ambassador-client -n '__ambassador_client_at' -a prompts -d 'The prompts you may get.'
 complete -c ambassador-client -n '__ambassador_client_at' -a catalog -d 'The MCPs that you are granted.'
+complete -c ambassador-client -n '__ambassador_client_at' -a credential -d 'Your credentials for MCPs: what you have given, and what is missing.'
 complete -c ambassador-client -n '__ambassador_client_at' -a errors -d 'The error codes and their meaning.'
 complete -c ambassador-client -n '__ambassador_client_at' -a help -d 'The environment variables and the exit codes.'
 complete -c ambassador-client -n '__ambassador_client_at' -a hosts -d 'List the AI applications, and whether they are installed and start this client.'
@@ -295,6 +298,31 @@ complete -c ambassador-client -n '__ambassador_client_at catalog show' -l finger
 complete -c ambassador-client -n '__ambassador_client_at catalog show' -l allow-self-signed -d 'Accept any certificate; for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at catalog show' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at catalog show' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at credential' -a list -d 'List the MCPs that need a credential of yours, and what is missing. No value is shown.'
+complete -c ambassador-client -n '__ambassador_client_at credential' -a set -d 'Give a value that an MCP needs of you, or replace it. The server stores it encrypted and never shows it.'
+complete -c ambassador-client -n '__ambassador_client_at credential' -a remove -d 'Remove a value that you have given, or all values for an MCP. The server deletes them.'
+complete -c ambassador-client -n '__ambassador_client_at credential list' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at credential list' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at credential list' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at credential list' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at credential list' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at credential list' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at credential list' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at credential set' -l from -x -d 'Read the value from env://NAME, file://PATH or - (stdin), not from a prompt.'
+complete -c ambassador-client -n '__ambassador_client_at credential set' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at credential set' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at credential set' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at credential set' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at credential set' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at credential set' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at credential set' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at credential remove' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at credential remove' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at credential remove' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at credential remove' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at credential remove' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at credential remove' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at credential remove' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
 complete -c ambassador-client -n '__ambassador_client_at errors' -a list -d 'List the error codes and their meaning.'
 complete -c ambassador-client -n '__ambassador_client_at errors' -a show -d 'Show the meaning of an error code and what to do.'
 complete -c ambassador-client -n '__ambassador_client_at errors list' -l account -x -d 'Name of the account.'

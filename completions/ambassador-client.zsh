@@ -31,6 +31,7 @@ _ambassador-client() {
         'resources:The resources you may read.'
         'prompts:The prompts you may get.'
         'catalog:The MCPs that you are granted.'
+        'credential:Your credentials for MCPs\: what you have given, and what is missing.'
         'errors:The error codes and their meaning.'
         'help:The environment variables and the exit codes.'
         'hosts:List the AI applications, and whether they are installed and start this client.'
@@ -75,6 +76,7 @@ _ambassador-client() {
                 resources) _ambassador-client_resources ;;
                 prompts) _ambassador-client_prompts ;;
                 catalog) _ambassador-client_catalog ;;
+                credential) _ambassador-client_credential ;;
                 errors) _ambassador-client_errors ;;
                 help) _ambassador-client_help ;;
                 hosts) _ambassador-client_hosts ;;
@@ -558,6 +560,71 @@ _ambassador-client_catalog_show() {
         '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
         $shared \
         ':MCP: '
+}
+
+_ambassador-client_credential() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List the MCPs that need a credential of yours, and what is missing. No value is shown.'
+        'set:Give a value that an MCP needs of you, or replace it. The server stores it encrypted and never shows it.'
+        'remove:Remove a value that you have given, or all values for an MCP. The server deletes them.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-client_credential_list ;;
+                set) _ambassador-client_credential_set ;;
+                remove) _ambassador-client_credential_remove ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-client_credential_list() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared
+}
+
+_ambassador-client_credential_set() {
+    _arguments -s -S : \
+        --from='[Read the value from env\://NAME, file\://PATH or - (stdin), not from a prompt.]:SOURCE: ' \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':MCP: ' \
+        '::FIELD: '
+}
+
+_ambassador-client_credential_remove() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':MCP: ' \
+        '::FIELD: '
 }
 
 _ambassador-client_errors() {

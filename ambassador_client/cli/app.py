@@ -10,6 +10,7 @@ import typer
 from ambassador_client.cli import (
     accounts,
     catalog,
+    credentials,
     help_topics,
     hosts,
     login,
@@ -86,7 +87,17 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
         return proxy(ctx.args)
 
     command(app, "status", status)
-    for module in (login, accounts, tools, resources, prompts, catalog, troubleshooting, help_topics):
+    for module in (
+        login,
+        accounts,
+        tools,
+        resources,
+        prompts,
+        catalog,
+        credentials,
+        troubleshooting,
+        help_topics,
+    ):
         module.register(app)
     app.command("version", context_settings=HELP)(version)
     hosts.register(app, HELP)

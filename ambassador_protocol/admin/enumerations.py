@@ -99,6 +99,8 @@ AUDIT_ACTIONS = OneOf(
     "admin:key:revoke",
     "admin:admin-key:issue",
     "admin:admin-key:revoke",
+    "credential:user:set",
+    "credential:user:remove",
     "kill:switch:activate",
     "kill:switch:lift",
     "system:downstream:state",

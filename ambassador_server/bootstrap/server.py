@@ -44,7 +44,7 @@ class Ambassador:
         return create_client_app(
             sign_in=sign_in,
             calls=calls,
-            own_access=self.services.own_access,
+            own=self.services.own,
             health=self.services.health,
             settings=self._web_settings(ca_pem),
             authenticators=(

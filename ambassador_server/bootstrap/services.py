@@ -25,6 +25,7 @@ from ambassador_server.services.administration.groups import Groups
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.own_access import OwnAccess
+from ambassador_server.services.administration.own_use_cases import OwnUseCases
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.administration.session_control import SessionControl
@@ -51,6 +52,8 @@ from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
 from ambassador_server.services.calls.resource_updates import ResourceUpdates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
+from ambassador_server.services.credentials.own_credentials import OwnCredentials
+from ambassador_server.services.credentials.use_cases import UserCredentialUseCases
 from ambassador_server.services.registry.approvals import Approvals
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.registry.execution import Execution
@@ -81,7 +84,7 @@ class UseCases:
     administrator_sign_in: AdministratorSignIn
     registry: RegistryUseCases
     administration: AdministrationUseCases
-    own_access: OwnAccess
+    own: OwnUseCases
     health: Health
     watch: DownstreamWatch
     deliveries: AuditDeliveries
@@ -118,7 +121,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         administrator_sign_in=_administrator_sign_in(config, base, passwords),
         registry=_registry(config, base, catalog),
         administration=administration,
-        own_access=_own_access(base, catalog, client_sign_in, administration),
+        own=_own(base, catalog, client_sign_in, administration),
         health=Health(
             store=base.store,
             log=base.log,
@@ -340,10 +343,10 @@ def _administration(
     )
 
 
-def _own_access(
+def _own(
     base: Foundation, catalog: Catalog, sign_in: ClientSignIn, administration: AdministrationUseCases
-) -> OwnAccess:
-    return OwnAccess(
+) -> OwnUseCases:
+    access = OwnAccess(
         policy=base.policy,
         catalog=catalog,
         changes=base.changes,
@@ -352,3 +355,7 @@ def _own_access(
         keys=administration.client_keys,
         subscriptions=administration.subscriptions,
     )
+    credentials = OwnCredentials(
+        policy=base.policy, changes=base.changes, vault=base.vault, rights=access, clock=base.clock
+    )
+    return OwnUseCases(access=access, credentials=UserCredentialUseCases(own=credentials))

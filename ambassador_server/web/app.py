@@ -10,7 +10,7 @@ from aiohttp.typedefs import Middleware
 from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.face import McpFace
 from ambassador_server.services.administration.health import Health
-from ambassador_server.services.administration.own_access import OwnAccess
+from ambassador_server.services.administration.own_use_cases import OwnUseCases
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.use_cases import CallUseCases
@@ -27,7 +27,15 @@ from ambassador_server.web.app_keys import (
     WebSettings,
 )
 from ambassador_server.web.client import legacy_sse, mcp
-from ambassador_server.web.client.app_keys import CALLS, FACE, KEEP_ALIVE, OWN_ACCESS, SIGN_IN, SSE_STREAMS
+from ambassador_server.web.client.app_keys import (
+    CALLS,
+    CREDENTIALS,
+    FACE,
+    KEEP_ALIVE,
+    OWN_ACCESS,
+    SIGN_IN,
+    SSE_STREAMS,
+)
 from ambassador_server.web.client.routes import client_routes
 from ambassador_server.web.client.sse_streams import SseStreams
 from ambassador_server.web.keep_alive import KeepAlive
@@ -41,7 +49,7 @@ def create_client_app(
     *,
     sign_in: ClientSignIn,
     calls: CallUseCases,
-    own_access: OwnAccess,
+    own: OwnUseCases,
     health: Health,
     settings: WebSettings,
     authenticators: tuple[Authenticator, ...],
@@ -57,7 +65,8 @@ def create_client_app(
     app[AUTHENTICATORS] = authenticators
     app[SIGN_IN] = sign_in
     app[CALLS] = calls
-    app[OWN_ACCESS] = own_access
+    app[OWN_ACCESS] = own.access
+    app[CREDENTIALS] = own.credentials
     app[FACE] = face
     app[KEEP_ALIVE] = keep_alive
     app[SSE_STREAMS] = SseStreams()

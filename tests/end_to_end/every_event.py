@@ -20,6 +20,7 @@ from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.index_differences import IndexDifference
+from ambassador_server.domain.catalog.credential_needs import CredentialField, Place
 from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries
@@ -29,6 +30,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.audit.sink_positions import SinkPositions, compare, report
 from tests.end_to_end import scripted_server
+from tests.end_to_end.credentials import declare
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
 from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.test_audit_unavailable import broken_log
@@ -67,6 +69,7 @@ def do_everything(world: World, directory: Path) -> None:
     questions(world)
     resources_and_prompts(world)
     people(world)
+    credentials(world)
     officers(world)
     with broken_log(world):
         until(lambda: world.http.get("/ready").status_code == 503, "the log is away")
@@ -237,6 +240,23 @@ def people(world: World) -> None:
         done = world.http.post("/v1/enrol", json={"code": code})
         assert done.is_success is (answer == 200), done.text
     world.session(person)
+
+
+def credentials(world: World) -> None:
+    """Give a value and remove it."""
+    world.offer("vaulted", "streamable_http", {"url": "http://127.0.0.1:1/"})
+    field = CredentialField(name="token", place=Place.HEADER, target="X-Token", title=TEXT, help=TEXT)
+    declare(world, "vaulted", field, published=True)
+    world.ask("POST", "grants", {"group": GROUP, "mcp": "vaulted"})
+    person = world.person()
+    own = {"Authorization": f"Bearer {person.key}"}
+
+    def send(method: str, body: Any = None) -> httpx.Response:
+        return world.http.request(method, "/v1/credentials/vaulted", json=body, headers=own)
+
+    until(lambda: send("GET").is_success, "the server knows")
+    assert send("PUT", {"values": {"token": HIDDEN}}).is_success
+    assert send("DELETE").is_success
 
 
 def officers(world: World) -> None:

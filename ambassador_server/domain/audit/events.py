@@ -69,6 +69,8 @@ class AuditAction(StrEnum):
     KEY_REVOKE = "admin:key:revoke"
     ADMIN_KEY_ISSUE = "admin:admin-key:issue"
     ADMIN_KEY_REVOKE = "admin:admin-key:revoke"
+    CREDENTIAL_SET = "credential:user:set"
+    CREDENTIAL_REMOVE = "credential:user:remove"
     SWITCH_ACTIVATE = "kill:switch:activate"
     SWITCH_LIFT = "kill:switch:lift"
     DOWNSTREAM_STATE = "system:downstream:state"

@@ -130,6 +130,18 @@ class OwnAccess:
         )
         return [offer for offer in offers if offer is not None]
 
+    def granted_mcps(self, principal: Principal) -> list[Mcp]:
+        """Return the MCPs of which something is granted, by name. Raises PolicyStaleError."""
+        return [offer.mcp for offer in self.offers(principal)]
+
+    async def requester(self, principal: Principal, origin: Origin) -> Requester:
+        """Return the principal as a requester; raises an error if the principal may call nothing now."""
+        self._policy.confirmed_moment()
+        await self._prover.refuse_stopped(principal, origin)
+        if self._rules(principal).denial is not None:
+            raise InvalidKeyError("Invalid or inactive key")
+        return Requester(None, origin, user_actor(principal))
+
     @within_deadline
     async def rotate(
         self, principal: Principal, origin: Origin, preshared_key: str, *, overlap: timedelta
@@ -142,7 +154,7 @@ class OwnAccess:
         """
         if not timedelta() < overlap <= LONGEST_OVERLAP:
             raise InvalidInputError("overlap_seconds: from one second to 30 days")
-        requester = await self._requester(principal, origin)
+        requester = await self.requester(principal, origin)
         await self._prover.prove(preshared_key, origin, key_id=principal.key_id)
         async with self._changes.together(requester), self._changes.open(requester) as change:
             withdrawn = await self._withdraw_unused(change.work, principal)
@@ -168,7 +180,7 @@ class OwnAccess:
         Raises NotFoundError for an MCP that does not exist or of which nothing is granted, and InvalidInputError for
         patterns that match nothing and are not selected already, unless `allow_unmatched`.
         """
-        requester = await self._requester(principal, origin)
+        requester = await self.requester(principal, origin)
         offer = self._find_offer(principal, mcp_name)
         added = named
         if offer.subscription is not None:
@@ -182,17 +194,9 @@ class OwnAccess:
     @within_deadline
     async def unsubscribe(self, principal: Principal, origin: Origin, mcp_name: str) -> None:
         """Remove the subscription of the principal's key to an MCP."""
-        requester = await self._requester(principal, origin)
+        requester = await self.requester(principal, origin)
         self._find_offer(principal, mcp_name)
         await self._subscriptions.remove(requester, principal.key_id, mcp_name)
-
-    async def _requester(self, principal: Principal, origin: Origin) -> Requester:
-        """Return the principal as a requester; raises an error if the principal may call nothing now."""
-        self._policy.confirmed_moment()
-        await self._prover.refuse_stopped(principal, origin)
-        if self._rules(principal).denial is not None:
-            raise InvalidKeyError("Invalid or inactive key")
-        return Requester(None, origin, user_actor(principal))
 
     async def _withdraw_unused(self, work: UnitOfWork, principal: Principal) -> ClientKey | None:
         """Revoke an earlier replacement of the key that was never used, and return it.

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from ambassador_server.domain.catalog.credential_needs import OAUTH_FIELD, CredentialField, CredentialNeeds
+from ambassador_server.domain.catalog.credential_needs import CredentialField, CredentialNeeds
 from ambassador_server.domain.catalog.credential_values import check_value
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
@@ -19,13 +19,15 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.credentials import Credential, Missing, MissingBecause
 from ambassador_server.ports.references import ResolveReference
 from ambassador_server.ports.store import Store
-from ambassador_server.ports.vault import Sealed, SecretPlace, Vault
+from ambassador_server.ports.vault import Sealed, Vault
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.access_tokens import AccessToken, TokenSource
+from ambassador_server.services.credentials.completeness import lacking
 from ambassador_server.services.credentials.shared_values import (
     SharedValueReader,
     SharedValues,
 )
+from ambassador_server.services.credentials.stored_credentials import place_of
 from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.services.shared.filled_credentials import fill
 from ambassador_server.services.shared.joined_reads import JoinedReads
@@ -169,11 +171,11 @@ class CredentialLending:
         """Return what the user has given, as it is in the database now."""
         if not needs.is_per_user:
             return _Own(given=known)
-        missing = _lacking(needs, known)
+        missing = lacking(needs, known)
         if missing is not None or known is None:
             return missing or _Own(given=None)
         given, stored = await self._read_stored(known.credential_id)
-        missing = _lacking(needs, given)
+        missing = lacking(needs, given)
         if missing is not None or given is None:
             return missing or _Own(given=None)
         values = self._open(needs, given, stored)
@@ -216,9 +218,9 @@ class CredentialLending:
                 if field.name in given.fields:
                     return self._unopened(given, field, "its row is missing")
                 continue
-            place = SecretPlace(given.user_id, given.mcp_id, field.name)
+            sealed = Sealed(secret.key_number, secret.sealed)
             try:
-                value = self._vault.open(Sealed(secret.key_number, secret.sealed), place).decode()
+                value = self._vault.open(sealed, place_of(given, field.name)).decode()
             except VaultError as error:
                 return self._unopened(given, field, error.message)
             except UnicodeDecodeError:  # its text has a byte of the value
@@ -256,18 +258,6 @@ def _listing(mcp: Mcp) -> str:
 
 def _state(given: UserCredential | None) -> tuple[str, CredentialStatus] | None:
     return None if given is None else (given.generation, given.status)
-
-
-def _lacking(needs: CredentialNeeds, given: UserCredential | None) -> Missing | None:
-    """Tell what a user has yet to do, by the state of their credential alone."""
-    if given is not None and needs.needs_connect and given.status is CredentialStatus.DEAD:
-        return Missing(because=MissingBecause.DEAD, needs_connect=True)
-    has = () if given is None else given.fields
-    fields = tuple(field.name for field in needs.user_fields if field.required and field.name not in has)
-    needs_connect = needs.needs_connect and OAUTH_FIELD not in has
-    if fields or needs_connect:
-        return Missing(because=MissingBecause.NOT_GIVEN, fields=fields, needs_connect=needs_connect)
-    return None
 
 
 def _generation(first: str, shared: SharedValues, token: AccessToken | None) -> str:

@@ -3,11 +3,11 @@
 from aiohttp import web
 
 from ambassador_server.web import health
-from ambassador_server.web.client import enrolments, mcp, own_access, sessions, tools
+from ambassador_server.web.client import credentials, enrolments, mcp, own_access, sessions, tools
 
 
 def client_routes() -> list[web.RouteDef]:
     """Return every route of the client API."""
     probes = [endpoint.route() for endpoint in health.endpoints()]
-    modules = (mcp, sessions, tools, enrolments, own_access)
+    modules = (mcp, sessions, tools, enrolments, own_access, credentials)
     return probes + [route for module in modules for route in module.routes()]

@@ -27,6 +27,7 @@ from ambassador_server.errors import (
     ServerStoppingError,
     StoppedError,
     StorageError,
+    VaultError,
     WrongPasswordError,
     entry_for,
 )
@@ -58,6 +59,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     PolicyStaleError: (503, ProblemCode.POLICY_STALE, "policy_stale"),
     ServerStoppingError: (503, ProblemCode.NOT_READY, "server_stopping"),
     StorageError: (503, ProblemCode.NOT_READY, "storage_unavailable"),
+    VaultError: (503, ProblemCode.NOT_READY, "vault_unavailable"),
 }
 
 _INTERNAL = (500, ProblemCode.INTERNAL, "internal_error")

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin --sessions --grant -n --lines --tool --resource --prompt --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --writer --anchor --older-than
+            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin --sessions --grant -n --lines --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --tool --prompt --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --action --outcome --request --since --until --by --top --format --cursor --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -26,7 +26,7 @@ function __ambassador_admin_at
         end
         switch "$typed"
             case ''
-                contains -- $word login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors completion help; and set -a typed $word
+                contains -- $word login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session kill access audit server errors completion help; and set -a typed $word
             case 'context'
                 contains -- $word list use remove; and set -a typed $word
             case 'config'
@@ -37,6 +37,8 @@ function __ambassador_admin_at
                 contains -- $word create list show update delete add-member remove-member; and set -a typed $word
             case 'mcp'
                 contains -- $word add update list show publish test archive remove restart status logs tools approve resources prompts; and set -a typed $word
+            case 'credential'
+                contains -- $word declare oauth undeclare fields; and set -a typed $word
             case 'grant'
                 contains -- $word add list remove; and set -a typed $word
             case 'key'
@@ -66,7 +68,7 @@ function __ambassador_admin_at
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'context' 'config' 'user' 'group' 'mcp' 'grant' 'key' 'enrolment' 'admin-key' 'subscription' 'session' 'kill' 'access' 'audit' 'server' 'errors' 'completion' 'help'
+        not contains -- "$typed" 'context' 'config' 'user' 'group' 'mcp' 'credential' 'grant' 'key' 'enrolment' 'admin-key' 'subscription' 'session' 'kill' 'access' 'audit' 'server' 'errors' 'completion' 'help'
     else
         test "$typed" = "$argv"
     end
@@ -104,6 +106,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at' -a config -d 'The settin
 complete -c ambassador-admin -n '__ambassador_admin_at' -a user -d 'Users and their passwords.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a group -d 'Groups of users, which grants are given to.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a mcp -d 'The catalog of downstream MCP servers.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a credential -d 'The credentials that MCPs need.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a grant -d 'Which tools, resources and prompts a group may, or may not, use.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a key -d 'Client keys of users.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a enrolment -d 'One-time codes that were not used yet; key enrol issues them.'
@@ -310,6 +313,45 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp prompts' -l filter -x
 complete -c ambassador-admin -n '__ambassador_admin_at mcp prompts' -l sort -x -d 'Sort by a field; -FIELD for descending order.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp prompts' -l limit -x -d 'The maximum number of rows. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp prompts' -a '(__ambassador_admin_at_names mcp)'
+complete -c ambassador-admin -n '__ambassador_admin_at credential' -a declare -d 'Declare a value that an MCP needs, in the place of an earlier declaration of the same field.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential' -a oauth -d 'Declare that an MCP is accessed by OAuth, in the place of an earlier declaration.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential' -a undeclare -d 'Stop demanding a field, or access by OAuth: the MCP is reached without it from now on.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential' -a fields -d 'List what an MCP needs, where each value goes and who gives it; no values are shown.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l environment -x -d 'It goes into this environment variable of the program.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l header -x -d 'It goes into this header of every request.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l query -x -d 'It goes into this parameter of the URL.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l argument -d 'It becomes an argument of the program, which the process list of the server\'s machine shows.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l template -x -d 'The text around the value, which stands for {}.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l title -x -d 'What people call it, such as \'GitHub token\'.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l help-text -x -d 'Where people get one and what rights it needs.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l from -x -d 'All users share this value: env://NAME, file:///PATH or hashicorp://MOUNT/PATH#FIELD.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l list-with -x -d 'The value with which the server itself lists what the MCP offers, if each user gives their own.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l optional -d 'The MCP can be used without it; by default it cannot.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l not-secret -d 'It is no secret, such as the name of a team, and is shown.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l no-test -d 'Store it for a published MCP without testing its connection first.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential declare' -a '(__ambassador_admin_at_names mcp)'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l grant -x -a 'user service-account' -d 'Whether each user connects an account, or one account is for all.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l client-id -x -d 'The client that was registered for this server by hand.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l client-secret -x -d 'The secret of that client: env://NAME, file:///PATH or hashicorp://MOUNT/PATH#FIELD.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l scope -x -d 'A scope to ask for; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l resource -x -d 'send names the MCP\'s URL, omit names none; or another URI.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l issuer -x -d 'The only authorization server to trust.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l authorization-endpoint -x -d 'Where users give their consent.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l token-endpoint -x -d 'Where tokens are issued.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l device-endpoint -x -d 'Where the device flow begins.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l revocation-endpoint -x -d 'Where tokens are revoked.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l private-addresses -d 'Permit endpoints at loopback and private addresses.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l no-test -d 'Store it for a published MCP without testing its connection first.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential oauth' -a '(__ambassador_admin_at_names mcp)'
+complete -c ambassador-admin -n '__ambassador_admin_at credential undeclare' -l no-test -d 'Store it for a published MCP without testing its connection first.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential undeclare' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential undeclare' -s y -l yes -d 'Do not ask for confirmation.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential undeclare' -a '(__ambassador_admin_at_names mcp)'
+complete -c ambassador-admin -n '__ambassador_admin_at credential fields' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential fields' -l every -x -d 'How often --watch looks; by default 2s.'
+complete -c ambassador-admin -n '__ambassador_admin_at credential fields' -a '(__ambassador_admin_at_names mcp)'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a add -d 'Permit the members of a group to use an MCP: all of it, or what --tool, --resource and --prompt name.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a list -d 'List the grants.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a remove -d 'Remove grants; the next call is decided without them.'

@@ -32,6 +32,7 @@ _ambassador-admin() {
         'user:Users and their passwords.'
         'group:Groups of users, which grants are given to.'
         'mcp:The catalog of downstream MCP servers.'
+        'credential:The credentials that MCPs need.'
         'grant:Which tools, resources and prompts a group may, or may not, use.'
         'key:Client keys of users.'
         'enrolment:One-time codes that were not used yet; key enrol issues them.'
@@ -69,6 +70,7 @@ _ambassador-admin() {
                 user) _ambassador-admin_user ;;
                 group) _ambassador-admin_group ;;
                 mcp) _ambassador-admin_mcp ;;
+                credential) _ambassador-admin_credential ;;
                 grant) _ambassador-admin_grant ;;
                 key) _ambassador-admin_key ;;
                 enrolment) _ambassador-admin_enrolment ;;
@@ -623,6 +625,89 @@ _ambassador-admin_mcp_prompts() {
         --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
+}
+
+_ambassador-admin_credential() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'declare:Declare a value that an MCP needs, in the place of an earlier declaration of the same field.'
+        'oauth:Declare that an MCP is accessed by OAuth, in the place of an earlier declaration.'
+        'undeclare:Stop demanding a field, or access by OAuth\: the MCP is reached without it from now on.'
+        'fields:List what an MCP needs, where each value goes and who gives it; no values are shown.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                declare) _ambassador-admin_credential_declare ;;
+                oauth) _ambassador-admin_credential_oauth ;;
+                undeclare) _ambassador-admin_credential_undeclare ;;
+                fields) _ambassador-admin_credential_fields ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_credential_declare() {
+    _arguments -s -S : \
+        --environment='[It goes into this environment variable of the program.]:NAME: ' \
+        --header='[It goes into this header of every request.]:NAME: ' \
+        --query='[It goes into this parameter of the URL.]:NAME: ' \
+        --argument'[It becomes an argument of the program, which the process list of the server'\''s machine shows.]' \
+        --template='[The text around the value, which stands for {}.]:TEXT: ' \
+        --title='[What people call it, such as '\''GitHub token'\''.]:TEXT: ' \
+        --help-text='[Where people get one and what rights it needs.]:TEXT: ' \
+        --from='[All users share this value\: env\://NAME, file\:///PATH or hashicorp\://MOUNT/PATH#FIELD.]:REFERENCE: ' \
+        --list-with='[The value with which the server itself lists what the MCP offers, if each user gives their own.]:REFERENCE: ' \
+        --optional'[The MCP can be used without it; by default it cannot.]' \
+        --not-secret'[It is no secret, such as the name of a team, and is shown.]' \
+        --no-test'[Store it for a published MCP without testing its connection first.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':MCP:_ambassador-admin_names mcp' \
+        ':FIELD: '
+}
+
+_ambassador-admin_credential_oauth() {
+    _arguments -s -S : \
+        --grant='[Whether each user connects an account, or one account is for all.]:WORD:(user service-account)' \
+        --client-id='[The client that was registered for this server by hand.]:ID: ' \
+        --client-secret='[The secret of that client\: env\://NAME, file\:///PATH or hashicorp\://MOUNT/PATH#FIELD.]:REFERENCE: ' \
+        '*'--scope='[A scope to ask for; may be repeated.]:SCOPE: ' \
+        --resource='[send names the MCP'\''s URL, omit names none; or another URI.]:WORD: ' \
+        --issuer='[The only authorization server to trust.]:URL: ' \
+        --authorization-endpoint='[Where users give their consent.]:URL: ' \
+        --token-endpoint='[Where tokens are issued.]:URL: ' \
+        --device-endpoint='[Where the device flow begins.]:URL: ' \
+        --revocation-endpoint='[Where tokens are revoked.]:URL: ' \
+        --private-addresses'[Permit endpoints at loopback and private addresses.]' \
+        --no-test'[Store it for a published MCP without testing its connection first.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':MCP:_ambassador-admin_names mcp'
+}
+
+_ambassador-admin_credential_undeclare() {
+    _arguments -s -S : \
+        --no-test'[Store it for a published MCP without testing its connection first.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
+        $shared \
+        ':MCP:_ambassador-admin_names mcp' \
+        ':FIELD: '
+}
+
+_ambassador-admin_credential_fields() {
+    _arguments -s -S : \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared \
+        ':MCP:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_grant() {

@@ -117,6 +117,11 @@ class ApiClient:
         """Send the request and return the object in the answer."""
         return self._object(self._send(request))
 
+    def fetch_with_revision(self, request: Request) -> tuple[dict[str, Any], str | None]:
+        """Send the request and return the object in the answer, with its revision if the server names it."""
+        answer = self._send(request)
+        return self._object(answer), answer.headers.get("ETag")
+
     def probe(self, request: Request) -> tuple[bool, dict[str, Any]]:
         """Send the request without the key; return whether the status is a success, and the object in the answer."""
         answer = self._exchange(request, key=None)
@@ -232,6 +237,8 @@ class ApiClient:
 
     def _exchange(self, request: Request, *, key: str | None) -> _Answer:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        if request.revision is not None:
+            headers["If-Match"] = request.revision
         content = None
         if request.body is not None:
             headers["Content-Type"] = "application/json"

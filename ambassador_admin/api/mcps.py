@@ -1,5 +1,8 @@
 """Requests to `/v1/admin/mcps`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
 from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
 from ambassador_protocol.paths import MCPS
@@ -36,6 +39,20 @@ def update(name: str, changes: McpPut, *, test: bool) -> Request:
         body=body_of(changes),
         missing_hint=MISSING,
         conflict_hint=f"ambassador-admin mcp show {quoted(name)}",
+        connects=test,
+    )
+
+
+def set_credentials(name: str, needs: Mapping[str, Any], *, revision: str | None, test: bool) -> Request:
+    """Replace what credentials an entry needs, if it still has this revision; see `update` for `test`."""
+    return Request(
+        method="PATCH",
+        path=subpath(MCPS, name),
+        query={} if test else {"test": "false"},
+        body={"credentials": needs},
+        revision=revision,
+        missing_hint=MISSING,
+        conflict_hint=f"ambassador-admin credential fields {quoted(name)}",
         connects=test,
     )
 

@@ -16,9 +16,10 @@ _NO_QUERY: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request; `missing_hint` and `conflict_hint` are the hints shown for the statuses 404 and 409.
+    """One request; `missing_hint` and `conflict_hint` are the hints shown for the statuses 404, and 409 and 412.
 
-    With `connects` the server may connect to an MCP before it answers.
+    With a `revision` the server refuses the change of an object that has another one. With `connects` it may connect to
+    an MCP before it answers.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Request:
     missing_hint: str | None = None
     conflict_hint: str | None = None
     connects: bool = False
+    revision: str | None = None
 
     def with_query(self, **query: str | Sequence[str] | None) -> "Request":
         """Return the request with these query parameters added; None is left out."""
@@ -40,7 +42,7 @@ class Request:
 
     def hint(self, status: int) -> str | None:
         """Return the hint for this status, or None."""
-        return {404: self.missing_hint, 409: self.conflict_hint}.get(status)
+        return {404: self.missing_hint, 409: self.conflict_hint, 412: self.conflict_hint}.get(status)
 
 
 def get(

@@ -22,6 +22,7 @@ from ambassador_admin.cli import (
     client_keys,
     config,
     contexts,
+    credentials,
     declarative,
     enrolments,
     error_codes,
@@ -59,6 +60,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(users.app, name="user")
 app.add_typer(groups.app, name="group")
 app.add_typer(mcps.app, name="mcp")
+app.add_typer(credentials.app, name="credential")
 app.add_typer(grants.app, name="grant")
 app.add_typer(client_keys.app, name="key")
 app.add_typer(enrolments.app, name="enrolment")

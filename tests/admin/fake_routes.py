@@ -1,6 +1,7 @@
 """The application of the fake admin API; it checks requests as strictly as the server."""
 
 import copy
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -253,7 +254,12 @@ def _word(value: Any) -> Any:
 
 async def _show(request: web.Request, items: dict[str, Item]) -> web.Response:
     kind = request.path.removeprefix(paths.ADMIN + "/").partition("/")[0].removesuffix("s")
-    return web.json_response(_known(items, kind, request.match_info["name"]))
+    item = _known(items, kind, request.match_info["name"])
+    return web.json_response(item, headers={"ETag": _revision(item)})
+
+
+def _revision(item: Item) -> str:
+    return f'"{hashlib.sha256(json.dumps(item).encode()).hexdigest()}"'
 
 
 async def _ready(request: web.Request) -> web.Response:
@@ -335,6 +341,9 @@ async def _add_mcp(request: web.Request) -> web.Response:
 
 async def _change_mcp(request: web.Request) -> web.Response:
     mcp = _known(request.app[API].mcps, "MCP", request.match_info["name"])
+    expected = request.headers.get("If-Match")
+    if expected is not None and expected != _revision(mcp):
+        raise Refusal(412, "It has been changed since you looked at it")
     changes = asdict(await _read(request, McpPut))
     if changes["credentials"] is not None:
         changes["credentials"] = without_defaults(changes["credentials"])

@@ -1,5 +1,6 @@
 """Commands that change something: dry runs, confirmations, issued secrets and warnings."""
 
+import itertools
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_admin.context.store import ContextStore
+from tests.admin import fake_routes
 from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import SECRET
 from tests.admin.shell import Shell
@@ -40,6 +42,8 @@ MUTATIONS = [
     ["key", "activate", "key-1"],
     ["key", "issue", "alice", "--name", "x", "--if-missing"],
     ["key", "issue", "alice", "--name", "x", "--to-command", "no-such-program"],
+    ["credential", "declare", "git", "token", "--header", "Authorization"],
+    ["credential", "oauth", "git", "--no-test"],
     ["subscription", "set", "key-1", "git"],
     ["subscription", "remove", "key-1", "git"],
     ["kill", "everyone", "--reason", "x"],
@@ -344,3 +348,19 @@ def test_empty_file_is_not_taken_for_a_declaration(
         assert "warning: The files are empty: they declare no object, and no owner." in done.err
     file.write_text("owner: ci\n")
     assert "The files are empty" not in shell.run("diff", "-f", str(file)).err
+
+
+def test_a_declaration_does_not_undo_one_that_was_made_meanwhile(
+    shell: Shell, stocked: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revisions = itertools.count()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(fake_routes, "_revision", lambda _: f'"{next(revisions)}"')
+        done = shell.run("credential", "declare", "git", "token", "--header", "Authorization")
+    assert done.code == 6
+    assert "changed since you looked" in done.err
+    assert "hint: ambassador-admin credential fields git\n" in done.err
+    assert stocked.mcps["git"]["credentials"] == {}
+    for field in ("token", "team"):
+        assert shell.run("credential", "declare", "git", field, "--header", f"X-{field}").code == 0
+    assert [each["name"] for each in stocked.mcps["git"]["credentials"]["fields"]] == ["token", "team"]

@@ -136,6 +136,69 @@ COMMANDS = {
     ],
     "mcp-update-prefix": ["mcp", "update", "git", "--prefix", "--sessions", "shared"],
     "mcp-update-pin": ["mcp", "update", "git", "--pin", "off"],
+    "credential-declare": [
+        *("credential", "declare", "git", "token", "--header", "Authorization", "--template", "Bearer {}"),
+        *(
+            "--title",
+            "GitHub token",
+            "--help-text",
+            "Settings, Developer settings",
+            "--list-with",
+            "env://LIST",
+        ),
+    ],
+    "credential-declare-shared": [
+        *("credential", "declare", "draft", "key", "--environment", "API_KEY", "--not-secret", "--optional"),
+        *("--from", "hashicorp://secret/team/git#key"),
+    ],
+    "credential-declare-again": ["credential", "declare", "files", "region", "--query", "zone"],
+    "credential-declare-argument": [
+        "credential",
+        "declare",
+        "files",
+        "dsn",
+        "--argument",
+        "--template",
+        "--dsn={}",
+    ],
+    "credential-declare-dry-run": [
+        *("credential", "declare", "files", "key", "--header", "X-Key", "--no-test", "--dry-run")
+    ],
+    "credential-declare-nowhere": ["credential", "declare", "git", "token"],
+    "credential-declare-twice": ["credential", "declare", "git", "token", "--header", "A", "--argument"],
+    "credential-declare-literal": [
+        "credential",
+        "declare",
+        "git",
+        "token",
+        "--header",
+        "A",
+        "--from",
+        "hunter2",
+    ],
+    "credential-declare-misspelt": ["credential", "declare", "gti", "token", "--header", "A"],
+    "credential-oauth": ["credential", "oauth", "git", "--scope", "repo", "--scope", "read:org"],
+    "credential-oauth-account": [
+        *(
+            "credential",
+            "oauth",
+            "git",
+            "--grant",
+            "service-account",
+            "--client-id",
+            "ours",
+            "--resource",
+            "omit",
+        ),
+        *("--client-secret", "file:///run/secrets/git", "--issuer", "https://issuer", "--private-addresses"),
+    ],
+    "credential-oauth-literal": ["credential", "oauth", "git", "--client-secret", "hunter2"],
+    "credential-fields": ["credential", "fields", "files"],
+    "credential-fields-none": ["credential", "fields", "git"],
+    "credential-undeclare": ["credential", "undeclare", "files", "region", "--yes"],
+    "credential-undeclare-oauth": ["credential", "undeclare", "files", "oauth", "--yes"],
+    "credential-undeclare-unasked": ["credential", "undeclare", "files", "region"],
+    "credential-undeclare-misspelt": ["credential", "undeclare", "files", "regoin", "--yes"],
     "grant-add": [
         "grant",
         "add",
@@ -356,8 +419,26 @@ def test_command_prints_its_golden(scene: Shell, api: FakeApi, name: str, format
     if format == "json":
         at = words.index("--") if "--" in words else len(words)
         words[at:at] = ["-o", "json"]
+    if name.startswith("credential"):
+        _declare_credentials(api)
     done = scene.run(*words, ADMIN_KEY=ADMIN_KEY, PASSWORD=PASSWORD)
     _compare(f"{name}.{format}.txt", _transcript(words, done, scene, api))
+
+
+def _declare_credentials(api: FakeApi) -> None:
+    """Add an MCP that needs credentials; the other scenes have none."""
+    api.add_mcp("files")
+    region = {
+        "name": "region",
+        "place": "query",
+        "target": "region",
+        "secret": False,
+        "reference": "env://REGION",
+    }
+    api.mcps["files"]["credentials"] = {
+        "fields": [region, {"name": "key", "place": "header", "target": "X-Key", "title": "Key\x1b[2J"}],
+        "oauth": {"scopes": ["files:read"]},
+    }
 
 
 @pytest.mark.parametrize("format", ["wide", "yaml", "jsonl", "csv"])

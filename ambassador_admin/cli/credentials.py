@@ -63,7 +63,7 @@ def declare(
 
     Without --from each user gives a value of their own, and no user ever gets another's. A published MCP reconnects.
 
-    Example: ambassador-admin credential declare github token --header Authorization --template 'Bearer {}'
+    Example: ambassador-admin credential declare wiki key --header X-Api-Key
     """
     member = described.member(field)
 
@@ -83,7 +83,7 @@ def oauth(admin: Invocation, mcp: Mcp, described: OAuthOptions, no_test: NoTest 
 
     Without options all is found by discovery, and each user connects an account of their own.
 
-    Example: ambassador-admin credential oauth github --scope repo --scope read:org
+    Example: ambassador-admin credential oauth github --scope repo
     """
     member = described.member()
     changed = _change(admin, mcp, lambda needs: needs.update(oauth=member), OAUTH, test=not no_test)

@@ -17,7 +17,6 @@ from ambassador_server.downstream.authorization.token_endpoint import (
     POST,
     choose_auth_method,
     error_code,
-    read_token,
 )
 from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.errors import AuthorizationServerUnavailableError, RegistrationRefusedError
@@ -31,6 +30,7 @@ from ambassador_server.ports.authorization import (
 _JSON: Final = "application/json"
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _DECLARE: Final = "so a client has to be declared for this MCP"
+_LONGEST_TEXT: Final = 4096
 _FAR_FUTURE: Final = 253_402_300_799  # the last second that a date can have
 
 
@@ -139,7 +139,7 @@ def _read(
     answer: Answer, server: ServerMetadata, description: ClientDescription, scopes: tuple[str, ...]
 ) -> Registration:
     found = answer.json()
-    secret = read_token(found, "client_secret") if found.get("client_secret") else None
+    secret = _text(found, "client_secret") if found.get("client_secret") else None
     method = found.get("token_endpoint_auth_method") or (BASIC if secret else NO_SECRET)
     if method not in (BASIC, POST, NO_SECRET):
         raise RegistrationRefusedError(
@@ -153,7 +153,7 @@ def _read(
     return Registration(
         kind=RegistrationKind.DYNAMIC,
         issuer=server.issuer,
-        client_id=_client_id(found),
+        client_id=_text(found, "client_id"),
         client_secret=secret if method != NO_SECRET else None,
         auth_method=method,
         redirect_uri=description.redirect_uri,
@@ -162,11 +162,11 @@ def _read(
     )
 
 
-def _client_id(found: Mapping[str, Any]) -> str:
-    client_id = found.get("client_id")
-    if isinstance(client_id, str) and 0 < len(client_id) <= 2048 and client_id.isprintable():
-        return client_id
-    raise AuthorizationServerUnavailableError("The authorization server sent no valid client_id.")
+def _text(found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name)
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT and value.isprintable():
+        return value
+    raise AuthorizationServerUnavailableError(f"The authorization server sent no valid {name}.")
 
 
 def _expiry(value: object) -> datetime | None:

@@ -64,6 +64,9 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         await store.close()
         raise
     recorder, policy = Recorder(log=log, clock=clock), PolicyKeeper(store=store, clock=clock)
+    lending = CredentialLending(
+        store=store, policy=policy, vault=vault, clock=clock, resolve=resolve_reference
+    )
     return Foundation(
         clock=clock,
         store=store,
@@ -73,16 +76,17 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         log=log,
         losses=losses,
         downstreams=DownstreamPool(
-            user_limits=user_limits(config), mask=mask_text, programs=program_settings(config)
+            user_limits=user_limits(config),
+            mask=mask_text,
+            programs=program_settings(config),
+            lend=lending.for_listing,
         ),
         throttle=FailureThrottle(config.limits.failed_logins),
         password_hashers=Argon2HasherPool(),
         recorder=recorder,
         policy=policy,
         changes=Changes(store=store, policy=policy, recorder=recorder),
-        lending=CredentialLending(
-            store=store, policy=policy, vault=vault, clock=clock, resolve=resolve_reference
-        ),
+        lending=lending,
     )
 
 

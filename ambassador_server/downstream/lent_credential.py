@@ -2,11 +2,16 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import quote
 
+from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.secrets.marks import REDACTED
-from ambassador_server.ports.credentials import Credential
+from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.ports.credentials import Credential, Missing
+
+Lend = Callable[[Mcp], Awaitable[Credential | Missing]]
+"""Returns the credential with which this server itself connects to an MCP."""
 
 _SHORTEST = 4
 """A shorter value is no secret, and would mask parts of other words."""
@@ -57,6 +62,15 @@ class LentCredential:
         if self._words:
             longest_first = sorted(self._words, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+
+async def borrow(lend: Lend, mcp: Mcp) -> Credential:
+    """Return the credential of this server's own connection; raises DownstreamUnavailableError without one."""
+    lent = await lend(mcp)
+    if isinstance(lent, Missing):
+        what = f"the value of {', '.join(lent.fields)}" if lent.fields else "the access token"
+        raise DownstreamUnavailableError(f"{what} that all users share cannot be had ({lent.because})")
+    return lent
 
 
 def longest_secret(credential: Credential | None) -> int:

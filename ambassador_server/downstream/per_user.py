@@ -4,34 +4,49 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.watches import ResourceListener
 from ambassador_server.downstream.session import SessionOwner
 from ambassador_server.downstream.supervisor import Supervisor
+from ambassador_server.downstream.user_watches import Pair, UserWatch, UserWatches
 from ambassador_server.errors import OverloadedError
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import NeutralRequest, Reply
+
+T = TypeVar("T")
 
 
 class Key(NamedTuple):
-    """What connections are kept apart by: the entry, the user, the capabilities of the user's host, and a number."""
+    """What connections are kept apart by: the entry, the user, and the capabilities of the user's host.
+
+    Then a number, and the generation of the credential, which is empty without one.
+    """
 
     mcp_id: str
     user_id: str
     capabilities: bytes
     slot: int = 0
+    generation: str = ""
+
+    @property
+    def pair(self) -> Pair:
+        """Return the entry and the user."""
+        return self.mcp_id, self.user_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserLimits:
     """The maximum number of connections per user and in total, and the idle seconds after which one is stopped.
 
-    A session over HTTP costs far less than a process, so there may be more of them.
+    A session over HTTP costs far less than a process, so there may be more of them. A connection whose credential was
+    replaced or removed is stopped when its calls have ended, at the latest after `retire` seconds.
     """
 
     idle: float = 600.0
+    retire: float = 60.0
     per_user: int = 8
     total: int = 128
     sessions_per_user: int = 256
@@ -41,10 +56,21 @@ class UserLimits:
 class _UserConnection:
     """One user's connection to one entry; `timer` checks whether it is idle.
 
-    `asking` counts the calls in flight whose host can be asked, `watched` the resources that are watched.
+    `asking` counts the calls in flight whose host can be asked, `watched` the resources that are watched. One that
+    `is_retiring` has a credential that is not valid any more, and only ends its calls in flight.
     """
 
-    __slots__ = ("asking", "in_flight", "is_program", "key", "supervisor", "timer", "used_at", "watched")
+    __slots__ = (
+        "asking",
+        "in_flight",
+        "is_program",
+        "is_retiring",
+        "key",
+        "supervisor",
+        "timer",
+        "used_at",
+        "watched",
+    )
 
     def __init__(self, key: Key, supervisor: Supervisor, *, is_program: bool) -> None:
         self.key = key
@@ -53,19 +79,9 @@ class _UserConnection:
         self.in_flight = 0
         self.asking = 0
         self.watched = 0
+        self.is_retiring = False
         self.used_at = 0.0
         self.timer: asyncio.TimerHandle
-
-
-@dataclass(slots=True, eq=False)
-class _Watch:
-    """One resource that a user watches; `end` ends it on the connection that it has now."""
-
-    mcp: Mcp
-    user_id: str
-    uri: str
-    listener: ResourceListener
-    end: Callable[[], None] = lambda: None
 
 
 class UserConnections:
@@ -79,7 +95,7 @@ class UserConnections:
         self,
         limits: UserLimits,
         *,
-        build: Callable[[Mcp, SessionOwner], Supervisor],
+        build: Callable[[Mcp, SessionOwner, Credential | None], Supervisor],
         stop: Callable[[Supervisor], asyncio.Task[None]],
         is_program: Callable[[Mcp], bool],
     ) -> None:
@@ -89,20 +105,28 @@ class UserConnections:
         self._is_program = is_program
         self._connections: dict[Key, _UserConnection] = {}
         self._of_entry: dict[str, dict[Key, _UserConnection]] = {}
+        self._of_pair: dict[Pair, dict[Key, _UserConnection]] = {}
         # A new process waits for the old one of the same user and entry, because both could use the same files.
         self._stopping: dict[Key, asyncio.Task[None]] = {}
-        self._watches: set[_Watch] = set()
+        self._watches = UserWatches(self._attach)
 
     async def call(
         self, mcp: Mcp, key: Key, request: NeutralRequest, timeout: float, *, alone: bool = False
     ) -> Reply:
         """Send one request over the user's own connection, which the first call starts.
 
-        With `alone` a call whose host can be asked gets a connection that no other such call uses meanwhile. Raises
-        OverloadedError when a limit is reached and every connection is busy, and the errors of a supervisor.
+        With `alone` a call whose host can be asked gets a connection that no other such call uses meanwhile. A call
+        with a credential of another generation retires the connections with the earlier one. Raises OverloadedError
+        when a limit is reached and every connection is busy, and the errors of a supervisor.
         """
-        asking = can_be_asked(request)
-        connection = self._free(mcp, key) if alone and asking else self._connection(mcp, key)
+        asking, credential = can_be_asked(request), request.credential
+        if credential is not None:
+            key = key._replace(generation=credential.generation)
+            self._retire_earlier(key)
+        find = self._free if alone and asking else self._connection
+        connection = find(mcp, key, credential)
+        if credential is not None and credential is not connection.supervisor.lent.current:
+            connection.supervisor.use_credential(credential)
         connection.in_flight += 1
         connection.asking += asking
         try:
@@ -111,27 +135,27 @@ class UserConnections:
             connection.in_flight -= 1
             connection.asking -= asking
             connection.used_at = asyncio.get_running_loop().time()
+            if connection.is_retiring and not connection.in_flight:
+                self._close_if_open(connection)
 
-    def watch(self, mcp: Mcp, user_id: str, uri: str, listener: ResourceListener) -> Callable[[], None]:
+    def watch(
+        self, mcp: Mcp, user_id: str, uri: str, listener: ResourceListener, credential: Credential | None
+    ) -> Callable[[], None]:
         """Watch a resource over a connection of the user; returns what ends this. Raises OverloadedError."""
-        watch = _Watch(mcp, user_id, uri, listener)
-        self._attach(watch)
-        self._watches.add(watch)
-
-        def end() -> None:
-            self._watches.discard(watch)
-            watch.end()
-
-        return end
+        if credential is not None:
+            self._retire_earlier(_key_of_watch(mcp, user_id, credential))
+        return self._watches.add(UserWatch(mcp, user_id, uri, listener, credential))
 
     def watch_again(self, mcp: Mcp) -> None:
         """Watch the resources of an entry again after its connections were stopped."""
-        for watch in [each for each in self._watches if each.mcp.mcp_id == mcp.mcp_id]:
-            watch.mcp = mcp
-            try:
-                self._attach(watch)
-            except OverloadedError:
-                self._watches.discard(watch)
+        self._watches.begin_again(mcp)
+
+    def retire(self, changed: Callable[[str, str], bool]) -> None:
+        """Retire the connections for whose entry and user the credential has `changed`."""
+        for pair in [each for each in self._of_pair if changed(*each)]:
+            self._watches.lost_credential(pair)
+            for connection in list(self._of_pair.get(pair, {}).values()):
+                self._retire(connection)
 
     def of_entry(self, mcp_id: str) -> Iterator[tuple[str, Supervisor]]:
         """Yield the id and the supervisor of each user's connections to this entry."""
@@ -145,47 +169,76 @@ class UserConnections:
 
     def retain(self, wanted: Callable[[str], bool]) -> None:
         """Stop the connections of every user for whose id `wanted` is false."""
-        self._watches = {watch for watch in self._watches if wanted(watch.user_id)}
+        self._watches.retain(wanted)
         for connection in [each for key, each in self._connections.items() if not wanted(key.user_id)]:
             _ = self._close(connection)
 
-    def _connection(self, mcp: Mcp, key: Key) -> _UserConnection:
-        return self._connections.get(key) or self._open(mcp, key)
+    def _connection(self, mcp: Mcp, key: Key, credential: Credential | None) -> _UserConnection:
+        return self._connections.get(key) or self._open(mcp, key, credential)
 
-    def _free(self, mcp: Mcp, key: Key) -> _UserConnection:
+    def _free(self, mcp: Mcp, key: Key, credential: Credential | None) -> _UserConnection:
         """Return the first connection whose calls in flight cannot be asked."""
         for slot in itertools.count():
-            connection = self._connection(mcp, key._replace(slot=slot))
+            connection = self._connection(mcp, key._replace(slot=slot), credential)
             if not connection.asking:
                 return connection
         raise AssertionError("there is a number for every connection")
 
-    def _attach(self, watch: _Watch) -> None:
-        """Watch over a connection that the user has, or over a new one."""
-        own = (
-            each for key, each in self._of_entry.get(watch.mcp.mcp_id, {}).items() if key[1] == watch.user_id
-        )
-        connection = next(own, None) or self._open(watch.mcp, Key(watch.mcp.mcp_id, watch.user_id, b"{}"))
+    def _attach(self, watch: UserWatch) -> Callable[[], None]:
+        """Watch over a connection that the user has, or over a new one; return what ends this."""
+        key = _key_of_watch(watch.mcp, watch.user_id, watch.credential)
+        own = (each for each in self._of_pair.get(key.pair, {}).values() if not each.is_retiring)
+        connection = next(own, None) or self._open(watch.mcp, key, watch.credential)
         end = connection.supervisor.watches.add(watch.uri, watch.listener, watch.user_id)
         connection.watched += 1
 
         def release() -> None:
             end()
             connection.watched -= 1
-            watch.end = _nothing
 
-        watch.end = release
+        return release
 
-    def _open(self, mcp: Mcp, key: Key) -> _UserConnection:
+    def _retire_earlier(self, key: Key) -> None:
+        """Retire the user's connections with a credential of another generation than that of the key."""
+        of_pair = self._of_pair.get(key.pair)
+        if of_pair is None:
+            return
+        earlier = [
+            each
+            for each in of_pair.values()
+            if each.key.generation != key.generation and not each.is_retiring
+        ]
+        if earlier:
+            self._watches.lost_credential(key.pair)
+        for connection in earlier:
+            self._retire(connection)
+
+    def _retire(self, connection: _UserConnection) -> None:
+        """Stop a connection when its calls in flight have ended; it opens no session any more."""
+        if not connection.in_flight:
+            _ = self._close(connection)
+        elif not connection.is_retiring:
+            connection.is_retiring = True
+            connection.supervisor.retire()
+            connection.timer.cancel()
+            loop = asyncio.get_running_loop()
+            connection.timer = loop.call_later(self._limits.retire, self._close_if_open, connection)
+
+    def _open(self, mcp: Mcp, key: Key, credential: Credential | None) -> _UserConnection:
         is_program = self._is_program(mcp)
         # It starts when the one that made room for it has stopped, so that there are never more than the limits allow.
         room = self._make_room(mcp, key.user_id, is_program=is_program)
-        before = [task for task in (room, self._stopping.get(key)) if task]
-        supervisor = self._build(mcp, SessionOwner(key.user_id, key.capabilities))
+        same = key._replace(generation="")
+        earlier = [task for each, task in self._stopping.items() if each._replace(generation="") == same]
+        before = [task for task in (room, *earlier) if task]
+        owner = SessionOwner(key.user_id, key.capabilities, lists_all=mcp.credentials.is_listed_by_users)
+        supervisor = self._build(mcp, owner, credential)
         connection = self._connections[key] = _UserConnection(key, supervisor, is_program=is_program)
         self._of_entry.setdefault(key.mcp_id, {})[key] = connection
+        self._of_pair.setdefault(key.pair, {})[key] = connection
         connection.supervisor.start(*before)
         self._check_after(self._limits.idle, connection)
+        self._watches.connected(key.pair, credential)
         return connection
 
     def _make_room(self, mcp: Mcp, user_id: str, *, is_program: bool) -> asyncio.Task[None] | None:
@@ -221,13 +274,15 @@ class UserConnections:
         else:
             _ = self._close(connection)
 
+    def _close_if_open(self, connection: _UserConnection) -> None:
+        if self._connections.get(connection.key) is connection:
+            _ = self._close(connection)
+
     def _close(self, connection: _UserConnection) -> asyncio.Task[None]:
         key = connection.key
         del self._connections[key]
-        others = self._of_entry[key.mcp_id]
-        del others[key]
-        if not others:
-            del self._of_entry[key.mcp_id]
+        _remove(self._of_entry, key.mcp_id, key)
+        _remove(self._of_pair, key.pair, key)
         connection.timer.cancel()
         task = self._stopping[key] = self._stop(connection.supervisor)
         task.add_done_callback(lambda done: self._forget_stopped(key, done))
@@ -238,5 +293,13 @@ class UserConnections:
             del self._stopping[key]
 
 
-def _nothing() -> None:
-    """End a watch that has ended."""
+def _key_of_watch(mcp: Mcp, user_id: str, credential: Credential | None) -> Key:
+    """Return the key of the connection that is opened for a watch."""
+    generation = "" if credential is None else credential.generation
+    return Key(mcp.mcp_id, user_id, b"{}", generation=generation)
+
+
+def _remove(index: dict[T, dict[Key, _UserConnection]], name: T, key: Key) -> None:
+    del index[name][key]
+    if not index[name]:
+        del index[name]

@@ -15,14 +15,20 @@ from ambassador_server.domain.catalog.mcps import (
     SandboxOffer,
     Sessions,
     Tool,
-    ToolListReport,
+)
+from ambassador_server.downstream.connection_builder import (
+    STARTING,
+    STOPPED,
+    ConnectionBuilder,
+    await_users,
+    needs_credential_of_user,
 )
 from ambassador_server.downstream.era import Era, EraMemory
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import with_lists
-from ambassador_server.downstream.lent_credential import LentCredential
+from ambassador_server.downstream.lent_credential import Lend
 from ambassador_server.downstream.per_user import Key, UserConnections, UserLimits
-from ambassador_server.downstream.probes import Probes
+from ambassador_server.downstream.probes import ProbeReport, Probes
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
 from ambassador_server.downstream.session import SessionOwner
@@ -33,7 +39,7 @@ from ambassador_server.downstream.transports import (
     sandbox_of,
     starts_program,
 )
-from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+from ambassador_server.errors import CredentialMissingError, DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ResourceListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
@@ -41,8 +47,6 @@ from ambassador_server.ports.exchange import NeutralRequest, Reply
 _log = logging.getLogger(__name__)
 _CONNECTS_AT_ONCE, _CONNECTS_PER_SECOND = 32, 500
 """How many new entries of the catalog are connected to at once, and how fast the others follow."""
-_STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
-_STARTING = replace(_STOPPED, status=DownstreamStatus.STARTING)
 
 
 class DownstreamPool:
@@ -52,7 +56,9 @@ class DownstreamPool:
     entry, so that outages and new tools are noticed without calls. Calls go over each user's own supervisor, whose
     outages are not reported as the entry's.
 
-    `mask` hides secrets in the output of a downstream before it is shown.
+    An entry that only users can list has no connection of its own: it offers what their connections have listed.
+    `mask` hides secrets in the output of a downstream before it is shown. `lend` returns the credential with which this
+    server itself connects to an entry.
     """
 
     def __init__(
@@ -62,16 +68,18 @@ class DownstreamPool:
         user_limits: UserLimits | None = None,
         mask: Callable[[str], str] = str,
         programs: ProgramSettings | None = None,
+        lend: Lend | None = None,
     ) -> None:
         self._listeners: list[DownstreamListener] = []
-        self._limits = limits or Limits()
-        self._mask = mask
-        self._programs = programs or ProgramSettings()
+        limits, self._programs = limits or Limits(), programs or ProgramSettings()
         self._running: dict[str, Supervisor] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self._eras = EraMemory()
+        self._build = ConnectionBuilder(
+            limits=limits, mask=mask, programs=self._programs, lend=lend, eras=self._eras
+        )
         # An entry is probed just before it is published, so its tools are known before it has started.
-        self._probes = Probes(mask, self._programs, self._limits.connect, self._eras)
+        self._probes = Probes(mask, self._programs, limits.connect, self._eras)
         limits_of_users = user_limits or UserLimits()
         self._users = UserConnections(
             limits_of_users, build=self._supervisor_of_user, stop=self._stop, is_program=self.starts_program
@@ -88,32 +96,21 @@ class DownstreamPool:
             removed = self._running.pop(mcp_id)
             _ = self._stop(removed)
             self._users.stop_entry(mcp_id)
-            self._notify_listeners(
-                DownstreamChange(
-                    mcp_id=mcp_id,
-                    status=DownstreamStatus.STOPPED,
-                    error=None,
-                    tools=removed.state.tools,
-                    tools_changed=False,
-                )
-            )
+            self._notify_listeners(_stopped(removed))
         for mcp_id, mcp in wanted.items():
             current = self._running.get(mcp_id)
             if current is None:
-                probed = self._probes.take(mcp_id)
-                state = with_lists(replace(_STARTING, report=probed.report), probed.lists)
-                state = replace(state, tools=(last_known or {}).get(mcp_id, state.tools))
+                state = _first_state(self._probes.take(mcp_id), (last_known or {}).get(mcp_id))
                 known = Known(state=state, era=self._eras.era_of(mcp), habits=_habits_of(mcp))
-                supervisor = self._add(mcp, known)
                 # A server with many entries must answer clients while it connects to them.
-                supervisor.start(delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
+                self._add(mcp, known, delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
                 begun += 1
             elif current.mcp.has_same_connection(mcp):
                 current.mcp = mcp
                 for _, supervisor in self._users.of_entry(mcp_id):
                     supervisor.mcp = mcp
             else:
-                self._replace(current, mcp, self._probes.take(mcp_id).report)
+                self._replace(current, mcp, self._probes.take(mcp_id))
 
     def state(self, mcp_id: str) -> DownstreamState:
         """Return the state of a downstream; one that does not run is `stopped`, with what its last probe has found."""
@@ -121,7 +118,7 @@ class DownstreamPool:
         if supervisor is not None:
             return supervisor.state
         probed = self._probes.last(mcp_id)
-        return replace(_STOPPED, report=probed.report, last_failure=probed.failure)
+        return replace(STOPPED, report=probed.report, last_failure=probed.failure)
 
     def activity(self, mcp_id: str) -> DownstreamActivity:
         """Return the sums over all connections to a downstream, including those of single users."""
@@ -149,11 +146,15 @@ class DownstreamPool:
         """Stop every connection to a downstream and connect again; a user's own one connects at the next call."""
         current = self._running.get(mcp_id)
         if current is not None:
-            self._replace(current, current.mcp, current.state.report)
+            self._replace(current, current.mcp, ProbeReport(report=current.state.report))
 
     def retain_users(self, wanted: Callable[[str], bool]) -> None:
         """Stop the connections of every user for whose id `wanted` is false."""
         self._users.retain(wanted)
+
+    def credentials_changed(self, changed: Callable[[str, str], bool]) -> None:
+        """End the connections with a credential that has changed, after their calls in flight."""
+        self._users.retire(changed)
 
     def check(self, mcp: Mcp) -> None:
         """Raise InvalidInputError when the transport is unknown or an option is invalid."""
@@ -204,9 +205,15 @@ class DownstreamPool:
         supervisor = self._running.get(mcp_id)
         if supervisor is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        if supervisor.habits.keeps_sessions is None and supervisor.mcp.sessions is Sessions.AUTO:
+        if request.credential is None and needs_credential_of_user(supervisor.mcp):
+            raise CredentialMissingError(
+                f"{supervisor.mcp.name} is not reached without the user's credential"
+            )
+        if supervisor.habits.keeps_sessions is None and _is_learned(supervisor.mcp):
             await supervisor.until_connected(timeout)
         if not _has_own_connection(supervisor, request):
+            if request.credential is not None and request.credential is not supervisor.lent.current:
+                supervisor.use_credential(request.credential)
             return await supervisor.call(request, user_id, timeout)
         # In the modern era each request declares the capabilities of its host, so they need no connection of their own.
         capabilities = b"" if supervisor.era is Era.MODERN else request.capabilities
@@ -216,14 +223,20 @@ class DownstreamPool:
         )
 
     def watch_resource(
-        self, mcp_id: str, uri: str, *, user_id: str, listener: ResourceListener
+        self,
+        mcp_id: str,
+        uri: str,
+        *,
+        user_id: str,
+        listener: ResourceListener,
+        credential: Credential | None = None,
     ) -> Callable[[], None]:
         """Tell the listener of each update of a resource; returns what ends this. Raises OverloadedError."""
         supervisor = self._running.get(mcp_id)
         if supervisor is None:
             return _ignore_end
         if _has_own_connection(supervisor, None):
-            return self._users.watch(supervisor.mcp, user_id, uri, listener)
+            return self._users.watch(supervisor.mcp, user_id, uri, listener, credential)
         return supervisor.watches.add(uri, listener, user_id)
 
     async def close(self) -> None:
@@ -234,22 +247,19 @@ class DownstreamPool:
         self._running.clear()
         await asyncio.gather(*self._stopping)
 
-    def _add(self, mcp: Mcp, known: Known) -> Supervisor:
-        supervisor = Supervisor(
-            mcp,
-            known,
-            listener=self._notify_listeners,
-            limits=self._limits,
-            lent=LentCredential(None, self._mask),
-            programs=self._programs,
-        )
-        self._running[mcp.mcp_id] = supervisor
-        return supervisor
+    def _add(self, mcp: Mcp, known: Known, *after: asyncio.Task[None], delay: float = 0.0) -> None:
+        supervisor = self._running[mcp.mcp_id] = self._build.of_entry(mcp, known, self._notify_listeners)
+        if mcp.credentials.is_listed_by_users:
+            await_users(supervisor)
+        else:
+            supervisor.start(*after, delay=delay)
 
-    def _replace(self, current: Supervisor, mcp: Mcp, report: ToolListReport) -> None:
+    def _replace(self, current: Supervisor, mcp: Mcp, probed: ProbeReport) -> None:
         self._users.stop_entry(mcp.mcp_id)
         stopped = self._stop(current)
-        state = replace(current.state, status=DownstreamStatus.STARTING, error=None, report=report)
+        state = replace(current.state, status=DownstreamStatus.STARTING, error=None, report=probed.report)
+        if mcp.credentials.is_listed_by_users:
+            state = with_lists(state, probed.lists)
         is_same = current.mcp.has_same_connection(mcp)
         known = Known(
             state=state,
@@ -257,24 +267,18 @@ class DownstreamPool:
             output=current.recent_output(),
             habits=current.habits if is_same else _habits_of(mcp),
             watches=current.watches,
+            starts_over=probed.lists is None,
         )
-        self._add(mcp, known).start(stopped)
+        self._add(mcp, known, stopped)
         self._users.watch_again(mcp)
 
-    def _supervisor_of_user(self, mcp: Mcp, owner: SessionOwner) -> Supervisor:
-        entry = self._running[mcp.mcp_id]
-        return Supervisor(
-            mcp,
-            Known(state=replace(_STARTING, tools=entry.state.tools), era=entry.era, habits=entry.habits),
-            listener=_ignore,
-            limits=self._limits,
-            lent=LentCredential(None, self._mask),
-            programs=self._programs,
-            owner=owner,
-        )
+    def _supervisor_of_user(self, mcp: Mcp, owner: SessionOwner, credential: Credential | None) -> Supervisor:
+        return self._build.of_user(mcp, self._running[mcp.mcp_id], owner, credential)
 
     def _notify_listeners(self, change: DownstreamChange) -> None:
-        if change.tools_changed:
+        running = self._running.get(change.mcp_id)
+        # What the connection of a user has listed is no reason to ask the others: each may be offered something else.
+        if change.tools_changed and running is not None and not running.mcp.credentials.is_listed_by_users:
             for _, supervisor in self._users.of_entry(change.mcp_id):
                 supervisor.suspect_lists()
         for listener in self._listeners:
@@ -297,6 +301,22 @@ class DownstreamPool:
         return task
 
 
+def _stopped(removed: Supervisor) -> DownstreamChange:
+    return DownstreamChange(
+        mcp_id=removed.mcp.mcp_id,
+        status=DownstreamStatus.STOPPED,
+        error=None,
+        tools=removed.state.tools,
+        tools_changed=False,
+    )
+
+
+def _first_state(probed: ProbeReport, last_known: tuple[Tool, ...] | None) -> DownstreamState:
+    """Return the state of an entry that was not connected to yet."""
+    state = with_lists(replace(STARTING, report=probed.report), probed.lists)
+    return state if last_known is None else replace(state, tools=last_known)
+
+
 def _habits_of(mcp: Mcp) -> Habits:
     """Return what is known of the habits of a downstream that was not connected to yet."""
     try:
@@ -310,14 +330,17 @@ def _has_own_connection(supervisor: Supervisor, request: NeutralRequest | None) 
     mcp, habits = supervisor.mcp, supervisor.habits
     if mcp.isolation is Isolation.PER_USER or mcp.sessions is Sessions.PER_USER:
         return True
+    if needs_credential_of_user(mcp):
+        return True
     if mcp.sessions is Sessions.SHARED:
         return False
     return habits.keeps_sessions or (habits.asks and request is not None and can_be_asked(request))
 
 
+def _is_learned(mcp: Mcp) -> bool:
+    """Tell whether the first connection to an entry shows whether its users can share a session."""
+    return mcp.sessions is Sessions.AUTO and not needs_credential_of_user(mcp)
+
+
 def _ignore_end() -> None:
     """End a watch of a downstream that does not run."""
-
-
-def _ignore(_: DownstreamChange) -> None:
-    """Ignore the changes of a user's own connection, which do not concern the entry."""

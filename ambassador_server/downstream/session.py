@@ -36,10 +36,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionOwner:
-    """The user whose session one is, and the capabilities of that user's host, a raw JSON object."""
+    """The user whose session one is, and the capabilities of that user's host, a raw JSON object.
+
+    A session that `lists_all` shows what the downstream offers, because the entry has no connection of its own.
+    """
 
     user_id: str
     capabilities: bytes
+    lists_all: bool = False
 
 
 class DownstreamSession:
@@ -69,7 +73,7 @@ class DownstreamSession:
         hooks = Hooks(self._notified, self._calls.asked, lent.mask, programs, lent.current)
         self._transport = build_transport(mcp.transport, mcp.options, hooks)
         lent.follow(self._transport.use_credential)
-        only_tools = owner is not None
+        only_tools = owner is not None and not owner.lists_all
         self._lists = SessionLists(mcp.name, self._send, self._usable, only_tools=only_tools, hide=lent.hide)
         self.changed = self._lists.changed
         self._transport.ended.add_done_callback(lambda _: self.changed.set())
@@ -175,7 +179,8 @@ class DownstreamSession:
         features = self._agreement.features
         if not (is_legacy or self._agreement.announced or features.resource_subscriptions):
             return
-        if is_legacy and self._capabilities == NO_CAPABILITIES:
+        is_for_lists = self._owner is None or self._owner.lists_all
+        if is_legacy and self._capabilities == NO_CAPABILITIES and not is_for_lists:
             # No question comes, and the list of tools is that of the entry, so only updates are worth a stream.
             await self._watches.next_change(0)
         subscribing = None

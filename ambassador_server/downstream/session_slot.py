@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.downstream.session import DownstreamSession
-from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.errors import CredentialRefusedError, DownstreamUnavailableError
 
 
 class SessionSlot:
@@ -22,7 +22,7 @@ class SessionSlot:
         self._early = early
         self._stable = stable
         self._loop = asyncio.get_running_loop()
-        self._reason = "was stopped"
+        self._error = DownstreamUnavailableError("was stopped")
         self._failures = 0
         self._delay = 0.0
         self._filled_at = 0.0
@@ -40,12 +40,18 @@ class SessionSlot:
         Raises DownstreamUnavailableError when that attempt fails, or must not start yet.
         """
         if self._is_stopped or (self._is_between_attempts and not self._may_attempt_early()):
-            raise DownstreamUnavailableError(self._reason)
+            raise named_alike(self._error, self._error.message)
         self._retry_now.set()
         session = await asyncio.shield(self._outcome)
         if session is None:
-            raise DownstreamUnavailableError(self._reason)
+            raise named_alike(self._error, self._error.message)
         return session
+
+    def hurry(self) -> None:
+        """Begin the next attempt now, because what the last one used has been replaced."""
+        if self._is_between_attempts and not self._is_final:
+            self._is_between_attempts = False
+            self._retry_now.set()
 
     def begin_attempt(self) -> None:
         """Let calls wait for the outcome of an attempt that starts now."""
@@ -58,12 +64,12 @@ class SessionSlot:
         self._filled_at = self._loop.time()
         self._outcome.set_result(session)
 
-    def clear(self, reason: str, *, is_final: bool = False) -> None:
-        """Go without a session until the next attempt; callers get this reason.
+    def clear(self, error: DownstreamUnavailableError, *, is_final: bool = False) -> None:
+        """Go without a session until the next attempt; callers get such an error.
 
         After a final failure there is no next attempt, because only a change of the options could help.
         """
-        self._reason = reason
+        self._error = error
         self._is_final = is_final
         if self.session is not None and self._loop.time() - self._filled_at >= self._stable:
             self._failures = 0
@@ -86,9 +92,21 @@ class SessionSlot:
         """Refuse every call from now on."""
         self._is_stopped = True
 
+    def end(self, reason: str) -> None:
+        """Refuse every call, also those that wait, from now on."""
+        self.stop()
+        self.clear(DownstreamUnavailableError(reason))
+
     def _may_attempt_early(self) -> bool:
         age = self._loop.time() - self._attempted_at
         return not self._is_final and age >= min(self._delay, self._early)
 
     def _new_outcome(self) -> asyncio.Future[DownstreamSession | None]:
         return self._loop.create_future()
+
+
+def named_alike(error: DownstreamUnavailableError, message: str) -> DownstreamUnavailableError:
+    """Return an error with another message that callers handle in the same way."""
+    if isinstance(error, CredentialRefusedError):
+        return CredentialRefusedError(message, challenge=error.challenge, is_known=error.is_known)
+    return DownstreamUnavailableError(message)

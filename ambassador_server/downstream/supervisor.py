@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 
 from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.backoff import Backoff
+from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import DownstreamActivity, DownstreamState, Mcp
 from ambassador_server.downstream.deadline import Deadline
 from ambassador_server.downstream.era import Era
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import Lists
 from ambassador_server.downstream.features.watches import ResourceWatches
-from ambassador_server.downstream.lent_credential import LentCredential
+from ambassador_server.downstream.lent_credential import Lend, LentCredential, borrow
 from ambassador_server.downstream.probes import with_last_line
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.proven_era import ProvenEra
 from ambassador_server.downstream.published_state import PublishedState
 from ambassador_server.downstream.session import DownstreamSession, SessionOwner
-from ambassador_server.downstream.session_slot import SessionSlot
+from ambassador_server.downstream.session_slot import SessionSlot, named_alike
 from ambassador_server.downstream.transport import RejectedError
 from ambassador_server.errors import (
     AmbassadorError,
@@ -27,6 +28,7 @@ from ambassador_server.errors import (
     InvalidInputError,
     OverloadedError,
 )
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.downstream import DownstreamListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
@@ -78,7 +80,8 @@ class Habits:
 class Known:
     """What is known of a downstream before its supervisor starts: its state, proven era, and last output.
 
-    `habits` are shared by all supervisors of an entry. `watches` outlive a supervisor that is replaced.
+    `habits` are shared by all supervisors of an entry. `watches` outlive a supervisor that is replaced. With
+    `starts_over` what the first user's connection lists takes the place of what is known.
     """
 
     state: DownstreamState
@@ -86,6 +89,7 @@ class Known:
     output: tuple[str, ...] = ()
     habits: Habits = field(default_factory=Habits)
     watches: ResourceWatches = field(default_factory=ResourceWatches)
+    starts_over: bool = False
 
 
 class Supervisor:
@@ -101,12 +105,13 @@ class Supervisor:
         lent: LentCredential,
         programs: ProgramSettings,
         owner: SessionOwner | None = None,
+        lend: Lend | None = None,
     ) -> None:
-        self.mcp = mcp
+        self.mcp, self.lent = mcp, lent
         self.habits, self.watches = known.habits, known.watches
-        self._published = PublishedState(known.state, listener)
+        self.published = PublishedState(known.state, listener, starts_over=known.starts_over)
         self._limits = limits
-        self._lent = lent
+        self._lend = lend
         self._programs = programs
         self._owner = owner
         self._slot = SessionSlot(
@@ -118,13 +123,14 @@ class Supervisor:
         self._retiring: dict[DownstreamSession, asyncio.Task[None]] = {}
         self._era = ProvenEra(known.era)
         self._attempts = self._timeouts = self.in_flight = 0
+        self._is_retiring = False
         self._task: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
 
     @property
     def state(self) -> DownstreamState:
         """Return the state of this downstream."""
-        return self._published.value
+        return self.published.value
 
     @property
     def era(self) -> Era | None:
@@ -170,7 +176,7 @@ class Supervisor:
                 self._count_timeout(session)
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:
-            raise DownstreamUnavailableError(f"{self.mcp.name}: {self._lent.hide(error.message)}") from error
+            raise self._named(error) from error
         finally:
             self.in_flight -= 1
 
@@ -182,7 +188,16 @@ class Supervisor:
         except TimeoutError:
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:
-            raise DownstreamUnavailableError(f"{self.mcp.name}: {error.message}") from error
+            raise self._named(error) from error
+
+    def use_credential(self, credential: Credential) -> None:
+        """Send a newer token of the same credential; raises DownstreamUnavailableError if it cannot be sent."""
+        self.lent.replace(credential)
+        self._slot.hurry()
+
+    def retire(self) -> None:
+        """Open no session any more, because the credential is not valid; calls in flight go on until `stop`."""
+        self._is_retiring = True
 
     def suspect_lists(self) -> None:
         """Read the lists again, because another connection has found a change."""
@@ -195,7 +210,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End every session and process; calls that still wait get DownstreamUnavailableError."""
-        self._published.close()
+        self.published.close()
         self._slot.stop()
         retiring = dict(self._retiring)
         tasks = [task for task in (self._task, *retiring.values()) if task is not None]
@@ -204,7 +219,7 @@ class Supervisor:
         await asyncio.gather(*tasks, return_exceptions=True)
         # A task that is cancelled before its first step has closed nothing.
         await asyncio.gather(*(session.close() for session in retiring))
-        self._slot.clear("was stopped")
+        self._slot.end("was stopped")
         if self._after:
             await asyncio.wait(self._after)
 
@@ -220,6 +235,9 @@ class Supervisor:
                 # A defect in this server ends the session, but not the supervision.
                 _log.exception("%s: the connection failed unexpectedly", self.mcp.name)
                 self._degrade("failed inside this server; its log says more")
+            if self._is_retiring:
+                self._slot.end("was stopped, because its credential is not valid any more")
+                return
             await self._slot.wait_for_attempt()
 
     async def _connect_and_serve(self) -> None:
@@ -231,7 +249,7 @@ class Supervisor:
         except AmbassadorError as error:
             error_line = self._newest.last_error_line() if self._newest else ""
             # Wrong options stay wrong until an administrator changes them.
-            self._degrade(error.message, error_line, is_final=isinstance(error, InvalidInputError))
+            self._degrade(error, error_line, is_final=isinstance(error, InvalidInputError))
         else:
             await self._serve(session, lists)
 
@@ -239,9 +257,11 @@ class Supervisor:
         if self._newest is not None:
             # The output of a crash must not be gone as soon as the next process runs.
             self._earlier_output = self._newest.recent_output() or self._earlier_output
+        if self._lend is not None and self.mcp.credentials is not NO_CREDENTIALS:
+            self.lent.replace(await borrow(self._lend, self.mcp))
         session = self._newest = DownstreamSession(
             self.mcp,
-            self._lent,
+            self.lent,
             self._programs,
             owner=self._owner,
             watches=self.watches,
@@ -273,7 +293,7 @@ class Supervisor:
         try:
             await session.until_listening(_LISTENING_SECONDS)
             self._slot.fill(session)
-            self._published.ready(self.mcp, lists, session.report)
+            self.published.ready(self.mcp, lists, session.report)
             # At once, not when this task runs next: a caller whose request failed must not be given this session again.
             session.ended.add_done_callback(lambda ended: self._handle_loss(session, ended.result()))
             await self._watch(session)
@@ -296,35 +316,41 @@ class Supervisor:
                 session.suspect_all_lists()
             session.changed.clear()
             if self._slot.session is session:
-                refusal = await self._list_again(session)
-                if refusal is not None:
-                    self._handle_loss(session, refusal)
+                try:
+                    lists = await _list_again(session, self.mcp.name, self._limits.list_tools)
+                except RejectedError as error:
+                    # A new handshake is due, with fresh secrets.
+                    self._handle_loss(session, error)
                     return
+                if lists is not None and self._slot.session is session:
+                    self.published.ready(self.mcp, lists, session.report)
                 # A downstream that announces a change after every list is not listed without pause.
                 await asyncio.wait({session.ended}, timeout=self._limits.relist_gap)
 
-    async def _list_again(self, session: DownstreamSession) -> str | None:
-        """Read the lists that changed; returns why a new handshake is due, with fresh secrets, or None."""
-        try:
-            lists = await session.read_changed_lists(self._limits.list_tools)
-        except TimeoutError:
-            # It may be busy with a long call.
-            _log.warning("%s: does not list again what it offers", self.mcp.name)
-        except RejectedError as error:
-            return error.message
-        except AmbassadorError as error:
-            _log.warning("%s: does not list again what it offers: %s", self.mcp.name, error.message)
-        else:
-            if self._slot.session is session:
-                self._published.ready(self.mcp, lists, session.report)
-        return None
-
-    def _handle_loss(self, session: DownstreamSession, reason: str) -> None:
+    def _handle_loss(self, session: DownstreamSession, why: str | AmbassadorError) -> None:
         if self._slot.session is session:
-            self._degrade(reason, session.last_error_line())
+            self._degrade(why, session.last_error_line())
 
-    def _degrade(self, reason: str, error_line: str = "", *, is_final: bool = False) -> None:
+    def _degrade(self, why: str | AmbassadorError, error_line: str = "", *, is_final: bool = False) -> None:
         """Go without a session; callers get the reason, administrators also the last line on stderr."""
-        reason = self._lent.hide(reason)
-        self._slot.clear(reason, is_final=is_final)
-        self._published.degraded(self.mcp, with_last_line(reason, error_line))
+        error = why if isinstance(why, DownstreamUnavailableError) else DownstreamUnavailableError(str(why))
+        reason = self.lent.hide(error.message)
+        self._slot.clear(named_alike(error, reason), is_final=is_final)
+        self.published.degraded(self.mcp, with_last_line(reason, error_line))
+
+    def _named(self, error: DownstreamUnavailableError) -> DownstreamUnavailableError:
+        return named_alike(error, f"{self.mcp.name}: {self.lent.hide(error.message)}")
+
+
+async def _list_again(session: DownstreamSession, name: str, seconds: float) -> Lists | None:
+    """Return the lists that changed; None after a warning. Raises RejectedError for a refusal."""
+    try:
+        return await session.read_changed_lists(seconds)
+    except TimeoutError:
+        # It may be busy with a long call.
+        _log.warning("%s: does not list again what it offers", name)
+    except RejectedError:
+        raise
+    except AmbassadorError as error:
+        _log.warning("%s: does not list again what it offers: %s", name, error.message)
+    return None

@@ -67,6 +67,13 @@ class Downstreams(Protocol):
         """Stop the connections of every user for whose id `wanted` is false, without waiting."""
         ...
 
+    def credentials_changed(self, changed: Callable[[str, str], bool]) -> None:
+        """End the connections of users whose credential has changed or is gone, after their calls in flight.
+
+        `changed` takes the ids of an entry and of a user.
+        """
+        ...
+
     def check(self, mcp: Mcp) -> None:
         """Raise InvalidInputError when the transport is unknown or an option is invalid; connects to nothing."""
         ...
@@ -104,23 +111,29 @@ class Downstreams(Protocol):
     ) -> Reply:
         """Send one request and return the answer; `timeout` is in seconds.
 
-        With isolation `per_user` the request goes over the connection of `user_id`. The downstream is asked to report
-        progress if `request.tell` is set.
+        With isolation `per_user`, or if users have credentials of their own, the request goes over the connection of
+        `user_id`. The downstream is asked to report progress if `request.tell` is set.
 
-        Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError for params that
-        are not a JSON object, and DefinitionChangedError if the connection that the call goes over has listed
-        `request.tool` with another definition. Cancelling the caller cancels the call.
+        Raises CredentialRefusedError, DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError,
+        InvalidInputError for params that are not a JSON object, and DefinitionChangedError if the connection that the
+        call goes over has listed `request.tool` with another definition. Cancelling the caller cancels the call.
         """
         ...
 
     def watch_resource(
-        self, mcp_id: str, uri: str, *, user_id: str, listener: ResourceListener
+        self,
+        mcp_id: str,
+        uri: str,
+        *,
+        user_id: str,
+        listener: ResourceListener,
+        credential: Credential | None = None,
     ) -> Callable[[], None]:
         """Tell the listener of each update of a resource from now on; returns the function that ends this.
 
-        `uri` is the downstream's own. Where a user has an own session, that of `user_id` is used. Losses of the session
-        end nothing. A listener hears nothing while the downstream is not running, or if it announces no updates. Raises
-        OverloadedError when too many resources are watched.
+        `uri` is the downstream's own, `credential` what the user was lent. Where a user has an own session, that of
+        `user_id` is used. Losses of the session end nothing. A listener hears nothing while the downstream is not
+        running, or if it announces no updates. Raises OverloadedError when too many resources are watched.
         """
         ...
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from ambassador_server.domain.catalog.mcps import Tool
+from ambassador_server.ports.credentials import Credential
 
 
 class Reply(Struct, frozen=True):
@@ -56,6 +57,7 @@ class NeutralRequest(Struct, frozen=True, kw_only=True):
     questions in results, and `ask` is only for a downstream that cannot put them there. `log_level` is that of the log
     messages that the host wants of this request. `tool` is the tool by which the request was decided: it is not sent to
     a downstream that offers another definition of the tool, or, if the tool is not `pinned`, one of another class.
+    `credential` is what the user was lent for it.
     """
 
     method: str
@@ -67,3 +69,4 @@ class NeutralRequest(Struct, frozen=True, kw_only=True):
     log_level: str | None = None
     tool: Tool | None = None
     pinned: bool = True
+    credential: Credential | None = None

@@ -174,6 +174,7 @@ class FakeDownstreams:
     output: dict[str, tuple[OutputLine, ...]] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
     dismissed_users: set[str] = field(default_factory=set)
+    is_changed: Callable[[str, str], bool] = lambda *_: False
     called: asyncio.Event = field(default_factory=asyncio.Event)
     hidden: set[str] = field(default_factory=set)
     closed: bool = False
@@ -248,6 +249,10 @@ class FakeDownstreams:
         """Record which callers are no longer kept."""
         self.dismissed_users = {call.user_id for call in self.calls if not wanted(call.user_id)}
 
+    def credentials_changed(self, changed: Callable[[str, str], bool]) -> None:
+        """Record what tells which credentials have changed."""
+        self.is_changed = changed
+
     def check(self, mcp: Mcp) -> None:
         """Accept two transports and any options."""
         if mcp.transport not in ("stdio", "streamable_http"):
@@ -311,7 +316,13 @@ class FakeDownstreams:
             self._in_flight[mcp_id] -= 1
 
     def watch_resource(
-        self, mcp_id: str, uri: str, *, user_id: str, listener: ResourceListener
+        self,
+        mcp_id: str,
+        uri: str,
+        *,
+        user_id: str,
+        listener: ResourceListener,
+        credential: Credential | None = None,
     ) -> Callable[[], None]:
         """Keep the listener until it is ended; `update` calls it."""
         watch = Watch(mcp_id, uri, user_id, listener)

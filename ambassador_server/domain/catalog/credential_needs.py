@@ -104,6 +104,13 @@ class CredentialNeeds:
         return self.needs_connect or any(field.is_per_user for field in self.fields)
 
     @property
+    def is_listed_by_users(self) -> bool:
+        """Tell whether only the connections of users can list what the MCP offers."""
+        return self.needs_connect or any(
+            field.is_per_user and field.required and field.listing_reference is None for field in self.fields
+        )
+
+    @property
     def references(self) -> tuple[str, ...]:
         """Return every reference to a secret."""
         found = [each for field in self.fields for each in (field.reference, field.listing_reference)]

@@ -47,3 +47,8 @@ class StoredSecret:
     version: int = 1
     expires_at: datetime | None = None
     locked_until: datetime | None = None
+
+
+def state_of(given: UserCredential | None) -> tuple[str, CredentialStatus] | None:
+    """Return what differs after a change by a person, but not after the refresh of a token; None for no credential."""
+    return None if given is None else (given.generation, given.status)

@@ -12,7 +12,12 @@ from msgspec import Struct
 from ambassador_server.domain.catalog.credential_needs import CredentialField, CredentialNeeds
 from ambassador_server.domain.catalog.credential_values import check_value
 from ambassador_server.domain.catalog.mcps import Mcp
-from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
+from ambassador_server.domain.people.credentials import (
+    CredentialStatus,
+    StoredSecret,
+    UserCredential,
+    state_of,
+)
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.errors import InvalidInputError, VaultError
 from ambassador_server.ports.clock import Clock
@@ -94,7 +99,7 @@ class CredentialLending:
     async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
         """Return the credential of a user for an MCP that needs one."""
         key, needs = (user_id, mcp.mcp_id), mcp.credentials
-        given = _state(self._policy.snapshot.credentials.get(key))
+        given = state_of(self._policy.snapshot.credentials.get(key))
         lent = self._lent.get(key)
         if (
             lent is not None
@@ -157,7 +162,7 @@ class CredentialLending:
         credential = _credential(needs, {**own.values, **shared.values}, generation, token)
         lent = _Lent(
             needs=needs,
-            given=_state(own.given),
+            given=state_of(own.given),
             credential=credential,
             until=min(shared.until, self._end_of(token)),
         )
@@ -244,7 +249,9 @@ class CredentialLending:
         if snapshot.credentials is not self._credentials:
             self._credentials = snapshot.credentials
             over = [
-                key for key, lent in self._lent.items() if lent.given != _state(snapshot.credentials.get(key))
+                key
+                for key, lent in self._lent.items()
+                if lent.given != state_of(snapshot.credentials.get(key))
             ]
             for key in over:
                 del self._lent[key]
@@ -254,10 +261,6 @@ class CredentialLending:
 
 def _listing(mcp: Mcp) -> str:
     return f"{mcp.mcp_id} for listing"
-
-
-def _state(given: UserCredential | None) -> tuple[str, CredentialStatus] | None:
-    return None if given is None else (given.generation, given.status)
 
 
 def _generation(first: str, shared: SharedValues, token: AccessToken | None) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog.mcps import DownstreamStatus, Mcp, McpStatus, Tool
+from ambassador_server.domain.people.credentials import state_of
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.ports.clock import Clock
@@ -35,6 +36,7 @@ class DownstreamWatch:
         self._definitions = DefinitionChanges(store=store, policy=policy, recorder=recorder, clock=clock)
         self._unsaved: dict[str, tuple[Tool, ...]] = {}
         self._applied: Mapping[str, Mcp] = {}
+        self._credentials = policy.snapshot.credentials
 
     async def start(self) -> None:
         """Start the downstreams of published entries, with their last known tools."""
@@ -90,6 +92,14 @@ class DownstreamWatch:
             self._downstreams.hide_secrets(self._applied.values())
             self._downstreams.apply(_published(self._applied))
         self._downstreams.retain_users(lambda user_id: _is_active(snapshot, user_id))
+        before, self._credentials = self._credentials, snapshot.credentials
+        if before is not snapshot.credentials:
+            self._downstreams.credentials_changed(
+                lambda mcp_id, user_id: (
+                    state_of(before.get((user_id, mcp_id)))
+                    != state_of(snapshot.credentials.get((user_id, mcp_id)))
+                )
+            )
 
 
 def _is_active(snapshot: Snapshot, user_id: str) -> bool:

@@ -1,0 +1,79 @@
+"""Builds the supervisors of entries and of the connections of users."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
+from ambassador_server.domain.catalog.mcps import DownstreamState, DownstreamStatus, Mcp
+from ambassador_server.downstream.era import EraMemory
+from ambassador_server.downstream.features.session_lists import Lists
+from ambassador_server.downstream.lent_credential import Lend, LentCredential
+from ambassador_server.downstream.programs.settings import ProgramSettings
+from ambassador_server.downstream.session import SessionOwner
+from ambassador_server.downstream.supervisor import Known, Limits, Supervisor
+from ambassador_server.ports.credentials import Credential
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
+
+STOPPED: Final = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
+STARTING: Final = replace(STOPPED, status=DownstreamStatus.STARTING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionBuilder:
+    """What all supervisors share.
+
+    `lend` returns the credential with which this server itself connects; without it no entry that needs one starts.
+    """
+
+    limits: Limits
+    mask: Callable[[str], str]
+    programs: ProgramSettings
+    lend: Lend | None
+    eras: EraMemory
+
+    def of_entry(self, mcp: Mcp, known: Known, listener: DownstreamListener) -> Supervisor:
+        """Return the supervisor of an entry, which lists what the downstream offers."""
+        return Supervisor(
+            mcp,
+            known,
+            listener=listener,
+            limits=self.limits,
+            lent=LentCredential(None, self.mask),
+            programs=self.programs,
+            lend=self.lend,
+        )
+
+    def of_user(
+        self, mcp: Mcp, entry: Supervisor, owner: SessionOwner, credential: Credential | None
+    ) -> Supervisor:
+        """Return the supervisor of a user's own connection; what it lists is adopted if the entry has none."""
+
+        era = entry.era or self.eras.era_of(mcp)
+
+        def listed(change: DownstreamChange) -> None:
+            if owner.lists_all and change.status is DownstreamStatus.READY:
+                self.eras.keep(mcp, supervisor.era)
+                entry.published.adopt(mcp, supervisor.state)
+
+        supervisor = Supervisor(
+            mcp,
+            Known(state=replace(STARTING, tools=entry.state.tools), era=era, habits=entry.habits),
+            listener=listed,
+            limits=self.limits,
+            lent=LentCredential(credential, self.mask),
+            programs=self.programs,
+            owner=owner,
+        )
+        return supervisor
+
+
+def await_users(entry: Supervisor) -> None:
+    """Let an entry have no connection: what it offers is adopted from those of users."""
+    known = entry.state
+    entry.published.ready(entry.mcp, Lists(features=known.features), known.report)
+
+
+def needs_credential_of_user(mcp: Mcp) -> bool:
+    """Tell whether each user has a connection with a credential of their own."""
+    return mcp.credentials is not NO_CREDENTIALS and mcp.credentials.is_per_user

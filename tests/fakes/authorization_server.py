@@ -24,6 +24,7 @@ class Seen:
 
     method: str
     path: str
+    query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
 
@@ -51,6 +52,8 @@ class FakeAuthorizationServer:
     refresh_tokens: dict[str, str] = field(default_factory=dict)
     revoked: list[str] = field(default_factory=list)
     device_answers: list[str] = field(default_factory=list)
+    issued: set[str] = field(default_factory=set)
+    demanded: str = "read"
     rotates: bool = True
     counter: int = 0
 
@@ -92,10 +95,11 @@ class FakeAuthorizationServer:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer any request."""
         body = await request.read()
-        self.seen.append(Seen(request.method, request.path, dict(request.headers), body))
+        self.seen.append(Seen(request.method, request.path, dict(request.query), dict(request.headers), body))
         waiting = self.scripts.get(request.path)
-        if waiting:
-            return await waiting.pop(0)(request)
+        return await waiting.pop(0)(request) if waiting else self._work(request)
+
+    def _work(self, request: web.Request) -> web.Response:
         if request.path in self.documents:
             return web.json_response(self.documents[request.path])
         match request.path:
@@ -105,12 +109,23 @@ class FakeAuthorizationServer:
                 return self._authorize(request)
             case "/device":
                 return web.json_response(self._device())
+            case "/mcp":
+                return self._mcp(request)
             case "/revoke":
                 self.revoked.append(self.seen[-1].form["token"])
                 return web.Response()
             case "/token":
                 return self._token()
-        return web.Response(status=404, text="<html>nothing here</html>", content_type="text/html")
+            case _:
+                return web.Response(status=404, text="<html>nothing here</html>", content_type="text/html")
+
+    def _mcp(self, request: web.Request) -> web.Response:
+        """Answer with the token, or demand one."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme == "Bearer" and token in self.issued:
+            return web.json_response({"token": token})
+        challenge = f'Bearer resource_metadata="{self.base}{RESOURCE}/mcp", scope="{self.demanded}"'
+        return web.Response(status=401, headers={"WWW-Authenticate": challenge})
 
     def _register(self) -> web.Response:
         wanted = self.seen[-1].json
@@ -167,8 +182,10 @@ class FakeAuthorizationServer:
                 return self._issue(form.get("scope", ""))
 
     def _issue(self, scope: str) -> web.Response:
+        token = self._next("access")
+        self.issued.add(token)
         answer = {
-            "access_token": self._next("access"),
+            "access_token": token,
             "token_type": "bearer",
             "expires_in": 3600,
             "scope": scope,

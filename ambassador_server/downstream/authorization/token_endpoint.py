@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 from ambassador_server.downstream.authorization.challenges import read_scopes
 from ambassador_server.downstream.authorization.guarded_http import Answer, GuardedHttp
@@ -185,8 +185,8 @@ def _known_error(answer: Answer) -> AuthorizationError | None:
 
 
 def _basic(client: str, secret: str) -> str:
-    # RFC 6749 §2.3.1: both are encoded as in a form before they are joined.
-    joined = f"{quote_plus(client)}:{quote_plus(secret)}"
+    # RFC 6749 §2.3.1: both are encoded as in a form before they are joined; every decoder understands a space as %20.
+    joined = f"{quote(client, safe='')}:{quote(secret, safe='')}"
     return f"Basic {base64.b64encode(joined.encode()).decode()}"
 
 

@@ -45,7 +45,7 @@ async def test_a_secret_in_a_header_is_encoded_as_the_standard_says(
     await client.refresh(server, registration, OLD)
     sent = fake.sent_to("/token")[0]
     decoded = base64.b64decode(sent.headers["Authorization"].removeprefix("Basic ")).decode()
-    assert decoded == "id%3A1+%25:a+b%3Ac%25%2B%26%C3%A4"
+    assert decoded == "id%3A1%20%25:a%20b%3Ac%25%2B%26%C3%A4"
     assert sent.form == {"grant_type": "refresh_token", "refresh_token": "old-refresh", "resource": fake.mcp}
 
 

@@ -1,6 +1,7 @@
 """Requests to `/v1/admin/mcps`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
@@ -54,6 +55,18 @@ def set_credentials(name: str, needs: Mapping[str, Any], *, revision: str | None
         missing_hint=MISSING,
         conflict_hint=f"ambassador-admin credential fields {quoted(name)}",
         connects=test,
+    )
+
+
+def with_one_time_values(request: Request, values: Mapping[str, str]) -> Request:
+    """Return the request with values of credentials for its test of the connection, which are not shown."""
+    if not values:
+        return request
+    body, hidden = request.body or {}, dict.fromkeys(values, "(not shown)")
+    return replace(
+        request,
+        body={**body, "one_time_values": dict(values)},
+        shown={**body, "one_time_values": hidden},
     )
 
 
@@ -116,7 +129,13 @@ def approve(name: str, approval: DefinitionApproval) -> Request:
 
 def test(name: str) -> Request:
     """Connect to an entry and list its tools, without a change."""
-    return Request(method="POST", path=subpath(MCPS, name, "test"), missing_hint=MISSING, connects=True)
+    return Request(
+        method="POST",
+        path=subpath(MCPS, name, "test"),
+        missing_hint=MISSING,
+        conflict_hint=f"ambassador-admin mcp test {quoted(name)} --credential FIELD=env://NAME",
+        connects=True,
+    )
 
 
 def archive(name: str) -> Request:

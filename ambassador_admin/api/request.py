@@ -19,7 +19,7 @@ class Request:
     """One request; `missing_hint` and `conflict_hint` are the hints shown for the statuses 404, and 409 and 412.
 
     With a `revision` the server refuses the change of an object that has another one. With `connects` it may connect to
-    an MCP before it answers.
+    an MCP before it answers. `shown` is what people see in place of a body that has a secret.
     """
 
     method: str
@@ -30,6 +30,7 @@ class Request:
     conflict_hint: str | None = None
     connects: bool = False
     revision: str | None = None
+    shown: Mapping[str, Any] | None = None
 
     def with_query(self, **query: str | Sequence[str] | None) -> "Request":
         """Return the request with these query parameters added; None is left out."""

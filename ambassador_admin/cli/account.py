@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -207,7 +208,7 @@ def change_password(
     )
     request = account.change_password(PasswordChange(current=current, password=new))
     if admin.options.dry_run:
-        admin.dry_run(request, shown={"current": NOT_SHOWN, "password": NOT_SHOWN})
+        admin.dry_run(replace(request, shown={"current": NOT_SHOWN, "password": NOT_SHOWN}))
         return
     admin.api.send(request)
     admin.output.say("Your password is changed; your other logins have ended.")

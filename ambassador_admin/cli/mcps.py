@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.api import grants, mcps
+from ambassador_admin.api.request import Request
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.mcp_options import McpOptions, secret_warnings
+from ambassador_admin.cli.one_time_values import OneTime, one_time_values
 from ambassador_admin.cli.several import listed, send_each, submit_all, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
@@ -145,6 +147,7 @@ def update(
             "--no-test", help="Store new connection options of a published MCP without testing them first."
         ),
     ] = False,
+    credential: OneTime = None,
     command: Command = None,
 ) -> None:
     """Change an MCP; options that are not given change nothing.
@@ -162,7 +165,9 @@ def update(
         facts = replace(facts, transport=transport, options=options)
     if facts == McpPut():
         raise UsageError("Nothing to change.", hint="ambassador-admin mcp update --help")
-    warn_of_tools(admin, admin.submit(mcps.update(name, facts, test=not no_test), MCP) or {})
+    request = mcps.update(name, facts, test=not no_test)
+    values = one_time_values(admin, credential)
+    warn_of_tools(admin, admin.submit(mcps.with_one_time_values(request, values), MCP) or {})
 
 
 @verb(app, "list", watch=True)
@@ -186,23 +191,34 @@ def show(admin: Invocation, name: Name) -> None:
 
 
 @verb(app, "publish", changes=True)
-def publish(admin: Invocation, names: Names) -> None:
+def publish(admin: Invocation, names: Names, credential: OneTime = None) -> None:
     """Publish MCPs, so that users with a grant can call their tools; this approves the tools that they offer now.
+
+    The connection is tested first. If only users have the credentials that an MCP needs, it is published untested, or
+    tested with a --credential that is used once.
 
     Example: ambassador-admin mcp publish time
     """
-    submit_each(admin, names, mcps.publish, MCP, then=lambda entry: warn_of_tools(admin, entry))
+    if credential and len(set(names)) > 1:
+        raise UsageError("--credential is for one MCP.", hint=f"ambassador-admin mcp publish {names[0]}")
+    values = one_time_values(admin, credential)
+
+    def request_of(name: str) -> Request:
+        return mcps.with_one_time_values(mcps.publish(name), values)
+
+    submit_each(admin, names, request_of, MCP, then=lambda entry: warn_of_tools(admin, entry))
     if not admin.options.dry_run:
         admin.output.advise(f"Calls need a grant. Next: ambassador-admin grant add GROUP {names[0]}")
 
 
 @verb(app, "test")
-def test(admin: Invocation, name: Name) -> None:
+def check_connection(admin: Invocation, name: Name, credential: OneTime = None) -> None:
     """Open a separate connection to an MCP and list its tools; this changes nothing.
 
     Example: ambassador-admin mcp test time
     """
-    answer = admin.api.fetch(mcps.test(name))
+    values = one_time_values(admin, credential)
+    answer = admin.api.fetch(mcps.with_one_time_values(mcps.test(name), values))
     admin.output.rows(TOOL, answer["items"])
     warn_of_tools(admin, admin.api.fetch(mcps.show(name)))
 

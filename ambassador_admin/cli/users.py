@@ -1,5 +1,6 @@
 """The `user` commands: users and their passwords."""
 
+from dataclasses import replace
 from secrets import token_urlsafe
 from typing import Annotated
 
@@ -207,7 +208,7 @@ def reset_password(
     )
     request = users.set_password(name, NewPassword(password=password))
     if admin.options.dry_run:
-        admin.dry_run(request, shown={"password": NOT_SHOWN})
+        admin.dry_run(replace(request, shown={"password": NOT_SHOWN}))
         return
     admin.api.send(request)
     if generate:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -246,12 +246,12 @@ class Invocation:
             self.output.say(f"There is no key file of context {name!r}. {NO_KEYRING}")
         return found
 
-    def dry_run(self, request: Request, *, shown: Mapping[str, Any] | None = None) -> None:
-        """Show a change without making it, and let the server check it; `shown` replaces a body with a secret.
+    def dry_run(self, request: Request) -> None:
+        """Show a change without making it, and let the server check it.
 
         Raises the error of a change that the server would refuse.
         """
-        self.preview(request if shown is None else replace(request, body=shown))
+        self.preview(request)
         answer = self.api.fetch(request.as_dry_run())
         for warning in answer.get("warnings", []):
             self.output.warn(warning)
@@ -262,11 +262,12 @@ class Invocation:
 
     def preview(self, request: Request) -> None:
         """Show a change without sending it."""
+        shown = request.body if request.shown is None else request.shown
         path = f"{request.path}?{urlencode(request.query, doseq=True)}" if request.query else request.path
         if self.output.format in (Format.JSON, Format.YAML, Format.JSONL):
-            self.output.document({"method": request.method, "path": path, "body": request.body})
+            self.output.document({"method": request.method, "path": path, "body": shown})
         else:
-            body = "" if request.body is None else f"\n{json_document(request.body)}"
+            body = "" if shown is None else f"\n{json_document(shown)}"
             self.output.write(f"{request.method} {path}{body}")
 
     def _key(self) -> str | None:

@@ -42,12 +42,24 @@ class NewMcp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OneTimeValues:
+    """`POST /v1/admin/mcps/{name}/publish` and `…/test`: values of credentials for the test of the connection alone.
+
+    They are given by field, for fields that have no reference, and `oauth` is an access token. They are never stored.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    one_time_values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class McpPut:
     """`PUT` and `PATCH /v1/admin/mcps/{name}`: absent members stay as they are, or get their defaults.
 
     A new entry needs `transport` and `options`. `options` replaces all of them; options that are sent as they were
     shown, with their masks, stay unchanged. `credentials` replaces all fields and the access by OAuth. The server
-    connects with the new options of a published entry before it stores them, unless the query says `test=false`.
+    connects with the new options of a published entry before it stores them, unless the query says `test=false`;
+    `one_time_values` are those of credentials for this test.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -64,6 +76,7 @@ class McpPut:
     prefixed: bool | None = None
     sessions: SessionSharing | None = None
     credentials: CredentialsBody | None = None
+    one_time_values: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

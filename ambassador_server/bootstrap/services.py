@@ -14,6 +14,7 @@ from ambassador_server.bootstrap.index_process.supervisor import SupervisedIndex
 from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
+from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.mcp.payload_reader import MsgspecPayloads
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.services.administration.access import AccessQueries
@@ -55,6 +56,7 @@ from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.credentials.own_credentials import OwnCredentials
 from ambassador_server.services.credentials.use_cases import UserCredentialUseCases
 from ambassador_server.services.registry.approvals import Approvals
+from ambassador_server.services.registry.connection_tests import ConnectionTests
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_reports import McpReports
@@ -280,15 +282,22 @@ def _administrator_sign_in(
 
 def _registry(config: ServerConfig, base: Foundation, catalog: Catalog) -> RegistryUseCases:
     store, downstreams = base.store, base.downstreams
+    execution = Execution(downstreams=downstreams, administrators_execute=config.stdio.administrators_execute)
+    tests = ConnectionTests(
+        downstreams=downstreams,
+        recorder=base.recorder,
+        changes=base.changes,
+        execution=execution,
+        lender=base.lending,
+        resolve=resolve_reference,
+    )
     return RegistryUseCases(
         mcps=Mcps(
             store=store,
             changes=base.changes,
             downstreams=downstreams,
-            recorder=base.recorder,
-            execution=Execution(
-                downstreams=downstreams, administrators_execute=config.stdio.administrators_execute
-            ),
+            tests=tests,
+            execution=execution,
             clock=base.clock,
         ),
         approvals=Approvals(changes=base.changes, downstreams=downstreams, clock=base.clock),

@@ -66,6 +66,8 @@ DRY_RUN_PARAMETER = Parameter(
 class Endpoint:
     """One endpoint; `handler` gets the request, and the parsed body if there is a `body_type`.
 
+    A request without a body stands for one without members if `body_is_optional`.
+
     Without a `right` no credential is needed. `response_type` is the wire body of the response, the media type of a
     response that is not JSON, or None for an empty one. `statuses` are those of successful responses. `query` lists
     the permitted query parameters; a change also has `dry_run`, unless `has_dry_run` is false. `accepts_if_match` means
@@ -77,6 +79,7 @@ class Endpoint:
     right: Right | None
     handler: Handler
     body_type: type[Any] | None = None
+    body_is_optional: bool = False
     max_body_bytes: int | None = None
     response_type: type[Any] | str | None = None
     statuses: tuple[int, ...] = (200,)
@@ -106,6 +109,8 @@ class Endpoint:
         try:
             if self.body_type is None:
                 return await self.handler(request)
+            if self.body_is_optional and not request.can_read_body:
+                return await self.handler(request, self.body_type())
             body = await read_strict(request, self.body_type, limit=self.max_body_bytes)
             return await self.handler(request, body)
         except DryRunDone as done:

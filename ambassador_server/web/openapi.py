@@ -114,7 +114,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     }
     if endpoint.body_type is not None:
         body = {_JSON: {"schema": schemas[_name(endpoint), "validation"]}}
-        operation["requestBody"] = {"required": True, "content": body}
+        operation["requestBody"] = {"required": not endpoint.body_is_optional, "content": body}
     return operation
 
 

@@ -364,3 +364,18 @@ def test_a_declaration_does_not_undo_one_that_was_made_meanwhile(
     for field in ("token", "team"):
         assert shell.run("credential", "declare", "git", field, "--header", f"X-{field}").code == 0
     assert [each["name"] for each in stocked.mcps["git"]["credentials"]["fields"]] == ["token", "team"]
+
+
+def test_one_time_values_are_sent_whole_and_shown_nowhere(shell: Shell, stocked: FakeApi) -> None:
+    stocked.add_mcp("draft", status="draft")
+    key = "-----BEGIN KEY-----\nhunter2\n-----END KEY-----"
+    words = ["mcp", "publish", "draft", "--credential", "key=env://KEY", "--credential", "team=env://TEAM"]
+    preview = shell.run(*words, "--dry-run", "-o", "json", KEY=key, TEAM="ours")
+    done = shell.run(*words, KEY=key, TEAM="ours")
+    sent = {"one_time_values": {"key": key, "team": "ours"}}
+    assert stocked.changes == [("POST", "/v1/admin/mcps/draft/publish", sent)]
+    assert json.loads(preview.out)["body"] == {
+        "one_time_values": {"key": "(not shown)", "team": "(not shown)"}
+    }
+    for text in (preview.out, preview.err, done.out, done.err):
+        assert "hunter2" not in text

@@ -177,6 +177,17 @@ COMMANDS = {
         "hunter2",
     ],
     "credential-declare-misspelt": ["credential", "declare", "gti", "token", "--header", "A"],
+    "mcp-publish-credential": ["mcp", "publish", "draft", "--credential", "token=env://PASSWORD"],
+    "mcp-publish-credential-dry-run": [
+        *("mcp", "publish", "draft", "--credential", "token=env://PASSWORD", "--dry-run")
+    ],
+    "mcp-publish-credential-literal": ["mcp", "publish", "draft", "--credential", "token=hunter2"],
+    "mcp-publish-credential-unset": ["mcp", "publish", "draft", "--credential", "token=env://NO_SUCH"],
+    "mcp-publish-credential-two": ["mcp", "publish", "draft", "git", "--credential", "token=env://PASSWORD"],
+    "mcp-test-credential": ["mcp", "test", "git", "--credential", "token=env://PASSWORD"],
+    "mcp-update-credential-dry-run": [
+        *("mcp", "update", "git", "--credential", "token=env://PASSWORD", "--dry-run", "--", "mcp-git"),
+    ],
     "credential-oauth": ["credential", "oauth", "git", "--scope", "repo", "--scope", "read:org"],
     "credential-oauth-account": [
         *(

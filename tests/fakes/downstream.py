@@ -170,6 +170,7 @@ class FakeDownstreams:
     cancelled: list[Call] = field(default_factory=list)
     answers: list[Reply] = field(default_factory=list)
     probed: list[str] = field(default_factory=list)
+    probed_with: list[Credential | None] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)
     output: dict[str, tuple[OutputLine, ...]] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
@@ -278,6 +279,7 @@ class FakeDownstreams:
         """Return the scripted tools."""
         self.check(mcp)
         self.probed.append(mcp.name)
+        self.probed_with.append(credential)
         script = self._script_of(mcp)
         if script.error is not None:
             raise script.error

@@ -34,7 +34,7 @@ from ambassador_server.services.credentials.shared_values import (
 )
 from ambassador_server.services.credentials.stored_credentials import place_of
 from ambassador_server.services.shared.database_deadline import within_deadline
-from ambassador_server.services.shared.filled_credentials import fill
+from ambassador_server.services.shared.filled_credentials import fill, with_token
 from ambassador_server.services.shared.joined_reads import JoinedReads
 
 MOST_HELD: Final = 4096
@@ -272,10 +272,4 @@ def _credential(
     needs: CredentialNeeds, values: Mapping[str, str], generation: str, token: AccessToken | None
 ) -> Credential:
     filled = fill(needs, values, generation)
-    if token is None:
-        return filled
-    return msgspec.structs.replace(
-        filled,
-        headers={**filled.headers, "Authorization": f"Bearer {token.value}"},
-        secrets=(*filled.secrets, token.value),
-    )
+    return filled if token is None else with_token(filled, token.value)

@@ -46,16 +46,6 @@ def check_needs(mcp: Mcp) -> None:
         )
 
 
-def warnings_about(needs: CredentialNeeds) -> list[str]:
-    """Return a warning for each field whose value other programs on the server's machine can see."""
-    return [
-        f"Credential {field.name!r} is an argument: its value is visible in the process list of the server's machine. "
-        "Prefer the environment if the program reads one."
-        for field in needs.fields
-        if field.place is Place.ARGUMENT
-    ]
-
-
 def recorded_needs(needs: CredentialNeeds) -> dict[str, Any]:
     """Return the needs as the audit has them."""
     members = needs.members

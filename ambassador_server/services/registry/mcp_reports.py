@@ -23,7 +23,7 @@ from ambassador_server.ports.store import Store
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.registry.credential_rules import warnings_about
+from ambassador_server.services.registry.credential_warnings import warnings_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +129,14 @@ class McpReports:
 
     def of(self, mcp: Mcp) -> McpReport:
         """Return the report about an entry."""
+        state = self._downstreams.state(mcp.mcp_id)
         return McpReport(
             mcp=mcp,
-            state=self._downstreams.state(mcp.mcp_id),
+            state=state,
             activity=self._downstreams.activity(mcp.mcp_id),
             sandbox=self._downstreams.sandbox(mcp),
             waiting=self._count_waiting(mcp),
-            warnings=warnings_about(mcp.credentials),
+            warnings=warnings_about(mcp, state),
         )
 
     def waiting(self) -> dict[str, int]:

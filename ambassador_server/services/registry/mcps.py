@@ -1,34 +1,30 @@
 """Catalog entries: adding, changing, testing, publishing, archiving and removing."""
 
-import asyncio
 import uuid
-from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.audit.events import AuditAction, Outcome
+from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
 from ambassador_server.domain.policy.switches import SwitchScope
-from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
-from ambassador_server.errors import (
-    AmbassadorError,
-    ChangedMeanwhileError,
-    ConflictError,
-    InvalidInputError,
-    failure_reason,
-)
+from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.kill_switches import check_not_stopped
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
 from ambassador_server.services.registry.approvals import author_of, put_approved
+from ambassador_server.services.registry.connection_tests import (
+    NO_VALUES,
+    ConnectionTests,
+    OneTimeValues,
+    lacking_for_test,
+)
 from ambassador_server.services.registry.credential_rules import check_needs
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import (
@@ -52,14 +48,14 @@ class Mcps:
         store: Store,
         changes: Changes,
         downstreams: Downstreams,
-        recorder: Recorder,
+        tests: ConnectionTests,
         execution: Execution,
         clock: Clock,
     ) -> None:
         self._store = store
         self._changes = changes
         self._downstreams = downstreams
-        self._recorder = recorder
+        self._tests = tests
         self._execution = execution
         self._clock = clock
 
@@ -76,11 +72,12 @@ class Mcps:
         *,
         expected: ExpectedRevisions = None,
         test: bool = True,
+        values: OneTimeValues = NO_VALUES,
     ) -> Written[Mcp]:
         """Add a draft entry, or change what `spec` sets; see `update`."""
         async with self._store.read() as work:
             seen = await work.mcps.by_name(name)
-        return await self._change(requester, seen, name, spec, expected, test=test)
+        return await self._change(requester, seen, name, spec, expected, test=test, values=values)
 
     async def update(
         self,
@@ -90,39 +87,42 @@ class Mcps:
         *,
         expected: ExpectedRevisions = None,
         test: bool = True,
+        values: OneTimeValues = NO_VALUES,
     ) -> Mcp:
         """Change what `spec` sets; a published entry is connected again if that is necessary.
 
-        Unless `test` is false, the new connection is tested before the change is stored, and the tools that it offers
-        are approved with it; a dry run connects to nothing. Raises NotFoundError,
+        Unless `test` is false, the new connection is tested with `values` before the change is stored, and the tools
+        that it offers are approved with it; a dry run connects to nothing. Raises NotFoundError,
         ChangedMeanwhileError unless the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError
         if the test fails; then nothing is changed.
         """
         seen = await self._stored(name)
-        return (await self._change(requester, seen, name, spec, expected, test=test)).item
+        return (await self._change(requester, seen, name, spec, expected, test=test, values=values)).item
 
-    async def publish(self, requester: Requester, name: str) -> Mcp:
+    async def publish(self, requester: Requester, name: str, values: OneTimeValues = NO_VALUES) -> Mcp:
         """Connect to the downstream, list its tools, approve them, and publish the entry to users with a grant.
 
+        An entry to which only users can connect is published untested, unless `values` has what is missing.
         Raises DownstreamUnavailableError or DownstreamTimeoutError if it does not answer; then nothing is published.
         """
         draft = await self._stored(name)
         if draft.status is McpStatus.PUBLISHED:
             raise ConflictError(f"MCP {name!r} is published already")
-        tools = () if requester.dry_run else await self._test(requester, draft)
+        tools = await self._tests.run(requester, draft, values)
         async with self._changes.open(requester) as change:
             before = await find_mcp(change.work, name)
             self._execution.check(requester, before)
             _warn_if_untested(change, requester)
             mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
             await change.work.mcps.replace(mcp)
-            approved = await self._approve(change.work, requester, mcp, tools)
+            approved = [] if tools is None else await self._approve(change.work, requester, mcp, tools)
             change.record(
                 AuditAction.MCP_PUBLISH,
                 mcp_resource(mcp),
                 **differences(before, mcp, _status),
-                tools=[tool.name for tool in tools],
+                tools=[tool.name for tool in tools or ()],
                 approved=approved,
+                tested=tools is not None,
             )
         return mcp
 
@@ -157,35 +157,19 @@ class Mcps:
             await change.work.mcps.remove(mcp.mcp_id)
             change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=EVENTS.details(mcp))
 
-    async def test(self, requester: Requester, name: str) -> tuple[Mcp, tuple[Tool, ...]]:
-        """Make a separate connection to an entry and return it with its tools; nothing is changed."""
+    async def test(
+        self, requester: Requester, name: str, values: OneTimeValues = NO_VALUES
+    ) -> tuple[Mcp, tuple[Tool, ...]]:
+        """Make a separate connection to an entry and return it with its tools; nothing is changed.
+
+        Raises ConflictError if only users have what it needs.
+        """
         mcp = await self._stored(name)
-        return mcp, await self._test(requester, mcp)
-
-    async def _test(self, requester: Requester, mcp: Mcp) -> tuple[Tool, ...]:
-        """Connect to a downstream, which can run a command: recorded before that, and again when it has ended."""
-
-        def record(outcome: Outcome, reason: str | None = None, **more: Any) -> Awaitable[None]:
-            return self._recorder.event(
-                AuditAction.MCP_TEST,
-                outcome,
-                actor=requester.actor,
-                resource=mcp_resource(mcp),
-                origin=requester.origin,
-                reason=reason,
-                details={"transport": mcp.transport, "options": mask_options(mcp.options), **more},
-            )
-
-        async with self._changes.refusals(requester):
-            self._execution.check(requester, mcp)
-        await record(Outcome.PERMITTED)
-        try:
-            tools = await self._downstreams.probe(mcp)
-        except (AmbassadorError, asyncio.CancelledError) as error:
-            _ = record(Outcome.FAILED, failure_reason(error))
-            raise
-        await record(Outcome.SUCCEEDED, tools=[tool.name for tool in tools])
-        return tools
+        tools = await self._tests.run(requester, mcp, values)
+        if tools is None:
+            lacking = ", ".join(lacking_for_test(mcp.credentials, values))
+            raise ConflictError(f"MCP {name!r} cannot be tested: only its users have a value for {lacking}")
+        return mcp, tools
 
     async def _change(
         self,
@@ -196,12 +180,15 @@ class Mcps:
         expected: ExpectedRevisions,
         *,
         test: bool,
+        values: OneTimeValues,
     ) -> Written[Mcp]:
         check_revision(None if seen is None else masked(seen), expected)
         planned = self._after(seen, name, spec)
         # Tested before the change is opened, because other writers must not wait for a downstream.
         is_tested = test and needs_test(seen, planned)
-        tools = await self._test(requester, planned) if is_tested and not requester.dry_run else None
+        if values and not is_tested:
+            raise InvalidInputError("One-time values are for a test, but this change is not tested.")
+        tools = await self._tests.run(requester, planned, values) if is_tested else None
         async with self._changes.open(requester) as change:
             before = await change.work.mcps.by_name(name)
             check_revision(None if before is None else masked(before), expected)

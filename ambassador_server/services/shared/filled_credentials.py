@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ambassador_server.domain.catalog.credential_needs import VALUE, CredentialNeeds, Place
 from ambassador_server.ports.credentials import Credential
 
@@ -21,4 +23,13 @@ def fill(needs: CredentialNeeds, values: Mapping[str, str], generation: str) -> 
         headers=places[Place.HEADER],
         query=places[Place.QUERY],
         secrets=tuple(values[each.name] for each in needs.fields if each.secret and each.name in values),
+    )
+
+
+def with_token(credential: Credential, token: str) -> Credential:
+    """Return the credential with an access token of OAuth."""
+    return msgspec.structs.replace(
+        credential,
+        headers={**credential.headers, "Authorization": f"Bearer {token}"},
+        secrets=(*credential.secrets, token),
     )

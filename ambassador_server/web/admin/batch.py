@@ -82,6 +82,8 @@ def _step(administration: AdministrationUseCases, mcps: Mcps, operation: BatchOp
         case PutGrant() | RemoveGrant():
             return Step(Right.MANAGE, _grant_step(administration.grants, operation))
         case PutMcp(name=name):
+            if operation.set.one_time_values:
+                raise InvalidInputError("one_time_values: a batch tests no connection")
             draft = mcp_spec(operation.set)
             # A test waits for the downstream, which would block the transaction.
             return Step(Right.MANAGE, lambda by: mcps.put(by, name, draft, test=False))

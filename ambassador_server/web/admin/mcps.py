@@ -10,6 +10,7 @@ from ambassador_protocol.admin.mcps import (
     McpPut,
     McpView,
     NewMcp,
+    OneTimeValues,
     OutputView,
     PromptView,
     ResourceView,
@@ -56,7 +57,12 @@ async def put(request: web.Request, body: McpPut) -> web.Response:
     """Add a draft entry, or change the fields that are in the body."""
     spec, name = mcp_spec(body), request.match_info["name"]
     written = await request.app[REGISTRY].mcps.put(
-        requester(request), name, spec, expected=expected(request), test=_wants_test(request)
+        requester(request),
+        name,
+        spec,
+        expected=expected(request),
+        test=_wants_test(request),
+        values=body.one_time_values or {},
     )
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
@@ -65,15 +71,23 @@ async def change(request: web.Request, body: McpPut) -> web.Response:
     """Change the fields that are in the body."""
     spec, name = mcp_spec(body), request.match_info["name"]
     mcp = await request.app[REGISTRY].mcps.update(
-        requester(request), name, spec, expected=expected(request), test=_wants_test(request)
+        requester(request),
+        name,
+        spec,
+        expected=expected(request),
+        test=_wants_test(request),
+        values=body.one_time_values or {},
     )
     return _render(request, mcp)
 
 
-async def publish(request: web.Request) -> web.Response:
-    """Publish an entry."""
-    name = request.match_info["name"]
-    return _render(request, await request.app[REGISTRY].mcps.publish(requester(request), name))
+async def publish(request: web.Request, body: OneTimeValues) -> web.Response:
+    """Publish an entry.
+
+    Its connection is tested first; if only users have the credentials that it needs, it is published untested.
+    """
+    name, mcps = request.match_info["name"], request.app[REGISTRY].mcps
+    return _render(request, await mcps.publish(requester(request), name, body.one_time_values))
 
 
 async def approve(request: web.Request, body: DefinitionApproval) -> web.Response:
@@ -116,10 +130,10 @@ async def remove(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def test(request: web.Request) -> web.Response:
+async def test(request: web.Request, body: OneTimeValues) -> web.Response:
     """Connect to an entry and list the tools that it offers, without changing anything."""
     name = request.match_info["name"]
-    mcp, found = await request.app[REGISTRY].mcps.test(requester(request), name)
+    mcp, found = await request.app[REGISTRY].mcps.test(requester(request), name, body.one_time_values)
     views = [tool_view(each) for each in request.app[REGISTRY].reports.offered(mcp, found)]
     return json_response(Page(items=views, next_cursor=None, total=len(views)))
 
@@ -239,7 +253,15 @@ def _entries() -> list[Endpoint]:
 def _operations() -> list[Endpoint]:
     one, manage, operate = f"{MCPS}/{{name}}", Right.MANAGE, Right.OPERATE
     return [
-        Endpoint(method="POST", path=f"{one}/publish", right=manage, handler=publish, response_type=McpView),
+        Endpoint(
+            method="POST",
+            path=f"{one}/publish",
+            right=manage,
+            handler=publish,
+            body_type=OneTimeValues,
+            body_is_optional=True,
+            response_type=McpView,
+        ),
         Endpoint(
             method="POST",
             path=f"{one}/approve",
@@ -273,6 +295,8 @@ def _offers() -> list[Endpoint]:
             path=f"{one}/test",
             right=Right.MANAGE,
             handler=test,
+            body_type=OneTimeValues,
+            body_is_optional=True,
             response_type=Page[ToolView],
             has_dry_run=False,
         ),

@@ -12,9 +12,10 @@ from ambassador_server.domain.catalog.credential_needs import (
     OAuthNeeds,
     Place,
 )
-from ambassador_server.domain.catalog.mcps import Mcp, Sessions
+from ambassador_server.domain.catalog.mcps import DownstreamState, DownstreamStatus, Mcp, Sessions
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.services.registry.credential_rules import check_needs, warnings_about
+from ambassador_server.services.registry.credential_rules import check_needs
+from ambassador_server.services.registry.credential_warnings import warnings_about
 from tests.server.worlds import MCP
 
 TOKEN = CredentialField(name="token", place=Place.HEADER, target="Authorization", template="Bearer {}")
@@ -125,8 +126,7 @@ def test_a_shared_credential_may_be_used_in_a_shared_session():
 
 
 def test_an_argument_is_warned_of():
-    warnings = warnings_about(
-        CredentialNeeds(fields=(TOKEN, CredentialField(name="key", place=Place.ARGUMENT)))
-    )
-    assert len(warnings) == 1
+    state = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
+    warnings = warnings_about(with_fields(TOKEN, CredentialField(name="key", place=Place.ARGUMENT)), state)
     assert "'key' is an argument: its value is visible in the process list" in warnings[0]
+    assert not any("'token'" in warning for warning in warnings)

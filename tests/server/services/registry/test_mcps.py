@@ -1,7 +1,6 @@
 """Entries are put and changed: options are tested first, and no secret is lost or sent to another place."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,12 @@ from ambassador_server.domain.catalog.credential_needs import (
     OAuthNeeds,
     Place,
 )
-from ambassador_server.domain.catalog.mcps import Isolation, Mcp, McpStatus, Sessions
+from ambassador_server.domain.catalog.mcps import (
+    Isolation,
+    Mcp,
+    McpStatus,
+    Sessions,
+)
 from ambassador_server.domain.secrets.marks import REDACTED
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.revision import revision
@@ -23,44 +27,18 @@ from ambassador_server.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.services.changes.writing import WriteResult
-from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import McpSpec, connection_differs, masked
-from ambassador_server.services.registry.mcps import Mcps
 from tests.fakes.downstream import make_tool
-from tests.server.services.world import ROOT, World
+from tests.server.services.registry.mcps_world import build, last_event, stored
+from tests.server.services.world import ROOT
 from tests.server.worlds import MCP
 
 NEW = McpSpec(
     transport="stdio", options={"command": "wiki", "env": {"API_TOKEN": "s3cret-value", "TZ": "UTC"}}
 )
 MASKED = {"command": "wiki", "env": {"API_TOKEN": REDACTED, "TZ": "UTC"}}
-
-
-async def build() -> tuple[World, Mcps]:
-    world = await World.build()
-    mcps = Mcps(
-        store=world.store,
-        changes=world.changes,
-        downstreams=world.downstreams,
-        recorder=Recorder(log=world.log, clock=world.clock),
-        execution=Execution(downstreams=world.downstreams, administrators_execute=True),
-        clock=world.clock,
-    )
-    return world, mcps
-
-
-async def stored(world: World, name: str) -> Mcp:
-    async with world.store.read() as work:
-        found = await work.mcps.by_name(name)
-    assert found is not None
-    return found
-
-
-def last_event(world: World) -> tuple[AuditAction, dict[str, Any]]:
-    event = world.log.events[-1]
-    return event.action, dict(event.details)
 
 
 async def test_putting_an_entry_again_changes_nothing():
@@ -158,7 +136,7 @@ async def test_options_that_do_not_connect_are_refused_unless_the_test_is_skippe
 async def test_change_of_an_entry_during_its_test_is_not_overwritten():
     world, mcps = await build()
 
-    async def probe(mcp: Mcp) -> tuple[()]:
+    async def probe(mcp: Mcp, _: Credential | None) -> tuple[()]:
         world.clock.advance(1)
         await mcps.update(ROOT, "git", McpSpec(description="Meanwhile"))
         return ()

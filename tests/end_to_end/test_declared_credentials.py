@@ -1,0 +1,154 @@
+"""Administrators declare credentials with the real commands: they are tested, published, exported and applied."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.world import World
+from tests.fakes.mcp_servers import ROOT, command
+
+BEARER = ("--header", "Authorization", "--template", "Bearer {}")
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    """Run a server that offers a tool named after the credential it received, and return its URL."""
+    process = subprocess.Popen(
+        command("echoing_server", "--http", "--own-tools"), stdout=subprocess.PIPE, cwd=ROOT, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> str:
+    """Return a reference to a file that holds `0nce`."""
+    (tmp_path / "secret").write_text("0nce\n")
+    return f"file://{tmp_path}/secret"
+
+
+def draft(world: World, url: str) -> str:
+    name = world.fresh("echo")
+    world.rig.admin("mcp", "add", name, "--url", url)
+    return name
+
+
+def offered(world: World, *words: str) -> set[str]:
+    return {tool["name"] for tool in world.rig.admin_json(*words)}
+
+
+def test_what_only_users_have_is_tested_with_a_value_that_is_given_once(
+    world: World, echo: str, secret: str
+) -> None:
+    name = draft(world, echo)
+    world.rig.admin("credential", "declare", name, "token", *BEARER)
+    refused = world.rig.admin("mcp", "test", name, expect=6)
+    assert "only its users have a value for token" in refused.stderr
+    assert f"mcp test {name} --credential FIELD=env://NAME" in refused.stderr
+    given = ("--credential", f"token={secret}")
+    assert f"{name}.of_0nce" in offered(world, "mcp", "test", name, *given)
+    world.rig.admin("mcp", "publish", name, *given)
+    assert f"{name}.of_0nce" in {tool["name"] for tool in world.ask("GET", f"mcps/{name}/tools")["items"]}
+    events = world.events(resource=name)
+    assert {event["action"] for event in events} >= {"admin:mcp:test", "admin:mcp:publish"}
+    assert "Bearer 0nce" not in json.dumps(events) + json.dumps(world.ask("GET", f"mcps/{name}"))
+    assert "Bearer 0nce" not in world.log_text()
+
+
+def test_without_a_value_it_is_published_untested_with_a_warning(world: World, echo: str) -> None:
+    name = draft(world, echo)
+    world.rig.admin("credential", "declare", name, "token", *BEARER)
+    published = world.rig.admin("mcp", "publish", name)
+    assert "becomes known when the first user's connection lists it" in published.stderr
+    (event,) = world.events(action="admin:mcp:publish", resource=name)
+    assert (event["details"]["tested"], event["details"]["tools"]) == (False, [])
+
+
+def test_a_shared_value_is_sent_and_one_that_cannot_be_read_is_refused(
+    world: World, echo: str, secret: str, tmp_path: Path
+) -> None:
+    name = draft(world, echo)
+    world.rig.admin("credential", "declare", name, "token", *BEARER, "--from", secret)
+    assert f"{name}.of_0nce" in offered(world, "mcp", "test", name)
+    (tmp_path / "secret").unlink()
+    refused = world.rig.admin("mcp", "publish", name, expect=7)
+    assert f"Credential 'token' cannot be read from {secret}" in refused.stderr
+    assert world.ask("GET", f"mcps/{name}")["status"] == "draft"
+
+
+def test_declarations_are_exported_and_applied_again(world: World, echo: str) -> None:
+    name = draft(world, echo)
+    label = f"ci/{world.fresh('label')}"
+    world.rig.admin("mcp", "update", name, "--owner", label)
+    words = (
+        "--title",
+        "Wiki: token",
+        "--help-text",
+        "# 'Settings'",
+        "--list-with",
+        "env://LIST",
+        "--optional",
+    )
+    world.rig.admin("credential", "declare", name, "token", *BEARER, *words)
+    world.rig.admin("credential", "declare", name, "team", "--query", "team", "--not-secret")
+    declared = world.rig.admin_json("credential", "fields", name)
+    exported = world.rig.admin("export", "--owner", label).stdout
+    assert world.rig.admin("diff", "-f", "-", "--prune", stdin=exported).stdout == ""
+    world.rig.admin("credential", "undeclare", name, "token", "--yes")
+    world.rig.admin("credential", "oauth", name, "--scope", "read", "--private-addresses")
+    difference = world.rig.admin("diff", "-f", "-", stdin=exported, expect=10)
+    assert "credentials: " in difference.stdout
+    world.rig.admin("apply", "-f", "-", "--yes", stdin=exported)
+    assert world.rig.admin_json("credential", "fields", name) == declared
+    without = exported.replace(
+        exported[exported.index("  credentials:") : exported.index("  published:")], ""
+    )
+    assert "credentials" not in without
+    assert world.rig.admin("diff", "-f", "-", stdin=without).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("needs", "text"),
+    [
+        (
+            {"fields": [{"name": "t", "place": "header", "target": "A", "reference": "hunter2"}]},
+            "by reference",
+        ),
+        ({"fields": [{"name": "t", "place": "cookie", "target": "A"}]}, "place: must be one of"),
+        ({"fields": [{"name": "t", "place": "header", "target": "A", "value": "x"}]}, "value"),
+        (
+            {"fields": [{"name": "t", "place": "environment", "target": "A"}]},
+            "header or query, not environment",
+        ),
+        ({"oauth": {"grant": "implicit"}}, "grant: must be one of"),
+        ({"oauth": {"client_id": "us", "client_secret": "hunter2"}}, "by reference"),
+        ({"oauth": {"token_endpoint": "http://issuer/token"}}, "must be an https:// URL"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_whole(world: World, echo: str, needs: object, text: str) -> None:
+    name = draft(world, echo)
+    for method, path in (
+        ("PATCH", f"/v1/admin/mcps/{name}"),
+        ("PUT", f"/v1/admin/mcps/{world.fresh('other')}"),
+    ):
+        body = {"transport": "streamable_http", "options": {"url": echo}, "credentials": needs}
+        refused = world.admin.request(method, path, json=body)
+        assert refused.status_code == 400
+        assert text in refused.text
+        assert "hunter2" not in refused.text
+    assert world.ask("GET", f"mcps/{name}")["credentials"] == {}
+
+
+def test_a_batch_tests_nothing_and_takes_no_values(world: World, echo: str) -> None:
+    name = draft(world, echo)
+    operation = {"kind": "put-mcp", "name": name, "set": {"one_time_values": {"token": "x"}}}
+    refused = world.admin.post("/v1/admin/batch", json={"operations": [operation]})
+    assert refused.status_code == 400
+    assert "tests no connection" in refused.text

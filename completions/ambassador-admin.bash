@@ -40,11 +40,11 @@ _ambassador_admin_words() {
         "group remove-member") options="--dry-run $shared" ;;
         "mcp") commands="add update list show publish test archive remove restart status logs tools approve resources prompts" options="-h --help" ;;
         "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --publish --grant --dry-run $shared" ;;
-        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --no-test --dry-run $shared" ;;
+        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --no-test --credential --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit --watch --every $shared" ;;
         "mcp show") options="--watch --every $shared" ;;
-        "mcp publish") options="--dry-run $shared" ;;
-        "mcp test") options="$shared" ;;
+        "mcp publish") options="--credential --dry-run $shared" ;;
+        "mcp test") options="--credential $shared" ;;
         "mcp archive") options="--dry-run -y --yes $shared" ;;
         "mcp remove") options="--dry-run -y --yes $shared" ;;
         "mcp restart") options="--dry-run $shared" ;;
@@ -131,7 +131,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:-n | *:--lines | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin --sessions --grant -n --lines --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --tool --prompt --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --action --outcome --request --since --until --by --top --format --cursor --to --offline --writer --anchor --older-than
+            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin --sessions --grant --credential -n --lines --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --tool --prompt --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --action --outcome --request --since --until --by --top --format --cursor --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -272,6 +272,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l prefix -l 
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l sessions -x -a 'shared per-user auto' -d 'Whether users share one MCP session; by default auto: as long as it keeps no state of them.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l owner -x -d 'The label of the declarative file that owns it; \'\' for none.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l no-test -d 'Store new connection options of a published MCP without testing them first.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l credential -x -d 'A value for this test alone, env://NAME or file:///PATH, which this machine reads; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -a '(__ambassador_admin_at_names mcp)'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp list' -l filter -x -d 'Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
@@ -282,8 +283,10 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp list' -l every -x -d 
 complete -c ambassador-admin -n '__ambassador_admin_at mcp show' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp show' -l every -x -d 'How often --watch looks; by default 2s.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp show' -a '(__ambassador_admin_at_names mcp)'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp publish' -l credential -x -d 'A value for this test alone, env://NAME or file:///PATH, which this machine reads; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp publish' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp publish' -a '(__ambassador_admin_at_names mcp)'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp test' -l credential -x -d 'A value for this test alone, env://NAME or file:///PATH, which this machine reads; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp test' -a '(__ambassador_admin_at_names mcp)'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp archive' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp archive' -s y -l yes -d 'Do not ask for confirmation.'

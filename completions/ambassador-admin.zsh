@@ -516,6 +516,7 @@ _ambassador-admin_mcp_update() {
         --sessions='[Whether users share one MCP session; by default auto\: as long as it keeps no state of them.]:WORD:(shared per-user auto)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --no-test'[Store new connection options of a published MCP without testing them first.]' \
+        '*'--credential='[A value for this test alone, env\://NAME or file\:///PATH, which this machine reads; may be repeated.]:FIELD=REFERENCE: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp' \
@@ -542,6 +543,7 @@ _ambassador-admin_mcp_show() {
 
 _ambassador-admin_mcp_publish() {
     _arguments -s -S : \
+        '*'--credential='[A value for this test alone, env\://NAME or file\:///PATH, which this machine reads; may be repeated.]:FIELD=REFERENCE: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         '*:NAME:_ambassador-admin_names mcp'
@@ -549,6 +551,7 @@ _ambassador-admin_mcp_publish() {
 
 _ambassador-admin_mcp_test() {
     _arguments -s -S : \
+        '*'--credential='[A value for this test alone, env\://NAME or file\:///PATH, which this machine reads; may be repeated.]:FIELD=REFERENCE: ' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
 }

@@ -54,11 +54,14 @@ _ambassador_admin_words() {
         "mcp approve") options="--dry-run $shared" ;;
         "mcp resources") options="--filter --sort --limit $shared" ;;
         "mcp prompts") options="--filter --sort --limit $shared" ;;
-        "credential") commands="declare oauth undeclare fields" options="-h --help" ;;
+        "credential") commands="declare oauth undeclare fields list status revoke" options="-h --help" ;;
         "credential declare") options="--environment --header --query --argument --template --title --help-text --from --list-with --optional --not-secret --no-test --dry-run $shared" ;;
         "credential oauth") options="--grant --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --private-addresses --no-test --dry-run $shared" ;;
         "credential undeclare") options="--no-test --dry-run -y --yes $shared" ;;
         "credential fields") options="--watch --every $shared" ;;
+        "credential list") options="--filter --sort --limit --user --mcp --status --watch --every $shared" ;;
+        "credential status") options="--watch --every $shared" ;;
+        "credential revoke") options="--user --mcp --dry-run -y --yes $shared" ;;
         "grant") commands="add list remove" options="-h --help" ;;
         "grant add") options="--tool --resource --prompt --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
         "grant list") options="--filter --sort --limit --watch --every $shared" ;;
@@ -135,7 +138,7 @@ _ambassador_admin_option() {
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
-        "key list":--user | "enrolment list":--user | "session list":--user) takes=word live=user ;;
+        "credential list":--user | "credential revoke":--user | "key list":--user | "enrolment list":--user | "session list":--user) takes=word live=user ;;
         *:--group | "mcp add":--grant) takes=word live=group ;;
         "mcp add":--transport) takes=word choices="sse stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
@@ -143,9 +146,10 @@ _ambassador_admin_option() {
         *:--pin) takes=word choices="off block" ;;
         *:--sessions) takes=word choices="shared per-user auto" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
+        *:--mcp) takes=word live=mcp ;;
         "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed unknown_tool unknown_resource unknown_prompt" ;;
         "access explain":--key | "access list":--key) takes=word live=key ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer call:resource:attempt call:resource:outcome call:resource:deny call:resource:question call:resource:answer call:prompt:attempt call:prompt:outcome call:prompt:deny call:prompt:question call:prompt:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke credential:user:set credential:user:remove kill:switch:activate kill:switch:lift system:downstream:state system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:audit-log:accept-loss" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer call:resource:attempt call:resource:outcome call:resource:deny call:resource:question call:resource:answer call:prompt:attempt call:prompt:outcome call:prompt:deny call:prompt:question call:prompt:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke credential:user:set credential:user:remove credential:user:revoke kill:switch:activate kill:switch:lift system:downstream:state system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:audit-log:accept-loss" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
         *:--format) takes=word choices="jsonl csv cef ocsf" ;;
     esac
@@ -187,6 +191,7 @@ _ambassador_admin_argument() {
         "credential oauth":1) takes=word live=mcp ;;
         "credential undeclare":1) takes=word live=mcp ;;
         "credential fields":1) takes=word live=mcp ;;
+        "credential status":1) takes=word live=mcp ;;
         "grant add":1) takes=word live=group ;;
         "grant add":2) takes=word live=mcp ;;
         "grant remove":*) takes=word live=grant ;;

@@ -32,7 +32,7 @@ _ambassador-admin() {
         'user:Users and their passwords.'
         'group:Groups of users, which grants are given to.'
         'mcp:The catalog of downstream MCP servers.'
-        'credential:The credentials that MCPs need.'
+        'credential:The credentials that MCPs need, and who has given them.'
         'grant:Which tools, resources and prompts a group may, or may not, use.'
         'key:Client keys of users.'
         'enrolment:One-time codes that were not used yet; key enrol issues them.'
@@ -638,6 +638,9 @@ _ambassador-admin_credential() {
         'oauth:Declare that an MCP is accessed by OAuth, in the place of an earlier declaration.'
         'undeclare:Stop demanding a field, or access by OAuth\: the MCP is reached without it from now on.'
         'fields:List what an MCP needs, where each value goes and who gives it; no values are shown.'
+        'list:List who has given which values for which MCP; no value is shown, not even to administrators.'
+        'status:Show how many users of each MCP have given what it needs, and whose calls are refused until they do.'
+        'revoke:Delete what a user has given for an MCP, all that a user has given, or all that users gave for an MCP.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -651,6 +654,9 @@ _ambassador-admin_credential() {
                 oauth) _ambassador-admin_credential_oauth ;;
                 undeclare) _ambassador-admin_credential_undeclare ;;
                 fields) _ambassador-admin_credential_fields ;;
+                list) _ambassador-admin_credential_list ;;
+                status) _ambassador-admin_credential_status ;;
+                revoke) _ambassador-admin_credential_revoke ;;
             esac
             ;;
     esac
@@ -711,6 +717,36 @@ _ambassador-admin_credential_fields() {
         --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \
         ':MCP:_ambassador-admin_names mcp'
+}
+
+_ambassador-admin_credential_list() {
+    _arguments -s -S : \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --user='[Only those of this user.]:USER:_ambassador-admin_names user' \
+        --mcp='[Only those for this MCP.]:MCP:_ambassador-admin_names mcp' \
+        --status='[Only those that are active, or dead.]:STATUS: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared
+}
+
+_ambassador-admin_credential_status() {
+    _arguments -s -S : \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared \
+        '::MCP:_ambassador-admin_names mcp'
+}
+
+_ambassador-admin_credential_revoke() {
+    _arguments -s -S : \
+        --user='[Only those of this user.]:USER:_ambassador-admin_names user' \
+        --mcp='[Only those for this MCP.]:MCP:_ambassador-admin_names mcp' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
+        $shared
 }
 
 _ambassador-admin_grant() {
@@ -1326,7 +1362,7 @@ _ambassador-admin_audit_query() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
@@ -1348,7 +1384,7 @@ _ambassador-admin_audit_stats() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
@@ -1365,7 +1401,7 @@ _ambassador-admin_audit_tail() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
@@ -1382,7 +1418,7 @@ _ambassador-admin_audit_export() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \

@@ -26,6 +26,7 @@ from ambassador_admin.cli import (
     declarative,
     enrolments,
     error_codes,
+    given_credentials,
     grants,
     groups,
     help_topics,
@@ -72,6 +73,7 @@ app.add_typer(access.app, name="access")
 audit_tail.register(audit.app)
 tool_definitions.register(mcps.app)
 mcp_offers.register(mcps.app)
+given_credentials.register(credentials.app)
 audit_export.register(audit.app)
 audit_verification.register(audit.app)
 audit_fetch.register(audit.app)

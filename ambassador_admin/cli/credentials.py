@@ -43,7 +43,7 @@ FIELD = View(
     ("mcp", *fields_of(CredentialFieldBody), "given_by", "oauth"),
 )
 
-app = noun("The credentials that MCPs need.")
+app = noun("The credentials that MCPs need, and who has given them.")
 
 Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The MCP's name."), NameKind.MCP]
 Field = Annotated[

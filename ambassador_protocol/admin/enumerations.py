@@ -35,6 +35,7 @@ CredentialPlace = Annotated[str, OneOf("environment", "header", "query", "argume
 OAuthGrant = Annotated[str, OneOf("user", "service_account")]
 Approval = Annotated[str, OneOf("approved", "changed", "new", "gone")]
 McpStatus = Annotated[str, OneOf("draft", "published", "archived")]
+CredentialStatus = Annotated[str, OneOf("active", "dead")]
 DownstreamStatus = Annotated[str, OneOf("stopped", "starting", "ready", "degraded")]
 ToolClass = Annotated[str, OneOf("read-only", "write", "destructive")]
 SwitchScope = Annotated[
@@ -101,6 +102,7 @@ AUDIT_ACTIONS = OneOf(
     "admin:admin-key:revoke",
     "credential:user:set",
     "credential:user:remove",
+    "credential:user:revoke",
     "kill:switch:activate",
     "kill:switch:lift",
     "system:downstream:state",

@@ -53,6 +53,7 @@ from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
 from ambassador_server.services.calls.resource_updates import ResourceUpdates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
+from ambassador_server.services.credentials.administration import CredentialAdministration
 from ambassador_server.services.credentials.own_credentials import OwnCredentials
 from ambassador_server.services.credentials.use_cases import UserCredentialUseCases
 from ambassador_server.services.registry.approvals import Approvals
@@ -341,6 +342,7 @@ def _administration(
         admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=pepper),
         grants=Grants(store=store, changes=changes, patterns=patterns, clock=clock),
         subscriptions=Subscriptions(store=store, changes=changes, patterns=patterns, clock=clock),
+        credentials=CredentialAdministration(store=store, policy=policy, changes=changes, clock=clock),
         sessions=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
         switches=Switches(store=store, changes=changes, catalog=catalog, patterns=patterns, clock=clock),
         switch_effects=SwitchEffects(

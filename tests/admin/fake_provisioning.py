@@ -4,6 +4,7 @@ from aiohttp import web
 
 from ambassador_protocol import paths
 from ambassador_protocol.admin.client_keys import KeyChange, KeyPut, KeyRotation, NewKey
+from ambassador_protocol.admin.credentials import CredentialRevocation
 from ambassador_protocol.admin.enrolments import NewEnrolment
 from ambassador_protocol.admin.subscriptions import SubscriptionPut
 from tests.admin.fake_routes import API, Refusal, _expiry, _for, _known, _page, _page_of_user, _read
@@ -28,6 +29,9 @@ def provisioning_routes() -> list[web.RouteDef]:
         web.get(paths.SUBSCRIPTIONS, _for("read", _subscriptions)),
         web.put(subscription, _for("provision", _subscribe)),
         web.delete(subscription, _for("provision", _unsubscribe)),
+        web.get(paths.CREDENTIALS, _for("read", _credentials)),
+        web.get(paths.CREDENTIALS + "/status", _for("read", _credential_states)),
+        web.post(paths.CREDENTIALS + "/revoke", _for("operate", _revoke_credentials)),
     ]
 
 
@@ -131,3 +135,34 @@ async def _unsubscribe(request: web.Request) -> web.Response:
         raise Refusal(404, f"Key {key_id!r} has no subscription to {mcp!r}")
     del subscriptions[f"{key_id}/{mcp}"]
     return web.Response(status=204)
+
+
+async def _credentials(request: web.Request) -> web.Response:
+    return await _page(request, {each["id"]: each for each in request.app[API].given})
+
+
+async def _credential_states(request: web.Request) -> web.Response:
+    given = request.app[API].given
+    state = {
+        "mcp": "git",
+        "fields": ["token"],
+        "shared": [],
+        "needs_connect": False,
+        "users": 2,
+        "complete": len(given),
+        "missing": 2 - len(given),
+        "dead": 0,
+        "waiting": ["bob", "carol"][: 2 - len(given)],
+    }
+    return web.json_response({"items": [state], "next_cursor": None, "total": 1})
+
+
+async def _revoke_credentials(request: web.Request) -> web.Response:
+    body, api = await _read(request, CredentialRevocation), request.app[API]
+    found = [
+        each for each in api.given if body.user in (each["user"], None) and body.mcp in (each["mcp"], None)
+    ]
+    if not found:
+        raise Refusal(404, "There is no such credential")
+    api.given = [each for each in api.given if each not in found]
+    return web.json_response({"revoked": found})

@@ -37,6 +37,7 @@ class FakeState:
     grants: dict[str, Item] = field(default_factory=dict)
     keys: dict[str, Item] = field(default_factory=dict)
     subscriptions: dict[str, Item] = field(default_factory=dict)
+    given: list[Item] = field(default_factory=list)
     switches: dict[str, Item] = field(default_factory=dict)
     enrolments: dict[str, Item] = field(default_factory=dict)
     sessions: dict[str, Item] = field(default_factory=dict)
@@ -349,3 +350,19 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
 
 def _is_dry_run(asked: tuple[str, str, Any]) -> bool:
     return asked[1].endswith("dry_run=true")
+
+
+def credential(user: str, mcp: str, *fields: str) -> Item:
+    """Return what a user has given for an MCP."""
+    return {
+        "id": f"credential-{user}-{mcp}",
+        "user": user,
+        "mcp": mcp,
+        "status": "active",
+        "fields": list(fields),
+        "missing": [],
+        "scopes": [],
+        "issuer": None,
+        "created_at": AT,
+        "updated_at": AT,
+    }

@@ -13,7 +13,7 @@ import pytest
 from ambassador_admin.context.store import ContextStore
 from tests.admin import fake_routes
 from tests.admin.fake_api import FakeApi
-from tests.admin.fake_state import SECRET
+from tests.admin.fake_state import SECRET, credential
 from tests.admin.shell import Shell
 from tests.patience import PATIENCE
 
@@ -44,6 +44,7 @@ MUTATIONS = [
     ["key", "issue", "alice", "--name", "x", "--to-command", "no-such-program"],
     ["credential", "declare", "git", "token", "--header", "Authorization"],
     ["credential", "oauth", "git", "--no-test"],
+    ["credential", "revoke", "--user", "alice", "--mcp", "git"],
     ["subscription", "set", "key-1", "git"],
     ["subscription", "remove", "key-1", "git"],
     ["kill", "everyone", "--reason", "x"],
@@ -63,6 +64,7 @@ def stocked(api: FakeApi) -> FakeApi:
     api.add_grant("grant-1", group="developers", mcp="git")
     api.add_session("session-1", user="alice")
     api.add_subscription("key-1", "git", "*")
+    api.given.append(credential("alice", "git", "token"))
     api.add_switch("switch-1", scope="tool", target="git.git_push", reason="x")
     return api
 
@@ -114,6 +116,7 @@ def test_dry_run_fails_as_the_change_would(shell: Shell, home: Shell, api: FakeA
         ["mcp", "archive", "git"],
         ["user", "deactivate", "alice"],
         ["session", "revoke", "session-1"],
+        ["credential", "revoke", "--user", "alice"],
     ],
 )
 def test_destructive_command_asks_on_a_terminal_and_is_refused_without(
@@ -124,6 +127,7 @@ def test_destructive_command_asks_on_a_terminal_and_is_refused_without(
     api.add_session("session-1", user="alice")
     api.add_mcp("git")
     api.add_user("alice")
+    api.given.append(credential("alice", "git", "token"))
     done = shell.run(*words)
     assert done.code == 2
     assert "\nhint: add --yes\n" in done.err

@@ -14,7 +14,7 @@ from ambassador_admin.cli.app import app
 from ambassador_protocol import __version__
 from tests.admin.fake_administrators import admin_key
 from tests.admin.fake_api import FakeApi
-from tests.admin.fake_state import ADMIN_KEY, AT, PASSWORD
+from tests.admin.fake_state import ADMIN_KEY, AT, PASSWORD, credential
 from tests.admin.malicious_events import add_hostile_events
 from tests.admin.shell import Result, Shell
 
@@ -258,6 +258,14 @@ COMMANDS = {
     "errors-show-unknown": ["errors", "show", "AMB-9999"],
     "key-rotate": ["key", "rotate", "key-1", "--overlap", "2h"],
     "key-revoke": ["key", "revoke", "key-1", "--yes"],
+    "credential-list": ["credential", "list"],
+    "credential-list-user": ["credential", "list", "--user", "alice", "--mcp", "git", "--status", "active"],
+    "credential-status": ["credential", "status"],
+    "credential-revoke": ["credential", "revoke", "--user", "alice", "--yes"],
+    "credential-revoke-one": ["credential", "revoke", "--user", "alice", "--mcp", "git", "--yes"],
+    "credential-revoke-nothing": ["credential", "revoke", "--yes"],
+    "credential-revoke-unasked": ["credential", "revoke", "--mcp", "git"],
+    "credential-revoke-unknown": ["credential", "revoke", "--user", "alise", "--yes"],
     "subscription-list": ["subscription", "list"],
     "subscription-set": ["subscription", "set", "key-1", "git", "--tool", "git_log", "--tool", "git_d*"],
     "subscription-set-prompts": ["subscription", "set", "key-1", "git", "--tool", "git_log", "--prompt", "*"],
@@ -401,6 +409,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_enrolment("enrolment-2", user="bob", name="phone")
     api.add_key("key-1", user="alice", name="desktop")
     api.add_subscription("key-1", "git", "*")
+    api.given.append(credential("alice", "git", "token"))
     api.add_switch("switch-1", scope="tool", target="git.git_push", reason="destroys history")
     api.add_switch(
         "switch-2", scope="mcp", target="draft", reason="over", active=False, lifted_at=AT, lifted_by="ops"

@@ -243,7 +243,7 @@ def people(world: World) -> None:
 
 
 def credentials(world: World) -> None:
-    """Give a value and remove it."""
+    """Give values and remove them, as the user and as an administrator, who deactivates the user at last."""
     world.offer("vaulted", "streamable_http", {"url": "http://127.0.0.1:1/"})
     field = CredentialField(name="token", place=Place.HEADER, target="X-Token", title=TEXT, help=TEXT)
     declare(world, "vaulted", field, published=True)
@@ -257,6 +257,10 @@ def credentials(world: World) -> None:
     until(lambda: send("GET").is_success, "the server knows")
     assert send("PUT", {"values": {"token": HIDDEN}}).is_success
     assert send("DELETE").is_success
+    assert send("PUT", {"values": {"token": HIDDEN}}).is_success
+    world.ask("POST", "credentials/revoke", {"user": person.name})
+    assert send("PUT", {"values": {"token": HIDDEN}}).is_success
+    world.ask("PATCH", f"users/{person.name}", {"status": "deactivated"})
 
 
 def officers(world: World) -> None:

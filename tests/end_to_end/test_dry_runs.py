@@ -12,6 +12,7 @@ import pytest
 from ambassador_protocol import paths
 from ambassador_server.storage.tables import metadata
 from ambassador_server.web.admin.routes import admin_endpoints
+from tests.end_to_end.credentials import give
 from tests.end_to_end.world import World
 from tests.fakes.mcp_servers import stdio_options
 from tests.patience import PATIENCE
@@ -65,6 +66,7 @@ STEPS = [
     Step("POST", paths.ENROLMENTS, {}, {"user": "dora", "name": "phone"}, keep="code"),
     Step("DELETE", f"{paths.ENROLMENTS}/{{id}}", {"id": "<code>"}),
     Step("POST", f"{paths.SESSIONS}/{{id}}/revoke", {"id": "<session>"}),
+    Step("POST", f"{paths.CREDENTIALS}/revoke", {}, {"user": "giver", "mcp": "tools"}),
     Step("POST", paths.MCPS, {}, {**MCP, "transport": "stdio", "options": stdio_options()}),
     Step("PUT", ONE_MCP, MCP, {"description": "A draft"}),
     Step("POST", paths.GRANTS, {}, {"group": "dryers", "mcp": "dry"}, keep="grant"),
@@ -99,6 +101,8 @@ STEPS = [
 @pytest.fixture(scope="module")
 def caller(world: World) -> Iterator["Caller"]:
     person = world.person()
+    world.ask("POST", "users", {"name": "giver"})
+    give(world, "giver", "tools")
     ids = {"session": world.session(person).session_id}
     with httpx.Client(base_url=world.rig.admin_url, timeout=PATIENCE, trust_env=False) as http:
         yield Caller(world, http, ids)

@@ -25,6 +25,7 @@ from ambassador_protocol.paths import (
 from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.openapi import describe
 from tests.effort import SOAK
+from tests.end_to_end.credentials import give
 from tests.end_to_end.raw_http import connected, head
 from tests.end_to_end.world import World, assert_nothing_internal
 from tests.patience import PATIENCE
@@ -134,6 +135,7 @@ def sensible(world: World) -> dict[str, Any]:
             "drill": True,
         },
         f"POST {ADMIN}/admin-keys": {"name": name, "roles": ["operator"], "expires_in_seconds": 60},
+        f"POST {ADMIN}/credentials/revoke": {"user": "some-user"},
         f"POST {ADMIN}/mcps": {
             "name": name,
             "transport": "stdio",
@@ -147,6 +149,7 @@ def sensible(world: World) -> dict[str, Any]:
 def _user_exists(world: World) -> None:
     world.ask("POST", "users", {"name": "some-user"})
     world.ask("POST", "groups", {"name": "somebodies"})
+    give(world, "some-user", HARMLESS)
 
 
 def changes(case: Any, name: str) -> bool:

@@ -71,6 +71,7 @@ class AuditAction(StrEnum):
     ADMIN_KEY_REVOKE = "admin:admin-key:revoke"
     CREDENTIAL_SET = "credential:user:set"
     CREDENTIAL_REMOVE = "credential:user:remove"
+    CREDENTIAL_REVOKE = "credential:user:revoke"
     SWITCH_ACTIVATE = "kill:switch:activate"
     SWITCH_LIFT = "kill:switch:lift"
     DOWNSTREAM_STATE = "system:downstream:state"

@@ -89,6 +89,11 @@ class CredentialNeeds:
     oauth: OAuthNeeds | None = None
 
     @property
+    def declares_any(self) -> bool:
+        """Tell whether any credential is needed."""
+        return bool(self.fields) or self.oauth is not None
+
+    @property
     def user_fields(self) -> tuple[CredentialField, ...]:
         """Return the fields that each user gives a value for."""
         return tuple(field for field in self.fields if field.is_per_user)

@@ -16,6 +16,7 @@ from ambassador_server.services.administration.switch_effects import SwitchEffec
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.administration.users import Users
 from ambassador_server.services.changes.batch import Batches
+from ambassador_server.services.credentials.administration import CredentialAdministration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class AdministrationUseCases:
     admin_keys: AdminKeys
     grants: Grants
     subscriptions: Subscriptions
+    credentials: CredentialAdministration
     sessions: SessionControl
     switches: Switches
     switch_effects: SwitchEffects

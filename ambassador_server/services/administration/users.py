@@ -27,6 +27,7 @@ from ambassador_server.services.administration.enrolments import cancel_codes
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_user
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
+from ambassador_server.services.credentials.stored_credentials import RevokedBecause, revoke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,9 @@ class Users:
         no_password = after.source is not AuthSource.LOCAL or not after.roles
         if no_password and await work.passwords.get(after.user_id) is not None:
             await work.passwords.remove(after.user_id)
+        if after.status is UserStatus.DEACTIVATED:
+            # A deactivated user does not come back, so nothing of theirs is kept that could be stolen.
+            await revoke(change, await work.credentials.of(user_id=after.user_id), RevokedBecause.DEACTIVATED)
         if is_admin(before) and not is_admin(after):
             await check_an_admin_is_left(work, self._clock.now())
 

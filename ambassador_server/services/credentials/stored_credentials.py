@@ -3,17 +3,19 @@
 import hmac
 import secrets
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
-from ambassador_server.domain.audit.events import Resource
+from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
 from ambassador_server.errors import VaultError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.ports.vault import Sealed, SecretPlace, Vault
+from ambassador_server.services.changes.audited_change import Change
 
 SHOWN_OF_GENERATION: Final = 8
 """So many characters of a generation are recorded, which is enough to tell two apart."""
@@ -101,6 +103,27 @@ async def remove_values(
     rest = replace(given, fields=left, generation=new_generation(), updated_at=now)
     await work.credentials.replace(rest)
     return rest
+
+
+class RevokedBecause(StrEnum):
+    """Why a credential was revoked."""
+
+    REVOKED = "revoked"
+    DEACTIVATED = "deactivated"
+
+
+async def revoke(change: Change, credentials: Iterable[UserCredential], because: RevokedBecause) -> None:
+    """Delete credentials of users with their values, each with a record of its own."""
+    for given in credentials:
+        user, mcp = await change.work.users.get(given.user_id), await change.work.mcps.get(given.mcp_id)
+        await change.work.credentials.remove(given.credential_id)
+        change.record(
+            AuditAction.CREDENTIAL_REVOKE,
+            Resource(kind="credential", id=given.credential_id, name=None if mcp is None else mcp.name),
+            user=None if user is None else user.name,
+            fields=list(given.fields),
+            because=because,
+        )
 
 
 def place_of(credential: UserCredential, field: str) -> SecretPlace:

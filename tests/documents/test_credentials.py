@@ -1,0 +1,79 @@
+"""The commands in `docs/credentials.md` are run as they are written, against an MCP that returns what it received."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.test_sizes import ROOT
+from tests.fakes.mcp_servers import command
+from tests.rig import Rig
+
+TEXT = (ROOT / "docs" / "credentials.md").read_text()
+COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ (.+)$", TEXT, re.MULTILINE)]
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    process = subprocess.Popen(
+        command("echoing_server", "--http"), stdout=subprocess.PIPE, cwd=ROOT, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path, is_preloaded=True)
+    rig.init()
+    rig.start()
+    try:
+        yield rig
+    finally:
+        rig.stop()
+
+
+def test_the_commands_work_as_written(rig: Rig, url: str, tmp_path: Path) -> None:
+    rig.admin("group", "create", "developers")
+    rig.admin("user", "create", "alice")
+    rig.admin("group", "add-member", "developers", "alice")
+    key = rig.admin_json("key", "issue", "alice", "--name", "laptop")["preshared_key"]
+    (tmp_path / "weather-key").write_text("r4in\n")
+    printed: dict[str, str] = {}
+    for program, *written in COMMANDS:
+        words = [_here(word, url, tmp_path) for word in written]
+        is_admin = program == "ambassador-admin"
+        environment = rig.admin_environment() if is_admin else rig.client_environment(key)
+        answers = "al1ce\n" if words[:2] == ["credential", "set"] else None
+        done = rig.run(program, *words, env={**environment, "MY_WIKI_TOKEN": "m1ne"}, stdin=answers)
+        assert done.stdout or done.stderr, words
+        printed[" ".join(words[:3])] = done.stdout
+    assert len(printed) == len(COMMANDS) >= 11
+    assert "Wiki, Settings, Access tokens" in rig.admin("credential", "fields", "wiki", "-o", "json").stdout
+    weather = rig.admin_json("mcp", "show", "weather")
+    assert (weather["status"], weather["tools"] > 0) == ("published", True)
+    events = rig.admin("audit", "query", "--limit", "1000", "-o", "json").stdout
+    for value in ("m1ne", "al1ce", "r4in"):
+        assert value not in events
+
+
+def _here(word: str, url: str, directory: Path) -> str:
+    if word.startswith("https://"):
+        return url
+    return f"file://{directory}/weather-key" if word.startswith("file:///run") else word
+
+
+def test_every_place_is_described() -> None:
+    assert set(re.findall(r"^\| `--(\w+)[ `]", TEXT, re.MULTILINE)) == {
+        "environment",
+        "argument",
+        "header",
+        "query",
+    }

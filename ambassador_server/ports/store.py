@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
 from ambassador_server.domain.audit.index_differences import RowDifferences
 from ambassador_server.domain.audit.query import Attribute, Query
@@ -27,6 +26,8 @@ from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.ports.audit_anchors import AuditAnchors
+from ambassador_server.ports.oauth_records import PendingConnectionRepository, RegistrationRepository
 from ambassador_server.ports.secret_store import SecretRepository
 
 T = TypeVar("T")
@@ -291,22 +292,6 @@ class AuditIndex(Protocol):
         ...
 
 
-class AuditAnchors(Protocol):
-    """Stores the last checkpoint of each audit log."""
-
-    async def all(self) -> list[Anchor]:
-        """Return every anchor, ordered by writer."""
-        ...
-
-    async def put(self, anchor: Anchor) -> None:
-        """Store the anchor in the place of an earlier one of the same writer."""
-        ...
-
-    async def remove(self, writer: str) -> None:
-        """Remove the anchor of a writer, if there is one."""
-        ...
-
-
 class AuditSinkPositions(Protocol):
     """Stores how far each audit sink of each server has read the logs."""
 
@@ -360,6 +345,10 @@ class UnitOfWork(Protocol):
     def credentials(self) -> Repository[UserCredential]: ...
     @property
     def secrets(self) -> SecretRepository: ...
+    @property
+    def registrations(self) -> RegistrationRepository: ...
+    @property
+    def pending(self) -> PendingConnectionRepository: ...
     @property
     def audit(self) -> AuditIndex: ...
     @property

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, sele
 
 from ambassador_server.domain.people.credentials import StoredSecret
 from ambassador_server.errors import ConflictError
+from ambassador_server.storage.credential_tables import credential_secrets
 from ambassador_server.storage.dialects import Lock
-from ambassador_server.storage.tables import credential_secrets
 from ambassador_server.storage.transaction import RefusedError, Transaction
 from ambassador_server.storage.value_checks import check_item, check_key, check_value
 

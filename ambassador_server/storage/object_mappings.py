@@ -15,12 +15,13 @@ from ambassador_server.domain.people.client_keys import EXPIRED, ClientKey, KeyS
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Vocabulary
-from ambassador_server.storage import tables
+from ambassador_server.storage import credential_tables, tables
 from ambassador_server.storage.list_fields import (
     Field,
     Flag,
@@ -177,6 +178,16 @@ ENROLMENTS = ObjectMapping(
     },
     open_at=_enrolments_open_at,
 )
+REGISTRATIONS = ObjectMapping(
+    StoredRegistration, credential_tables.oauth_clients, "registration", owners="MCP", is_policy=False
+)
+PENDING_CONNECTIONS = ObjectMapping(
+    PendingConnection,
+    credential_tables.pending_connections,
+    "begun connection",
+    owners="user or MCP",
+    is_policy=False,
+)
 MCPS = ObjectMapping(
     Mcp,
     tables.mcps,
@@ -224,13 +235,13 @@ SUBSCRIPTIONS = ObjectMapping(
 )
 CREDENTIALS = ObjectMapping(
     UserCredential,
-    tables.user_credentials,
+    credential_tables.user_credentials,
     "credential",
     owners="user or MCP",
     fields={
-        "user": ReferencedName(tables.user_credentials.c.user_id),
-        "mcp": ReferencedName(tables.user_credentials.c.mcp_id),
-        **_own(tables.user_credentials, "status", "issuer", "created_at", "updated_at"),
+        "user": ReferencedName(credential_tables.user_credentials.c.user_id),
+        "mcp": ReferencedName(credential_tables.user_credentials.c.mcp_id),
+        **_own(credential_tables.user_credentials, "status", "issuer", "created_at", "updated_at"),
     },
 )
 ADMIN_KEYS = ObjectMapping(

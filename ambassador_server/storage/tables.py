@@ -10,7 +10,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     UniqueConstraint,
     true,
@@ -20,11 +19,12 @@ from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcom
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Pin, Sessions
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
-from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.storage.columns import optional_text, owner_column, required_text
+from ambassador_server.storage.credential_tables import user_credentials
 from ambassador_server.storage.types import (
     AutoIncrementKey,
     CodePointText,
@@ -37,36 +37,16 @@ from ambassador_server.storage.types import (
     UtcDateTime,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, CodePointText, nullable=False)
-
-
-def _optional_text(name: str) -> Column[str]:
-    return Column(name, CodePointText)
-
-
-def _owner(name: str, column: str, *, primary_key: bool = False) -> Column[str]:
-    owner = ForeignKey(column, ondelete="CASCADE")
-    return Column(name, SharedText, owner, primary_key=primary_key, nullable=False, index=not primary_key)
-
+metadata = user_credentials.metadata
+"""All tables, also those of `credential_tables`."""
 
 users = Table(
     "users",
     metadata,
     Column("user_id", SharedText, primary_key=True),
     Column("name", CodePointText, nullable=False, unique=True),
-    _text("display_name"),
-    _optional_text("email"),
+    required_text("display_name"),
+    optional_text("email"),
     Column("status", EnumText(UserStatus), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -78,8 +58,8 @@ users = Table(
 passwords = Table(
     "passwords",
     metadata,
-    _owner("user_id", "users.user_id", primary_key=True),
-    _text("hash"),
+    owner_column("user_id", "users.user_id", primary_key=True),
+    required_text("hash"),
     Column("changed_at", UtcDateTime, nullable=False),
 )
 
@@ -88,7 +68,7 @@ groups = Table(
     metadata,
     Column("group_id", SharedText, primary_key=True),
     Column("name", CodePointText, nullable=False, unique=True),
-    _text("description"),
+    required_text("description"),
     Column("status", EnumText(GroupStatus), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -98,8 +78,8 @@ groups = Table(
 memberships = Table(
     "memberships",
     metadata,
-    _owner("user_id", "users.user_id", primary_key=True),
-    _owner("group_id", "groups.group_id", primary_key=True),
+    owner_column("user_id", "users.user_id", primary_key=True),
+    owner_column("group_id", "groups.group_id", primary_key=True),
     Column("owner", SharedText),
     Index(None, "group_id"),
 )
@@ -108,25 +88,25 @@ client_keys = Table(
     "client_keys",
     metadata,
     Column("key_id", CodePointText, primary_key=True),
-    _owner("user_id", "users.user_id"),
-    _text("name"),
-    _text("prefix"),
+    owner_column("user_id", "users.user_id"),
+    required_text("name"),
+    required_text("prefix"),
     Column("digest", LargeBinary, nullable=False),
     Column("status", EnumText(KeyStatus), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
-    _optional_text("last_host"),
+    optional_text("last_host"),
     Column("owner", SharedText),
-    _optional_text("replaces"),
+    optional_text("replaces"),
 )
 
 enrolments = Table(
     "enrolments",
     metadata,
     Column("enrolment_id", CodePointText, primary_key=True),
-    _owner("user_id", "users.user_id"),
-    _text("key_name"),
+    owner_column("user_id", "users.user_id"),
+    required_text("key_name"),
     Column("key_seconds", BigInteger),
     Column("digest", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -141,9 +121,9 @@ mcps = Table(
     metadata,
     Column("mcp_id", SharedText, primary_key=True),
     Column("name", CodePointText, nullable=False, unique=True),
-    _text("display_name"),
-    _text("description"),
-    _text("transport"),
+    required_text("display_name"),
+    required_text("description"),
+    required_text("transport"),
     Column("options", JsonDocument, nullable=False),
     Column("tags", TextTuple, nullable=False),
     Column("status", EnumText(McpStatus), nullable=False),
@@ -164,14 +144,14 @@ mcps = Table(
 last_known_tools = Table(
     "last_known_tools",
     metadata,
-    _owner("mcp_id", "mcps.mcp_id", primary_key=True),
+    owner_column("mcp_id", "mcps.mcp_id", primary_key=True),
     Column("document", JsonDocument, nullable=False),
 )
 
 approved_tools = Table(
     "approved_tools",
     metadata,
-    _owner("mcp_id", "mcps.mcp_id", primary_key=True),
+    owner_column("mcp_id", "mcps.mcp_id", primary_key=True),
     Column("digests", SharedTexts, nullable=False),
     Column("approved_at", UtcDateTime, nullable=False),
     Column("approved_by", SharedText, nullable=False),
@@ -180,7 +160,7 @@ approved_tools = Table(
 approved_definitions = Table(
     "approved_definitions",
     metadata,
-    _owner("mcp_id", "mcps.mcp_id", primary_key=True),
+    owner_column("mcp_id", "mcps.mcp_id", primary_key=True),
     Column("document", JsonDocument, nullable=False),
 )
 
@@ -188,8 +168,8 @@ grants = Table(
     "grants",
     metadata,
     Column("grant_id", CodePointText, primary_key=True),
-    _owner("group_id", "groups.group_id"),
-    _owner("mcp_id", "mcps.mcp_id"),
+    owner_column("group_id", "groups.group_id"),
+    owner_column("mcp_id", "mcps.mcp_id"),
     Column("patterns", TextTuple, nullable=False),
     Column("effect", EnumText(Effect), nullable=False),
     Column("expires_at", UtcDateTime),
@@ -205,8 +185,8 @@ subscriptions = Table(
     "subscriptions",
     metadata,
     Column("subscription_id", CodePointText, primary_key=True),
-    _owner("key_id", "client_keys.key_id"),
-    _owner("mcp_id", "mcps.mcp_id"),
+    owner_column("key_id", "client_keys.key_id"),
+    owner_column("mcp_id", "mcps.mcp_id"),
     Column("patterns", TextTuple, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", SharedText, nullable=False),
@@ -220,68 +200,35 @@ kill_switches = Table(
     metadata,
     Column("switch_id", CodePointText, primary_key=True),
     Column("scope", EnumText(SwitchScope), nullable=False),
-    _optional_text("target"),
-    _optional_text("target_name"),
-    _text("reason"),
-    _optional_text("message"),
-    _text("author"),
+    optional_text("target"),
+    optional_text("target_name"),
+    required_text("reason"),
+    optional_text("message"),
+    required_text("author"),
     Column("drill", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("lifted_at", UtcDateTime),
-    _optional_text("lifted_by"),
+    optional_text("lifted_by"),
 )
 
 sessions = Table(
     "sessions",
     metadata,
     Column("session_id", CodePointText, primary_key=True),
-    _text("connection_id"),
-    _owner("user_id", "users.user_id"),
-    _owner("key_id", "client_keys.key_id"),
+    required_text("connection_id"),
+    owner_column("user_id", "users.user_id"),
+    owner_column("key_id", "client_keys.key_id"),
     Column("token_digest", LargeBinary, nullable=False),
-    _text("friendly_name"),
-    _text("host_tool"),
+    required_text("friendly_name"),
+    required_text("host_tool"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("lifetime_ends_at", UtcDateTime, nullable=False),
     Column("last_seen_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-    _optional_text("end_reason"),
+    optional_text("end_reason"),
     Index(None, "ended_at", "expires_at"),
-)
-
-user_credentials = Table(
-    "user_credentials",
-    metadata,
-    Column("credential_id", CodePointText, primary_key=True),
-    _owner("user_id", "users.user_id"),
-    _owner("mcp_id", "mcps.mcp_id"),
-    Column("fields", TextTuple, nullable=False),
-    _text("generation"),
-    Column("status", EnumText(CredentialStatus), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Column("scopes", TextTuple, nullable=False),
-    _optional_text("issuer"),
-    UniqueConstraint("user_id", "mcp_id"),
-)
-
-credential_secrets = Table(
-    "credential_secrets",
-    metadata,
-    Column(
-        "credential_id",
-        CodePointText,
-        ForeignKey("user_credentials.credential_id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    Column("field", CodePointText, primary_key=True),
-    Column("key_number", Integer, nullable=False, index=True),
-    Column("sealed", LargeBinary, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("expires_at", UtcDateTime),
-    Column("locked_until", UtcDateTime),
 )
 
 admin_keys = Table(
@@ -289,7 +236,7 @@ admin_keys = Table(
     metadata,
     Column("admin_key_id", CodePointText, primary_key=True),
     Column("name", CodePointText, nullable=False, unique=True),
-    _text("prefix"),
+    required_text("prefix"),
     Column("digest", LargeBinary, nullable=False),
     Column("roles", TextTuple(Role), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -304,23 +251,23 @@ audit_events = Table(
     "audit_events",
     metadata,
     Column("cursor", AutoIncrementKey, Identity(always=True), primary_key=True),
-    _text("writer"),
+    required_text("writer"),
     Column("seq", BigInteger, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("action", EnumText(AuditAction), nullable=False),
     Column("outcome", EnumText(Outcome), nullable=False),
     Column("actor_kind", EnumText(ActorKind), nullable=False),
-    _optional_text("actor_id"),
-    _optional_text("actor_name"),
-    _text("resource_kind"),
-    _optional_text("resource_id"),
-    _optional_text("resource_name"),
-    _optional_text("reason"),
-    _optional_text("request_id"),
-    _optional_text("session_id"),
-    _optional_text("source"),
-    _text("digest"),
-    _text("document"),
+    optional_text("actor_id"),
+    optional_text("actor_name"),
+    required_text("resource_kind"),
+    optional_text("resource_id"),
+    optional_text("resource_name"),
+    optional_text("reason"),
+    optional_text("request_id"),
+    optional_text("session_id"),
+    optional_text("source"),
+    required_text("digest"),
+    required_text("document"),
     UniqueConstraint("writer", "seq"),
     # Pages are read in the order of the cursor and limited by time, so an index answers each filter alone.
     Index(None, "at", "cursor"),
@@ -352,7 +299,7 @@ audit_anchors = Table(
     metadata,
     Column("writer", CodePointText, primary_key=True),
     Column("seq", BigInteger, nullable=False),
-    _text("digest"),
+    required_text("digest"),
     Column("segment", BigInteger, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
@@ -380,6 +327,6 @@ policy_changes = Table(
     metadata,
     Column("version", BigInteger, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    _text("kind"),
-    _text("item_id"),
+    required_text("kind"),
+    required_text("item_id"),
 )

@@ -8,6 +8,7 @@ from ambassador_server.storage.audit_sink_positions import AuditSinkPositionRepo
 from ambassador_server.storage.credential_secrets import SecretRepository
 from ambassador_server.storage.enrolments import EnrolmentRepository
 from ambassador_server.storage.memberships import MembershipRepository
+from ambassador_server.storage.oauth_records import PendingConnectionRepository, RegistrationRepository
 from ambassador_server.storage.object_mappings import (
     APPROVED_TOOLS,
     CREDENTIALS,
@@ -50,6 +51,8 @@ class SqlUnitOfWork:
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)
         self.credentials = TableRepository(transaction, CREDENTIALS)
         self.secrets = SecretRepository(transaction)
+        self.registrations = RegistrationRepository(transaction)
+        self.pending = PendingConnectionRepository(transaction)
         self.sessions = SessionRepository(transaction)
         self.admin_keys = AdminKeyRepository(transaction)
         self.passwords = TableRepository(transaction, PASSWORDS)

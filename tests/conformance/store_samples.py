@@ -21,6 +21,7 @@ from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, GroupStatus
+from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
@@ -128,6 +129,33 @@ def secret(field: str = "token", **changes: Any) -> StoredSecret:
     """Return a sealed value of credential 1."""
     values: dict[str, Any] = {"credential_id": "c1", "field": field, "key_number": 1, "sealed": b"\0\xff"}
     return StoredSecret(**values | changes)
+
+
+def registration(number: int = 1, **changes: Any) -> StoredRegistration:
+    """Return a registration for MCP 1."""
+    values: dict[str, Any] = {
+        "registration_id": f"r{number}",
+        "mcp_id": "m1",
+        "issuer": "https://authorization.example",
+        "key_number": 1,
+        "sealed": b"sealed",
+        "updated_at": NOW,
+    }
+    return StoredRegistration(**values | changes)
+
+
+def pending(number: int = 1, **changes: Any) -> PendingConnection:
+    """Return a connection that user 1 has begun to MCP 1."""
+    values: dict[str, Any] = {
+        "pending_id": f"p{number}",
+        "user_id": "u1",
+        "mcp_id": "m1",
+        "key_number": 1,
+        "sealed": b"sealed",
+        "created_at": NOW,
+        "expires_at": NOW + HOUR,
+    }
+    return PendingConnection(**values | changes)
 
 
 def approved(number: int = 1, **changes: Any) -> ApprovedTools:

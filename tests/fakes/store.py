@@ -16,6 +16,7 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.credentials import StoredSecret, UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, Membership
+from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
@@ -37,6 +38,7 @@ from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
 from tests.fakes.audit_sink_positions import InMemorySinkPositions
 from tests.fakes.credential_secrets import InMemorySecrets
 from tests.fakes.listing import is_open, stored_list
+from tests.fakes.oauth_records import PendingQueries, RegistrationQueries
 from tests.fakes.policy_changes import MEMBERSHIPS, POLICY_NOUNS, TouchedByVersion
 
 T = TypeVar("T", bound=Any)
@@ -412,6 +414,28 @@ class _Sessions(_Repository[Session]):
         return sorted(found, key=self._order, reverse=True)
 
 
+class _Registrations(_Repository[StoredRegistration], RegistrationQueries):
+    def _table(self, *, writing: bool) -> dict[str, Any]:
+        state = self._transaction.writing() if writing else self._transaction.reading()
+        return state.table(self._kind.noun)
+
+
+class _Pending(_Repository[PendingConnection], PendingQueries):
+    def _table(self, *, writing: bool) -> dict[str, Any]:
+        state = self._transaction.writing() if writing else self._transaction.reading()
+        return state.table(self._kind.noun)
+
+    def _store(self, state: _State, item: PendingConnection) -> None:
+        same = [
+            other
+            for other in state.table(self._kind.noun).values()
+            if other.state_digest == item.state_digest and other.pending_id != item.pending_id
+        ]
+        if item.state_digest is not None and same:
+            raise ConflictError(f"{self._label(item)} exists already.")
+        super()._store(state, item)
+
+
 class InMemoryUnitOfWork:
     """The repositories of one transaction in memory."""
 
@@ -465,6 +489,27 @@ class InMemoryUnitOfWork:
             reading=lambda: transaction.reading().secrets,
             writing=lambda: transaction.writing().secrets,
             credentials=lambda: transaction.reading().table("credential"),
+        )
+        self.registrations = _Registrations(
+            transaction,
+            _Kind(
+                "registration",
+                "registration_id",
+                {"mcp_id": "MCP"},
+                "MCP",
+                is_policy=False,
+                pair=("mcp_id", "issuer"),
+            ),
+        )
+        self.pending = _Pending(
+            transaction,
+            _Kind(
+                "begun connection",
+                "pending_id",
+                {"user_id": "user", "mcp_id": "MCP"},
+                "user or MCP",
+                is_policy=False,
+            ),
         )
         self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))
         owners = {"user_id": "user", "key_id": "client key"}

@@ -7,7 +7,7 @@ from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.envelope import EnvelopeError, read_message
 from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
-from ambassador_server.mcp.message_arrays import answer_batch, is_batch
+from ambassador_server.mcp.message_arrays import BATCH_VERSIONS, answer_batch, is_array
 from ambassador_server.mcp.open_streams import OpenStreams
 from ambassador_server.mcp.replies import refusal
 from ambassador_server.mcp.validation import check_media_types
@@ -30,7 +30,7 @@ class McpEndpoint:
         if refused is not None:
             return refusal(refused.status, None, refused.code, refused.message)
         body, version = request.body, request.headers.get(VERSION_HEADER)
-        if is_batch(body, version):
+        if version in BATCH_VERSIONS and is_array(body):
             return await answer_batch(request, self._legacy)
         try:
             message = read_message(body) if len(body) <= LARGE else await off_loop(read_message, body)

@@ -12,6 +12,8 @@ from ambassador_server.mcp.envelope import EnvelopeError, Message, Request, read
 from ambassador_server.mcp.replies import ACCEPTED, json_reply, refusal
 from ambassador_server.ports.face import Event, FaceReply, FaceRequest, FirstEvent
 
+BATCH_VERSIONS: Final = (None, BATCH_VERSION)
+"""The version headers of requests that may be batches: their revision did not have the header yet."""
 _LARGEST_REPLY: Final = 64 * 1024 * 1024
 """The bytes of answers after which the remaining requests of a batch are refused."""
 _BLANKS: Final = 64
@@ -36,9 +38,9 @@ class Era(Protocol):
         ...
 
 
-def is_batch(body: bytes, version: str | None) -> bool:
-    """Tell whether a body is an array in the revision that has batches, which did not have the version header yet."""
-    return version in (None, BATCH_VERSION) and body[:_BLANKS].lstrip().startswith(b"[")
+def is_array(body: bytes) -> bool:
+    """Tell whether a body is an array."""
+    return body[:_BLANKS].lstrip().startswith(b"[")
 
 
 async def answer_batch(request: FaceRequest, era: Era) -> FaceReply:

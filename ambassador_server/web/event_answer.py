@@ -106,11 +106,13 @@ class EventAnswer:
         return response
 
     def __enter__(self) -> Self:
-        self._keep_alive.join(self)
+        self._keep_alive.waiting.add(self)
+        if not self._keep_alive.is_running:
+            self._keep_alive.run()
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._keep_alive.leave(self)
+        self._keep_alive.waiting.discard(self)
         if self._writing is not None:
             self._writing.cancel()
         if error is not None and self.has_begun and self._request.transport is not None:

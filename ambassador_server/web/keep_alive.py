@@ -17,26 +17,26 @@ class Waiting(Protocol):
 
 
 class KeepAlive:
-    """Lets every answer that is being waited for send a comment now and then; one timer serves all."""
+    """Lets every answer in `waiting` send a comment now and then; one timer serves all.
+
+    An answer puts itself into the set and takes itself out, because every request does both. `run` starts the timer,
+    which stops when the set is empty.
+    """
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self.seconds = seconds
-        self._waiting: dict[Waiting, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self.waiting: set[Waiting] = set()
+        self.is_running = False
 
-    def join(self, answer: Waiting) -> None:
-        """Keep an answer alive from now on."""
-        self._waiting[answer] = None
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.seconds, self._tick)
-
-    def leave(self, answer: Waiting) -> None:
-        """Keep an answer alive no longer."""
-        self._waiting.pop(answer, None)
+    def run(self) -> None:
+        """Start the timer."""
+        self.is_running = True
+        asyncio.get_running_loop().call_later(self.seconds, self._tick)
 
     def _tick(self) -> None:
-        self._timer = None
-        for answer in tuple(self._waiting):
+        for answer in tuple(self.waiting):
             answer.keep_alive()
-        if self._waiting:
-            self._timer = asyncio.get_running_loop().call_later(self.seconds, self._tick)
+        if self.waiting:
+            self.run()
+        else:
+            self.is_running = False

@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-_ESCAPED_ASCII: Final = b"\\u00"
+ESCAPED_ASCII: Final = b"\\u00"
+"""With what each escape of a character begins that needs none; most results hold none."""
 _KINDS: Final = ("resultType", "status")
 _NAMES: Final = (*_KINDS, "inputRequests", "requestState", "taskId")
 
@@ -28,8 +29,6 @@ _members_decoder = msgspec.json.Decoder(dict[str, Raw])
 
 def with_plain_members(result: bytes) -> bytes:
     """Return a JSON object whose telling members have no escapes; one without such escapes stays byte for byte."""
-    if result.find(_ESCAPED_ASCII) < 0:  # faster than `in`, which every answer would pay for
-        return result
     try:
         found = _decoder.decode(result)
         given = (found.result_type, found.status, found.input_requests, found.request_state, found.task_id)

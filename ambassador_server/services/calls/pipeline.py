@@ -103,7 +103,7 @@ class Answered(Struct, frozen=True):
     reply: Reply
     mcp_id: str
     mcp_name: str
-    milliseconds: float
+    seconds: float
 
 
 class CallPipeline:
@@ -255,7 +255,7 @@ class CallPipeline:
         recorded = self._recorder.answered(
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
         )
-        return Answered(reply, mcp.mcp_id, entry.mcp_name, round(seconds * 1000, 3)), recorded
+        return Answered(reply, mcp.mcp_id, entry.mcp_name, seconds), recorded
 
     def _failed(
         self, call: CapabilityCall, resource: Resource, started: float, reason: str

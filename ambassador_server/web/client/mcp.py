@@ -13,10 +13,10 @@ from ambassador_server.web.middleware.authenticate import authenticated
 
 async def post(request: web.Request) -> web.StreamResponse:
     """Answer one message, with an event stream if messages are sent before the reply."""
-    body = await read_body(request)
-    keep_alive = request.app[KEEP_ALIVE]
+    body, app = await read_body(request), request.app
+    keep_alive = app[KEEP_ALIVE]
     with EventAnswer(request, keep_alive) as events:
-        reply = await request.app[FACE].handle(_face_request(request, body, events))
+        reply = await app[FACE].handle(_face_request(request, body, events))
         if isinstance(reply, FaceReply):
             if events.has_begun:
                 return await events.end(Event(reply.body, reply.event_id))

@@ -100,7 +100,7 @@ async def invoke(request: web.Request) -> web.Response:
 
 def _answered(request: web.Request, answer: Answered, reply: Reply) -> web.Response:
     content, failed = _content(reply)
-    metadata = {"duration_ms": answer.milliseconds, "mcp_server": answer.mcp_name}
+    metadata = {"duration_ms": round(answer.seconds * 1000, 3), "mcp_server": answer.mcp_name}
     return _outcome(request, content, metadata | ({"is_error": True} if failed else {}))
 
 

@@ -43,6 +43,7 @@ class ServerMetadata:
     resource_scopes: tuple[str, ...] = ()
     offered_scopes: tuple[str, ...] = ()
     token_auth_methods: tuple[str, ...] = ("client_secret_basic",)
+    revocation_auth_methods: tuple[str, ...] = ()
     grant_types: tuple[str, ...] = ("authorization_code",)
     sends_issuer: bool = False
     reads_client_documents: bool = False
@@ -214,7 +215,10 @@ class OAuthClient(Protocol):
         ...
 
     async def revoke(self, server: ServerMetadata, registration: Registration, tokens: Tokens) -> bool:
-        """Revoke the refresh token, and the access token; return False if the server offers no revocation."""
+        """Revoke the refresh token, and the access token; return False if the server offers no revocation.
+
+        Raises AuthorizationError if it refuses, which says nothing about the registration.
+        """
         ...
 
     async def start_device(

@@ -36,6 +36,7 @@ class ServerDocument(msgspec.Struct, frozen=True, kw_only=True):
     revocation_endpoint: str | None = None
     scopes_supported: list[Any] | None = None
     token_endpoint_auth_methods_supported: list[str] | None = None
+    revocation_endpoint_auth_methods_supported: list[str] | None = None
     grant_types_supported: list[str] | None = None
     code_challenge_methods_supported: list[str] | None = None
     authorization_response_iss_parameter_supported: bool | None = None
@@ -100,6 +101,7 @@ def server_metadata(
         resource_scopes=resource_scopes,
         offered_scopes=unite(resource_scopes, read_scopes(document.scopes_supported or [])),
         token_auth_methods=_DEFAULT_AUTH_METHODS if methods is None else tuple(methods),
+        revocation_auth_methods=tuple(document.revocation_endpoint_auth_methods_supported or ()),
         grant_types=tuple(document.grant_types_supported or _DEFAULT_GRANT_TYPES),
         sends_issuer=document.authorization_response_iss_parameter_supported is True,
         reads_client_documents=document.client_id_metadata_document_supported is True,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
@@ -19,6 +20,7 @@ from ambassador_server.downstream.authorization.token_endpoint import (
     error_of,
     read_token,
     read_tokens,
+    revocation_auth_method,
     with_resource,
     with_scopes,
 )
@@ -133,7 +135,8 @@ class DownstreamOAuthClient:
         """Revoke the refresh token first; the access token ends by itself, so that it may fail then."""
         if server.revocation_endpoint is None:
             return False
-        endpoint = self._endpoint(server, registration)
+        method = revocation_auth_method(server, registration)
+        endpoint = self._endpoint(server, replace(registration, auth_method=method))
         if tokens.refresh_token is None:
             await _revoke(endpoint, server.revocation_endpoint, tokens.access_token, "access_token")
             return True
@@ -206,5 +209,10 @@ class DownstreamOAuthClient:
 
 async def _revoke(endpoint: TokenEndpoint, url: str, token: str, hint: str) -> None:
     answer = await endpoint.send(url, {"token": token, "token_type_hint": hint})
-    if answer.status != HTTPStatus.OK:
-        raise error_of(answer)
+    if answer.status == HTTPStatus.OK:
+        return
+    error = error_of(answer)
+    if isinstance(error, AuthorizationServerUnavailableError):
+        raise error
+    # Some servers revoke no tokens of clients that they know well.
+    raise AuthorizationError(error.message)

@@ -108,6 +108,14 @@ def choose_auth_method(server: ServerMetadata, *, has_secret: bool) -> str | Non
     return next((method for method in (BASIC, POST) if method in offered), None)
 
 
+def revocation_auth_method(server: ServerMetadata, registration: Registration) -> str:
+    """Return how a client authenticates to revoke: as always, unless the server wants another way there."""
+    method, offered = registration.auth_method, server.revocation_auth_methods
+    if not offered or method in offered or registration.client_secret is None:
+        return method
+    return next((other for other in (BASIC, POST) if other in offered), method)
+
+
 def with_resource(server: ServerMetadata, parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters with the resource that the tokens are for (RFC 8707), unless it is omitted."""
     return {**parameters, "resource": server.resource} if server.resource else dict(parameters)

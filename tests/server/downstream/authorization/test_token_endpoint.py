@@ -369,3 +369,35 @@ async def test_a_server_without_a_device_flow_is_an_error(
     server, registration = await known(client, fake)
     with pytest.raises(AuthorizationError):
         await client.start_device(replace(server, device_endpoint=None), registration, scopes=())
+
+
+@pytest.mark.parametrize(
+    ("resource", "sent"), [("send", "{mcp}"), ("omit", None), ("api://other", "api://other")]
+)
+async def test_every_request_has_the_resource_as_declared_also_for_a_declared_client(
+    client: DownstreamOAuthClient, fake: FakeAuthorizationServer, resource: str, sent: str | None
+):
+    """Some servers refuse the parameter, and some want another value: neither may depend on how we became a client."""
+    needs = replace(NEEDS, resource=resource, client_id="declared")
+    fake.clients["declared"] = {"token_endpoint_auth_method": "none"}
+    server, registration = await known(client, fake, needs)
+    tokens = await connected(client, server, registration, "read")
+    await client.refresh(server, registration, tokens)
+    device = await client.start_device(server, registration, scopes=())
+    await client.poll_device(server, registration, device)
+    await client.service_tokens(server, registration, scopes=())
+    parameters = [dict(seen.query) for seen in fake.sent_to("/authorize")]
+    parameters += [seen.form for seen in fake.sent_to("/token") + fake.sent_to("/device")]
+    assert len(parameters) == 6
+    assert {each.get("resource") for each in parameters} == {sent and sent.format(mcp=fake.mcp)}
+
+
+async def test_the_redirect_is_the_registered_one_in_every_request(
+    client: DownstreamOAuthClient, fake: FakeAuthorizationServer
+):
+    """It comes from the configuration, through the registration, and never from a request to this server."""
+    server, registration = await known(client, fake)
+    await connected(client, server, registration, "read")
+    (registered,), (asked,), (exchanged,) = map(fake.sent_to, ("/register", "/authorize", "/token"))
+    assert registered.json["redirect_uris"] == [US.redirect_uri]
+    assert asked.query["redirect_uri"] == exchanged.form["redirect_uri"] == US.redirect_uri

@@ -12,6 +12,7 @@ from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
 from ambassador_protocol.server_urls import is_loopback, url_host
 from ambassador_server.domain.shared.settings import Setting, Source, SourceKind
 from ambassador_server.errors import ConfigurationError
+from ambassador_server.secret_stores import VAULT_TOKEN_FILE
 from ambassador_server.setting_sections import (
     AuditSection,
     ClientKeysSection,
@@ -110,7 +111,8 @@ class ServerConfig(Section):
     @property
     def own_paths(self) -> tuple[Path, ...]:
         """Return the files and directories that hold this server's own secrets."""
-        files = (self._file, self.certificate_key_file)
+        token_file = os.environ.get(VAULT_TOKEN_FILE)
+        files = (self._file, self.certificate_key_file, Path(token_file) if token_file else None)
         return (self.data_dir, *(path for path in files if path is not None))
 
     @property

@@ -57,7 +57,7 @@ def check_reference(value: str) -> None:
         secret_stores.check_reference(value)
     except SecretReferenceError as error:
         raise InvalidInputError(f"{error}.") from None
-    if value.startswith(_OWN_PREFIX):
+    if value.startswith(_OWN_PREFIX) or value == f"env://{secret_stores.VAULT_TOKEN}":
         raise InvalidInputError(f"{value!r} is a setting of this server and is never given to a downstream.")
 
 

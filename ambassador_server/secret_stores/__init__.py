@@ -9,6 +9,9 @@ from typing import Final, Protocol, cast
 
 from ambassador_protocol.references import Reference, parse_reference, unknown_scheme
 
+VAULT_TOKEN: Final = "VAULT_TOKEN"
+VAULT_TOKEN_FILE: Final = "VAULT_TOKEN_FILE"
+"""The variables with the token of the store `hashicorp`, which is a secret of this server itself."""
 _THREADS: Final = 4
 
 

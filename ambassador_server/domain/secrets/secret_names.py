@@ -45,7 +45,7 @@ def _last_word(name: str) -> str:
     return words[-1].lower() if words else ""
 
 
-_REFERENCE = re.compile(r"(?:env|file)://[^\s@]*")
+_REFERENCE = re.compile(r"(?:env|file|hashicorp)://[^\s@]*")
 
 
 def is_secret_flag(item: Any) -> bool:

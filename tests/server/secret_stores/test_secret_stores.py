@@ -13,7 +13,7 @@ from ambassador_server.secret_stores.file import protect
 
 
 def test_every_file_is_a_store_and_its_name_the_scheme():
-    assert known_stores() == ("env", "file")
+    assert known_stores() == ("env", "file", "hashicorp")
 
 
 def test_references_of_every_store_are_shown_as_they_are():
@@ -36,7 +36,10 @@ def test_a_reference_is_checked_without_being_resolved(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ("vault://secret/x", "'vault://' is not a known scheme of secrets: write env:// or file://"),
+        (
+            "vault://secret/x",
+            "'vault://' is not a known scheme of secrets: write env:// or file:// or hashicorp://",
+        ),
         ("ENV://A_SECRET", "'ENV://' is not a known scheme of secrets"),
         ("env://A SECRET", "does not name an environment variable"),
         ("file://relative", "is not an absolute path: write file:///PATH"),

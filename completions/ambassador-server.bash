@@ -5,7 +5,7 @@ _ambassador_server_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="quickstart init serve migrate check version audit" options="-V --version $shared" ;;
+        "") commands="quickstart init serve migrate check version audit vault" options="-V --version $shared" ;;
         "quickstart") options="--data-dir --hostname --mcp --url --user --group --port --admin-port $shared" ;;
         "init") options="--data-dir --config --database-url --hostname --admin-key-name --new-admin-key --json $shared" ;;
         "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --lame-duck --legacy-sse --ready-file $shared" ;;
@@ -19,6 +19,10 @@ _ambassador_server_words() {
         "audit verify") options="--data-dir --config --anchor --offline --json $shared" ;;
         "audit accept-loss") options="--data-dir --config --database-url $shared" ;;
         "audit rotate-key") options="--data-dir --config --json $shared" ;;
+        "vault") commands="status new-key rotate" options="$shared" ;;
+        "vault status") options="--data-dir --config --database-url --json $shared" ;;
+        "vault new-key") options="--data-dir --config --database-url --json $shared" ;;
+        "vault rotate") options="--data-dir --config --database-url --batch --json $shared" ;;
     esac
 }
 
@@ -27,7 +31,7 @@ _ambassador_server_option() {
     takes="" choices="" live=""
     case $path:$1 in
         *:--data-dir) takes=directory ;;
-        *:--hostname | *:--mcp | *:--url | *:--user | *:--group | *:--port | *:--admin-port | *:--database-url | *:--admin-key-name | *:--host | *:--admin-host | *:--lame-duck) takes=word ;;
+        *:--hostname | *:--mcp | *:--url | *:--user | *:--group | *:--port | *:--admin-port | *:--database-url | *:--admin-key-name | *:--host | *:--admin-host | *:--lame-duck | *:--batch) takes=word ;;
         *:--config | *:--ready-file | *:--anchor | *:--offline) takes=file ;;
         *:--tls) takes=word choices="on off" ;;
     esac

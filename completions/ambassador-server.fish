@@ -15,7 +15,7 @@ function __ambassador_server_at
                 break
             case '--*=*'
                 continue
-            case --data-dir --hostname --mcp --url --user --group --port --admin-port --config --database-url --admin-key-name --host --admin-host --tls --lame-duck --ready-file --anchor --offline
+            case --data-dir --hostname --mcp --url --user --group --port --admin-port --config --database-url --admin-key-name --host --admin-host --tls --lame-duck --ready-file --anchor --offline --batch
                 set is_value yes
                 continue
             case '-*'
@@ -23,13 +23,15 @@ function __ambassador_server_at
         end
         switch "$typed"
             case ''
-                contains -- $word quickstart init serve migrate check version audit; and set -a typed $word
+                contains -- $word quickstart init serve migrate check version audit vault; and set -a typed $word
             case 'audit'
                 contains -- $word reindex quarantine anchor verify accept-loss rotate-key; and set -a typed $word
+            case 'vault'
+                contains -- $word status new-key rotate; and set -a typed $word
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'audit'
+        not contains -- "$typed" 'audit' 'vault'
     else
         test "$typed" = "$argv"
     end
@@ -45,6 +47,7 @@ complete -c ambassador-server -n '__ambassador_server_at' -a migrate -d 'Apply t
 complete -c ambassador-server -n '__ambassador_server_at' -a check -d 'Check what the server needs, from configuration and keys to sandboxes and descriptors; exit 1 if a check fails.'
 complete -c ambassador-server -n '__ambassador_server_at' -a version -d 'Print the version.'
 complete -c ambassador-server -n '__ambassador_server_at' -a audit -d 'The audit log of this machine.'
+complete -c ambassador-server -n '__ambassador_server_at' -a vault -d 'The master keys under which the credentials of users are encrypted.'
 complete -c ambassador-server -n '__ambassador_server_at' -s V -l version -d 'Show the version.'
 complete -c ambassador-server -n '__ambassador_server_at quickstart' -l data-dir -x -a '(__fish_complete_directories)' -d 'New directory of keys, database and audit log.'
 complete -c ambassador-server -n '__ambassador_server_at quickstart' -l hostname -x -d 'Host name of this machine for developers; localhost admits no other machine.'
@@ -108,3 +111,19 @@ complete -c ambassador-server -n '__ambassador_server_at audit accept-loss' -l d
 complete -c ambassador-server -n '__ambassador_server_at audit rotate-key' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
 complete -c ambassador-server -n '__ambassador_server_at audit rotate-key' -l config -r -F -d 'YAML file with settings.'
 complete -c ambassador-server -n '__ambassador_server_at audit rotate-key' -l json -d 'Print JSON for a program to read.'
+complete -c ambassador-server -n '__ambassador_server_at vault' -a status -d 'List the master keys and how many stored values need each; exit code 1 if one is lost.'
+complete -c ambassador-server -n '__ambassador_server_at vault' -a new-key -d 'Create the next master key; servers with this data directory encrypt with it at once, and need the old ones.'
+complete -c ambassador-server -n '__ambassador_server_at vault' -a rotate -d 'Encrypt all stored values with the newest master key, beside running servers; run it again to go on.'
+complete -c ambassador-server -n '__ambassador_server_at vault status' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
+complete -c ambassador-server -n '__ambassador_server_at vault status' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at vault status' -l database-url -x -d 'Database to use instead of SQLite in the data directory.'
+complete -c ambassador-server -n '__ambassador_server_at vault status' -l json -d 'Print JSON for a program to read.'
+complete -c ambassador-server -n '__ambassador_server_at vault new-key' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
+complete -c ambassador-server -n '__ambassador_server_at vault new-key' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at vault new-key' -l database-url -x -d 'Database to use instead of SQLite in the data directory.'
+complete -c ambassador-server -n '__ambassador_server_at vault new-key' -l json -d 'Print JSON for a program to read.'
+complete -c ambassador-server -n '__ambassador_server_at vault rotate' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
+complete -c ambassador-server -n '__ambassador_server_at vault rotate' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at vault rotate' -l database-url -x -d 'Database to use instead of SQLite in the data directory.'
+complete -c ambassador-server -n '__ambassador_server_at vault rotate' -l batch -x -d 'The values of one transaction, for which servers wait. At least 1.'
+complete -c ambassador-server -n '__ambassador_server_at vault rotate' -l json -d 'Print JSON for a program to read.'

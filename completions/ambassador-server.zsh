@@ -16,6 +16,7 @@ _ambassador-server() {
         'check:Check what the server needs, from configuration and keys to sandboxes and descriptors; exit 1 if a check fails.'
         'version:Print the version.'
         'audit:The audit log of this machine.'
+        'vault:The master keys under which the credentials of users are encrypted.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-V,--version}'[Show the version.]' \
@@ -33,6 +34,7 @@ _ambassador-server() {
                 check) _ambassador-server_check ;;
                 version) _ambassador-server_version ;;
                 audit) _ambassador-server_audit ;;
+                vault) _ambassador-server_vault ;;
             esac
             ;;
     esac
@@ -182,6 +184,58 @@ _ambassador-server_audit_rotate-key() {
     _arguments -s -S : \
         --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
         --config='[YAML file with settings.]:PATH:_files' \
+        --json'[Print JSON for a program to read.]' \
+        $shared
+}
+
+_ambassador-server_vault() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'status:List the master keys and how many stored values need each; exit code 1 if one is lost.'
+        'new-key:Create the next master key; servers with this data directory encrypt with it at once, and need the old ones.'
+        'rotate:Encrypt all stored values with the newest master key, beside running servers; run it again to go on.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                status) _ambassador-server_vault_status ;;
+                new-key) _ambassador-server_vault_new-key ;;
+                rotate) _ambassador-server_vault_rotate ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-server_vault_status() {
+    _arguments -s -S : \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
+        --json'[Print JSON for a program to read.]' \
+        $shared
+}
+
+_ambassador-server_vault_new-key() {
+    _arguments -s -S : \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
+        --json'[Print JSON for a program to read.]' \
+        $shared
+}
+
+_ambassador-server_vault_rotate() {
+    _arguments -s -S : \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
+        --batch='[The values of one transaction, for which servers wait. At least 1.]:N: ' \
         --json'[Print JSON for a program to read.]' \
         $shared
 }

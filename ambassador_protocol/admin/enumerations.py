@@ -115,6 +115,8 @@ AUDIT_ACTIONS = OneOf(
     "system:audit-log:recovery",
     "system:audit-log:quarantine",
     "system:audit-log:anomaly",
+    "system:vault:new-key",
+    "system:vault:rotate",
     "system:audit-log:accept-loss",
 )
 """What an audit event records, as `area:subject:verb`."""

@@ -41,6 +41,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         Job("audit log", 1.0, probe_log),
         Job("audit anchor", 1.0, services.anchors.follow),
         Job("closed audit segments", 86400.0, services.anomalies.check_closed_segments),
+        Job("master keys", 60.0, services.vault.follow),
         Job("last known tools", 1.0, services.watch.save_tools),
         Job("key uses", 1.0, clients.keys.save_uses),
         Job("session ends", 1.0, clients.sessions.follow_ends),

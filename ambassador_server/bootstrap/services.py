@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.archive import JsonlArchive
@@ -47,7 +48,6 @@ from ambassador_server.services.audit.sink_positions import SinkPositions
 from ambassador_server.services.audit.unfinished import UnfinishedAttempts
 from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.list_changes import ListChanges
 from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
@@ -57,6 +57,7 @@ from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.credentials.administration import CredentialAdministration
 from ambassador_server.services.credentials.own_credentials import OwnCredentials
 from ambassador_server.services.credentials.use_cases import UserCredentialUseCases
+from ambassador_server.services.credentials.vault_state import VaultState
 from ambassador_server.services.registry.approvals import Approvals
 from ambassador_server.services.registry.connection_tests import ConnectionTests
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
@@ -96,6 +97,7 @@ class UseCases:
     anchors: AuditAnchors
     unfinished: UnfinishedAttempts
     anomalies: AuditAnomalies
+    vault: VaultState
 
 
 def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> UseCases:
@@ -109,6 +111,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     archive = JsonlArchive(config.audit_dir, base.signer)
     writers = (config.node, config.init_writer)
     anomalies = AuditAnomalies(archive=archive, recorder=base.recorder, writers=writers)
+    vault = VaultState(store=base.store, vault=base.vault)
     catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)
     in_flight = CallsInFlight(base.policy)
     passwords = PasswordProver(
@@ -133,9 +136,9 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
             deliveries=deliveries,
             indexer=indexer,
             downstreams=base.downstreams,
-            anchors=anchors,
-            anomalies=anomalies,
+            faults=partial(_faults, anchors, anomalies, vault),
         ),
+        vault=vault,
         watch=_watch(base),
         deliveries=deliveries,
         indexer=indexer,
@@ -143,6 +146,15 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         unfinished=_unfinished(base),
         anomalies=anomalies,
     )
+
+
+def _faults(anchors: AuditAnchors, anomalies: AuditAnomalies, vault: VaultState) -> list[str]:
+    """Name what this server has found to be lost or contradictory."""
+    return [
+        *(f"audit_anchor_{loss.kind}" for loss in anchors.losses),
+        *(f"audit_{anomaly.kind}" for anomaly in anomalies.found),
+        *(["vault_keys"] if vault.problems else []),
+    ]
 
 
 def _deliveries(
@@ -174,7 +186,7 @@ def _calls(
         catalog=catalog,
         in_flight=in_flight,
         recorder=base.recorder,
-        downstreams=DownstreamCalls(base.downstreams, base.lending, config.credential_link),
+        downstreams=base.downstreams,
         payloads=MsgspecPayloads(),
         clock=base.clock,
         rates=CallRates(

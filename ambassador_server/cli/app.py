@@ -8,7 +8,7 @@ import typer
 
 from ambassador_protocol import __version__
 from ambassador_protocol.problems import ProblemCode
-from ambassador_server.cli import audit, check, init, migrate, quickstart, serve
+from ambassador_server.cli import audit, check, init, migrate, quickstart, serve, vault
 from ambassador_server.errors import (
     AmbassadorError,
     ConfigurationError,
@@ -34,6 +34,7 @@ app.command(name="serve")(serve.serve)
 app.command(name="migrate")(migrate.migrate)
 app.command(name="check")(check.check)
 app.add_typer(audit.app, name="audit")
+app.add_typer(vault.app, name="vault")
 
 _INTERRUPTED = 130
 _EXIT_CODES: dict[type[AmbassadorError], int] = {

@@ -35,6 +35,7 @@ def check(
         "audit anchors": _audit_anchors,
         "audit index": _audit_index,
         "audit sinks": _audit_sinks,
+        "vault": _vault,
         "sandboxes": _sandboxes,
         "connections": _connections,
     }
@@ -181,6 +182,19 @@ async def _differing_positions(settings: "ServerConfig", names: list[str]) -> li
     finally:
         await store.close()
     return [found.sentence for start in starts for found in start.anomalies]
+
+
+def _vault(settings: "ServerConfig") -> str:
+    from ambassador_server.cli.vault_keys import master_keys
+    from ambassador_server.services.credentials.vault_state import KeyUse, sentence_of_loss
+
+    keys = asyncio.run(master_keys(settings))
+    lost = [sentence_of_loss(key) for key in keys if key.use is KeyUse.LOST]
+    if lost:
+        raise ConfigurationError("; ".join(lost))
+    values = sum(key.values for key in keys)
+    names = ", ".join(f"vault-{key.number}" for key in keys)
+    return f"{names} are there for {values} stored values" if keys else "the first start creates a master key"
 
 
 def _sandboxes(settings: "ServerConfig") -> str:

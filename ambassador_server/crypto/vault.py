@@ -3,7 +3,7 @@
 import hmac
 import secrets
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -37,10 +37,16 @@ class AesGcmVault:
     @property
     def newest(self) -> int:
         """Return the number of the master key that seals now, after a look for a newer one."""
-        self._read_again()
-        if not self._keys:
+        numbers = self.numbers
+        if not numbers:
             raise VaultKeyMissingError("There is no master key for the credentials of users.")
-        return max(self._keys)
+        return max(numbers)
+
+    @property
+    def numbers(self) -> Collection[int]:
+        """Return the numbers of the master keys that are there now."""
+        self._read_again()
+        return self._keys.keys()
 
     def lacks(self, sealed: Sealed) -> bool:
         """Tell whether the master key that sealed the content is not there, or is another one."""

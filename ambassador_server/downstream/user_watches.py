@@ -34,11 +34,11 @@ class UserWatch:
 class UserWatches:
     """Moves the watches of a user to the connection that takes the place of another.
 
-    `attach` begins a watch on a connection of its user, which it may open, and returns what ends it there; None without
-    a connection and a credential to open one. It raises OverloadedError.
+    `attach` begins a watch on a connection of its user, which it may open, and returns what ends it there; it raises
+    OverloadedError.
     """
 
-    def __init__(self, attach: Callable[[UserWatch], Callable[[], None] | None]) -> None:
+    def __init__(self, attach: Callable[[UserWatch], Callable[[], None]]) -> None:
         self._attach = attach
         self._by_pair: dict[Pair, set[UserWatch]] = {}
 
@@ -77,6 +77,8 @@ class UserWatches:
         self._by_pair = {pair: watches for pair, watches in self._by_pair.items() if wanted(pair[1])}
 
     def _begin_if_possible(self, watch: UserWatch) -> None:
+        if watch.credential is None and watch.mcp.credentials.is_per_user:
+            return
         try:
             self._begin(watch)
         except OverloadedError:
@@ -85,13 +87,11 @@ class UserWatches:
     def _begin(self, watch: UserWatch) -> None:
         # First, because the connection that is opened for it looks for watches to begin.
         watch.is_attached = True
-        end = None
         try:
-            end = self._attach(watch)
-        finally:
-            watch.is_attached = end is not None
-        if end is not None:
-            watch.end = end
+            watch.end = self._attach(watch)
+        except BaseException:
+            watch.is_attached = False
+            raise
 
     def _forget(self, watch: UserWatch) -> None:
         of_pair = self._by_pair.get(_pair(watch), set())

@@ -1,5 +1,6 @@
 """The interface of the vault, which seals the credentials of users."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from msgspec import Struct
@@ -25,7 +26,16 @@ class Vault(Protocol):
 
     @property
     def newest(self) -> int:
-        """Return the number of the master key that seals now."""
+        """Return the number of the master key that seals now; raises VaultKeyMissingError if there is none."""
+        ...
+
+    @property
+    def numbers(self) -> Collection[int]:
+        """Return the numbers of the master keys that are there now; raises VaultKeyMissingError for an unusable one."""
+        ...
+
+    def lacks(self, sealed: Sealed) -> bool:
+        """Tell whether the master key that sealed the content is not there, or is another one."""
         ...
 
     def seal(self, value: bytes, place: SecretPlace) -> Sealed:

@@ -77,9 +77,31 @@ class SecretRepository:
         statement = select(_COLUMNS.key_number, func.count()).group_by(_COLUMNS.key_number)
         return {row[0]: row[1] for row in await self._transaction.rows(statement)}
 
-    async def sealed_before(self, key_number: int, *, limit: int) -> Sequence[StoredSecret]:
+    async def sealed_by(self, key_number: int) -> StoredSecret | None:
+        """Return one value that a master key has sealed."""
+        found = await self._select(_COLUMNS.key_number == key_number, limit=1)
+        return found[0] if found else None
+
+    async def sealed_before(
+        self, key_number: int, *, limit: int, after: tuple[str, str] | None = None
+    ) -> Sequence[StoredSecret]:
         """Return values that a master key with a lower number has sealed."""
-        return await self._select(_COLUMNS.key_number < key_number, limit=limit)
+        condition: ColumnElement[bool] = _COLUMNS.key_number < key_number
+        if after is not None:
+            credential_id, field = after
+            behind = and_(_COLUMNS.credential_id == credential_id, _COLUMNS.field > field)
+            condition = and_(condition, or_(_COLUMNS.credential_id > credential_id, behind))
+        return await self._select(condition, limit=limit)
+
+    async def seal_again(self, secret: StoredSecret, *, expected: int, now: datetime) -> bool:
+        """Replace the sealed content unless the version is another than expected, or the refresh is reserved."""
+        check_item(secret)
+        check_value(now, "now")
+        await self._queue()
+        free = or_(_COLUMNS.locked_until.is_(None), _COLUMNS.locked_until <= now)
+        same = and_(_is(secret.credential_id, secret.field), _COLUMNS.version == expected, free)
+        changed = {name: getattr(secret, name) for name in ("sealed", "key_number", "version")}
+        return await self._transaction.change(update(credential_secrets).where(same), changed) > 0
 
     async def _select(self, condition: ColumnElement[bool], limit: int | None = None) -> list[StoredSecret]:
         await self._queue()

@@ -100,3 +100,35 @@ async def test_values_are_counted_and_found_by_their_master_key(store: Store) ->
         found = await work.secrets.sealed_before(3, limit=2)
         assert [each.field for each in found] == ["a", "b"]
         assert await work.secrets.sealed_before(1, limit=10) == []
+
+
+async def test_values_of_older_keys_are_read_in_portions(store: Store) -> None:
+    places = [("c1", "a"), ("c1", "b"), ("c2", "a"), ("c2", "b"), ("c2", "c")]
+    async with store.write() as work:
+        for credential_id, field in places:
+            number = 2 if (credential_id, field) == ("c2", "b") else 1
+            await work.secrets.put(secret(field, credential_id=credential_id, key_number=number))
+    found, after = [], None
+    async with store.read() as work:
+        while portion := await work.secrets.sealed_before(2, limit=2, after=after):
+            found += [(each.credential_id, each.field) for each in portion]
+            after = found[-1]
+        assert found == [place for place in places if place != ("c2", "b")]
+        newer = await work.secrets.sealed_by(2)
+        assert newer is not None
+        assert (newer.credential_id, newer.field) == ("c2", "b")
+        assert await work.secrets.sealed_by(3) is None
+
+
+async def test_sealing_again_replaces_the_content_alone_unless_something_changed(store: Store) -> None:
+    async with store.write() as work:
+        await work.secrets.put(secret(version=3, expires_at=NOW, locked_until=NOW))
+    again = secret(version=4, key_number=9, sealed=b"again")
+    async with store.write() as work:
+        assert not await work.secrets.seal_again(again, expected=2, now=NOW)
+        assert not await work.secrets.seal_again(again, expected=3, now=NOW - HOUR)
+        assert await work.secrets.seal_again(again, expected=3, now=NOW)
+        assert not await work.secrets.seal_again(replace(again, version=5), expected=3, now=NOW)
+        assert not await work.secrets.seal_again(secret("other"), expected=1, now=NOW)
+    async with store.read() as work:
+        assert await work.secrets.of("c1") == [replace(again, expires_at=NOW, locked_until=NOW)]

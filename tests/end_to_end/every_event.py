@@ -71,6 +71,8 @@ def do_everything(world: World, directory: Path) -> None:
     people(world)
     credentials(world)
     officers(world)
+    for command in ("new-key", "rotate"):
+        world.rig.run("ambassador-server", "vault", command, "--data-dir", str(world.rig.data_dir))
     with broken_log(world):
         until(lambda: world.http.get("/ready").status_code == 503, "the log is away")
     restart_after_a_crash(world)

@@ -112,7 +112,7 @@ class Script:
 
     `progress` and `logs` are the params it reports of every call, and `questions` what it asks of its host, before it
     waits.
-    Without `features` it has those that its lists need. `check` raises for a credential that it refuses.
+    Without `features` it has those that its lists need.
     """
 
     tools: tuple[Tool, ...] = ()
@@ -126,7 +126,6 @@ class Script:
     progress: tuple[bytes, ...] = ()
     logs: tuple[bytes, ...] = ()
     questions: tuple[Question, ...] = ()
-    check: Callable[[Credential | None], None] = lambda _: None
 
     def lists(self) -> dict[str, Any]:
         """Return what it offers, by the members of a state."""
@@ -149,7 +148,6 @@ class Call:
     method: str
     params: bytes
     user_id: str
-    credential: Credential | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,10 +297,9 @@ class FakeDownstreams:
         mcp = self._running.get(mcp_id)
         if mcp is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        call = Call(mcp.name, request.method, request.params, user_id, request.credential)
+        call = Call(mcp.name, request.method, request.params, user_id)
         self.calls.append(call)
         self.called.set()
-        self._script_of(mcp).check(request.credential)
         self._in_flight[mcp_id] = self._in_flight.get(mcp_id, 0) + 1
         for params in self._script_of(mcp).progress if request.tell else ():
             request.tell(Notice("notifications/progress", params))

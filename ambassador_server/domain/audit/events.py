@@ -84,6 +84,8 @@ class AuditAction(StrEnum):
     LOG_RECOVERY = "system:audit-log:recovery"
     LOG_QUARANTINE = "system:audit-log:quarantine"
     LOG_ANOMALY = "system:audit-log:anomaly"
+    VAULT_KEY = "system:vault:new-key"
+    VAULT_ROTATE = "system:vault:rotate"
     LOSS_ACCEPT = "system:audit-log:accept-loss"
 
 

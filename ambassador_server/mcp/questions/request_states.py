@@ -47,13 +47,7 @@ class HeldState(msgspec.Struct, frozen=True, tag="held"):
     round: int
 
 
-class CredentialState(msgspec.Struct, frozen=True, tag="credential"):
-    """A call that was refused for lack of a credential, for which the host was asked to open a URL."""
-
-    mcp_id: str
-
-
-State: TypeAlias = PassedState | HeldState | CredentialState
+State: TypeAlias = PassedState | HeldState
 
 
 class _Sealed(msgspec.Struct, frozen=True):

@@ -1,14 +1,13 @@
 """Checks whether the server is ready to serve calls."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 
 from ambassador_server.domain.catalog.mcps import SandboxOffer
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
-from ambassador_server.services.audit.anchors import AuditAnchors
-from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkStatus
 from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -16,7 +15,10 @@ from ambassador_server.services.shared.database_deadline import within_deadline
 
 
 class Health:
-    """Checks the database, the audit log and the policy, and reports on the audit sinks and sandboxes."""
+    """Checks the database, the audit log and the policy, and reports on the audit sinks and sandboxes.
+
+    `faults` names what else was found that makes the server unready.
+    """
 
     def __init__(
         self,
@@ -27,8 +29,7 @@ class Health:
         deliveries: AuditDeliveries,
         indexer: AuditIndexer,
         downstreams: Downstreams,
-        anchors: AuditAnchors,
-        anomalies: AuditAnomalies,
+        faults: Callable[[], Iterable[str]],
     ) -> None:
         self._store = store
         self._log = log
@@ -36,8 +37,7 @@ class Health:
         self._deliveries = deliveries
         self._indexer = indexer
         self._downstreams = downstreams
-        self._anchors = anchors
-        self._anomalies = anomalies
+        self._faults = faults
         self._draining = False
 
     def start_draining(self) -> None:
@@ -50,8 +50,7 @@ class Health:
             "accepting": not self._draining,
             "database": await self._is_database_up(),
             "audit_log": self._log.probe() is None,
-            **{f"audit_anchor_{loss.kind}": False for loss in self._anchors.losses},
-            **{f"audit_{anomaly.kind}": False for anomaly in self._anomalies.found},
+            **dict.fromkeys(self._faults(), False),
             "policy": not self._policy.is_stale(),
         }
 

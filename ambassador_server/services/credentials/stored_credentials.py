@@ -19,6 +19,7 @@ from ambassador_server.services.changes.audited_change import Change
 
 SHOWN_OF_GENERATION: Final = 8
 """So many characters of a generation are recorded, which is enough to tell two apart."""
+_FIRST_VERSIONS: Final = 1 << 48
 
 
 async def find_credential(work: UnitOfWork, user_id: str, mcp_id: str) -> UserCredential | None:
@@ -84,7 +85,8 @@ async def put_values(
                 field=field,
                 key_number=sealed.key_number,
                 sealed=sealed.content,
-                version=versions.get(field, 0) + 1,
+                # A value that was removed and given again has another version, so that nobody takes it for the old one.
+                version=versions.get(field, secrets.randbelow(_FIRST_VERSIONS)) + 1,
             )
         )
     return written

@@ -95,11 +95,25 @@ async def test_stored_value_changes_nothing_and_another_one_is_a_new_generation(
     assert other.given
     assert other.given.generation != first.given.generation
     assert other.given.created_at == first.given.created_at
-    async with world.store.read() as work:
-        stored = await work.secrets.get(first.given.credential_id, "token")
-    assert stored
-    assert stored.version == 2
     assert await lent(world, mcp) == ("b",)
+
+
+async def test_version_of_a_value_rises_and_never_comes_back():
+    world, own, _, _ = await build(mcp := mcp_with(HEADER, ENVIRONMENT))
+
+    async def version(token: str) -> int:
+        changed = await own.set(ALICE, ORIGIN, mcp.name, {"token": token})
+        assert changed.given
+        async with world.store.read() as work:
+            stored = await work.secrets.get(changed.given.credential_id, "token")
+        assert stored
+        return stored.version
+
+    await own.set(ALICE, ORIGIN, mcp.name, {"key": "k"})
+    first = await version("a")
+    assert await version("b") == first + 1
+    await own.remove(ALICE, ORIGIN, mcp.name, "token")
+    assert await version("a") not in (first, first + 1)
 
 
 async def test_value_that_cannot_be_opened_any_more_is_replaced_by_the_same_value():

@@ -119,6 +119,7 @@ class LendingWorld:
             else:
                 await work.credentials.replace(credential)
             for field, value in values.items():
+                known = await work.secrets.get(credential.credential_id, field)
                 sealed = self.vault.seal(value.encode(), SecretPlace(user_id, mcp_id, field))
                 await work.secrets.put(
                     StoredSecret(
@@ -126,6 +127,7 @@ class LendingWorld:
                         field=field,
                         key_number=sealed.key_number,
                         sealed=sealed.content,
+                        version=1 if known is None else known.version + 1,
                     )
                 )
         await self.policy.refresh()

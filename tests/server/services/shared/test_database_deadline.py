@@ -10,14 +10,11 @@ from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.errors import StorageError
 from ambassador_server.services.administration.health import Health
-from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.log_indexing import InServerIndexer
-from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.sink_positions import SinkPositions
 from ambassador_server.services.shared.database_deadline import DATABASE_SECONDS, within_deadline
 from tests.patience import PATIENCE
-from tests.server.services.audit.test_proof import HeldArchive, anchors
 from tests.server.services.sign_in.test_sessions import build, open_session
 from tests.server.services.world import World
 
@@ -63,10 +60,7 @@ async def test_readiness_is_denied_while_the_database_hangs() -> None:
         deliveries=no_deliveries(world),
         indexer=InServerIndexer(store=world.store, logs=[world.log], clock=world.clock),
         downstreams=world.downstreams,
-        anchors=anchors(),
-        anomalies=AuditAnomalies(
-            archive=HeldArchive(), recorder=Recorder(log=world.log, clock=world.clock), writers=()
-        ),
+        faults=tuple,
     )
     assert all((await health.checks()).values())
     world.store.answers.clear()

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
+import pytest
 from mcp.client.auth import OAuthClientProvider
+from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.auth.extensions.identity_assertion import IdentityAssertionOAuthProvider
 from mcp.shared.auth import (
     AuthorizationCodeResult,
@@ -16,8 +18,9 @@ from pydantic import AnyUrl
 from yarl import URL
 
 from ambassador_server.downstream.authorization.oauth_client import DownstreamOAuthClient
+from ambassador_server.errors import StepUpNeededError
 from ambassador_server.ports.authorization import ServerMetadata
-from tests.fakes.authorization_server import FakeAuthorizationServer
+from tests.fakes.authorization_server import FakeAuthorizationServer, answer
 from tests.server.downstream.authorization.support import NEEDS, US, callback_of, declared
 
 RANDOM = {"state", "code_challenge", "client_id", "code", "code_verifier", "refresh_token"}
@@ -43,8 +46,8 @@ class Storage:
         self.client = client_info
 
 
-async def sdk_connects(fake: FakeAuthorizationServer, storage: Storage) -> None:
-    """Let the SDK call the MCP, with the consent of the user."""
+def sdk_client(fake: FakeAuthorizationServer) -> OAuthClientProvider:
+    """Return the SDK's client, whose user consents to everything."""
     pages: list[str] = []
 
     async def open_page(url: str) -> None:
@@ -56,17 +59,22 @@ async def sdk_connects(fake: FakeAuthorizationServer, storage: Storage) -> None:
         query = URL(location).query
         return AuthorizationCodeResult(code=query["code"], state=query["state"], iss=query["iss"])
 
-    provider = OAuthClientProvider(
+    return OAuthClientProvider(
         fake.mcp,
         OAuthClientMetadata(
             client_name="MCP Ambassador",
             redirect_uris=[AnyUrl(US.redirect_uri)],
             token_endpoint_auth_method="client_secret_basic",
         ),
-        storage,
+        Storage(),
         open_page,
         wait_for_callback,
     )
+
+
+async def sdk_connects(fake: FakeAuthorizationServer) -> None:
+    """Let the SDK call the MCP, and once more after its token has expired."""
+    provider = sdk_client(fake)
     async with httpx2.AsyncClient(auth=provider) as session:
         assert (await session.get(fake.mcp)).status_code == 200
         provider.context.token_expiry_time = 1.0
@@ -111,7 +119,7 @@ async def test_the_sdk_sends_the_same_requests_to_connect_and_to_refresh(
     client: DownstreamOAuthClient, fake: FakeAuthorizationServer
 ):
     with requests_of(fake) as theirs:
-        await sdk_connects(fake, Storage())
+        await sdk_connects(fake)
     with requests_of(fake) as ours:
         await we_connect(client, fake)
     assert len(ours) == 5
@@ -122,7 +130,7 @@ async def test_the_sdk_registers_with_the_same_members_but_fewer_scopes(
     client: DownstreamOAuthClient, fake: FakeAuthorizationServer
 ):
     """The SDK asks for the demanded scope alone; ours asks for all, so that a step-up is not refused."""
-    await sdk_connects(fake, Storage())
+    await sdk_connects(fake)
     await we_connect(client, fake)
     theirs, ours = (seen.json for seen in fake.sent_to("/register"))
     assert theirs["scope"] == "read"
@@ -158,3 +166,39 @@ async def test_the_sdk_presents_an_assertion_in_the_same_form(
     await client.present_assertion(server, us, "the-assertion", scopes=("read",))
     theirs, ours = (seen.form for seen in fake.sent_to("/token"))
     assert ours == theirs
+
+
+async def test_the_sdk_steps_up_to_the_same_scopes(
+    client: DownstreamOAuthClient, fake: FakeAuthorizationServer
+):
+    demand = 'Bearer error="insufficient_scope", scope="admin"'
+    async with httpx2.AsyncClient(auth=sdk_client(fake)) as session:
+        assert (await session.get(fake.mcp)).status_code == 200
+        fake.script("/mcp", answer("", 403, headers={"WWW-Authenticate": demand}))
+        assert (await session.get(fake.mcp)).status_code == 200
+    challenge = client.read_challenge(demand)
+    assert challenge is not None
+    with pytest.raises(StepUpNeededError) as needed:
+        client.check_challenge(challenge, ("read",))
+    asked = [seen.query["scope"] for seen in fake.sent_to("/authorize")]
+    assert asked == ["read", " ".join(needed.value.scopes)]
+
+
+async def test_the_sdk_asks_for_a_service_account_in_the_same_way(
+    client: DownstreamOAuthClient, fake: FakeAuthorizationServer
+):
+    secret = "a b:c"
+    us = declared(
+        ServerMetadata(issuer=fake.base, token_endpoint=""), secret=secret, method="client_secret_basic"
+    )
+    fake.clients[us.client_id] = {"token_endpoint_auth_method": us.auth_method, "client_secret": secret}
+    provider = ClientCredentialsOAuthProvider(
+        fake.mcp, Storage(), us.client_id, secret, scope="read", issuer=fake.base
+    )
+    async with httpx2.AsyncClient(auth=provider) as session:
+        assert (await session.get(fake.mcp)).status_code == 200
+    server = await client.discover(fake.mcp, NEEDS)
+    await client.service_tokens(server, us, scopes=("read",))
+    theirs, ours = fake.sent_to("/token")
+    assert ours.headers["Authorization"] == theirs.headers["Authorization"]
+    assert ours.form == theirs.form

@@ -34,6 +34,7 @@ CLASSES = {
     "session": AUTHENTICATION,
     "admin": ENTITY,
     "kill": ENTITY,
+    "credential": ENTITY,
     "system": LIFECYCLE,
 }
 """The class for the first word of the action; the default is API Activity."""

@@ -1,5 +1,6 @@
 """The commands in `docs/credentials.md` are run as they are written, against an MCP that returns what it received."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -55,8 +56,10 @@ def test_the_commands_work_as_written(rig: Rig, url: str, tmp_path: Path) -> Non
         done = rig.run(program, *words, env={**environment, "MY_WIKI_TOKEN": "m1ne"}, stdin=answers)
         assert done.stdout or done.stderr, words
         printed[" ".join(words[:3])] = done.stdout
-    assert len(printed) == len(COMMANDS) >= 11
+    assert len(printed) == len(COMMANDS) >= 12
     assert "Wiki, Settings, Access tokens" in rig.admin("credential", "fields", "wiki", "-o", "json").stdout
+    received = json.loads(printed["call wiki__received"])
+    assert received["headers"] == {"Authorization": "Bearer al1ce"}
     weather = rig.admin_json("mcp", "show", "weather")
     assert (weather["status"], weather["tools"] > 0) == ("published", True)
     events = rig.admin("audit", "query", "--limit", "1000", "-o", "json").stdout

@@ -249,6 +249,9 @@ def credentials(world: World) -> None:
     world.offer("vaulted", "streamable_http", {"url": "http://127.0.0.1:1/"})
     field = CredentialField(name="token", place=Place.HEADER, target="X-Token", title=TEXT, help=TEXT)
     declare(world, "vaulted", field, published=True)
+    for values, status in (({}, 409), ({"token": HIDDEN}, 502)):
+        tested = world.admin.post("/v1/admin/mcps/vaulted/test", json={"one_time_values": values})
+        assert tested.status_code == status, tested.text
     world.ask("POST", "grants", {"group": GROUP, "mcp": "vaulted"})
     person = world.person()
     own = {"Authorization": f"Bearer {person.key}"}

@@ -26,6 +26,8 @@ from ambassador_server.setting_sections import (
 from ambassador_server.wording.setting_faults import fault_text, unknown_text
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+PUBLIC_URL = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"
+"""A scheme, a host, and optionally a port and a path; no user, query or fragment."""
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 # compared with, never bound
 
@@ -38,6 +40,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "MCP_AMBASSADOR_TLS": ("tls",),
     "MCP_AMBASSADOR_DATABASE_URL": ("database_url",),
     "MCP_AMBASSADOR_NODE": ("node",),
+    "MCP_AMBASSADOR_PUBLIC_URL": ("public_url",),
     "MCP_AMBASSADOR_LOG_LEVEL": ("log_level",),
 }
 """The setting that each environment variable sets."""
@@ -58,6 +61,13 @@ class ServerConfig(Section):
     certificate_file: Path | None = None
     certificate_key_file: Path | None = None
     hostnames: tuple[str, ...] = ()
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=PUBLIC_URL,
+            description="URL under which people reach this server with a browser; without it no links are given.",
+        ),
+    ] = None
     node: Annotated[
         str,
         Field(
@@ -114,6 +124,10 @@ class ServerConfig(Section):
         token_file = os.environ.get(VAULT_TOKEN_FILE)
         files = (self._file, self.certificate_key_file, Path(token_file) if token_file else None)
         return (self.data_dir, *(path for path in files if path is not None))
+
+    def credential_link(self, mcp_name: str) -> str | None:
+        """Return the address where users give their credential for an MCP; None without a public URL."""
+        return None if self.public_url is None else f"{self.public_url.rstrip('/')}/credentials/{mcp_name}"
 
     @property
     def store_url(self) -> str:

@@ -48,6 +48,7 @@ from ambassador_server.services.audit.sink_positions import SinkPositions
 from ambassador_server.services.audit.unfinished import UnfinishedAttempts
 from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.list_changes import ListChanges
 from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
@@ -186,7 +187,7 @@ def _calls(
         catalog=catalog,
         in_flight=in_flight,
         recorder=base.recorder,
-        downstreams=base.downstreams,
+        downstreams=DownstreamCalls(base.downstreams, base.lending, config.credential_link),
         payloads=MsgspecPayloads(),
         clock=base.clock,
         rates=CallRates(

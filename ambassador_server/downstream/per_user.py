@@ -184,11 +184,17 @@ class UserConnections:
                 return connection
         raise AssertionError("there is a number for every connection")
 
-    def _attach(self, watch: UserWatch) -> Callable[[], None]:
-        """Watch over a connection that the user has, or over a new one; return what ends this."""
+    def _attach(self, watch: UserWatch) -> Callable[[], None] | None:
+        """Watch over a connection that the user has, or over a new one; return what ends this.
+
+        None if there is neither a connection nor the credential that one needs.
+        """
         key = _key_of_watch(watch.mcp, watch.user_id, watch.credential)
         own = (each for each in self._of_pair.get(key.pair, {}).values() if not each.is_retiring)
-        connection = next(own, None) or self._open(watch.mcp, key, watch.credential)
+        connection = next(own, None)
+        if connection is None and watch.credential is None and watch.mcp.credentials.is_per_user:
+            return None
+        connection = connection or self._open(watch.mcp, key, watch.credential)
         end = connection.supervisor.watches.add(watch.uri, watch.listener, watch.user_id)
         connection.watched += 1
 

@@ -34,11 +34,11 @@ class UserWatch:
 class UserWatches:
     """Moves the watches of a user to the connection that takes the place of another.
 
-    `attach` begins a watch on a connection of its user, which it may open, and returns what ends it there; it raises
-    OverloadedError.
+    `attach` begins a watch on a connection of its user, which it may open, and returns what ends it there; None without
+    a connection and a credential to open one. It raises OverloadedError.
     """
 
-    def __init__(self, attach: Callable[[UserWatch], Callable[[], None]]) -> None:
+    def __init__(self, attach: Callable[[UserWatch], Callable[[], None] | None]) -> None:
         self._attach = attach
         self._by_pair: dict[Pair, set[UserWatch]] = {}
 
@@ -77,8 +77,6 @@ class UserWatches:
         self._by_pair = {pair: watches for pair, watches in self._by_pair.items() if wanted(pair[1])}
 
     def _begin_if_possible(self, watch: UserWatch) -> None:
-        if watch.credential is None and watch.mcp.credentials.is_per_user:
-            return
         try:
             self._begin(watch)
         except OverloadedError:
@@ -87,11 +85,13 @@ class UserWatches:
     def _begin(self, watch: UserWatch) -> None:
         # First, because the connection that is opened for it looks for watches to begin.
         watch.is_attached = True
+        end = None
         try:
-            watch.end = self._attach(watch)
-        except BaseException:
-            watch.is_attached = False
-            raise
+            end = self._attach(watch)
+        finally:
+            watch.is_attached = end is not None
+        if end is not None:
+            watch.end = end
 
     def _forget(self, watch: UserWatch) -> None:
         of_pair = self._by_pair.get(_pair(watch), set())

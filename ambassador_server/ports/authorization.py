@@ -29,8 +29,9 @@ class ServerMetadata:
     """An authorization server as one MCP uses it; its endpoints were checked.
 
     `resource` is sent with each request, unless it is None. `resource_scopes` are those that the MCP names,
-    `offered_scopes` all that are known. With `sends_issuer` a callback without `iss` is refused. `issuer_differs` tells
-    that the document was found below another URL than its issuer, which only the issuer pinned for the MCP allows.
+    `offered_scopes` all that are known. `grant_types` is empty if the server does not name any. With `sends_issuer` a
+    callback without `iss` is refused. `issuer_differs` tells that the document was found below another URL than its
+    issuer, which only the issuer pinned for the MCP allows.
     """
 
     issuer: str
@@ -44,7 +45,7 @@ class ServerMetadata:
     offered_scopes: tuple[str, ...] = ()
     token_auth_methods: tuple[str, ...] = ("client_secret_basic",)
     revocation_auth_methods: tuple[str, ...] = ()
-    grant_types: tuple[str, ...] = ("authorization_code",)
+    grant_types: tuple[str, ...] = ()
     sends_issuer: bool = False
     reads_client_documents: bool = False
     issuer_differs: bool = False
@@ -158,11 +159,17 @@ class OAuthClient(Protocol):
         ...
 
     async def register(
-        self, server: ServerMetadata, needs: OAuthNeeds, description: ClientDescription
+        self,
+        server: ServerMetadata,
+        needs: OAuthNeeds,
+        description: ClientDescription,
+        *,
+        device: bool = False,
     ) -> Registration:
         """Become a client: the declared one, else by our client document, else by dynamic registration.
 
-        Raises RegistrationRefusedError. Only a dynamic registration costs a request.
+        For a `device` flow the document comes last, because it does not ask for that flow: a server without it would
+        refuse the whole document. Raises RegistrationRefusedError. Only a dynamic registration costs a request.
         """
         ...
 

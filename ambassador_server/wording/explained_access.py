@@ -37,6 +37,8 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.NOT_SELECTED: "Select the {kind}: ambassador-admin subscription set {key} {mcp} --{kind} {name}{selected}",
     Reason.DEFINITION_CHANGED: "Look at it: ambassador-admin mcp tools {mcp} --diff; then approve it: ambassador-admin "
     "mcp approve {mcp} {name}",
+    Reason.CREDENTIAL_MISSING: "The user gives it: ambassador-client credential set {mcp}, or connect {mcp}; see what "
+    "is there: ambassador-admin credential list --mcp {mcp}",
     **dict.fromkeys(UNKNOWN.values(), "Look at what is published: ambassador-admin mcp list"),
 }
 

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.policy.decision import UNKNOWN, Deny, Reason
+from ambassador_server.domain.policy.decision import (
+    UNKNOWN,
+    CredentialFault,
+    Deny,
+    MissingCredential,
+    Reason,
+)
 
 _DISCLOSED: Mapping[Reason, str] = {
     Reason.POLICY_STALE: "the server cannot confirm its policy (policy_stale). Try again in a moment.",
@@ -14,10 +20,21 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.NOT_SUBSCRIBED: "this client has not subscribed to its MCP (not_subscribed).",
     Reason.NOT_SELECTED: "this client has not selected it (not_selected).",
     Reason.DEFINITION_CHANGED: "its definition waits for an approval (definition_changed). Ask your administrator.",
+    Reason.CREDENTIAL_MISSING: "it needs a credential of yours (credential_missing). See: ambassador-client credential "
+    "list.",
     Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
     Reason.SESSION_ENDED: "its session was ended (session_ended).",
 }
 """The reasons that a user may learn, except a kill switch, which has a text of its own."""
+
+_FAULTS: Mapping[CredentialFault, str] = {
+    CredentialFault.NOT_GIVEN: "{mcp} needs a credential of yours{fields} (credential_missing). {remedy}",
+    CredentialFault.DEAD: "your access to {mcp} has expired or was revoked (credential_missing). {remedy}",
+    CredentialFault.CANNOT_BE_OPENED: "your credential for {mcp} cannot be opened (credential_missing). {remedy}",
+    CredentialFault.REFERENCE_UNUSABLE: "the credential that all users of {mcp} share cannot be read "
+    "(credential_missing). Ask your administrator.",
+    CredentialFault.REFUSED: "{mcp} does not accept your credential (credential_missing). {remedy}",
+}
 
 
 def told_reason(deny: Deny, kind: CapabilityKind) -> Reason:
@@ -31,4 +48,17 @@ def refusal_text(deny: Deny, name: str, kind: CapabilityKind = CapabilityKind.TO
         return f"Unknown {kind.value}: {name}"
     if deny.switch is not None:
         return f"{name} is stopped by an administrator: {deny.switch.text_for_users}"
+    if deny.missing is not None:
+        return f"{name} is refused: {missing_credential_text(deny.missing)}"
     return f"{name} is refused: {_DISCLOSED[deny.reason]}"
+
+
+def missing_credential_text(missing: MissingCredential) -> str:
+    """Return what a user is told whose credential is missing, with the command that mends it."""
+    command = "connect" if missing.needs_connect else "credential set"
+    verb = "Connect" if missing.needs_connect else "Give it"
+    remedy = f"{verb} with: ambassador-client {command} {missing.mcp_name}"
+    # A full stop would look like a part of the address.
+    remedy += "." if missing.link is None else f", or at {missing.link}"
+    fields = f": {', '.join(missing.fields)}" if missing.fields else ""
+    return _FAULTS[missing.fault].format(mcp=missing.mcp_name, fields=fields, remedy=remedy)

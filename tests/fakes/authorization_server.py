@@ -79,7 +79,11 @@ class FakeAuthorizationServer:
             "scopes_supported": ["read", "write", "admin"],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "none"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "grant_types_supported": [
+                "authorization_code",
+                "refresh_token",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
             "authorization_response_iss_parameter_supported": True,
         }
         self.documents = {f"{RESOURCE}/mcp": self.resource, SERVER: self.server}

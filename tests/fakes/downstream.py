@@ -112,7 +112,7 @@ class Script:
 
     `progress` and `logs` are the params it reports of every call, and `questions` what it asks of its host, before it
     waits.
-    Without `features` it has those that its lists need.
+    Without `features` it has those that its lists need. `check` raises for a credential that it refuses.
     """
 
     tools: tuple[Tool, ...] = ()
@@ -126,6 +126,7 @@ class Script:
     progress: tuple[bytes, ...] = ()
     logs: tuple[bytes, ...] = ()
     questions: tuple[Question, ...] = ()
+    check: Callable[[Credential | None], None] = lambda _: None
 
     def lists(self) -> dict[str, Any]:
         """Return what it offers, by the members of a state."""
@@ -148,6 +149,7 @@ class Call:
     method: str
     params: bytes
     user_id: str
+    credential: Credential | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -297,9 +299,10 @@ class FakeDownstreams:
         mcp = self._running.get(mcp_id)
         if mcp is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        call = Call(mcp.name, request.method, request.params, user_id)
+        call = Call(mcp.name, request.method, request.params, user_id, request.credential)
         self.calls.append(call)
         self.called.set()
+        self._script_of(mcp).check(request.credential)
         self._in_flight[mcp_id] = self._in_flight.get(mcp_id, 0) + 1
         for params in self._script_of(mcp).progress if request.tell else ():
             request.tell(Notice("notifications/progress", params))

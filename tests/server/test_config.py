@@ -106,3 +106,38 @@ def test_origins_are_taken_as_browsers_send_them(origin: str) -> None:
 def test_what_no_browser_sends_as_an_origin_is_refused(origin: str) -> None:
     with pytest.raises(ConfigurationError, match=r"cors\.origins\.0"):
         load_config({"cors": {"origins": [origin]}}, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        (None, None),
+        ("https://tools.example.com", "https://tools.example.com/credentials/git"),
+        (
+            "https://tools.example.com:8443/ambassador/",
+            "https://tools.example.com:8443/ambassador/credentials/git",
+        ),
+        ("http://[::1]:8080", "http://[::1]:8080/credentials/git"),
+    ],
+)
+def test_links_lead_to_the_public_url(url: str | None, link: str | None) -> None:
+    config = load_config({"public_url": url}, {})
+    assert config.credential_link("git") == link
+    if url is not None:
+        assert load_config({}, {"MCP_AMBASSADOR_PUBLIC_URL": url}).public_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "tools.example.com",
+        "ftp://a.example",
+        "https://",
+        "https://me:pw@a.example",
+        "https://a.example/?x",
+        "https://a b",
+    ],
+)
+def test_a_public_url_is_a_scheme_a_host_and_a_path(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="public_url"):
+        load_config({"public_url": url}, {})

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     NOT_SUBSCRIBED = "not_subscribed"
     NOT_SELECTED = "not_selected"
     DEFINITION_CHANGED = "definition_changed"
+    CREDENTIAL_MISSING = "credential_missing"
     UNKNOWN_TOOL = "unknown_tool"
     UNKNOWN_RESOURCE = "unknown_resource"
     UNKNOWN_PROMPT = "unknown_prompt"
@@ -46,17 +47,41 @@ class Permit(Struct, frozen=True):
     grant_id: str
 
 
+class CredentialFault(StrEnum):
+    """Why there is no credential for a call; a dead one was refused for good by the authorization server."""
+
+    NOT_GIVEN = "not_given"
+    DEAD = "dead"
+    CANNOT_BE_OPENED = "cannot_be_opened"
+    REFERENCE_UNUSABLE = "reference_unusable"
+    REFUSED = "refused"
+
+
+class MissingCredential(Struct, frozen=True, kw_only=True):
+    """The credential that an MCP needs of a user: which fields lack a value, or that the user has to connect by OAuth.
+
+    `link` is the address where the user can give it; None if there is none.
+    """
+
+    mcp_name: str
+    fault: CredentialFault
+    fields: tuple[str, ...] = ()
+    needs_connect: bool = False
+    link: str | None = None
+
+
 class Deny(Struct, frozen=True):
     """The call is denied; `switch` is set if a kill switch decided, `grant_id` if a grant did.
 
     `disclosed` means that the caller may learn that the capability exists; otherwise the answer is that of an unknown
-    one.
+    one. `missing` is set if a credential is missing.
     """
 
     reason: Reason
     switch: KillSwitch | None = None
     grant_id: str | None = None
     disclosed: bool = False
+    missing: MissingCredential | None = None
 
 
 Decision = Permit | Deny

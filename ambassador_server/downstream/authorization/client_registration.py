@@ -28,6 +28,7 @@ from ambassador_server.ports.authorization import (
 )
 
 _JSON: Final = "application/json"
+_CODE_GRANTS: Final = ("authorization_code", "refresh_token")
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _DECLARE: Final = "so a client has to be declared for this MCP"
 _LONGEST_TEXT: Final = 4096
@@ -35,19 +36,19 @@ _FAR_FUTURE: Final = 253_402_300_799  # the last second that a date can have
 
 
 async def register(
-    http: GuardedHttp, server: ServerMetadata, needs: OAuthNeeds, description: ClientDescription
+    http: GuardedHttp,
+    server: ServerMetadata,
+    needs: OAuthNeeds,
+    description: ClientDescription,
+    *,
+    device: bool,
 ) -> Registration:
     """Return the declared client, else the one of our document, else a newly registered one."""
     if needs.client_id is not None:
         return await _declared(server, needs, needs.client_id, description)
-    document = description.document_url
-    if needs.grant is GrantType.USER and server.reads_client_documents and document and _can_be_id(document):
-        return Registration(
-            kind=RegistrationKind.DOCUMENT,
-            issuer=server.issuer,
-            client_id=document,
-            redirect_uri=description.redirect_uri,
-        )
+    by_document = _by_document(server, needs, description)
+    if by_document and not (device and server.registration_endpoint):
+        return by_document
     if server.registration_endpoint is None:
         raise RegistrationRefusedError(f"The authorization server registers no clients, {_DECLARE}.")
     return await _register(http, server, needs, description, server.registration_endpoint)
@@ -55,13 +56,29 @@ async def register(
 
 def client_document(description: ClientDescription) -> bytes:
     """Return the document that describes this server as a client without a secret."""
-    members = {
+    document = {
         "client_id": description.document_url,
         **_described(description),
         "token_endpoint_auth_method": NO_SECRET,
+        "grant_types": _CODE_GRANTS,
+        "response_types": ["code"],
     }
-    return msgspec.json.encode(
-        members | {"grant_types": _user_grants(device=True), "response_types": ["code"]}
+    return msgspec.json.encode(document)
+
+
+def _by_document(
+    server: ServerMetadata, needs: OAuthNeeds, description: ClientDescription
+) -> Registration | None:
+    document = description.document_url
+    if needs.grant is not GrantType.USER or not server.reads_client_documents:
+        return None
+    if document is None or not _can_be_id(document):
+        return None
+    return Registration(
+        kind=RegistrationKind.DOCUMENT,
+        issuer=server.issuer,
+        client_id=document,
+        redirect_uri=description.redirect_uri,
     )
 
 
@@ -69,6 +86,11 @@ async def _declared(
     server: ServerMetadata, needs: OAuthNeeds, client_id: str, description: ClientDescription
 ) -> Registration:
     """Return the declared client with its secret as it is now."""
+    if needs.client_secret and not (needs.issuer or needs.token_endpoint):
+        # Else the MCP, or a person who has taken it over, could name the server that the secret is sent to.
+        raise RegistrationRefusedError(
+            "A client secret is sent only to a declared authorization server: declare its issuer for this MCP."
+        )
     secret = await resolve_reference(needs.client_secret) if needs.client_secret else None
     method = choose_auth_method(server, has_secret=secret is not None)
     if method is None:
@@ -111,11 +133,7 @@ def _request(
         raise RegistrationRefusedError("The authorization server accepts no client secret from its clients.")
     members: dict[str, Any] = {"client_name": description.name, "token_endpoint_auth_method": method}
     if needs.grant is GrantType.USER:
-        device = server.device_endpoint is not None
-        members |= _described(description) | {
-            "response_types": ["code"],
-            "grant_types": _user_grants(device=device),
-        }
+        members |= _described(description) | {"response_types": ["code"], "grant_types": _user_grants(server)}
     else:
         members |= {"response_types": [], "redirect_uris": [], "grant_types": ["client_credentials"]}
     return members | ({"scope": " ".join(scopes)} if scopes else {})
@@ -131,8 +149,10 @@ def _described(description: ClientDescription) -> dict[str, Any]:
     }
 
 
-def _user_grants(*, device: bool) -> list[str]:
-    return ["authorization_code", "refresh_token", *([_DEVICE_GRANT] if device else [])]
+def _user_grants(server: ServerMetadata) -> list[str]:
+    """Return the grants to register for, without those that the server does not have and might refuse."""
+    wanted = [*_CODE_GRANTS, *([_DEVICE_GRANT] if server.device_endpoint else [])]
+    return [grant for grant in wanted if not server.grant_types or grant in server.grant_types]
 
 
 def _read(

@@ -109,7 +109,8 @@ def _check_issuer(server: ServerMetadata, request: AuthorizationRequest, issuer:
     """Compare `iss`, exactly, with the issuer that the user was sent to; it may be missing if it was not promised."""
     if request.issuer != server.issuer or (issuer is not None and issuer != request.issuer):
         raise IssuerMismatchError(
-            "The callback is of another issuer than the authorization server that the user was sent to."
+            "The callback is of another issuer than the authorization server that the user was sent to; an MCP that "
+            "declares its endpoints has to declare the issuer, too."
         )
     if issuer is None and server.sends_issuer:
         raise IssuerMismatchError("The callback does not name its issuer, although the server promises that.")

@@ -1,5 +1,6 @@
 """Finds the authorization server of an MCP: RFC 9728, then RFC 8414 and OpenID Connect Discovery."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ from ambassador_server.downstream.authorization.metadata import (
 )
 from ambassador_server.downstream.authorization.public_addresses import check_url
 from ambassador_server.errors import (
+    AuthorizationError,
     AuthorizationServerUnavailableError,
     IssuerMismatchError,
     UntrustedMetadataError,
@@ -26,6 +28,8 @@ _RESOURCE: Final = "/.well-known/oauth-protected-resource"
 _SERVER: Final = "/.well-known/oauth-authorization-server"
 _OPENID: Final = "/.well-known/openid-configuration"
 _MOST_SERVERS: Final = 3
+_SECONDS: Final = 30.0
+"""The time for all documents together."""
 _LONGEST_SHOWN: Final = 200
 
 
@@ -35,8 +39,14 @@ async def discover(
     """Return the metadata of the authorization server that an MCP at `url` uses; what is declared has precedence."""
     if _is_declared(needs):
         return _declared(url, needs)
-    resource = await _find_resource(http, url, needs, challenge)
-    document, found_at = await _find_server(http, needs, _issuers(url, needs, resource))
+    try:
+        async with asyncio.timeout(_SECONDS):
+            resource = await _find_resource(http, url, needs, challenge)
+            document, found_at = await _find_server(http, needs, _issuers(url, needs, resource))
+    except TimeoutError:
+        raise AuthorizationServerUnavailableError(
+            f"The authorization server of the MCP was not found within {_SECONDS:.0f} s."
+        ) from None
     return server_metadata(url, needs, resource, document, found_at=found_at)
 
 
@@ -80,19 +90,29 @@ def _issuers(url: str, needs: OAuthNeeds, resource: ResourceDocument | None) -> 
 async def _find_server(
     http: GuardedHttp, needs: OAuthNeeds, issuers: Sequence[str]
 ) -> tuple[ServerDocument, str]:
-    """Return the first document with the expected issuer, and the issuer under which it was found."""
-    failure: UntrustedMetadataError | AuthorizationServerUnavailableError | None = None
+    """Return the first document with the expected issuer, and the issuer under which it was found.
+
+    A pinned issuer that fails leads to no other place: only one without any document does, because else a server that
+    the MCP names could take its place whenever it is down.
+    """
+    failure: AuthorizationError | None = None
     for issuer in issuers:
         try:
-            return await _fetch_server(http, needs, issuer), issuer
+            document = await _fetch_server(http, needs, issuer)
         except (UntrustedMetadataError, AuthorizationServerUnavailableError) as error:
-            failure = failure if isinstance(failure, UntrustedMetadataError) else error
-    if failure is None:
-        raise UntrustedMetadataError("The MCP names no authorization server.")
-    raise failure
+            if issuer == needs.issuer:
+                raise
+            failure = failure or error
+            continue
+        if document is not None:
+            return document, issuer
+    raise failure or AuthorizationServerUnavailableError(
+        f"The authorization server at {URL(issuers[-1]).host} offers no metadata, so its endpoints have to be declared."
+    )
 
 
-async def _fetch_server(http: GuardedHttp, needs: OAuthNeeds, issuer: str) -> ServerDocument:
+async def _fetch_server(http: GuardedHttp, needs: OAuthNeeds, issuer: str) -> ServerDocument | None:
+    """Return the document of an issuer, None if there is none at any place."""
     base = check_url(issuer, private=needs.private_addresses)
     for candidate in _server_documents(base):
         answer = await http.get(candidate, private=needs.private_addresses)
@@ -105,9 +125,7 @@ async def _fetch_server(http: GuardedHttp, needs: OAuthNeeds, issuer: str) -> Se
                 f"{_short(needs.issuer or issuer)}; if that is right, declare it as the issuer of the MCP."
             )
         return document
-    raise AuthorizationServerUnavailableError(
-        f"The authorization server at {base.host} offers no metadata, so its endpoints have to be declared."
-    )
+    return None
 
 
 def _server_documents(issuer: URL) -> Sequence[str]:

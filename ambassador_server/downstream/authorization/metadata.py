@@ -14,7 +14,6 @@ from ambassador_server.ports.authorization import ServerMetadata
 
 _S256: Final = "S256"
 _DEFAULT_AUTH_METHODS: Final = ("client_secret_basic",)
-_DEFAULT_GRANT_TYPES: Final = ("authorization_code",)
 
 
 class ResourceDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +101,7 @@ def server_metadata(
         offered_scopes=unite(resource_scopes, read_scopes(document.scopes_supported or [])),
         token_auth_methods=_DEFAULT_AUTH_METHODS if methods is None else tuple(methods),
         revocation_auth_methods=tuple(document.revocation_endpoint_auth_methods_supported or ()),
-        grant_types=tuple(document.grant_types_supported or _DEFAULT_GRANT_TYPES),
+        grant_types=tuple(document.grant_types_supported or ()),
         sends_issuer=document.authorization_response_iss_parameter_supported is True,
         reads_client_documents=document.client_id_metadata_document_supported is True,
         issuer_differs=document.issuer != found_at,

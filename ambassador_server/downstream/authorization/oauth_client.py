@@ -70,10 +70,15 @@ class DownstreamOAuthClient:
         return await discovery.discover(self._http, url, needs, challenge)
 
     async def register(
-        self, server: ServerMetadata, needs: OAuthNeeds, description: ClientDescription
+        self,
+        server: ServerMetadata,
+        needs: OAuthNeeds,
+        description: ClientDescription,
+        *,
+        device: bool = False,
     ) -> Registration:
         """Become a client of the server."""
-        return await client_registration.register(self._http, server, needs, description)
+        return await client_registration.register(self._http, server, needs, description, device=device)
 
     async def is_registered(self, server: ServerMetadata, registration: Registration) -> bool:
         """Ask for a refresh with a token that does not exist: only an unknown client is refused as such."""

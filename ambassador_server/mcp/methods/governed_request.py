@@ -13,7 +13,7 @@ from msgspec import Raw
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import INPUT_REQUIRED, TASK_METHODS
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.policy.decision import Deny
+from ambassador_server.domain.policy.decision import Deny, MissingCredential
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.caller import Caller, CallOutcome
 from ambassador_server.mcp.envelope import (
@@ -26,9 +26,11 @@ from ambassador_server.mcp.envelope import (
 from ambassador_server.mcp.held_calls import Asked, HeldCalls
 from ambassador_server.mcp.methods.notices import PROGRESS_TOKEN, teller_of_call
 from ambassador_server.mcp.questions.asking import refuse
-from ambassador_server.mcp.questions.capabilities import NONE, can_be_asked
+from ambassador_server.mcp.questions.capabilities import NONE, can_be_asked, can_open_urls
+from ambassador_server.mcp.questions.credential_requests import legacy_request, modern_request
 from ambassador_server.mcp.questions.elicitation import with_asking_mcp
 from ambassador_server.mcp.questions.request_states import (
+    CredentialState,
     HeldState,
     PassedState,
     RequestStates,
@@ -98,6 +100,7 @@ class GovernedRequests:
         self, request: Request, caller: Caller, target: Target, members: dict[str, bytes], tell: Tell | None
     ) -> CallOutcome:
         answered: tuple[str, ...] = ()
+        may_elicit = True
         if "requestState" in members:
             answers = _answers(members.get("inputResponses", b"{}"))
             state = self._states.open(Raw(members.pop("requestState")), caller.principal, request)
@@ -107,16 +110,24 @@ class GovernedRequests:
                 )
                 return self._asked(resumed, request, caller) if isinstance(resumed, Asked) else resumed
             self._check_owner(target, state.mcp_id)
+            if isinstance(state, CredentialState):
+                # Whether the user has given the credential shows in the call; a host is not asked without an end.
+                members.pop("inputResponses", None)
+                may_elicit, state = False, PassedState(state.mcp_id, "", {})
             answered = tuple(method for key, method in state.methods.items() if key in answers)
             if state.state:
                 members["requestState"] = msgspec.json.encode(state.state)
         if caller.capabilities == NONE:
-            return await self._run(request, caller, target, members, None, tell, answered)
+            return await self._run(
+                request, caller, target, members, None, tell, answered, may_elicit=may_elicit
+            )
 
         async def run(ask: Ask, tell_host: Tell) -> CallOutcome:
             wanted = None if tell is None else tell_host
             askable = _askable(ask, caller)
-            return await self._run(request, caller, target, members, askable, wanted, answered)
+            return await self._run(
+                request, caller, target, members, askable, wanted, answered, may_elicit=may_elicit
+            )
 
         outcome = await self._held.begin(caller.principal.user_id, run, tell)
         return self._asked(outcome, request, caller) if isinstance(outcome, Asked) else outcome
@@ -138,9 +149,29 @@ class GovernedRequests:
         ask: Ask | None,
         tell: Tell | None,
         answered: tuple[str, ...] = (),
+        *,
+        may_elicit: bool = True,
     ) -> CallOutcome:
         answer = await self._calls.call(_call(request, caller, target, members, ask, tell, answered))
-        return answer if _is_final(answer, caller) else await self._converted(answer, target, request, caller)
+        if _is_final(answer, caller):
+            return answer
+        if isinstance(answer, Deny) and answer.missing is not None and may_elicit:
+            return self._without_credential(answer, answer.missing, target, request, caller)
+        return await self._converted(answer, target, request, caller)
+
+    def _without_credential(
+        self, deny: Deny, missing: MissingCredential, target: Target, request: Request, caller: Caller
+    ) -> Reply:
+        """Ask a host that can open URLs to let the user give the credential; refuse the request of another."""
+        entry = self._catalog.resolve(target.kind, target.name)
+        link = missing.link
+        can_ask = request.method in ASKED_ABOUT and can_open_urls(caller.capabilities)
+        if link is None or entry is None or not can_ask:
+            return refusal_of(deny, target.kind, target.name)
+        if not caller.is_modern:
+            return legacy_request(missing, link, {"reason": deny.reason.value})
+        state = self._states.seal(CredentialState(entry.ref.mcp_id), caller.principal, request)
+        return modern_request(missing, link, state)
 
     async def _converted(
         self, answer: Answered | Deny, target: Target, request: Request, caller: Caller

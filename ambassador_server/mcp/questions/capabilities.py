@@ -44,3 +44,13 @@ def extensions_of(capabilities: bytes) -> frozenset[str]:
 def can_be_asked(capabilities: bytes, method: str) -> bool:
     """Tell whether a host with these capabilities supports a question."""
     return QUESTIONS.get(method, "") in read_members(capabilities)
+
+
+def can_open_urls(capabilities: bytes) -> bool:
+    """Tell whether a host with these capabilities opens URLs that the user is asked to visit."""
+    if b'"url"' not in capabilities:
+        return False
+    try:
+        return "url" in read_members(read_members(capabilities).get("elicitation", msgspec.Raw(NONE)))
+    except EnvelopeError:
+        return False

@@ -47,7 +47,13 @@ class HeldState(msgspec.Struct, frozen=True, tag="held"):
     round: int
 
 
-State: TypeAlias = PassedState | HeldState
+class CredentialState(msgspec.Struct, frozen=True, tag="credential"):
+    """A call that was refused for lack of a credential, for which the host was asked to open a URL."""
+
+    mcp_id: str
+
+
+State: TypeAlias = PassedState | HeldState | CredentialState
 
 
 class _Sealed(msgspec.Struct, frozen=True):

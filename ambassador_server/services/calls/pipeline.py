@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from msgspec import Struct
@@ -12,10 +13,11 @@ from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
 from ambassador_server.domain.audit.events import RATE_LIMITED, Outcome, Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Pin
+from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, Pin
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.policy.decide import DEFINITION_CHANGED, STALE, decide
-from ambassador_server.domain.policy.decision import UNKNOWN, Decision, Deny
+from ambassador_server.domain.policy.decision import UNKNOWN, Decision, Deny, Permit
 from ambassador_server.domain.secrets.marks import WITHHELD
 from ambassador_server.domain.secrets.redaction import redact
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
@@ -28,13 +30,14 @@ from ambassador_server.errors import (
     failure_reason,
 )
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.downstream import Downstreams
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply, Tell, error_reply
 from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.ports.throttle import Rate, RateRefusal
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
+from ambassador_server.services.calls.downstream_calls import DownstreamCalls, Lent
 from ambassador_server.services.calls.in_flight import CallInFlight, CallsInFlight, CallStoppedError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
@@ -64,7 +67,7 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     parameter `ref`, `reference` holds the raw members of it; if it is not `sends_name`, no parameter names it.
     `capabilities` and what follows are those of the host, as in `NeutralRequest`. `answered` has the methods of the
     questions that a retried request brings answers to. `serve` answers what is permitted in place of the downstream,
-    which then gets no request.
+    which then gets no request; it is given the credential of the user, if the MCP needs one.
     """
 
     principal: Principal
@@ -81,7 +84,7 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     reads_questions: bool = False
     log_level: str | None = None
     answered: tuple[str, ...] = ()
-    serve: Callable[[CatalogEntry], Awaitable[Reply]] | None = None
+    serve: Callable[[CatalogEntry, Credential | None], Awaitable[Reply]] | None = None
 
 
 class CallRates(Struct, frozen=True):
@@ -116,7 +119,7 @@ class CallPipeline:
         catalog: Catalog,
         in_flight: CallsInFlight,
         recorder: Recorder,
-        downstreams: Downstreams,
+        downstreams: DownstreamCalls,
         payloads: PayloadReader,
         clock: Clock,
         rates: CallRates,
@@ -125,7 +128,8 @@ class CallPipeline:
         self._catalog = catalog
         self._in_flight = in_flight
         self._recorder = recorder
-        self._downstreams = downstreams
+        self._downstreams = downstreams.downstreams
+        self._credentials = downstreams
         self._payloads = payloads
         self._clock = clock
         self._rates = rates
@@ -145,28 +149,24 @@ class CallPipeline:
         if entry is None or isinstance(decision, Deny):
             unknown = _UNKNOWN[call.kind]
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else unknown)
+        mcp = self._policy.snapshot.mcps[entry.ref.mcp_id]
+        lent = None
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
+                if mcp.credentials is not NO_CREDENTIALS:
+                    lent = await self._credentials.lend(call.principal.user_id, mcp)
                 arguments = (
                     self._recorded_arguments(entry, raw)
                     if len(raw) <= LARGE
                     else await off_loop(self._recorded_arguments, entry, raw)
                 )
-                await self._recorder.attempt(
-                    call.principal,
-                    call.origin,
-                    resource,
-                    decision.grant_id,
-                    arguments=arguments,
-                    size=len(raw),
-                    method=call.method,
-                )
+                await self._record_attempt(call, mcp, resource, decision, arguments, lent)
                 for method in call.answered:
                     _ = self._recorder.question_answered(
                         call.principal, call.origin, resource, method, refused=False
                     )
-                outcome, recorded = await self._forward(call, entry, resource, running)
+                outcome, recorded = await self._forward(call, entry, mcp, lent, resource, running)
         except CallStoppedError as stopped:
             return await self._refuse(call, resource, stopped.deny)
         # Outside the block: what stops a call after its outcome is recorded comes too late. The caller gets the answer
@@ -209,10 +209,15 @@ class CallPipeline:
         return deny
 
     async def _forward(
-        self, call: CapabilityCall, entry: CatalogEntry, resource: Resource, running: CallInFlight
+        self,
+        call: CapabilityCall,
+        entry: CatalogEntry,
+        mcp: Mcp,
+        lent: Lent | None,
+        resource: Resource,
+        running: CallInFlight,
     ) -> tuple[Answered | AmbassadorError, Awaitable[None]]:
         """Return the outcome, and what ends when the log has its record."""
-        mcp = self._policy.snapshot.mcps[entry.ref.mcp_id]
         request = NeutralRequest(
             method=call.method,
             params=_downstream_params(call, entry.encoded_name),
@@ -226,13 +231,7 @@ class CallPipeline:
         )
         started = self._clock.monotonic()
         try:
-            reply = await (
-                self._downstreams.call(
-                    mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
-                )
-                if call.serve is None
-                else call.serve(entry)
-            )
+            reply = await self._send(call, entry, mcp, request, lent)
             seconds = self._clock.monotonic() - started
             if call.reads_questions and reply.result is not None and _QUESTIONS in reply.result:
                 await self._record_questions(call, resource, reply.result)
@@ -256,6 +255,55 @@ class CallPipeline:
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
         )
         return Answered(reply, mcp.mcp_id, entry.mcp_name, seconds), recorded
+
+    def _record_attempt(
+        self,
+        call: CapabilityCall,
+        mcp: Mcp,
+        resource: Resource,
+        permit: Permit,
+        arguments: Any,
+        lent: Lent | None,
+    ) -> Awaitable[None]:
+        return self._recorder.attempt(
+            call.principal,
+            call.origin,
+            resource,
+            permit.grant_id,
+            arguments=arguments,
+            size=len(_arguments(call)),
+            method=call.method,
+            generation=None if lent is None else _generation(mcp, lent),
+        )
+
+    def _send(
+        self,
+        call: CapabilityCall,
+        entry: CatalogEntry,
+        mcp: Mcp,
+        request: NeutralRequest,
+        lent: Lent | None,
+    ) -> Awaitable[Reply]:
+        if lent is None:
+            return self._send_with(call, entry, mcp, request)
+        send = partial(self._send_with, call, entry, mcp, request)
+        return self._credentials.send(call.principal.user_id, mcp, lent, send)
+
+    def _send_with(
+        self,
+        call: CapabilityCall,
+        entry: CatalogEntry,
+        mcp: Mcp,
+        request: NeutralRequest,
+        credential: Credential | None = None,
+    ) -> Awaitable[Reply]:
+        if call.serve is not None:
+            return call.serve(entry, credential)
+        if credential is not None:
+            request = replace(request, credential=credential)
+        return self._downstreams.call(
+            mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
+        )
 
     def _failed(
         self, call: CapabilityCall, resource: Resource, started: float, reason: str
@@ -305,6 +353,11 @@ class CallPipeline:
 
 def _resource(entry: CatalogEntry | None, call: CapabilityCall) -> Resource:
     return Resource(kind=call.kind, id=None, name=call.name[:_MAX_NAME]) if entry is None else entry.resource
+
+
+def _generation(mcp: Mcp, lent: Lent) -> str | None:
+    """Return what the audit records of a credential, if it is that of the user."""
+    return lent.generation if isinstance(lent, Credential) and mcp.credentials.is_per_user else None
 
 
 def _arguments(call: CapabilityCall) -> bytes:

@@ -16,6 +16,7 @@ from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit, Reason
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.errors import InvalidInputError, OverloadedError
+from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.services.calls.catalog import Catalog
@@ -62,12 +63,19 @@ class Watch:
         self._waiting: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, downstreams: Downstreams) -> None:
-        """Listen to the downstream, or to the one that has taken its place."""
+    def begin(self, downstreams: Downstreams, credential: Credential | None) -> None:
+        """Listen to the downstream, or to the one that has taken its place.
+
+        Without the credential that the MCP needs the watch waits for a connection of the user.
+        """
         if self._stop is not None:
             self._stop()
         self._stop = downstreams.watch_resource(
-            self.mcp.mcp_id, self.entry.name, user_id=self.principal.user_id, listener=self._hear
+            self.mcp.mcp_id,
+            self.entry.name,
+            user_id=self.principal.user_id,
+            listener=self._hear,
+            credential=credential,
         )
 
     def close(self) -> None:
@@ -141,12 +149,12 @@ class ResourceUpdates:
         """
         begun: list[Watch] = []
 
-        async def begin(entry: CatalogEntry) -> Reply:
+        async def begin(entry: CatalogEntry, credential: Credential | None) -> Reply:
             mcp_id = entry.ref.mcp_id
             if not self._downstreams.state(mcp_id).features.resource_subscriptions:
                 raise InvalidInputError(f"{entry.mcp_name} tells of no updates of its resources")
             watch = Watch(self, principal, entry, self._policy.snapshot.mcps[mcp_id], updated)
-            watch.begin(self._downstreams)
+            watch.begin(self._downstreams, credential)
             self._watches[watch] = None
             begun.append(watch)
             return Reply(result=b"{}", error=None)
@@ -197,6 +205,6 @@ class ResourceUpdates:
             elif mcp is not watch.mcp:
                 watch.mcp = mcp
                 try:
-                    watch.begin(self._downstreams)
+                    watch.begin(self._downstreams, None)
                 except OverloadedError:
                     watch.close()

@@ -102,6 +102,10 @@ def _check_oauth(oauth: OAuthNeeds) -> None:
         raise InvalidInputError("OAuth: a service account needs a client_id and a client_secret.")
     if oauth.client_secret is not None and oauth.client_id is None:
         raise InvalidInputError("OAuth: a client_secret needs the client_id that it belongs to.")
+    if oauth.client_secret is not None and oauth.issuer is None and oauth.token_endpoint is None:
+        raise InvalidInputError(
+            "OAuth: a client_secret needs the issuer, or the token_endpoint, that it may be sent to."
+        )
     if oauth.client_id is not None and not _is_token(oauth.client_id, _LONGEST_ID):
         raise InvalidInputError("OAuth: the client_id must be printable text without spaces.")
     if len(oauth.scopes) > _MOST_SCOPES or not all(_is_token(scope, _LONGEST_ID) for scope in oauth.scopes):

@@ -40,6 +40,7 @@ END_OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.MCP_NOT_PUBLISHED: _MCP,
     Reason.NOT_SELECTED: _CAPABILITY,
     Reason.DEFINITION_CHANGED: _CAPABILITY,
+    Reason.CREDENTIAL_MISSING: _MCP,
     **dict.fromkeys(UNKNOWN.values(), _CAPABILITY),
 }
 

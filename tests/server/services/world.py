@@ -18,6 +18,7 @@ from ambassador_server.services.administration.pattern_checks import PatternChec
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CallRates, CapabilityCall
 from ambassador_server.services.changes.audited_change import Changes
@@ -27,6 +28,7 @@ from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.throttling.key_rates import KeyRate
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
+from tests.fakes.credential_lender import FakeCredentialLender
 from tests.fakes.downstream import FakeDownstreams, Script, make_tool
 from tests.fakes.store import InMemoryStore
 from tests.fakes.throttle import CountingThrottle
@@ -50,6 +52,7 @@ class World:
     switches: Switches
     calls: CallPipeline
     in_flight: CallsInFlight
+    lender: FakeCredentialLender
 
     @classmethod
     async def build(cls) -> Self:
@@ -71,7 +74,7 @@ class World:
         recorder = Recorder(log=log, clock=clock)
         catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
         changes = Changes(store=store, policy=policy, recorder=recorder)
-        in_flight = CallsInFlight(policy)
+        in_flight, lender = CallsInFlight(policy), FakeCredentialLender()
         await policy.refresh()
         downstreams.apply(policy.snapshot.mcps.values())
         return cls(
@@ -90,12 +93,15 @@ class World:
                 clock=clock,
             ),
             in_flight=in_flight,
+            lender=lender,
             calls=CallPipeline(
                 policy=policy,
                 catalog=catalog,
                 in_flight=in_flight,
                 recorder=recorder,
-                downstreams=downstreams,
+                downstreams=DownstreamCalls(
+                    downstreams, lender, "https://here.example/credentials/{}".format
+                ),
                 payloads=MsgspecPayloads(),
                 clock=clock,
                 rates=CallRates(KeyRate(10_000, clock.monotonic), KeyRate(100_000_000, clock.monotonic)),

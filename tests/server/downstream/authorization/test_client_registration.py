@@ -19,13 +19,15 @@ from ambassador_server.ports.authorization import RegistrationKind
 from tests.fakes.authorization_server import DESCRIPTION, FakeAuthorizationServer, answer, refuse
 from tests.server.downstream.authorization.support import DOCUMENT, NEEDS, US, known
 
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
 
 async def test_a_declared_client_has_precedence_and_costs_no_request(
     client: DownstreamOAuthClient, fake: FakeAuthorizationServer, tmp_path: Path
 ):
     (tmp_path / "secret").write_text("s3cret")
     fake.server["client_id_metadata_document_supported"] = True
-    needs = replace(NEEDS, client_id="mine", client_secret=f"file://{tmp_path}/secret")
+    needs = replace(NEEDS, client_id="mine", client_secret=f"file://{tmp_path}/secret", issuer=fake.base)
     server, registration = await known(client, fake, needs)
     assert (registration.kind, registration.client_id, registration.client_secret) == (
         RegistrationKind.DECLARED,
@@ -55,14 +57,50 @@ async def test_our_document_is_the_client_where_the_server_reads_documents(
         "client_name": "MCP Ambassador",
         "redirect_uris": [US.redirect_uri],
         "application_type": "web",
-        "grant_types": [
-            "authorization_code",
-            "refresh_token",
-            "urn:ietf:params:oauth:grant-type:device_code",
-        ],
+        "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
     }
+
+
+async def test_a_device_flow_registers_although_the_server_reads_documents(
+    client: DownstreamOAuthClient, fake: FakeAuthorizationServer
+):
+    """The document does not ask for that flow, because servers without it would refuse the whole document."""
+    fake.server["client_id_metadata_document_supported"] = True
+    server = await client.discover(fake.mcp, NEEDS)
+    described = replace(US, document_url=DOCUMENT)
+    registration = await client.register(server, NEEDS, described, device=True)
+    assert registration.kind is RegistrationKind.DYNAMIC
+    assert DEVICE_GRANT in fake.sent_to("/register")[0].json["grant_types"]
+    alone = replace(server, registration_endpoint=None)
+    registration = await client.register(alone, NEEDS, described, device=True)
+    assert registration.kind is RegistrationKind.DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted"),
+    [
+        (None, ["authorization_code", "refresh_token", DEVICE_GRANT]),
+        (["authorization_code", "implicit"], ["authorization_code"]),
+        (["authorization_code", "refresh_token"], ["authorization_code", "refresh_token"]),
+    ],
+)
+async def test_registration_asks_for_no_grant_that_the_server_does_not_have(
+    client: DownstreamOAuthClient, fake: FakeAuthorizationServer, offered: list[str] | None, wanted: list[str]
+):
+    fake.server["grant_types_supported"] = offered
+    await known(client, fake)
+    assert fake.sent_to("/register")[0].json["grant_types"] == wanted
+
+
+async def test_a_secret_is_not_sent_to_a_server_that_the_mcp_names(
+    client: DownstreamOAuthClient, fake: FakeAuthorizationServer
+):
+    """An MCP that was taken over could name any server as its authorization server."""
+    needs = replace(NEEDS, client_id="mine", client_secret="env://NO_SUCH_VARIABLE")
+    with pytest.raises(RegistrationRefusedError, match="declare its issuer"):
+        await known(client, fake, needs)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +126,7 @@ async def test_registration_asks_for_every_offered_scope(
         "redirect_uris": [US.redirect_uri],
         "application_type": "web",
         "response_types": ["code"],
-        "grant_types": [
-            "authorization_code",
-            "refresh_token",
-            "urn:ietf:params:oauth:grant-type:device_code",
-        ],
+        "grant_types": ["authorization_code", "refresh_token", DEVICE_GRANT],
         "token_endpoint_auth_method": "client_secret_basic",
         "scope": "read write admin special",
     }

@@ -44,7 +44,7 @@ async def test_the_documents_are_found_at_the_well_known_places(
         resource_scopes=("read", "write"),
         offered_scopes=("read", "write", "admin"),
         token_auth_methods=("client_secret_basic", "none"),
-        grant_types=("authorization_code", "refresh_token"),
+        grant_types=("authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"),
         sends_issuer=True,
         private_addresses=True,
     )
@@ -175,6 +175,18 @@ async def test_the_documents_of_a_pinned_issuer_are_read_at_the_issuer_first(
     assert (found.issuer, found.issuer_differs) == (issuer, False)
 
 
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_pinned_issuer_that_fails_is_not_replaced_by_one_that_the_mcp_names(
+    client: DownstreamOAuthClient, fake: FakeAuthorizationServer, status: int
+):
+    issuer = f"{fake.base}/real"
+    fake.server["issuer"] = issuer
+    fake.script(f"{SERVER}/real", answer({}, status))
+    with pytest.raises(AuthorizationServerUnavailableError):
+        await discover(client, fake, replace(NEEDS, issuer=issuer))
+    assert fake.sent_to(SERVER) == []
+
+
 async def test_the_next_named_server_is_used_if_the_first_is_none(
     client: DownstreamOAuthClient, fake: FakeAuthorizationServer
 ):
@@ -276,7 +288,7 @@ async def test_members_that_are_null_are_missing_and_wrong_scopes_are_left_out(
     fake.resource["scopes_supported"] = None
     found = await discover(client, fake)
     assert found.device_endpoint is None
-    assert found.grant_types == ("authorization_code",)
+    assert found.grant_types == ()
     assert (found.resource_scopes, found.offered_scopes) == ((), ("ok",))
 
 

@@ -126,7 +126,12 @@ async def test_a_reference_to_what_no_header_can_carry_is_refused(monkeypatch: p
 
 
 async def test_a_service_account_without_a_token_is_refused_at_publishing():
-    account = OAuthNeeds(grant=GrantType.SERVICE_ACCOUNT, client_id="us", client_secret="env://SECRET")
+    account = OAuthNeeds(
+        grant=GrantType.SERVICE_ACCOUNT,
+        client_id="us",
+        client_secret="env://SECRET",
+        issuer="https://issuer.example",
+    )
     world, mcps = await declared(TEAM, oauth=account)
     with pytest.raises(DownstreamUnavailableError, match="service account has got no token"):
         await mcps.publish(ROOT, "wiki")

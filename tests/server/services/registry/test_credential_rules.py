@@ -19,7 +19,12 @@ from ambassador_server.services.registry.credential_warnings import warnings_abo
 from tests.server.worlds import MCP
 
 TOKEN = CredentialField(name="token", place=Place.HEADER, target="Authorization", template="Bearer {}")
-ACCOUNT = OAuthNeeds(grant=GrantType.SERVICE_ACCOUNT, client_id="ours", client_secret="env://SECRET")
+ACCOUNT = OAuthNeeds(
+    grant=GrantType.SERVICE_ACCOUNT,
+    client_id="ours",
+    client_secret="env://SECRET",
+    issuer="https://issuer.example",
+)
 
 
 def with_fields(*fields: CredentialField, **mcp: Any) -> Mcp:
@@ -96,6 +101,7 @@ def test_variables_that_differ_by_case_are_two():
     ("change", "text"),
     [
         ({"client_secret": None}, "needs a client_id and a client_secret"),
+        ({"issuer": None}, "needs the issuer, or the token_endpoint"),
         ({"grant": GrantType.USER, "client_id": None}, "needs the client_id"),
         ({"client_id": "a b"}, "without spaces"),
         ({"scopes": ("a b",)}, "words without spaces"),

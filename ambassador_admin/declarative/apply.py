@@ -99,7 +99,8 @@ class PlanRunner:
                 if operation.kind is ObjectKind.KEY:
                     self._issue_key(operation)
                 else:
-                    self._api.send(single_request(operation))
+                    warnings = self._api.fetch(single_request(operation)).get("warnings", [])
+                    self.result.warnings += [f"{operation.label}: {each}" for each in warnings]
             except AdminError as error:
                 if error.exit_code in _TEMPORARY and operation.kind is ObjectKind.KEY:
                     raise

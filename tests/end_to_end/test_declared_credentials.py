@@ -83,6 +83,19 @@ def test_a_shared_value_is_sent_and_one_that_cannot_be_read_is_refused(
     assert world.ask("GET", f"mcps/{name}")["status"] == "draft"
 
 
+def test_a_file_publishes_with_the_same_warning(world: World, echo: str) -> None:
+    name, label = world.fresh("echo"), f"ci/{world.fresh('label')}"
+    token = {"name": "token", "place": "header", "target": "Authorization", "template": "Bearer {}"}
+    mcp = {"name": name, "transport": "streamable_http", "options": {"url": echo}, "published": True}
+    document = json.dumps({"owner": label, "mcps": [mcp | {"credentials": {"fields": [token]}}]})
+    applied = world.rig.admin("apply", "-f", "-", stdin=document)
+    assert f"mcp {name}: What it offers becomes known when the first user" in applied.stderr
+    assert world.ask("GET", f"mcps/{name}")["status"] == "published"
+    wrong = document.replace("header", "cookie")
+    refused = world.rig.admin("apply", "-f", "-", stdin=wrong, expect=2)
+    assert "credentials: fields: place: must be environment or header or query or argument" in refused.stderr
+
+
 def test_declarations_are_exported_and_applied_again(world: World, echo: str) -> None:
     name = draft(world, echo)
     label = f"ci/{world.fresh('label')}"

@@ -20,6 +20,7 @@ from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import (
     AmbassadorError,
+    DownstreamTimeoutError,
     DownstreamUnavailableError,
     InvalidInputError,
     failure_reason,
@@ -37,6 +38,8 @@ OneTimeValues = Mapping[str, str]
 """Values by field that an administrator gives for one test; they are never stored."""
 NO_VALUES: Final[OneTimeValues] = {}
 _GENERATION: Final = "test"
+_MOST_SECONDS: Final = 20.0
+"""How long the references of an entry are read, while an administrator waits for the test."""
 
 
 class ConnectionTests:
@@ -76,7 +79,7 @@ class ConnectionTests:
         details = _details(mcp, values)
         await self._record(requester, mcp, Outcome.PERMITTED, details)
         try:
-            credential = await self._credential(mcp, values)
+            credential = await self._credential_in_time(mcp, values)
             tools = None if lacking else await self._downstreams.probe(mcp, credential)
         except (AmbassadorError, asyncio.CancelledError) as error:
             _ = self._record(requester, mcp, Outcome.FAILED, details, failure_reason(error))
@@ -102,6 +105,16 @@ class ConnectionTests:
             reason=reason,
             details=details,
         )
+
+    async def _credential_in_time(self, mcp: Mcp, values: OneTimeValues) -> Credential | None:
+        """Return the credential, or raise DownstreamTimeoutError: many references to a slow store take long."""
+        try:
+            async with asyncio.timeout(_MOST_SECONDS):
+                return await self._credential(mcp, values)
+        except TimeoutError:
+            raise DownstreamTimeoutError(
+                f"{mcp.name}: its credentials were not read within {_MOST_SECONDS:g} s"
+            ) from None
 
     async def _credential(self, mcp: Mcp, values: OneTimeValues) -> Credential | None:
         """Return the credential, filled from one-time values and from references; every reference is read."""

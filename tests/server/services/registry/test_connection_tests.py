@@ -1,5 +1,6 @@
 """Entries are tested with credentials of this server or with one-time values, and refused if nobody can give one."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -19,10 +20,12 @@ from ambassador_server.domain.catalog.mcps import (
 )
 from ambassador_server.errors import (
     ConflictError,
+    DownstreamTimeoutError,
     DownstreamUnavailableError,
     InvalidInputError,
 )
 from ambassador_server.ports.credentials import Credential
+from ambassador_server.services.registry import connection_tests
 from ambassador_server.services.registry.credential_warnings import warnings_about
 from ambassador_server.services.registry.mcp_spec import McpSpec
 from ambassador_server.services.registry.mcps import Mcps
@@ -174,3 +177,18 @@ async def test_new_needs_of_a_published_entry_are_tested_with_one_time_values():
         assert (await work.tools.all())["m1"] == kept
     with pytest.raises(InvalidInputError, match="this change is not tested"):
         await mcps.update(ROOT, "git", McpSpec(description="x"), values={"key": "k"})
+
+
+async def test_references_that_take_too_long_end_the_test(monkeypatch: pytest.MonkeyPatch):
+    world, mcps = await declared(replace(TEAM, reference="env://TEAM"))
+
+    async def never(_: str) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    monkeypatch.setattr(connection_tests, "_MOST_SECONDS", 0.0)
+    monkeypatch.setattr(mcps._tests, "_resolve", never)
+    with pytest.raises(DownstreamTimeoutError, match="its credentials were not read within"):
+        await mcps.publish(ROOT, "wiki")
+    assert (await stored(world, "wiki")).status is McpStatus.DRAFT
+    assert world.log.events[-1].reason == "downstream_timeout"

@@ -63,6 +63,7 @@ from ambassador_server.services.registry.approvals import Approvals
 from ambassador_server.services.registry.connection_tests import ConnectionTests
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.registry.execution import Execution
+from ambassador_server.services.registry.first_lists import FirstLists
 from ambassador_server.services.registry.mcp_reports import McpReports
 from ambassador_server.services.registry.mcp_spec import MAX_CALL_SECONDS
 from ambassador_server.services.registry.mcps import Mcps
@@ -93,6 +94,7 @@ class UseCases:
     own: OwnUseCases
     health: Health
     watch: DownstreamWatch
+    first_lists: FirstLists
     deliveries: AuditDeliveries
     indexer: SupervisedIndexer
     anchors: AuditAnchors
@@ -141,6 +143,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         ),
         vault=vault,
         watch=_watch(base),
+        first_lists=FirstLists(policy=base.policy, lender=base.lending, downstreams=base.downstreams),
         deliveries=deliveries,
         indexer=indexer,
         anchors=anchors,

@@ -91,6 +91,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None, when_serving: 
         stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
         await _prepare_programs(programs)
         await ambassador.services.watch.start()
+        ambassador.services.first_lists.start()
         ambassador.services.deliveries.start()
         ambassador.services.indexer.start()
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))

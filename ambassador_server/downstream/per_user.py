@@ -138,12 +138,19 @@ class UserConnections:
             if connection.is_retiring and not connection.in_flight:
                 self._close_if_open(connection)
 
+    def connect(self, mcp: Mcp, user_id: str, credential: Credential) -> None:
+        """Open a connection of a user unless there is one with this credential. Raises OverloadedError."""
+        key = _key_without_host(mcp, user_id, credential)
+        self._retire_earlier(key)
+        if self._of_user(key.pair) is None:
+            _ = self._open(mcp, key, credential)
+
     def watch(
         self, mcp: Mcp, user_id: str, uri: str, listener: ResourceListener, credential: Credential | None
     ) -> Callable[[], None]:
         """Watch a resource over a connection of the user; returns what ends this. Raises OverloadedError."""
         if credential is not None:
-            self._retire_earlier(_key_of_watch(mcp, user_id, credential))
+            self._retire_earlier(_key_without_host(mcp, user_id, credential))
         return self._watches.add(UserWatch(mcp, user_id, uri, listener, credential))
 
     def watch_again(self, mcp: Mcp) -> None:
@@ -189,9 +196,8 @@ class UserConnections:
 
         None if there is neither a connection nor the credential that one needs.
         """
-        key = _key_of_watch(watch.mcp, watch.user_id, watch.credential)
-        own = (each for each in self._of_pair.get(key.pair, {}).values() if not each.is_retiring)
-        connection = next(own, None)
+        key = _key_without_host(watch.mcp, watch.user_id, watch.credential)
+        connection = self._of_user(key.pair)
         if connection is None and watch.credential is None and watch.mcp.credentials.is_per_user:
             return None
         connection = connection or self._open(watch.mcp, key, watch.credential)
@@ -203,6 +209,11 @@ class UserConnections:
             connection.watched -= 1
 
         return release
+
+    def _of_user(self, pair: Pair) -> _UserConnection | None:
+        """Return a connection of a user that serves more than its calls in flight."""
+        own = (each for each in self._of_pair.get(pair, {}).values() if not each.is_retiring)
+        return next(own, None)
 
     def _retire_earlier(self, key: Key) -> None:
         """Retire the user's connections with a credential of another generation than that of the key."""
@@ -299,8 +310,8 @@ class UserConnections:
             del self._stopping[key]
 
 
-def _key_of_watch(mcp: Mcp, user_id: str, credential: Credential | None) -> Key:
-    """Return the key of the connection that is opened for a watch."""
+def _key_without_host(mcp: Mcp, user_id: str, credential: Credential | None) -> Key:
+    """Return the key of a connection that no call of a host opens."""
     generation = "" if credential is None else credential.generation
     return Key(mcp.mcp_id, user_id, b"{}", generation=generation)
 

@@ -156,6 +156,11 @@ class DownstreamPool:
         """End the connections with a credential that has changed, after their calls in flight."""
         self._users.retire(changed)
 
+    def connect_user(self, mcp_id: str, user_id: str, credential: Credential) -> None:
+        """Open a connection of a user unless there is one. Raises OverloadedError."""
+        if mcp_id in self._running:
+            self._users.connect(self._running[mcp_id].mcp, user_id, credential)
+
     def check(self, mcp: Mcp) -> None:
         """Raise InvalidInputError when the transport is unknown or an option is invalid."""
         check_options(mcp.transport, mcp.options, self._programs)
@@ -257,19 +262,7 @@ class DownstreamPool:
     def _replace(self, current: Supervisor, mcp: Mcp, probed: ProbeReport) -> None:
         self._users.stop_entry(mcp.mcp_id)
         stopped = self._stop(current)
-        state = replace(current.state, status=DownstreamStatus.STARTING, error=None, report=probed.report)
-        if mcp.credentials.is_listed_by_users:
-            state = with_lists(state, probed.lists)
-        is_same = current.mcp.has_same_connection(mcp)
-        known = Known(
-            state=state,
-            era=self._eras.era_of(mcp),
-            output=current.recent_output(),
-            habits=current.habits if is_same else _habits_of(mcp),
-            watches=current.watches,
-            starts_over=probed.lists is None,
-        )
-        self._add(mcp, known, stopped)
+        self._add(mcp, _known_of(current, mcp, probed, self._eras.era_of(mcp)), stopped)
         self._users.watch_again(mcp)
 
     def _supervisor_of_user(self, mcp: Mcp, owner: SessionOwner, credential: Credential | None) -> Supervisor:
@@ -315,6 +308,19 @@ def _first_state(probed: ProbeReport, last_known: tuple[Tool, ...] | None) -> Do
     """Return the state of an entry that was not connected to yet."""
     state = with_lists(replace(STARTING, report=probed.report), probed.lists)
     return state if last_known is None else replace(state, tools=last_known)
+
+
+def _known_of(current: Supervisor, mcp: Mcp, probed: ProbeReport, era: Era | None) -> Known:
+    """Return what is known of an entry whose supervisor is replaced."""
+    state = replace(current.state, status=DownstreamStatus.STARTING, error=None, report=probed.report)
+    return Known(
+        state=with_lists(state, probed.lists) if mcp.credentials.is_listed_by_users else state,
+        era=era,
+        output=current.recent_output(),
+        habits=current.habits if current.mcp.has_same_connection(mcp) else _habits_of(mcp),
+        watches=current.watches,
+        starts_over=probed.lists is None,
+    )
 
 
 def _habits_of(mcp: Mcp) -> Habits:

@@ -74,6 +74,13 @@ class Downstreams(Protocol):
         """
         ...
 
+    def connect_user(self, mcp_id: str, user_id: str, credential: Credential) -> None:
+        """Open a connection of a user, without waiting, unless there is one; ignores an entry that does not run.
+
+        Raises OverloadedError.
+        """
+        ...
+
     def check(self, mcp: Mcp) -> None:
         """Raise InvalidInputError when the transport is unknown or an option is invalid; connects to nothing."""
         ...

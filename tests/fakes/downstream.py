@@ -177,6 +177,7 @@ class FakeDownstreams:
     output: dict[str, tuple[OutputLine, ...]] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
     dismissed_users: set[str] = field(default_factory=set)
+    connected_users: list[tuple[str, str, Credential]] = field(default_factory=list)
     is_changed: Callable[[str, str], bool] = lambda *_: False
     called: asyncio.Event = field(default_factory=asyncio.Event)
     hidden: set[str] = field(default_factory=set)
@@ -255,6 +256,10 @@ class FakeDownstreams:
     def credentials_changed(self, changed: Callable[[str, str], bool]) -> None:
         """Record what tells which credentials have changed."""
         self.is_changed = changed
+
+    def connect_user(self, mcp_id: str, user_id: str, credential: Credential) -> None:
+        """Record it."""
+        self.connected_users.append((mcp_id, user_id, credential))
 
     def check(self, mcp: Mcp) -> None:
         """Accept two transports and any options."""

@@ -45,7 +45,7 @@ class DownstreamWatch:
         # Earlier versions stored no digests with these lists, so they are stored again.
         self._unsaved = {each: tools for each, tools in last_known.items() if not self._is_approved(each)}
         await self._definitions.trust(last_known)
-        self._applied = self._policy.snapshot.mcps
+        self._applied, self._credentials = self._policy.snapshot.mcps, self._policy.snapshot.credentials
         self._downstreams.subscribe(self._downstream_changed)
         self._downstreams.hide_secrets(self._applied.values())
         self._downstreams.apply(_published(self._applied), last_known)

@@ -2,7 +2,8 @@
 
 Over stdio that are the variables that begin with `CREDENTIAL_` and the arguments after `--`; over HTTP the headers and
 the query of the request. Tool `received` returns it at once, `hold` when the file `until` exists, and `leak` writes it
-to stderr before. With `--own-tools` it offers one more tool, named after the value that it received.
+to stderr before. `spy` returns what it can read in the environment of other processes. With `--own-tools` the server
+offers one more tool, named after the value that it received.
 """
 
 import argparse
@@ -31,7 +32,7 @@ Received = dict[str, Any]
 
 def tools(received: Received, *, own: bool) -> list[dict[str, Any]]:
     """Return the definitions that a connection with this credential is offered."""
-    names = ["received", "hold", "leak", "ask"]
+    names = ["received", "hold", "leak", "ask", "spy"]
     if own:
         names += [f"of_{value_in(received)}"]
     return [{"name": name, "inputSchema": _SCHEMA, "annotations": {"readOnlyHint": True}} for name in names]
@@ -253,6 +254,8 @@ class StdioEcho:
             sys.stderr.flush()
         if name == "ask":
             return self._ask()
+        if name == "spy":
+            return text_of({"found": _environments_of_others()})
         until = arguments.get("until")
         while until is not None and not Path(until).exists():
             time.sleep(_POLL_SECONDS)
@@ -270,16 +273,30 @@ class StdioEcho:
         return text_of({**self._received, "answer": kept.get("result", kept.get("error"))})
 
 
+def _environments_of_others() -> list[str]:
+    """Return the credentials in the environment of other processes that may be read."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            variables = file.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if file.parent.name != str(os.getpid()):
+            found += [each.decode() for each in variables if each.startswith(b"CREDENTIAL_")]
+    return found
+
+
 async def _serve_alone(*, own_tools: bool) -> None:
     async with serve_echoing(own_tools=own_tools) as server:
-        print(server.url, flush=True)
+        print(json.dumps({"url": server.url}), flush=True)
         await asyncio.Event().wait()
 
 
 def main() -> None:
-    """Serve over stdio, or with `--http` over HTTP; then the first line of the output is the URL."""
+    """Serve over stdio, or with `--http` over HTTP; then the first line of the output has the URL."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--http", action="store_true")
+    flags.add_argument("--record", help="is ignored")
     flags.add_argument("--own-tools", action="store_true")
     flags.add_argument("rest", nargs="*")
     given = flags.parse_args()

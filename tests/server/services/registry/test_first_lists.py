@@ -1,0 +1,94 @@
+"""The first user who gives a credential shows what an MCP offers that the server cannot list by itself."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from ambassador_server.domain.catalog.credential_needs import (
+    NO_CREDENTIALS,
+    CredentialField,
+    CredentialNeeds,
+    Place,
+)
+from ambassador_server.domain.catalog.mcps import McpStatus
+from ambassador_server.domain.people.credentials import CredentialStatus, UserCredential
+from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.services.registry.first_lists import FirstLists
+from tests.fakes.downstream import Script
+from tests.server.services.world import World
+from tests.server.worlds import MCP, USER
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FIELD = CredentialField(name="token", place=Place.HEADER, target="X-Token")
+NEEDS = CredentialNeeds(fields=(FIELD,))
+GIVEN = UserCredential(
+    credential_id="c1",
+    user_id=USER.user_id,
+    mcp_id=MCP.mcp_id,
+    fields=("token",),
+    generation="g1",
+    status=CredentialStatus.ACTIVE,
+    created_at=NOW,
+    updated_at=NOW,
+)
+
+
+async def world_of(needs: CredentialNeeds, status: McpStatus = McpStatus.PUBLISHED) -> World:
+    world = await World.build()
+    world.downstreams.apply([])
+    first = FirstLists(policy=world.policy, lender=world.lender, downstreams=world.downstreams)
+    async with world.store.write() as work:
+        await work.mcps.replace(replace(MCP, credentials=needs, status=status))
+    await world.policy.refresh()
+    first.start()
+    return world
+
+
+async def give(world: World) -> None:
+    async with world.store.write() as work:
+        await work.credentials.add(GIVEN)
+    await world.policy.refresh()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_who_gives_the_first_credential_is_connected():
+    world = await world_of(NEEDS)
+    lent = world.lender.give(USER.user_id, MCP.mcp_id, "hers")
+    await give(world)
+    assert world.downstreams.connected_users == [(MCP.mcp_id, USER.user_id, lent)]
+
+
+@pytest.mark.parametrize(
+    "needs", [NO_CREDENTIALS, CredentialNeeds(fields=(replace(FIELD, listing_reference="env://LISTS"),))]
+)
+async def test_an_mcp_that_the_server_lists_itself_connects_nobody(needs: CredentialNeeds):
+    world = await world_of(needs)
+    world.lender.give(USER.user_id, MCP.mcp_id, "hers")
+    await give(world)
+    assert world.downstreams.connected_users == []
+
+
+async def test_an_mcp_whose_lists_are_known_connects_nobody():
+    world = await world_of(NEEDS)
+    world.downstreams.scripts["git"] = Script()
+    world.downstreams.apply(world.policy.snapshot.mcps.values())
+    world.lender.give(USER.user_id, MCP.mcp_id, "hers")
+    await give(world)
+    assert world.downstreams.connected_users == []
+
+
+async def test_a_draft_connects_nobody():
+    world = await world_of(NEEDS, McpStatus.DRAFT)
+    world.lender.give(USER.user_id, MCP.mcp_id, "hers")
+    await give(world)
+    assert world.downstreams.connected_users == []
+
+
+async def test_a_credential_that_cannot_be_lent_connects_nobody():
+    world = await world_of(NEEDS)
+    world.lender.error = DownstreamUnavailableError("no token")
+    await give(world)
+    assert world.downstreams.connected_users == []

@@ -9,6 +9,7 @@ import msgspec
 from yarl import URL
 
 from ambassador_server.domain.catalog.credential_needs import GrantType, OAuthNeeds
+from ambassador_server.downstream.authorization.challenges import read_scopes, unite
 from ambassador_server.downstream.authorization.guarded_http import Answer, GuardedHttp
 from ambassador_server.downstream.authorization.public_addresses import is_this_machine
 from ambassador_server.downstream.authorization.token_endpoint import (
@@ -114,7 +115,7 @@ async def _register(
     endpoint: str,
 ) -> Registration:
     """Register with all scopes that are offered, so that a later step-up is not refused."""
-    scopes = tuple(dict.fromkeys((*server.offered_scopes, *needs.scopes)))
+    scopes = unite(server.offered_scopes, needs.scopes)
     wanted = _request(server, needs, description, scopes)
     answer = await http.post(
         endpoint, msgspec.json.encode(wanted), kind=_JSON, private=server.private_addresses
@@ -177,7 +178,7 @@ def _read(
         client_secret=secret if method != NO_SECRET else None,
         auth_method=method,
         redirect_uri=description.redirect_uri,
-        scopes=tuple(granted.split()) if isinstance(granted, str) else scopes,
+        scopes=read_scopes(granted.split()) if isinstance(granted, str) else scopes,
         secret_expires_at=_expiry(found.get("client_secret_expires_at")) if secret else None,
     )
 

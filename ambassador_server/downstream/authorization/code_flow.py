@@ -63,6 +63,9 @@ def authorize(
         "code_challenge": _challenge(verifier),
         "code_challenge_method": "S256",
     }
+    if "openid" in scopes:
+        # Some servers demand it with this scope; the ID token, which would repeat it, is not used.
+        parameters["nonce"] = secrets.token_urlsafe(_RANDOM_BYTES)
     if _OFFLINE in scopes:
         parameters["prompt"] = "consent"  # without it OpenID Connect issues no refresh token
     parameters = with_scopes(scopes, with_resource(server, parameters))

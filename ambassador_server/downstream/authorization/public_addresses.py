@@ -31,6 +31,7 @@ _TRANSLATED: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:
 """Networks whose last 32 bits are an IPv4 address (NAT64)."""
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 """The obsolete IPv6 form of IPv4 addresses."""
+_LONGEST_URL: Final = 4096
 
 
 def may_dial(text: str, *, private: bool) -> bool:
@@ -51,6 +52,10 @@ def check_url(text: str, *, private: bool) -> URL:
 
     Raises UntrustedMetadataError. The addresses behind a name are checked when they are dialled.
     """
+    if len(text) > _LONGEST_URL:
+        raise UntrustedMetadataError(
+            f"An endpoint of the authorization server has more than {_LONGEST_URL} characters."
+        )
     try:
         url = URL(text)
         valid = bool(url.host) and url.port is not None and url.user is None and url.password is None

@@ -21,7 +21,7 @@ from ambassador_server.errors import (
 )
 from ambassador_server.ports.authorization import Registration, RegistrationKind, ServerMetadata, Tokens
 
-FORM: Final = "application/x-www-form-urlencoded"
+_FORM: Final = "application/x-www-form-urlencoded"
 BASIC: Final = "client_secret_basic"
 POST: Final = "client_secret_post"
 NO_SECRET: Final = "none"
@@ -96,7 +96,7 @@ class TokenEndpoint:
             case _:
                 form["client_id"] = client
         return await self._http.post(
-            url, urlencode(form).encode(), kind=FORM, private=self._server.private_addresses, headers=headers
+            url, urlencode(form).encode(), kind=_FORM, private=self._server.private_addresses, headers=headers
         )
 
 

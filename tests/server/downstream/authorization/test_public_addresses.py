@@ -101,6 +101,7 @@ def test_an_address_is_dialled_only_if_python_calls_it_global(
         "https://as.example:99999/token",
         "https://[::1/token",
         "//as.example/token",
+        "https://as.example/" + "x" * 4096,
         "",
     ],
 )

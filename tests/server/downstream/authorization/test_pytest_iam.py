@@ -69,6 +69,14 @@ async def test_a_user_connects_refreshes_and_disconnects(
         await client.refresh(server, registration, newer)
 
 
+async def test_a_server_that_demands_a_nonce_gets_one(client: DownstreamOAuthClient, server: ServerMetadata):
+    registration = await client.register(server, NEEDS, US)
+    request = client.authorize(server, registration, scopes=("openid", "profile"))
+    async with Browser() as browser:
+        parameters = await browser.callback(request.url, US.redirect_uri)
+    assert (await client.finish(server, registration, request, parameters)).scopes == ("openid", "profile")
+
+
 async def test_a_forgotten_client_is_noticed(client: DownstreamOAuthClient, server: ServerMetadata):
     registration = await client.register(server, NEEDS, US)
     assert await client.is_registered(server, registration)

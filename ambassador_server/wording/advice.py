@@ -14,6 +14,7 @@ _ADVICE: Mapping[Advice, str] = {
         "Give another user the role admin and a password, or issue an admin key with it, first."
     ),
     Advice.CHECK_CODE: "Type it again, or ask your administrator for a new one.",
+    Advice.CONNECT_AGAIN: "Run: ambassador-client connect {mcp}",
     Advice.GIVE_ALL_OPTIONS: "Give every option again, secrets as env://NAME or file:///PATH.",
     Advice.GIVE_ROLE: "ambassador-admin user update {user} --role ROLE",
     Advice.LIFT_SWITCH: "Find it with 'ambassador-admin kill list', and lift it first: ambassador-admin kill lift ID",
@@ -23,6 +24,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.NOTHING_TO_DO: "There is nothing to remove.",
     Advice.READ_AGAIN: "Read it again, then decide again.",
     Advice.REVOKE_ADMIN_KEY: "ambassador-admin admin-key revoke NAME ends it",
+    Advice.SET_PUBLIC_URL: "An administrator sets public_url in the configuration of the server.",
     Advice.TRY_AGAIN_IN_A_MINUTE: "try again in a minute",
     Advice.TRY_AGAIN_LATER: "Try again in {seconds} s.",
     Advice.USE_NEW_KEY: "Use the new key; if you have lost it, ask your administrator.",

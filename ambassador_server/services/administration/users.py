@@ -143,7 +143,12 @@ class Users:
             await work.passwords.remove(after.user_id)
         if after.status is UserStatus.DEACTIVATED:
             # A deactivated user does not come back, so nothing of theirs is kept that could be stolen.
-            await revoke(change, await work.credentials.of(user_id=after.user_id), RevokedBecause.DEACTIVATED)
+            await revoke(
+                change,
+                await work.credentials.of(user_id=after.user_id),
+                RevokedBecause.DEACTIVATED,
+                self._clock.now(),
+            )
         if is_admin(before) and not is_admin(after):
             await check_an_admin_is_left(work, self._clock.now())
 

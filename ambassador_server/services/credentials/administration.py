@@ -82,7 +82,7 @@ class CredentialAdministration:
             if not found:
                 whose = " ".join(part for part in (user and f"of {user!r}", mcp and f"for {mcp!r}") if part)
                 raise NotFoundError(f"There is no credential {whose}", advice=Advice.NOTHING_TO_DO)
-            await revoke(change, found, RevokedBecause.REVOKED)
+            await revoke(change, found, RevokedBecause.REVOKED, self._clock.now())
         return found
 
     def _state(self, snapshot: Snapshot, mcp: Mcp) -> McpState:

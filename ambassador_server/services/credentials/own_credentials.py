@@ -127,7 +127,7 @@ class OwnCredentials:
             raise NotFoundError(f"MCP {mcp_name!r} is not granted to you any more")
         async with self._changes.open(requester) as change:
             work = change.work
-            await _refuse_inactive(work, principal)
+            await refuse_inactive(work, principal)
             # What the MCP needs now may be other than what the policy in memory says.
             mcp = await find_mcp(work, own.mcp.name)
             _check_values(mcp.credentials, values)
@@ -173,7 +173,7 @@ class OwnCredentials:
             )
 
 
-async def _refuse_inactive(work: UnitOfWork, principal: Principal) -> None:
+async def refuse_inactive(work: UnitOfWork, principal: Principal) -> None:
     """Give nothing to a user whose values were removed because the user was deactivated meanwhile."""
     user = await work.users.get(principal.user_id)
     if user is None or user.status is not UserStatus.ACTIVE:

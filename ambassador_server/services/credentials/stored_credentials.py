@@ -10,13 +10,16 @@ from enum import StrEnum
 from typing import Final
 
 from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.catalog.credential_needs import OAUTH_FIELD
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
+from ambassador_server.domain.people.oauth_records import PendingConnection
 from ambassador_server.errors import VaultError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.ports.vault import Sealed, SecretPlace, Vault
 from ambassador_server.services.changes.audited_change import Change
 
+REVOCATION: Final = "revocation-"
 SHOWN_OF_GENERATION: Final = 8
 """So many characters of a generation are recorded, which is enough to tell two apart."""
 _FIRST_VERSIONS: Final = 1 << 48
@@ -67,6 +70,8 @@ async def put_values(
     before: UserCredential | None,
     after: UserCredential,
     values: Mapping[str, str],
+    *,
+    expires_at: datetime | None = None,
 ) -> UserCredential:
     """Store values beside those of other fields, under a new generation; `after` has what else has changed."""
     fields = tuple(sorted({*after.fields, *values}))
@@ -87,6 +92,7 @@ async def put_values(
                 sealed=sealed.content,
                 # A value that was removed and given again has another version, so that nobody takes it for the old one.
                 version=versions.get(field, secrets.randbelow(_FIRST_VERSIONS)) + 1,
+                expires_at=expires_at,
             )
         )
     return written
@@ -114,10 +120,13 @@ class RevokedBecause(StrEnum):
     DEACTIVATED = "deactivated"
 
 
-async def revoke(change: Change, credentials: Iterable[UserCredential], because: RevokedBecause) -> None:
+async def revoke(
+    change: Change, credentials: Iterable[UserCredential], because: RevokedBecause, now: datetime
+) -> None:
     """Delete credentials of users with their values, each with a record of its own."""
     for given in credentials:
         user, mcp = await change.work.users.get(given.user_id), await change.work.mcps.get(given.mcp_id)
+        await keep_to_revoke(change.work, given, now)
         await change.work.credentials.remove(given.credential_id)
         change.record(
             AuditAction.CREDENTIAL_REVOKE,
@@ -126,6 +135,29 @@ async def revoke(change: Change, credentials: Iterable[UserCredential], because:
             fields=list(given.fields),
             because=because,
         )
+
+
+async def keep_to_revoke(work: UnitOfWork, given: UserCredential, now: datetime) -> PendingConnection | None:
+    """Keep the grant of a credential that is about to be deleted: a job revokes it at its provider, too."""
+    grant = await work.secrets.get(given.credential_id, OAUTH_FIELD)
+    if grant is None:
+        return None
+    row = PendingConnection(
+        pending_id=revocation_id(),
+        user_id=given.user_id,
+        mcp_id=given.mcp_id,
+        key_number=grant.key_number,
+        sealed=grant.sealed,
+        created_at=now,
+        expires_at=now,
+    )
+    await work.pending.add(row)
+    return row
+
+
+def revocation_id() -> str:
+    """Return the id of a grant that is to be revoked, which is no digest of a ticket."""
+    return f"{REVOCATION}{secrets.token_hex(16)}"
 
 
 def place_of(credential: UserCredential, field: str) -> SecretPlace:

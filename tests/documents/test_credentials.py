@@ -52,6 +52,7 @@ def test_the_commands_work_as_written(rig: Rig, url: str, tmp_path: Path) -> Non
         words = [_here(word, url, tmp_path) for word in written]
         is_admin = program == "ambassador-admin"
         environment = rig.admin_environment() if is_admin else rig.client_environment(key)
+        environment["MCP_AMBASSADOR_DATA_DIR"] = str(rig.data_dir)
         answers = "al1ce\n" if words[:2] == ["credential", "set"] else None
         done = rig.run(program, *words, env={**environment, "MY_WIKI_TOKEN": "m1ne"}, stdin=answers)
         assert done.stdout or done.stderr, words
@@ -60,6 +61,11 @@ def test_the_commands_work_as_written(rig: Rig, url: str, tmp_path: Path) -> Non
     assert "Wiki, Settings, Access tokens" in rig.admin("credential", "fields", "wiki", "-o", "json").stdout
     received = json.loads(printed["call wiki__received"])
     assert received["headers"] == {"Authorization": "Bearer al1ce"}
+    assert "alice" in printed["credential list --mcp"]
+    assert rig.admin_json("credential", "list") == []
+    assert "keys/vault-2" in printed["vault new-key"]
+    done = rig.run("ambassador-server", "vault", "status", "--json", "--data-dir", str(rig.data_dir))
+    assert [(each["key"], each["use"]) for each in json.loads(done.stdout)] == [(1, "unused"), (2, "seals")]
     weather = rig.admin_json("mcp", "show", "weather")
     assert (weather["status"], weather["tools"] > 0) == ("published", True)
     events = rig.admin("audit", "query", "--limit", "1000", "-o", "json").stdout

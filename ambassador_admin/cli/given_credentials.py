@@ -92,7 +92,7 @@ def status(
 
     Example: ambassador-admin credential status github
     """
-    admin.show_list(credentials.states(mcp=mcp), STATE)
+    admin.output.rows(STATE, admin.api.fetch(credentials.states(mcp=mcp))["items"])
 
 
 def revoke(admin: Invocation, user: User = None, mcp: Mcp = None) -> None:

@@ -87,6 +87,37 @@ def provision(rig: Rig) -> str:
     return key
 
 
+def publish_tickets(rig: Rig) -> None:
+    say("An administrator publishes an MCP that each user reaches with a token of their own")
+    program = [sys.executable, str(ROOT / "tests/demo/tickets_server.py")]
+    rig.admin("mcp", "add", "tickets", "--transport", "stdio", "--", *program)
+    administrate(rig, "credential", "declare", "tickets", "token", "--environment", "TICKETS_TOKEN")
+    token = rig.directory / "administrators-token"
+    token.write_text("root-1")
+    administrate(rig, "mcp", "publish", "tickets", "--credential", f"token=file://{token}")
+    rig.admin("grant", "add", "developers", "tickets")
+
+
+async def use_own_credential(rig: Rig, key: str) -> None:
+    publish_tickets(rig)
+    async with host(rig, key, "legacy") as legacy:
+        say("Without it a call is refused, and the refusal names the command; with it alice is alice")
+        try:
+            await legacy.call_tool("tickets__my_account", {})
+        except MCPError as error:
+            show(str(error))
+            must("ambassador-client credential set tickets" in str(error), f"the command is named: {error}")
+        else:
+            raise DemoError("the MCP was reached without the user's credential")
+        words = ("credential", "set", "tickets", "token", "--from", "-")
+        print(f"         $ ambassador-client {' '.join(words)}")
+        environment = rig.client_environment(key)
+        await asyncio.to_thread(rig.run, "ambassador-client", *words, stdin="alice-7", env=environment)
+        answer = await legacy.call_tool("tickets__my_account", {})
+        must(answer.content[0].text == "alice", f"the MCP knows its user: {answer.content[0].text}")
+        show(f"tickets__my_account: {answer.content[0].text}")
+
+
 def host(rig: Rig, key: str, mode: str) -> Client:
     """Return the MCP SDK's own client with `ambassador-client` as its stdio server."""
     parameters = StdioServerParameters(
@@ -216,6 +247,7 @@ def tell(rig: Rig, notes_url: str, *, keep: bool) -> None:
     publish_mcps(rig, notes_url)
     key = provision(rig)
     asyncio.run(use_tools(rig, key))
+    asyncio.run(use_own_credential(rig, key))
     if keep:
         stay(rig, key)
     else:

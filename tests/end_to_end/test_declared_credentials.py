@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.world import World
+from tests.end_to_end.faces import MODERN
+from tests.end_to_end.world import GROUP, World, running
+from tests.fakes.hashicorp_vault import FakeVault
+from tests.fakes.hashicorp_vault import answer as vault_answer
+from tests.fakes.hashicorp_vault import secret as vault_secret
 from tests.fakes.mcp_servers import ROOT, command
+from tests.rig import Rig
 
 BEARER = ("--header", "Authorization", "--template", "Bearer {}")
 
@@ -141,7 +146,10 @@ def test_declarations_are_exported_and_applied_again(world: World, echo: str) ->
             "header or query, not environment",
         ),
         ({"oauth": {"grant": "implicit"}}, "grant: must be one of"),
-        ({"oauth": {"client_id": "us", "client_secret": "hunter2"}}, "by reference"),
+        (
+            {"oauth": {"client_id": "us", "client_secret": "hunter2", "issuer": "https://issuer"}},
+            "by reference",
+        ),
         ({"oauth": {"token_endpoint": "http://issuer/token"}}, "must be an https:// URL"),
     ],
 )
@@ -165,3 +173,35 @@ def test_a_batch_tests_nothing_and_takes_no_values(world: World, echo: str) -> N
     refused = world.admin.post("/v1/admin/batch", json={"operations": [operation]})
     assert refused.status_code == 400
     assert "tests no connection" in refused.text
+
+
+def test_a_shared_value_comes_from_a_vault_of_hashicorp(
+    prepared: Rig, echo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server reads it for a test and for calls, also in the options, and says why it cannot."""
+    vault = FakeVault()
+    vault.answers(vault_secret(key="sh4red"))
+    monkeypatch.setenv("VAULT_ADDR", f"http://127.0.0.1:{vault.port}")
+    monkeypatch.setenv("VAULT_TOKEN", "hvs.t0ken")
+    reference = "hashicorp://secret/team/wiki#key"
+    try:
+        with running(tmp_path, prepared) as started:
+            name = draft(started, echo)
+            started.rig.admin("credential", "declare", name, "key", *BEARER, "--from", reference)
+            assert f"{name}.of_sh4red" in offered(started, "mcp", "test", name)
+            started.rig.admin("mcp", "publish", name)
+            started.ask("POST", "grants", {"group": GROUP, "mcp": name})
+            received = started.caller().call(MODERN, f"{name}__received", {})
+            assert json.loads(received.text)["headers"] == {"Authorization": "Bearer sh4red"}
+            started.rig.admin("mcp", "update", name, "--url", echo, "--header", f"X-Key={reference}")
+            assert vault.requests[0].startswith(b"GET /v1/secret/data/team/wiki HTTP/1.1\r\n")
+            vault.answers(vault_answer("503 Service Unavailable", b'{"errors":["Vault is sealed"]}'))
+            other = draft(started, echo)
+            sealed = "hashicorp://secret/team/other#key"
+            started.rig.admin("credential", "declare", other, "key", *BEARER, "--from", sealed)
+            refused = started.rig.admin("mcp", "publish", other, expect=7)
+            assert "Credential 'key' cannot be read" in refused.stderr
+            assert "is sealed" in refused.stderr
+            assert "hvs.t0ken" not in started.log_text() + json.dumps(started.events())
+    finally:
+        vault.close()

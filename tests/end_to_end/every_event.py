@@ -36,6 +36,7 @@ from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.world import GROUP, Caller, World, until
 from tests.fakes.clock import ManualClock
+from tests.fakes.mcp_servers import stdio_options
 from tests.fakes.store import InMemoryStore
 from tests.patience import PATIENCE
 from tests.server.audit_log.samples import KEYS, SIGNER, append_all
@@ -178,9 +179,12 @@ def questions(world: World) -> None:
 
 def resources_and_prompts(world: World) -> None:
     """Read a resource, get and complete a prompt, answer their questions, and be refused by every kind of rule."""
-    world.publish_fixture("offers", "--era", "modern", "--offers", "tools,resources,prompts,completions")
+    program = stdio_options("--era", "modern", "--offers", "tools,resources,prompts,completions")
+    optional = {"name": "token", "place": "environment", "target": "CREDENTIAL_TOKEN", "required": False}
+    world.publish("offers", "stdio", program, credentials={"fields": [optional]})
     caller, greeting = world.caller(), {"name": "offers__greet", "arguments": {"whom": TEXT}}
     reference = {"type": "ref/prompt", "name": "offers__greet"}
+    assert caller.call(MODERN, "offers__echo", {"text": TEXT}).succeeded
     for face in MCP_FACES:
         assert _ask(caller, face, "resources/read", uri=f"memo://{PLANTED}")["contents"]
         assert _ask(caller, face, "prompts/get", **greeting)["messages"]

@@ -25,6 +25,7 @@ from ambassador_server.services.registry.connection_tests import (
     OneTimeValues,
     lacking_for_test,
 )
+from ambassador_server.services.registry.credential_destinations import check_destination
 from ambassador_server.services.registry.credential_rules import check_needs
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import (
@@ -198,6 +199,7 @@ class Mcps:
                 _warn_if_untested(change, requester)
                 if test and before != seen:
                     raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
+            await check_destination(change.work, before, after)
             details = hidden_changes(before, after)
             if tools is not None:
                 details["approved"] = await self._approve(change.work, requester, after, tools)

@@ -10,6 +10,7 @@ from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery,
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.policy.uri_spelling import spell_uri
+from ambassador_server.wording.refusals import command_of
 
 _WHY_NOT: Mapping[NotApplicable, str] = {
     NotApplicable.SWITCH_EXPIRED: "expired",
@@ -37,8 +38,8 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.NOT_SELECTED: "Select the {kind}: ambassador-admin subscription set {key} {mcp} --{kind} {name}{selected}",
     Reason.DEFINITION_CHANGED: "Look at it: ambassador-admin mcp tools {mcp} --diff; then approve it: ambassador-admin "
     "mcp approve {mcp} {name}",
-    Reason.CREDENTIAL_MISSING: "The user gives it: ambassador-client credential set {mcp}, or connect {mcp}; see what "
-    "is there: ambassador-admin credential list --mcp {mcp}",
+    Reason.CREDENTIAL_MISSING: "The user does: ambassador-client {command} {mcp}; what users have given shows: "
+    "ambassador-admin credential list --mcp {mcp}",
     **dict.fromkeys(UNKNOWN.values(), "Look at what is published: ambassador-admin mcp list"),
 }
 
@@ -92,6 +93,7 @@ def remedy_text(
         name=quote(spell_uri(name) if is_uri else spell_name(name)),
         key=key_id,
         selected=_options_of_selection(explanation),
+        command="credential set" if deny.missing is None else command_of(deny.missing),
     )
 
 

@@ -55,10 +55,14 @@ def refusal_text(deny: Deny, name: str, kind: CapabilityKind = CapabilityKind.TO
 
 def missing_credential_text(missing: MissingCredential) -> str:
     """Return what a user is told whose credential is missing, with the command that mends it."""
-    command = "connect" if missing.needs_connect else "credential set"
     verb = "Connect" if missing.needs_connect else "Give it"
-    remedy = f"{verb} with: ambassador-client {command} {missing.mcp_name}"
+    remedy = f"{verb} with: ambassador-client {command_of(missing)} {missing.mcp_name}"
     # A full stop would look like a part of the address.
     remedy += "." if missing.link is None else f", or at {missing.link}"
     fields = f": {', '.join(missing.fields)}" if missing.fields else ""
     return _FAULTS[missing.fault].format(mcp=missing.mcp_name, fields=fields, remedy=remedy)
+
+
+def command_of(missing: MissingCredential) -> str:
+    """Return the command of the client with which a user gives what is missing."""
+    return "connect" if missing.needs_connect else "credential set"

@@ -284,3 +284,28 @@ def test_a_value_that_all_users_share_needs_nothing_of_them(world: World, tmp_pa
     found = [received(caller, "common", face) for caller in callers for face in (LEGACY, REST)]
     assert {token_in(each) for each in found} == {"shared-by-all"}
     assert len({each["process"] for each in found}) == 1
+
+
+def test_what_is_missing_shows_before_a_call(world: World, tmp_path: Path) -> None:
+    person = world.person()
+    client = Client(world, tmp_path)
+    client.login(person)
+
+    def refused() -> set[str | None]:
+        mcps = client.json("catalog", "list")
+        (web,) = [mcp for mcp in mcps if mcp["name"] == "web"]
+        return {tool["refused"] for tool in web["tools"]}
+
+    assert refused() == {"credential_missing"}
+    explained = json.loads(
+        world.rig.admin("access", "explain", person.name, "web.received", "-o", "json").stdout
+    )
+    assert (explained["allowed"], explained["reason"]) == (False, "credential_missing")
+    assert "ambassador-client credential set web" in explained["remedy"]
+    assert explained["path"][-1] == {"kind": "mcp", "name": "web", "ends": True}
+    give(world, person, "web", token="now-given")
+    assert refused() == {None}
+    explained = json.loads(
+        world.rig.admin("access", "explain", person.name, "web.received", "-o", "json").stdout
+    )
+    assert (explained["allowed"], explained["reason"]) == (True, None)

@@ -1,7 +1,7 @@
 """Answers who may use which capability, and why, with the same function that decides requests."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from ambassador_server.domain.catalog.capabilities import (
@@ -26,6 +26,7 @@ from ambassador_server.domain.policy.uri_spelling import spell_uri_pattern
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import InvalidInputError, NotFoundError
+from ambassador_server.services.administration.missing_credentials import denial_for_lack
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -76,12 +77,11 @@ class AccessQueries:
         key = self._key(snapshot, user, key_name)
         capability = self._capability(snapshot, kind, name)
         moment = self._policy.current_moment()
-        return ExplainedAccess(
-            user=user,
-            key=key,
-            capability=capability,
-            explanation=explain(snapshot, _principal(user, key), capability, moment),
-        )
+        explanation = explain(snapshot, _principal(user, key), capability, moment)
+        if isinstance(explanation.decision, Permit):
+            lack = denial_for_lack(snapshot, user.user_id, snapshot.mcps.get(capability.mcp_id))
+            explanation = replace(explanation, decision=lack or explanation.decision)
+        return ExplainedAccess(user=user, key=key, capability=capability, explanation=explanation)
 
     def who_can(self, name: str, listing: Listing, kind: CapabilityKind = CapabilityKind.TOOL) -> Slice[User]:
         """Return one page of the users who may use the capability now, or one that matches the pattern.

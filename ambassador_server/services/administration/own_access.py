@@ -27,6 +27,7 @@ from ambassador_server.errors import (
 )
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.administration.client_keys import ClientKeys
+from ambassador_server.services.administration.missing_credentials import denial_for_lack
 from ambassador_server.services.administration.own_offers import OfferedMcp, offer_of
 from ambassador_server.services.administration.own_stops import stops_on
 from ambassador_server.services.administration.pattern_checks import check_known
@@ -235,8 +236,10 @@ class OwnAccess:
     def _offer(
         self, policy: PrincipalPolicy, principal: Principal, mcp: Mcp, entries: Sequence[CatalogEntry]
     ) -> OfferedMcp | None:
-        subscription = self._policy.snapshot.subscriptions.get((principal.key_id, mcp.mcp_id))
-        return offer_of(mcp, entries, policy, subscription)
+        snapshot = self._policy.snapshot
+        subscription = snapshot.subscriptions.get((principal.key_id, mcp.mcp_id))
+        lack = denial_for_lack(snapshot, principal.user_id, mcp)
+        return offer_of(mcp, entries, policy, subscription, lack)
 
     def _rules(self, principal: Principal) -> PrincipalPolicy:
         return PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())

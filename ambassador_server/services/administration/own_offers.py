@@ -54,9 +54,16 @@ class OfferedMcp:
 
 
 def offer_of(
-    mcp: Mcp, entries: Sequence[CatalogEntry], policy: PrincipalPolicy, subscription: Subscription | None
+    mcp: Mcp,
+    entries: Sequence[CatalogEntry],
+    policy: PrincipalPolicy,
+    subscription: Subscription | None,
+    lack: Deny | None,
 ) -> OfferedMcp | None:
-    """Return what is offered of an MCP, given its entries; None if nothing is granted of it, or of what it has."""
+    """Return what is offered of an MCP, given its entries; None if nothing is granted of it, or of what it has.
+
+    `lack` is the denial of what is permitted, for lack of a credential.
+    """
     delivery = policy.delivery_of(mcp.mcp_id)
     if delivery is None:
         return None
@@ -64,9 +71,9 @@ def offer_of(
         mcp,
         delivery,
         subscription,
-        tools=_known(policy, (entry for entry in entries if isinstance(entry, ToolEntry))),
-        resources=_known(policy, _of(CapabilityKind.RESOURCE, entries)),
-        prompts=_known(policy, _of(CapabilityKind.PROMPT, entries)),
+        tools=_known(policy, lack, (entry for entry in entries if isinstance(entry, ToolEntry))),
+        resources=_known(policy, lack, _of(CapabilityKind.RESOURCE, entries)),
+        prompts=_known(policy, lack, _of(CapabilityKind.PROMPT, entries)),
     )
     return None if entries and not (offer.tools or offer.resources or offer.prompts) else offer
 
@@ -75,14 +82,14 @@ def _of(kind: CapabilityKind, entries: Iterable[CatalogEntry]) -> Iterable[Catal
     return (entry for entry in entries if entry.ref.kind is kind)
 
 
-def _known(policy: PrincipalPolicy, entries: Iterable[_E]) -> tuple[Known[_E], ...]:
-    return tuple(known for entry in entries if (known := _known_entry(policy, entry)) is not None)
+def _known(policy: PrincipalPolicy, lack: Deny | None, entries: Iterable[_E]) -> tuple[Known[_E], ...]:
+    return tuple(known for entry in entries if (known := _known_entry(policy, lack, entry)) is not None)
 
 
-def _known_entry(policy: PrincipalPolicy, entry: _E) -> Known[_E] | None:
+def _known_entry(policy: PrincipalPolicy, lack: Deny | None, entry: _E) -> Known[_E] | None:
     decision = policy.decide(entry.ref)
     if not isinstance(decision, Deny):
-        return Known(entry, None)
+        return Known(entry, lack)
     if not decision.disclosed:
         return None
     return Known(entry, decision, is_shown=not policy.waits_for_approval(entry.ref))

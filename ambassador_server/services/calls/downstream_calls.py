@@ -40,7 +40,7 @@ class DownstreamCalls:
         except AmbassadorError as error:
             return error
         if isinstance(lent, Missing):
-            raise CallStoppedError(self._missing(mcp, lent))
+            raise CallStoppedError(denial_without(mcp, lent, link=self._link(mcp.name)))
         return lent
 
     async def send(
@@ -84,17 +84,22 @@ class DownstreamCalls:
         if refused.is_known:
             return refused
         missing = Missing(because=MissingBecause.NOT_GIVEN, needs_connect=mcp.credentials.needs_connect)
-        return CallStoppedError(self._missing(mcp, missing, CredentialFault.REFUSED))
+        link = self._link(mcp.name)
+        return CallStoppedError(denial_without(mcp, missing, fault=CredentialFault.REFUSED, link=link))
 
-    def _missing(self, mcp: Mcp, missing: Missing, fault: CredentialFault | None = None) -> Deny:
-        return Deny(
-            Reason.CREDENTIAL_MISSING,
-            disclosed=True,
-            missing=MissingCredential(
-                mcp_name=mcp.name,
-                fault=fault or CredentialFault(missing.because.value),
-                fields=missing.fields,
-                needs_connect=missing.needs_connect,
-                link=self._link(mcp.name),
-            ),
-        )
+
+def denial_without(
+    mcp: Mcp, missing: Missing, *, fault: CredentialFault | None = None, link: str | None = None
+) -> Deny:
+    """Return the denial of a call for lack of a credential."""
+    return Deny(
+        Reason.CREDENTIAL_MISSING,
+        disclosed=True,
+        missing=MissingCredential(
+            mcp_name=mcp.name,
+            fault=fault or CredentialFault(missing.because.value),
+            fields=missing.fields,
+            needs_connect=missing.needs_connect,
+            link=link,
+        ),
+    )

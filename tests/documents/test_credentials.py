@@ -3,14 +3,13 @@
 import json
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.test_sizes import ROOT
-from tests.fakes.mcp_servers import command
+from tests.end_to_end.world import downstream
 from tests.rig import Rig
 
 TEXT = (ROOT / "docs" / "credentials.md").read_text()
@@ -18,16 +17,9 @@ COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ (.+)$", TEXT, re.MULT
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
-    process = subprocess.Popen(
-        command("echoing_server", "--http"), stdout=subprocess.PIPE, cwd=ROOT, text=True
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
+def url(tmp_path: Path) -> Iterator[str]:
+    with downstream(tmp_path, "--http", server="echoing_server") as found:
+        yield found.url
 
 
 @pytest.fixture

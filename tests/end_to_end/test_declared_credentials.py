@@ -1,35 +1,26 @@
 """Administrators declare credentials with the real commands: they are tested, published, exported and applied."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.faces import MODERN
-from tests.end_to_end.world import GROUP, World, running
+from tests.end_to_end.world import GROUP, World, downstream, running
 from tests.fakes.hashicorp_vault import FakeVault
 from tests.fakes.hashicorp_vault import answer as vault_answer
 from tests.fakes.hashicorp_vault import secret as vault_secret
-from tests.fakes.mcp_servers import ROOT, command
 from tests.rig import Rig
 
 BEARER = ("--header", "Authorization", "--template", "Bearer {}")
 
 
 @pytest.fixture
-def echo() -> Iterator[str]:
+def echo(tmp_path: Path) -> Iterator[str]:
     """Run a server that offers a tool named after the credential it received, and return its URL."""
-    process = subprocess.Popen(
-        command("echoing_server", "--http", "--own-tools"), stdout=subprocess.PIPE, cwd=ROOT, text=True
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
+    with downstream(tmp_path, "--http", "--own-tools", server="echoing_server") as found:
+        yield found.url
 
 
 @pytest.fixture

@@ -54,9 +54,14 @@ class UserWatches:
         return end
 
     def begin_again(self, mcp: Mcp) -> None:
-        """Watch the resources of an entry again after its connections were stopped."""
+        """Watch the resources of an entry again after its connections were stopped.
+
+        A credential that was lent for another address, or another place, opens no connection to the changed entry.
+        """
         for watch in [each for each in self._all() if each.mcp.mcp_id == mcp.mcp_id]:
             watch.detach()
+            if not watch.mcp.has_same_connection(mcp):
+                watch.credential = None
             watch.mcp = mcp
             self._begin_if_possible(watch)
 

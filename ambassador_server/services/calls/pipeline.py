@@ -25,6 +25,7 @@ from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
     DefinitionChangedError,
+    DownstreamUnavailableError,
     InvalidInputError,
     RateLimitedError,
     failure_reason,
@@ -297,6 +298,9 @@ class CallPipeline:
         request: NeutralRequest,
         credential: Credential | None = None,
     ) -> Awaitable[Reply]:
+        """Send the request, unless the MCP has moved since the credential was lent for it."""
+        if credential is not None and not self._is_connected_as(mcp):
+            raise DownstreamUnavailableError(f"{mcp.name} was changed meanwhile; call again")
         if call.serve is not None:
             return call.serve(entry, credential)
         if credential is not None:
@@ -304,6 +308,10 @@ class CallPipeline:
         return self._downstreams.call(
             mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
         )
+
+    def _is_connected_as(self, mcp: Mcp) -> bool:
+        now = self._policy.snapshot.mcps.get(mcp.mcp_id)
+        return now is mcp or (now is not None and now.has_same_connection(mcp))
 
     def _failed(
         self, call: CapabilityCall, resource: Resource, started: float, reason: str

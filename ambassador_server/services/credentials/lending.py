@@ -4,7 +4,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -47,9 +47,13 @@ _log = logging.getLogger(__name__)
 
 
 class _Lent(Struct, kw_only=True):
-    """A credential, with what it was made of; it is lent while that is so, and until `until`."""
+    """A credential, with what it was made of; it is lent while that is so, and until `until`.
+
+    `options` say where it goes: what a user has given for one address is not lent for another one.
+    """
 
     needs: CredentialNeeds
+    options: Mapping[str, Any]
     given: tuple[str, CredentialStatus] | None
     credential: Credential
     until: float
@@ -64,7 +68,7 @@ class _Own(Struct, frozen=True, kw_only=True):
 
 
 _Key = tuple[str, str]
-_ReadKey = tuple[str, str, tuple[str, CredentialStatus] | None, CredentialNeeds]
+_ReadKey = tuple[str, str, tuple[str, CredentialStatus] | None, CredentialNeeds, int]
 
 
 class CredentialLending:
@@ -105,11 +109,14 @@ class CredentialLending:
             lent is not None
             and lent.given == given
             and (lent.needs is needs or lent.needs == needs)
+            and (lent.options is mcp.options or lent.options == mcp.options)
             and self._clock.monotonic() < lent.until
         ):
             self._lent.move_to_end(key)
             return lent.credential
-        return await self._reads.run((*key, given, needs), partial(self._borrow, user_id, mcp))
+        read = partial(self._borrow, user_id, mcp)
+        # The options stay in memory as long as the read runs, so that their identity is that of no others.
+        return await self._reads.run((*key, given, needs, id(mcp.options)), read)
 
     async def for_listing(self, mcp: Mcp) -> Credential | Missing:
         """Return the credential with which this server itself lists what an MCP offers."""
@@ -162,6 +169,7 @@ class CredentialLending:
         credential = _credential(needs, {**own.values, **shared.values}, generation, token)
         lent = _Lent(
             needs=needs,
+            options=mcp.options,
             given=state_of(own.given),
             credential=credential,
             until=min(shared.until, self._end_of(token)),

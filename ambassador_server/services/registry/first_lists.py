@@ -49,7 +49,9 @@ class FirstLists:
     async def _open(self, user_id: str, mcp: Mcp) -> None:
         try:
             credential = await self._lender.for_(user_id, mcp)
-            if isinstance(credential, Credential):
+            now = self._policy.snapshot.mcps.get(mcp.mcp_id)
+            # The MCP may have moved to another address while the credential for this one was read.
+            if isinstance(credential, Credential) and now is not None and now.has_same_connection(mcp):
                 self._downstreams.connect_user(mcp.mcp_id, user_id, credential)
         except AmbassadorError as error:
             _log.warning("%s: cannot list what it offers: %s", mcp.name, error.message)

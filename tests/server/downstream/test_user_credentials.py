@@ -338,3 +338,20 @@ async def test_watched_resources_move_to_the_connection_with_the_new_credential(
             await users.updated("alice", header("third"))
             await until_true(lambda: len(heard) == 3)
             end()
+
+
+async def test_a_watch_does_not_bring_its_credential_to_another_address():
+    needs = CredentialNeeds(
+        fields=(CredentialField(name="key", place=Place.HEADER, target="X-Key", listing_reference="env://X"),)
+    )
+    async with serve_asking(AskingHttpServer()) as server, serve_echoing() as other:
+        mcp = replace(http_entry(server.url), credentials=needs, sessions=Sessions.AUTO)
+        async with running(mcp, header("own")) as users:
+            end = users.pool.watch_resource(
+                "m1", "memo://1", user_id="alice", listener=list[bytes]().append, credential=header("first")
+            )
+            await users.subscribed("alice", header("first"))
+            users.pool.apply([replace(mcp, options={**mcp.options, "url": other.url})])
+            assert users.pool.activity("m1").connections == 0
+            assert [user for user, _ in users.pool._users.of_entry("m1")] == []
+            end()

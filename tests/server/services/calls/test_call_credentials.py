@@ -180,6 +180,26 @@ async def test_a_credential_that_is_replaced_while_the_attempt_is_recorded_is_th
     assert call.credential.secrets == ("second",)
 
 
+async def test_a_credential_is_not_sent_to_the_address_to_which_the_mcp_has_moved_meanwhile():
+    world = await needing()
+    world.lender.give(USER.user_id, MCP.mcp_id, "hers")
+    lendings = 0
+
+    async def move_after_the_first() -> None:
+        nonlocal lendings
+        lendings += 1
+        if lendings == 2:
+            async with world.store.write() as work:
+                await work.mcps.replace(replace(MCP, credentials=NEEDS, options={"command": "other"}))
+            await world.policy.refresh()
+
+    world.lender.before_lending = move_after_the_first
+    with pytest.raises(DownstreamUnavailableError, match="git was changed meanwhile"):
+        await world.call()
+    assert actions(world) == [ATTEMPT, OUTCOME]
+    assert world.downstreams.calls == []
+
+
 async def test_a_kill_switch_stops_a_call_that_waits_for_its_credential():
     world = await needing()
     waiting = asyncio.Event()

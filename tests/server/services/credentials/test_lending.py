@@ -314,6 +314,24 @@ async def test_token_is_a_header_until_its_source_wants_to_be_asked_again():
     assert tokens.refusals == ["access-2"]
 
 
+async def test_token_that_was_lent_for_one_address_is_not_lent_for_another():
+    class OfOneAddress(Tokens):
+        async def token_for(self, mcp: Mcp, credential: UserCredential | None) -> AccessToken | Missing:
+            if mcp.options["url"] != "https://first.example/mcp":
+                return Missing(because=MissingBecause.NOT_GIVEN, needs_connect=True)
+            await asyncio.sleep(0)
+            return await super().token_for(mcp, credential)
+
+    first = replace(oauth_mcp(), options={"url": "https://first.example/mcp"})
+    moved = replace(first, options={"url": "https://other.example/mcp"})
+    world = await LendingWorld.build(first, tokens=OfOneAddress())
+    await world.give({OAUTH_FIELD: "{}"})
+    at_once = await asyncio.gather(world.lending.for_("u1", first), world.lending.for_("u1", moved))
+    assert [type(each) for each in at_once] == [Credential, Missing]
+    assert await lent(world, first) is await lent(world, replace(first, options=dict(first.options)))
+    assert isinstance(await world.lending.for_("u1", moved), Missing)
+
+
 async def test_token_of_a_service_account_is_that_of_no_user():
     tokens, mcp = Tokens(), oauth_mcp(GrantType.SERVICE_ACCOUNT)
     world = await LendingWorld.build(mcp, tokens=tokens)

@@ -92,3 +92,22 @@ async def test_a_credential_that_cannot_be_lent_connects_nobody():
     world.lender.error = DownstreamUnavailableError("no token")
     await give(world)
     assert world.downstreams.connected_users == []
+
+
+async def test_an_mcp_that_moves_while_the_credential_is_read_connects_nobody():
+    world = await world_of(NEEDS)
+    world.lender.give(USER.user_id, MCP.mcp_id, "hers")
+
+    async def move() -> None:
+        moved = replace(MCP, credentials=NEEDS, options={"command": "other"}, status=McpStatus.PUBLISHED)
+        async with world.store.write() as work:
+            await work.mcps.replace(moved)
+        await world.policy.refresh()
+        moves.set()
+
+    moves = asyncio.Event()
+    world.lender.before_lending = move
+    await give(world)
+    await moves.wait()
+    await asyncio.sleep(0)
+    assert world.downstreams.connected_users == []

@@ -131,12 +131,12 @@ class World:
         tokens = tuple(self._register() for _ in range(sessions))
         return Endpoint(self.process_id, f"{self.rig.client_url}/mcp", TOOL, tokens, self.ca_file)
 
-    def offer(self, mcp: str, tools: int) -> None:
+    def offer(self, mcp: str, tools: int, *options: str) -> None:
         """Add an MCP, publish it and grant it; it has `echo` and more tools up to the given number."""
         self._provision()
         _, port = self._stack.enter_context(listening("downstream", "--tools", str(tools)))
         self._urls[mcp] = f"http://127.0.0.1:{port}/mcp"
-        self.rig.admin("mcp", "add", mcp, "--url", self._urls[mcp])
+        self.rig.admin("mcp", "add", mcp, "--url", self._urls[mcp], *options)
         self.rig.admin("mcp", "publish", mcp)
         self.rig.admin("grant", "add", "developers", mcp)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ambassador_server.domain.catalog.credential_needs import CredentialField, Place
+from ambassador_server.domain.catalog.credential_needs import VALUE, CredentialField, Place
 from ambassador_server.errors import InvalidInputError
 
 LONGEST_VALUE: Final = 64 * 1024
@@ -29,6 +29,10 @@ def check_value(field: CredentialField, value: str) -> None:
     if field.place is Place.HEADER and not (value.isprintable() and value == value.strip()):
         raise InvalidInputError(
             f"{field.name}: the value of a header has no control characters, and no spaces around it"
+        )
+    if field.place is Place.ARGUMENT and field.template.startswith(VALUE) and value.startswith("-"):
+        raise InvalidInputError(
+            f"{field.name}: a program would take a value that begins with '-' for an option"
         )
     if "\0" in value:
         raise InvalidInputError(f"{field.name}: a value cannot hold a NUL character")

@@ -23,6 +23,7 @@ class Advice(StrEnum):
     LIST_GRANTED_MCPS = "list_granted_mcps"
     LOG_OUT = "log_out"
     NAME_ROLE = "name_role"
+    NEEDS_NO_CREDENTIAL = "needs_no_credential"
     NOTHING_TO_DO = "nothing_to_do"
     READ_AGAIN = "read_again"
     REVOKE_ADMIN_KEY = "revoke_admin_key"

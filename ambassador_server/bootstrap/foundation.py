@@ -95,7 +95,7 @@ async def open_vault(config: ServerConfig, store: Store) -> AesGcmVault:
     read_keys = partial(vault_keys_in, config.keys_dir)
     if not read_keys():
         async with store.read() as work:
-            used = await work.secrets.key_counts()
+            used = await work.sealed.key_counts()
         create_first_vault_key(config.keys_dir, above=max(used, default=0))
     return AesGcmVault(read_keys)
 

@@ -17,7 +17,6 @@ from ambassador_server.services.credentials.rotation import RotationProgress, Va
 from ambassador_server.services.credentials.vault_state import KeyUse, MasterKey, VaultState
 from ambassador_server.storage.sql_store import open_store
 
-_PAUSE_SECONDS: Final = 1.0
 _WORDS: Final = {
     KeyUse.SEALS: "encrypts",
     KeyUse.NEEDED: "needed",
@@ -93,7 +92,7 @@ async def _new_key(settings: ServerConfig) -> int:
     ambassador = await build(settings, writer=settings.init_writer)
     try:
         async with ambassador.base.store.read() as work:
-            used = await work.secrets.key_counts()
+            used = await work.sealed.key_counts()
         number = add_vault_key(settings.keys_dir, above=max(used, default=0))
         await _record(ambassador, AuditAction.VAULT_KEY, Outcome.SUCCEEDED, key=number)
         return number
@@ -105,13 +104,7 @@ async def _rotate(settings: ServerConfig, batch: int) -> RotationProgress:
     # A server may be running and writing its log, so this command writes to its own log.
     ambassador = await build(settings, writer=settings.init_writer)
     base = ambassador.base
-    rotation = VaultRotation(
-        store=base.store,
-        vault=base.vault,
-        clock=base.clock,
-        pause=partial(asyncio.sleep, _PAUSE_SECONDS),
-        batch=batch,
-    )
+    rotation = VaultRotation(store=base.store, vault=base.vault, batch=batch)
     steps = rotation.run()
     try:
         progress = await anext(steps)

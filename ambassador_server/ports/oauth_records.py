@@ -1,6 +1,6 @@
 """The repositories of registrations at authorization servers and of connections that users have begun."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -36,14 +36,6 @@ class RegistrationRepository(Protocol):
 
     async def unlock(self, registration_id: str) -> None:
         """End a reservation."""
-        ...
-
-    async def key_counts(self) -> Mapping[int, int]:
-        """Return how many registrations each master key has sealed."""
-        ...
-
-    async def sealed_before(self, key_number: int, *, limit: int) -> Sequence[StoredRegistration]:
-        """Return up to `limit` registrations that a master key with a lower number has sealed, in a fixed order."""
         ...
 
 

@@ -1,6 +1,6 @@
 """The repository of the sealed values of users' credentials."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -36,29 +36,4 @@ class SecretRepository(Protocol):
 
     async def unlock(self, credential_id: str, field: str) -> None:
         """End a reservation."""
-        ...
-
-    async def key_counts(self) -> Mapping[int, int]:
-        """Return how many values each master key has sealed."""
-        ...
-
-    async def sealed_by(self, key_number: int) -> StoredSecret | None:
-        """Return one value that a master key has sealed, or None."""
-        ...
-
-    async def sealed_before(
-        self, key_number: int, *, limit: int, after: tuple[str, str] | None = None
-    ) -> Sequence[StoredSecret]:
-        """Return up to `limit` values that a master key with a lower number has sealed, by credential and field.
-
-        `after` is the credential and field of a value, behind which the list begins.
-        """
-        ...
-
-    async def seal_again(self, secret: StoredSecret, *, expected: int, now: datetime) -> bool:
-        """Replace the sealed content, key number and version, and nothing else; return whether that was done.
-
-        It is not done if the version is another than expected, or while a server has reserved the refresh of the value:
-        that server will replace the version that it knows.
-        """
         ...

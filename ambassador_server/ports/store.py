@@ -28,6 +28,7 @@ from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.ports.audit_anchors import AuditAnchors
 from ambassador_server.ports.oauth_records import PendingConnectionRepository, RegistrationRepository
+from ambassador_server.ports.sealed_rows import SealedRows
 from ambassador_server.ports.secret_store import SecretRepository
 
 T = TypeVar("T")
@@ -349,6 +350,8 @@ class UnitOfWork(Protocol):
     def registrations(self) -> RegistrationRepository: ...
     @property
     def pending(self) -> PendingConnectionRepository: ...
+    @property
+    def sealed(self) -> SealedRows: ...
     @property
     def audit(self) -> AuditIndex: ...
     @property

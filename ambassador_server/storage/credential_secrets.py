@@ -1,11 +1,11 @@
 """The repository of the sealed values of users' credentials."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
 
 from ambassador_server.domain.people.credentials import StoredSecret
 from ambassador_server.errors import ConflictError
@@ -63,45 +63,17 @@ class SecretRepository:
         """Reserve the refresh of a value; one statement, so that of two servers one succeeds."""
         check_value(now, "now")
         check_value(until, "until")
+        # Every transaction takes its turn before it locks a row, or two of them could wait for each other.
+        await self._queue()
         free = or_(_COLUMNS.locked_until.is_(None), _COLUMNS.locked_until <= now)
         statement = update(credential_secrets).where(and_(_is(credential_id, field), free))
         return await self._transaction.change(statement, {"locked_until": until}) > 0
 
     async def unlock(self, credential_id: str, field: str) -> None:
         """End a reservation."""
+        await self._queue()
         statement = update(credential_secrets).where(_is(credential_id, field))
         await self._transaction.change(statement, {"locked_until": None})
-
-    async def key_counts(self) -> Mapping[int, int]:
-        """Return how many values each master key has sealed."""
-        statement = select(_COLUMNS.key_number, func.count()).group_by(_COLUMNS.key_number)
-        return {row[0]: row[1] for row in await self._transaction.rows(statement)}
-
-    async def sealed_by(self, key_number: int) -> StoredSecret | None:
-        """Return one value that a master key has sealed."""
-        found = await self._select(_COLUMNS.key_number == key_number, limit=1)
-        return found[0] if found else None
-
-    async def sealed_before(
-        self, key_number: int, *, limit: int, after: tuple[str, str] | None = None
-    ) -> Sequence[StoredSecret]:
-        """Return values that a master key with a lower number has sealed."""
-        condition: ColumnElement[bool] = _COLUMNS.key_number < key_number
-        if after is not None:
-            credential_id, field = after
-            behind = and_(_COLUMNS.credential_id == credential_id, _COLUMNS.field > field)
-            condition = and_(condition, or_(_COLUMNS.credential_id > credential_id, behind))
-        return await self._select(condition, limit=limit)
-
-    async def seal_again(self, secret: StoredSecret, *, expected: int, now: datetime) -> bool:
-        """Replace the sealed content unless the version is another than expected, or the refresh is reserved."""
-        check_item(secret)
-        check_value(now, "now")
-        await self._queue()
-        free = or_(_COLUMNS.locked_until.is_(None), _COLUMNS.locked_until <= now)
-        same = and_(_is(secret.credential_id, secret.field), _COLUMNS.version == expected, free)
-        changed = {name: getattr(secret, name) for name in ("sealed", "key_number", "version")}
-        return await self._transaction.change(update(credential_secrets).where(same), changed) > 0
 
     async def _select(self, condition: ColumnElement[bool], limit: int | None = None) -> list[StoredSecret]:
         await self._queue()

@@ -1,6 +1,6 @@
 """The repositories of registrations at authorization servers and of connections that users have begun."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -39,27 +39,17 @@ class RegistrationRepository(TableRepository[StoredRegistration]):
         """Reserve registering again; one statement, so that of two servers one succeeds."""
         check_value(now, "now")
         check_value(until, "until")
+        await self._lock_shared()
         free = or_(_CLIENTS.locked_until.is_(None), _CLIENTS.locked_until <= now)
         statement = update(oauth_clients).where(and_(_is(registration_id), free))
         return await self._transaction.change(statement, {"locked_until": until}) > 0
 
     async def unlock(self, registration_id: str) -> None:
         """End a reservation."""
+        await self._lock_shared()
         await self._transaction.change(
             update(oauth_clients).where(_is(registration_id)), {"locked_until": None}
         )
-
-    async def key_counts(self) -> Mapping[int, int]:
-        """Return how many registrations each master key has sealed."""
-        statement = select(_CLIENTS.key_number, func.count()).group_by(_CLIENTS.key_number)
-        return {row[0]: row[1] for row in await self._transaction.rows(statement)}
-
-    async def sealed_before(self, key_number: int, *, limit: int) -> Sequence[StoredRegistration]:
-        """Return registrations that a master key with a lower number has sealed."""
-        await self._lock_shared()
-        statement = select(oauth_clients).where(_CLIENTS.key_number < key_number)
-        ordered = statement.order_by(_CLIENTS.registration_id).limit(limit)
-        return [REGISTRATIONS.from_row(row) for row in await self._transaction.rows(ordered)]
 
 
 class PendingConnectionRepository(TableRepository[PendingConnection]):

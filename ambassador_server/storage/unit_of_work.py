@@ -26,6 +26,7 @@ from ambassador_server.storage.repositories import (
     NamedTableRepository,
     TableRepository,
 )
+from ambassador_server.storage.sealed_rows import SealedRowRepository
 from ambassador_server.storage.sessions import SessionRepository
 from ambassador_server.storage.tables import approved_definitions, last_known_tools
 from ambassador_server.storage.tool_lists import ToolListRepository
@@ -53,6 +54,7 @@ class SqlUnitOfWork:
         self.secrets = SecretRepository(transaction)
         self.registrations = RegistrationRepository(transaction)
         self.pending = PendingConnectionRepository(transaction)
+        self.sealed = SealedRowRepository(transaction)
         self.sessions = SessionRepository(transaction)
         self.admin_keys = AdminKeyRepository(transaction)
         self.passwords = TableRepository(transaction, PASSWORDS)

@@ -21,6 +21,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.LIST_GRANTED_MCPS: "Run: ambassador-client catalog list",
     Advice.LOG_OUT: "ambassador-admin logout",
     Advice.NAME_ROLE: f"One or more of {', '.join(Role)}.",
+    Advice.NEEDS_NO_CREDENTIAL: "It can be called without one.",
     Advice.NOTHING_TO_DO: "There is nothing to remove.",
     Advice.READ_AGAIN: "Read it again, then decide again.",
     Advice.REVOKE_ADMIN_KEY: "ambassador-admin admin-key revoke NAME ends it",

@@ -67,19 +67,6 @@ async def test_one_server_alone_reserves_a_registration(store: Store) -> None:
         assert await work.registrations.lock("r1", now=NOW, until=NOW + HOUR)
 
 
-async def test_registrations_under_older_keys_are_found(store: Store) -> None:
-    async with store.write() as work:
-        for number in (1, 2, 3):
-            await work.registrations.add(
-                registration(number, issuer=f"https://{number}.example", key_number=number)
-            )
-    async with store.read() as work:
-        assert await work.registrations.key_counts() == {1: 1, 2: 1, 3: 1}
-        older = await work.registrations.sealed_before(3, limit=10)
-        assert [each.registration_id for each in older] == ["r1", "r2"]
-        assert len(await work.registrations.sealed_before(3, limit=1)) == 1
-
-
 async def test_begun_connection_is_found_by_ticket_and_by_state(store: Store) -> None:
     begun = pending(state_digest="s1")
     async with store.write() as work:

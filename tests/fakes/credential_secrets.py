@@ -1,6 +1,5 @@
 """The sealed values of credentials, in memory."""
 
-from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
@@ -74,40 +73,6 @@ class InMemorySecrets:
         secrets, key = self._writing(), _key(credential_id, field)
         if key in secrets:
             secrets[key] = replace(secrets[key], locked_until=None)
-
-    async def key_counts(self) -> dict[int, int]:
-        """Return how many values each master key has sealed."""
-        return dict(Counter(secret.key_number for secret in self._reading().values()))
-
-    async def sealed_by(self, key_number: int) -> StoredSecret | None:
-        """Return one value that a master key has sealed."""
-        found = (secret for _, secret in sorted(self._reading().items()) if secret.key_number == key_number)
-        return next(found, None)
-
-    async def sealed_before(
-        self, key_number: int, *, limit: int, after: tuple[str, str] | None = None
-    ) -> list[StoredSecret]:
-        """Return values that a master key with a lower number has sealed."""
-        return [
-            secret
-            for key, secret in sorted(self._reading().items())
-            if secret.key_number < key_number and (after is None or key > after)
-        ][:limit]
-
-    async def seal_again(self, secret: StoredSecret, *, expected: int, now: datetime) -> bool:
-        """Replace the sealed content unless the version is another than expected, or the refresh is reserved."""
-        check_item(secret)
-        check_value(now, "now")
-        secrets, key = self._writing(), _key(secret.credential_id, secret.field)
-        known = secrets.get(key)
-        if known is None or known.version != expected:
-            return False
-        if known.locked_until is not None and known.locked_until > now:
-            return False
-        secrets[key] = replace(
-            known, sealed=secret.sealed, key_number=secret.key_number, version=secret.version
-        )
-        return True
 
 
 def _key(credential_id: str, field: str) -> tuple[str, str]:

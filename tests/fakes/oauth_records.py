@@ -1,6 +1,5 @@
 """Registrations and begun connections in memory, beside the generic repository of `tests/fakes/store.py`."""
 
-from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -45,13 +44,6 @@ class RegistrationQueries:
         table = self._table(writing=True)
         if registration_id in table:
             table[registration_id] = replace(table[registration_id], locked_until=None)
-
-    async def key_counts(self) -> dict[int, int]:
-        return dict(Counter(each.key_number for each in self._table(writing=False).values()))
-
-    async def sealed_before(self, key_number: int, *, limit: int) -> list[StoredRegistration]:
-        found = sorted(self._table(writing=False).items())
-        return [each for _, each in found if each.key_number < key_number][:limit]
 
 
 class PendingQueries:

@@ -40,6 +40,7 @@ from tests.fakes.credential_secrets import InMemorySecrets
 from tests.fakes.listing import is_open, stored_list
 from tests.fakes.oauth_records import PendingQueries, RegistrationQueries
 from tests.fakes.policy_changes import MEMBERSHIPS, POLICY_NOUNS, TouchedByVersion
+from tests.fakes.sealed_rows import InMemorySealedRows
 
 T = TypeVar("T", bound=Any)
 
@@ -510,6 +511,11 @@ class InMemoryUnitOfWork:
                 "user or MCP",
                 is_policy=False,
             ),
+        )
+        self.sealed = InMemorySealedRows(
+            secrets=lambda: transaction.reading().secrets,
+            table=lambda noun: transaction.reading().table(noun),
+            writing=transaction.writing,
         )
         self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))
         owners = {"user_id": "user", "key_id": "client key"}

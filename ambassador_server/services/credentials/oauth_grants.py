@@ -17,10 +17,17 @@ from ambassador_server.ports.authorization import (
     ServerMetadata,
     Tokens,
 )
+from ambassador_server.ports.sealed_rows import SealedKind, SealedRow
 from ambassador_server.ports.vault import Sealed, SecretPlace, Vault
 
 _REGISTRATION_FIELD: Final = "oauth registration"
 """No declared field has this name, because of the space."""
+
+
+def place_of_row(row: SealedRow) -> SecretPlace:
+    """Return what a sealed row belongs to."""
+    fields = {SealedKind.PENDING: OAUTH_FIELD, SealedKind.REGISTRATION: _REGISTRATION_FIELD}
+    return SecretPlace(row.user_id, row.mcp_id, fields.get(row.kind, row.field))
 
 
 class Grant(Struct, frozen=True, kw_only=True, tag="grant"):

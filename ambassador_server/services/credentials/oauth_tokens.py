@@ -27,7 +27,7 @@ from ambassador_server.errors import (
 from ambassador_server.ports.authorization import OAuthClient, Tokens
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.credentials import Missing, MissingBecause
-from ambassador_server.ports.store import Store
+from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.credentials.access_tokens import AccessToken
@@ -230,17 +230,8 @@ class OAuthTokens:
     ) -> AccessToken | Missing:
         """Store the new tokens, and try again if the database fails: the old refresh token is worth nothing now."""
         grant = structs.replace(held.grant, tokens=tokens, obtained_at=self._clock.now())
-        sealed = self._vault.seal(grant, credential.user_id, credential.mcp_id)
-        written = replace(
-            held.stored,
-            key_number=sealed.key_number,
-            sealed=sealed.content,
-            version=held.stored.version + 1,
-            expires_at=tokens.expires_at,
-            locked_until=None,
-        )
-        stored = await self._replace(written, expected=held.stored.version)
-        if stored:
+        written = await self._replace(credential, held.stored, grant)
+        if written is not None:
             if refused:
                 self._note_refusal(credential.credential_id, written.version)
             return self._lend(_Held(written, grant))
@@ -252,11 +243,14 @@ class OAuthTokens:
             return newest
         return self._lend(newest)
 
-    async def _replace(self, written: StoredSecret, *, expected: int) -> bool:
+    async def _replace(
+        self, credential: UserCredential, known: StoredSecret, grant: Grant
+    ) -> StoredSecret | None:
+        """Store a grant in place of the known one; None if another was stored meanwhile."""
         for left in reversed(range(_STORE_TRIES)):
             try:
                 async with self._store.write() as work:
-                    return await work.secrets.replace_version(written, expected=expected)
+                    return await _store(work, self._vault, credential, known, grant)
             except StorageError:
                 if not left:
                     raise
@@ -284,12 +278,11 @@ class OAuthTokens:
         if set(scopes) <= {*held.grant.requested, *held.grant.demanded}:
             return
         grant = structs.replace(held.grant, demanded=tuple(dict.fromkeys((*held.grant.demanded, *scopes))))
-        sealed = self._vault.seal(grant, credential.user_id, credential.mcp_id)
-        written = replace(held.stored, key_number=sealed.key_number, sealed=sealed.content)
         async with self._store.write() as work:
-            await work.secrets.replace_version(
-                replace(written, version=held.stored.version + 1), expected=held.stored.version
-            )
+            stored = await work.secrets.get(credential.credential_id, OAUTH_FIELD)
+            # A server that refreshes the token now would not find the version that it knows.
+            if stored is not None and _is_free(stored, held.stored.version, self._clock.now()):
+                await _store(work, self._vault, credential, stored, grant)
 
     def _note_refusal(self, credential_id: str, version: int) -> None:
         self._after_refusal[credential_id] = version
@@ -307,3 +300,26 @@ class OAuthTokens:
             reason=reason,
             details={"user": credential.user_id, "issuer": credential.issuer},
         )
+
+
+async def _store(
+    work: UnitOfWork, vault: GrantVault, credential: UserCredential, known: StoredSecret, grant: Grant
+) -> StoredSecret | None:
+    """Store a grant in place of the known one, and end its reservation; None if another was stored meanwhile."""
+    # Sealed while nothing else writes, so that a rotation sees every grant under an older key.
+    await work.sealed.wait_for_writers()
+    sealed = vault.seal(grant, credential.user_id, credential.mcp_id)
+    written = replace(
+        known,
+        key_number=sealed.key_number,
+        sealed=sealed.content,
+        version=known.version + 1,
+        expires_at=grant.tokens.expires_at,
+        locked_until=None,
+    )
+    return written if await work.secrets.replace_version(written, expected=known.version) else None
+
+
+def _is_free(stored: StoredSecret, version: int, now: datetime) -> bool:
+    """Tell whether a grant is still the known one, and no server is refreshing it."""
+    return stored.version == version and (stored.locked_until is None or stored.locked_until <= now)

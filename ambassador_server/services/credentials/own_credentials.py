@@ -107,7 +107,9 @@ class OwnCredentials:
         if found is not None:
             return found
         if any(mcp.name == mcp_name for mcp in self._rights.granted_mcps(principal)):
-            raise NotFoundError(f"MCP {mcp_name!r} needs no credential of yours")
+            raise NotFoundError(
+                f"MCP {mcp_name!r} needs no credential of yours", advice=Advice.NEEDS_NO_CREDENTIAL
+            )
         similar = near(mcp_name[:100], [each.mcp.name for each in known])
         raise NotFoundError(
             f"No MCP {mcp_name[:100]!r} is granted to you{similar}", advice=Advice.LIST_GRANTED_MCPS

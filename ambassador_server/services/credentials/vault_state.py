@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from ambassador_server.errors import VaultKeyMissingError
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.ports.vault import Sealed, Vault
+from ambassador_server.ports.vault import Vault
 from ambassador_server.services.shared.database_deadline import within_deadline
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class KeyUse(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterKey:
-    """A master key, and how many stored values it has sealed."""
+    """A master key, and how many stored values it has sealed; registrations of this server are among them."""
 
     number: int
     values: int
@@ -63,12 +63,12 @@ class VaultState:
         transactions that write, and this waits for those.
         """
         async with self._store.write() as work:
-            await work.secrets.sealed_before(1, limit=1)  # waits for its turn among writers
+            await work.sealed.wait_for_writers()
             return await self._compare(work)
 
     async def _compare(self, work: UnitOfWork) -> list[MasterKey]:
         numbers = frozenset(self._vault.numbers)
-        counts = await work.secrets.key_counts()
+        counts = await work.sealed.key_counts()
         newest = max(numbers, default=0)
         return [
             MasterKey(number=number, values=counts.get(number, 0), use=await self._use(work, number, newest))
@@ -76,8 +76,8 @@ class VaultState:
         ]
 
     async def _use(self, work: UnitOfWork, number: int, newest: int) -> KeyUse:
-        sample = await work.secrets.sealed_by(number)
-        if sample is not None and self._vault.lacks(Sealed(sample.key_number, sample.sealed)):
+        sample = await work.sealed.one(number)
+        if sample is not None and self._vault.lacks(sample.sealed):
             return KeyUse.LOST
         if number == newest:
             return KeyUse.SEALS
@@ -87,6 +87,6 @@ class VaultState:
 def sentence_of_loss(key: MasterKey) -> str:
     """Return what a lost key means."""
     return (
-        f"the master key vault-{key.number} is missing, or is another one: {key.values} stored values of users cannot "
-        "be opened"
+        f"the master key vault-{key.number} is missing, or is another one: {key.values} stored values cannot be "
+        "opened"
     )

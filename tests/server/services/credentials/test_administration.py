@@ -45,7 +45,7 @@ async def build() -> tuple[LendingWorld, CredentialAdministration, FakeAuditLog,
 async def left(world: LendingWorld) -> set[tuple[str, str]]:
     async with world.store.read() as work:
         found = await work.credentials.all()
-        assert sum((await work.secrets.key_counts()).values()) == len(found)
+        assert sum((await work.sealed.key_counts()).values()) == len(found)
     return {(each.user_id, each.mcp_id) for each in found}
 
 

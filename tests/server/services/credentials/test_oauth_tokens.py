@@ -332,7 +332,7 @@ async def test_service_account_has_one_token_for_all_users() -> None:
     listing = await server.lending.for_listing(SERVICE)
     assert isinstance(listing, Credential)
     async with world.store.read() as work:
-        assert await work.secrets.key_counts() == {}
+        assert await work.sealed.key_counts() == {}
 
 
 async def test_service_account_keeps_a_valid_token_while_the_provider_is_down() -> None:

@@ -204,7 +204,7 @@ async def test_change_that_cannot_be_recorded_does_not_happen():
         await own.set(ALICE, ORIGIN, mcp.name, {"token": "a"})
     async with world.store.read() as work:
         assert await work.credentials.all() == []
-        assert await work.secrets.key_counts() == {}
+        assert await work.sealed.key_counts() == {}
 
 
 async def test_nothing_is_stored_without_a_master_key():

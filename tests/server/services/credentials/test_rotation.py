@@ -10,25 +10,25 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.people.credentials import StoredSecret
 from ambassador_server.errors import VaultKeyMissingError
+from ambassador_server.ports.authorization import Registration, RegistrationKind, ServerMetadata
 from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.vault import Sealed, SecretPlace
+from ambassador_server.services.credentials.oauth_grants import Begun, GrantVault
 from ambassador_server.services.credentials.rotation import RotationProgress, VaultRotation
 from ambassador_server.services.credentials.vault_state import KeyUse, VaultState
+from tests.conformance.store_samples import pending, registration
 from tests.server.services.credentials.world import HEADER, LendingWorld, mcp_with
 
 MCP = mcp_with(HEADER)
+METADATA = ServerMetadata(issuer="https://as.example", token_endpoint="https://as.example/token")
 
 
-async def never() -> None:
-    raise AssertionError("nothing to wait for")
+def rotation_of(world: LendingWorld) -> VaultRotation:
+    return VaultRotation(store=world.store, vault=world.vault, batch=2)
 
 
-def rotation_of(world: LendingWorld, pause=never, batch: int = 2) -> VaultRotation:
-    return VaultRotation(store=world.store, vault=world.vault, clock=world.clock, pause=pause, batch=batch)
-
-
-async def rotate(world: LendingWorld, pause=never) -> RotationProgress:
-    steps = [step async for step in rotation_of(world, pause).run()]
+async def rotate(world: LendingWorld) -> RotationProgress:
+    steps = [step async for step in rotation_of(world).run()]
     assert [step.is_over for step in steps] == [False] * (len(steps) - 1) + [True]
     return steps[-1]
 
@@ -128,28 +128,36 @@ async def test_rotation_without_any_key_is_refused():
         await rotate(world)
 
 
-async def test_value_whose_refresh_is_reserved_is_sealed_again_after_it():
+async def test_refresh_that_is_under_way_keeps_its_token():
     world = await build(1)
     new_key(world)
-    async with world.store.write() as work:
-        until = world.clock.now() + timedelta(seconds=30)
-        assert await work.secrets.lock("u1-m1", "token", now=world.clock.now(), until=until)
-        known = await work.secrets.get("u1-m1", "token")
-    assert known
-    waits = 0
-
-    async def pause() -> None:
-        nonlocal waits
-        waits += 1
-        if waits == 2:
-            async with world.store.write() as work:
-                assert await work.secrets.replace_version(refreshed(world, known), expected=known.version)
-
-    end = await rotate(world, pause)
-    assert waits == 2
-    assert end.unopened == {}
+    servers = Servers(world)
+    await servers.begin_refresh("u1")
+    assert (await rotate(world)).sealed_again == 1
+    await servers.end_refresh("u1")
     assert await uses(world) == {1: (0, KeyUse.UNUSED), 2: (1, KeyUse.SEALS)}
     assert await lent(world, "u1") == "refreshed"
+
+
+async def test_registrations_and_begun_connections_are_sealed_again_too():
+    world = await build(1)
+    vault = GrantVault(world.vault)
+    made = Registration(issuer="https://as.example", client_id="client", kind=RegistrationKind.DYNAMIC)
+    begun = Begun(url="https://mcp.example", server=METADATA, registration=made)
+    async with world.store.write() as work:
+        sealed = vault.seal_registration(made, "m1")
+        await work.registrations.add(registration(1, key_number=sealed.key_number, sealed=sealed.content))
+        sealed = vault.seal(begun, "u1", "m1")
+        await work.pending.add(pending(1, key_number=sealed.key_number, sealed=sealed.content))
+    new_key(world)
+    assert await uses(world) == {1: (3, KeyUse.NEEDED), 2: (0, KeyUse.SEALS)}
+    assert (await rotate(world)).sealed_again == 3
+    del world.keys[1]
+    async with world.store.read() as work:
+        stored, kept = await work.registrations.of(mcp_id="m1"), await work.pending.get("p1")
+    assert vault.open_registration(stored[0].key_number, stored[0].sealed, "m1") == made
+    assert kept
+    assert vault.open(kept.key_number, kept.sealed, "u1", "m1") == begun
 
 
 def refreshed(world: LendingWorld, known: StoredSecret) -> StoredSecret:
@@ -226,10 +234,6 @@ class Servers:
                 assert await work.secrets.replace_version(again, expected=known.version)
             self.expected[user_id] = "refreshed"
 
-    async def end_refreshes(self) -> None:
-        for user_id in list(self.refreshing):
-            await self.end_refresh(user_id)
-
 
 async def _run_meanwhile(events: list[tuple[str, int]]) -> None:
     """Run rotations with one event after each step, until all have happened; then lose all keys but the newest."""
@@ -238,13 +242,14 @@ async def _run_meanwhile(events: list[tuple[str, int]]) -> None:
     new_key(world)
     event = next(left, None)
     while event is not None:
-        async for _ in rotation_of(world, servers.end_refreshes).run():
+        async for _ in rotation_of(world).run():
             if event is None or event[0] == "kill":
                 break
             await servers.happen(*event)
             event = next(left, None)
         event = next(left, None) if event is not None and event[0] == "kill" else event
-    await servers.end_refreshes()
+    for user_id in list(servers.refreshing):
+        await servers.end_refresh(user_id)
     await rotate(world)
     for number in sorted(world.keys)[:-1]:
         assert (await uses(world))[number] == (0, KeyUse.UNUSED)

@@ -55,6 +55,13 @@ class NotFoundError(ClientError):
     exit_code = 5
 
 
+class NotConnectedError(ClientError):
+    """The user has not consented in the browser, or at the provider, before the link expired."""
+
+    code = ProblemCode.CONFLICT.value
+    exit_code = 8
+
+
 class HostFileError(ClientError):
     """The file of an AI application cannot be read or changed; it was not modified."""
 

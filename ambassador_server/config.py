@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
@@ -153,8 +154,10 @@ class ServerConfig(Section):
         return frozenset({*addressed, *self.hostnames, *_LOOPBACK_NAMES})
 
     def allowed_hosts(self) -> frozenset[str]:
-        """Return the same names in the form of a `Host` header."""
-        return frozenset(url_host(name).lower() for name in self.certificate_names())
+        """Return the same names, and that of the public URL, in the form of a `Host` header."""
+        names = {url_host(name).lower() for name in self.certificate_names()}
+        public = urlsplit(self.public_url or "").hostname
+        return frozenset({*names, url_host(public)} if public else names)
 
 
 def load_config(

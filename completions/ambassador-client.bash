@@ -5,7 +5,7 @@ _ambassador_client_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools resources prompts catalog credential errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
+        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
         "proxy") options="-h --help --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
         "status") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "login") options="--key-from --code --keep-default --replace --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -16,6 +16,9 @@ _ambassador_client_words() {
         "subscribe") options="--tool --resource --prompt --allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "unsubscribe") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "select") options="--resource --prompt --allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "connect") options="--no-browser --device --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "disconnect") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "connections") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "doctor") options="--fix --json --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "bugreport") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "version") options="-o --output $shared" ;;

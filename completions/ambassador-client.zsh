@@ -19,6 +19,9 @@ _ambassador-client() {
         'subscribe:Subscribe this client to an MCP with an opt-in grant\: to all of it, or to what matches.'
         'unsubscribe:Delete this client'\''s subscription or selection of an MCP. What automatic grants permit comes back.'
         'select:Limit this client to what matches of an MCP; a selection never adds anything.'
+        'connect:Grant the server access to an MCP in your name. Your browser opens the page where you consent.'
+        'disconnect:End the access to an MCP that you have granted, also at its provider, where that offers it.'
+        'connections:List the MCPs that you connect to, whether you have, and with which scopes. No secret is shown.'
         'doctor:Check everything between this machine and your tools, in order, and show how to fix problems.'
         'bugreport:Print a report for support\: versions, settings and the result of `doctor`, without secrets.'
         'version:Print the version of the client and the protocol versions it supports.'
@@ -64,6 +67,9 @@ _ambassador-client() {
                 subscribe) _ambassador-client_subscribe ;;
                 unsubscribe) _ambassador-client_unsubscribe ;;
                 select) _ambassador-client_select ;;
+                connect) _ambassador-client_connect ;;
+                disconnect) _ambassador-client_disconnect ;;
+                connections) _ambassador-client_connections ;;
                 doctor) _ambassador-client_doctor ;;
                 bugreport) _ambassador-client_bugreport ;;
                 version) _ambassador-client_version ;;
@@ -226,6 +232,46 @@ _ambassador-client_select() {
         $shared \
         ':MCP: ' \
         '*:PATTERN...: '
+}
+
+_ambassador-client_connect() {
+    _arguments -s -S : \
+        --no-browser'[Print the address to open on any machine, and ask for the code.]' \
+        --device'[Enter a code at the provider instead, where it offers that.]' \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':MCP: '
+}
+
+_ambassador-client_disconnect() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':MCP: '
+}
+
+_ambassador-client_connections() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared
 }
 
 _ambassador-client_doctor() {

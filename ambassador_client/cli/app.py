@@ -10,6 +10,7 @@ import typer
 from ambassador_client.cli import (
     accounts,
     catalog,
+    connect,
     credentials,
     help_topics,
     hosts,
@@ -95,6 +96,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
         prompts,
         catalog,
         credentials,
+        connect,
         troubleshooting,
         help_topics,
     ):

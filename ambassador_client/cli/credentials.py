@@ -52,7 +52,7 @@ def list_all(run: Run) -> int:
     if is_for_programs(run.output):
         show_rows(found, run.output)
     elif found:
-        show_rows([_row(each) for each in found], run.output)
+        show_rows([row(each) for each in found], run.output)
     else:
         run.say("No MCP that you are granted needs a credential of yours.")
     return 0
@@ -67,7 +67,7 @@ def set_values(run: Run, mcp: _Mcp, field: _Field = None, source: _From = None) 
     """
     if source is not None and source != "-" and parse_reference(source) is None:
         raise literal_refused()
-    known = run.server.request("GET", _path(mcp))
+    known = run.server.request("GET", own_path(mcp))
     fields = _fields(known)
     if field is None and len(fields) > 1 and (source is not None or not sys.stdin.isatty()):
         names = ", ".join(each["name"] for each in fields)
@@ -82,7 +82,7 @@ def set_values(run: Run, mcp: _Mcp, field: _Field = None, source: _From = None) 
     if not values:
         run.say("Nothing was changed.")
         return 0
-    _show(run, run.server.request("PUT", _path(mcp), {"values": values}))
+    _show(run, run.server.request("PUT", own_path(mcp), {"values": values}))
     return 0
 
 
@@ -94,7 +94,7 @@ def remove(run: Run, mcp: _Mcp, field: _Field = None) -> int:
     if field is not None and _FIELD_NAME.fullmatch(field) is None:
         raise _no_field(mcp, [])
     query = "" if field is None else f"?field={quote(field, safe='')}"
-    run.server.request("DELETE", f"{_path(mcp)}{query}")
+    run.server.request("DELETE", f"{own_path(mcp)}{query}")
     run.say(f"The server has no {'values' if field is None else field} of yours for {mcp} any more.")
     return 0
 
@@ -138,7 +138,8 @@ def _no_field(mcp: str, names: list[str], name: str | None = None) -> NotFoundEr
     return NotFoundError(f"{mcp} needs no value {name!r}", f"Did you mean {known}?" if known else "")
 
 
-def _path(mcp: str) -> str:
+def own_path(mcp: str) -> str:
+    """Return the path of the own credential for an MCP."""
     if not mcp.strip("."):
         raise UsageError(f"{mcp!r} is not the name of an MCP", "Run: ambassador-client credential list")
     return f"{OWN_CREDENTIALS}/{quote(mcp, safe='')}"
@@ -152,7 +153,7 @@ def _fields(known: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _show(run: Run, known: dict[str, Any]) -> None:
-    show(known if is_for_programs(run.output) else _row(known), run.output)
+    show(known if is_for_programs(run.output) else row(known), run.output)
     if run.output is Format.NAME or is_for_programs(run.output) or not _fields(known):
         return
     sys.stdout.write("\n")
@@ -160,7 +161,8 @@ def _show(run: Run, known: dict[str, Any]) -> None:
     show_rows([{title: each.get(name) for title, name in columns.items()} for each in _fields(known)], None)
 
 
-def _row(known: dict[str, Any]) -> dict[str, Any]:
+def row(known: dict[str, Any]) -> dict[str, Any]:
+    """Return what people see of a credential in one line."""
     connected = ("yes" if known.get("connected") else "no") if known.get("needs_connect") else None
     return {
         "mcp": known.get("mcp"),

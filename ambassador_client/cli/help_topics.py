@@ -27,6 +27,7 @@ EXIT_CODES = {
     5: "no object of this name exists",
     6: "conflict: the object was changed meanwhile, or its state does not allow the change",
     7: "the server is unreachable, overloaded or not ready, or its certificate is not trusted (AMB-5002)",
+    8: "not finished: nobody consented in time",
     PARTIAL: "partial success: some changes were made, others failed; the messages name them",
     130: "interrupted by Ctrl-C",
 }

@@ -8,6 +8,7 @@ from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
 from ambassador_server.audit_log.anchor_check import find_losses
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.bootstrap.clock import SystemClock
+from ambassador_server.bootstrap.oauth_access import OAuthAccess
 from ambassador_server.bootstrap.options import log_options, program_settings, user_limits
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner
@@ -30,7 +31,7 @@ from ambassador_server.throttling.failures import FailureThrottle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """The implementations of ports, and the shared services `recorder`, `policy`, `changes` and `lending`."""
+    """The implementations of ports, and the shared services `recorder`, `policy`, `changes`, `oauth` and `lending`."""
 
     clock: SystemClock
     store: Store
@@ -45,6 +46,7 @@ class Foundation:
     recorder: Recorder
     policy: PolicyKeeper
     changes: Changes
+    oauth: OAuthAccess
     lending: CredentialLending
 
 
@@ -64,8 +66,17 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         await store.close()
         raise
     recorder, policy = Recorder(log=log, clock=clock), PolicyKeeper(store=store, clock=clock)
+    changes = Changes(store=store, policy=policy, recorder=recorder)
+    oauth = OAuthAccess(
+        config=config, store=store, vault=vault, changes=changes, recorder=recorder, clock=clock
+    )
     lending = CredentialLending(
-        store=store, policy=policy, vault=vault, clock=clock, resolve=resolve_reference
+        store=store,
+        policy=policy,
+        vault=vault,
+        clock=clock,
+        resolve=resolve_reference,
+        tokens=oauth.tokens,
     )
     return Foundation(
         clock=clock,
@@ -85,7 +96,8 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         password_hashers=Argon2HasherPool(),
         recorder=recorder,
         policy=policy,
-        changes=Changes(store=store, policy=policy, recorder=recorder),
+        changes=changes,
+        oauth=oauth,
         lending=lending,
     )
 

@@ -48,6 +48,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         Job("sessions", 60.0, clients.sessions.forget_expired),
         Job("logins", 3600.0, administrators.logins.forget_expired),
         Job("enrolments", 3600.0, services.administration.enrolments.forget_expired),
+        Job("unfinished connections", 60.0, base.oauth.pending.revoke_expired),
         Job("audit retention", 3600.0, prune_audit),
         Job("certificates", 86400.0, renew_certificates),
     )

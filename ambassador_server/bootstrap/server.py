@@ -92,6 +92,7 @@ class Ambassador:
             legacy_sse=self.config.legacy_sse,
             max_body_bytes=self.config.limits.body_bytes,
             tls=self.config.tls == "on",
+            public_url=(self.config.public_url or "").rstrip("/"),
             ca_pem=ca_pem,
             configuration=self.config.effective_settings(redacted_url),
             connections=self.connections,

@@ -57,7 +57,6 @@ from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.credentials.administration import CredentialAdministration
 from ambassador_server.services.credentials.own_credentials import OwnCredentials
-from ambassador_server.services.credentials.use_cases import UserCredentialUseCases
 from ambassador_server.services.credentials.vault_state import VaultState
 from ambassador_server.services.registry.approvals import Approvals
 from ambassador_server.services.registry.connection_tests import ConnectionTests
@@ -386,4 +385,4 @@ def _own(
     credentials = OwnCredentials(
         policy=base.policy, changes=base.changes, vault=base.vault, rights=access, clock=base.clock
     )
-    return OwnUseCases(access=access, credentials=UserCredentialUseCases(own=credentials))
+    return OwnUseCases(access=access, credentials=base.oauth.for_users(credentials, access))

@@ -33,6 +33,7 @@ from ambassador_server.web.client.app_keys import (
     FACE,
     KEEP_ALIVE,
     OWN_ACCESS,
+    PUBLIC_URL,
     SIGN_IN,
     SSE_STREAMS,
 )
@@ -67,6 +68,7 @@ def create_client_app(
     app[CALLS] = calls
     app[OWN_ACCESS] = own.access
     app[CREDENTIALS] = own.credentials
+    app[PUBLIC_URL] = settings.public_url
     app[FACE] = face
     app[KEEP_ALIVE] = keep_alive
     app[SSE_STREAMS] = SseStreams()

@@ -15,13 +15,17 @@ from ambassador_server.web.listener_bounds import ConnectionsByApi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """The settings of the web applications; `configuration` and the counts of connections are what they show."""
+    """The settings of the web applications; `configuration` and the counts of connections are what they show.
+
+    `public_url` is without a slash at its end, and empty if there is none.
+    """
 
     allowed_hosts: frozenset[str]
     cors_origins: frozenset[str]
     legacy_sse: bool
     max_body_bytes: int
     tls: bool
+    public_url: str
     ca_pem: bytes | None
     configuration: tuple[Setting, ...]
     connections: ConnectionsByApi

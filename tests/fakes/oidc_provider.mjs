@@ -1,13 +1,17 @@
-// An authorization server of the package oidc-provider for one MCP, whose only user consents to everything at once.
-// Arguments: the folder with the package, and a JSON object with `document`, the answer for any client document.
+// An authorization server of the package oidc-provider for one MCP, whose users consent to everything at once; the
+// cookie `account` names the user. It passes requests with a token of its own on to the MCP at `target`.
+// Arguments: the folder with the package, and a JSON object with `document`, the answer for any client document,
+// `target`, and `seconds`, the lifetime of a token.
 // It prints its port, and ends when its standard input is closed.
-import { createServer } from "node:http";
+import { createServer, request as send } from "node:http";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const [folder, options] = process.argv.slice(2);
-const { document } = JSON.parse(options);
-const { Provider, errors } = await import(pathToFileURL(createRequire(`${folder}/`).resolve("oidc-provider")));
+const { document, target, seconds } = JSON.parse(options);
+const inFolder = createRequire(`${folder}/`);
+const { Provider, errors } = await import(pathToFileURL(inFolder.resolve("oidc-provider")));
+const { createRemoteJWKSet, jwtVerify } = await import(pathToFileURL(inFolder.resolve("jose")));
 
 const server = createServer();
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
@@ -32,7 +36,7 @@ const provider = new Provider(issuer, {
       enabled: true,
       getResourceServerInfo: (_, resource) => {
         if (resource !== mcp) throw new errors.InvalidTarget();
-        return { scope: scopes, audience: mcp, accessTokenFormat: "jwt", accessTokenTTL: 600 };
+        return { scope: scopes, audience: mcp, accessTokenFormat: "jwt", accessTokenTTL: seconds ?? 600 };
       },
     },
   },
@@ -45,7 +49,8 @@ const provider = new Provider(issuer, {
 async function consent(request, response) {
   const { prompt, params, session, grantId } = await provider.interactionDetails(request, response);
   if (prompt.name === "login") {
-    return provider.interactionFinished(request, response, { login: { accountId: "alice" } });
+    const accountId = /(?:^|; )account=([\w-]+)/.exec(request.headers.cookie ?? "")?.[1] ?? "alice";
+    return provider.interactionFinished(request, response, { login: { accountId } });
   }
   const owner = { accountId: session.accountId, clientId: params.client_id };
   const grant = grantId ? await provider.Grant.find(grantId) : new provider.Grant(owner);
@@ -60,12 +65,35 @@ function json(response, body) {
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
+const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`));
+
+async function passOn(request, response) {
+  const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
+  let subject;
+  try {
+    ({ sub: subject } = (await jwtVerify(token, keys, { issuer, audience: mcp })).payload);
+  } catch {
+    const challenge = `Bearer error="invalid_token", resource_metadata="${issuer}/.well-known/oauth-protected-resource/mcp"`;
+    return response.writeHead(401, { "www-authenticate": challenge }).end();
+  }
+  const headers = { ...request.headers, host: new URL(target).host, "X-Subject": subject };
+  const onward = send(target, { method: request.method, headers }, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on("error", () => response.destroy());
+  response.on("close", () => onward.destroy());
+  request.pipe(onward);
+}
+
 const handle = provider.callback();
 server.on("request", (request, response) => {
   if (request.url === "/.well-known/oauth-protected-resource/mcp") {
     json(response, { resource: mcp, authorization_servers: [issuer], scopes_supported: ["read", "write"] });
   } else if (request.url.startsWith("/interaction/")) {
     consent(request, response).catch((error) => response.writeHead(500).end(String(error)));
+  } else if (target && request.url === "/mcp") {
+    passOn(request, response);
   } else if (request.url.startsWith("/forget/")) {
     // What a server does that loses its database, or cleans up: the client is unknown from now on.
     provider.Client.adapter.destroy(request.url.split("/")[2]).then(() => json(response, {}));

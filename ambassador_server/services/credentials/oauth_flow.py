@@ -39,6 +39,9 @@ from ambassador_server.services.credentials.pending_connections import PendingCo
 from ambassador_server.services.credentials.registered_clients import ClientRegistrations
 from ambassador_server.services.shared.database_deadline import within_deadline
 
+CLIENT_NAME: Final = "MCP Ambassador"
+NO_BROWSER: Final = ClientDescription(name=CLIENT_NAME, redirect_uri="http://127.0.0.1/")
+"""This server as a client while no browser can come back to it: for devices and service accounts."""
 VALID_FOR: Final = timedelta(minutes=10)
 _MOST_WRONG_CODES: Final = 5
 _CODE_LETTERS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -75,6 +78,14 @@ class Consented:
     return_port: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """The person at the device has not decided yet; ask again after `interval` seconds."""
+
+    interval: int
+    expires_at: datetime
+
+
 class Connecting:
     """The use cases of users for their access by OAuth.
 
@@ -101,6 +112,12 @@ class Connecting:
         self._client = client
         self._clock = clock
         self.description = description
+
+    def document(self) -> bytes:
+        """Return the document that describes this server as a client; raises NotFoundError without one."""
+        if self.description is None or self.description.document_url is None:
+            raise NotFoundError("This server has no address for which authorization servers could read that")
+        return self._client.client_document(self.description)
 
     async def begin(
         self,
@@ -173,11 +190,11 @@ class Connecting:
 
     async def finish(
         self, principal: Principal, origin: Origin, mcp_name: str, ticket: str, code: str
-    ) -> OwnCredential | DeviceCode:
+    ) -> OwnCredential | Undecided:
         """Make what was consented to the credential of the user who began; or ask about a device.
 
         Only the browser of the person who consented shows the code, so a link that was sent to another person gives the
-        sender nothing. Returns the code of a device while the person has not decided.
+        sender nothing. Returns Undecided while the person has not decided.
         """
         mcp = await self._users.allowed(principal, origin, mcp_name)
         row = await self._checked(principal, mcp, ticket, code)
@@ -185,7 +202,7 @@ class Connecting:
         if isinstance(content, Begun):
             answer = await self._ask_device(row, content)
             if isinstance(answer, DeviceCode):
-                return answer
+                return Undecided(answer.interval, answer.expires_at)
             content = answer
         return await self._users.connect(principal, origin, mcp, content, row.pending_id)
 
@@ -193,7 +210,7 @@ class Connecting:
         if self.description is not None:
             return self.description
         if device:
-            return ClientDescription(name=CLIENT_NAME, redirect_uri="http://127.0.0.1/")
+            return NO_BROWSER
         raise InvalidInputError(
             "This server has no public URL, without which no browser can come back to it",
             advice=Advice.SET_PUBLIC_URL,
@@ -297,9 +314,6 @@ class Connecting:
             expires_at=expires_at,
             state_digest=None if begun.request is None else digest_of(begun.request.state),
         )
-
-
-CLIENT_NAME: Final = "MCP Ambassador"
 
 
 def cookie_name(row: PendingConnection) -> str:

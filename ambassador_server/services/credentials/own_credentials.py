@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Protocol
 
 from ambassador_server.domain.audit.actors import Requester
@@ -9,7 +10,7 @@ from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.catalog.credential_needs import OAUTH_FIELD, CredentialField, CredentialNeeds
 from ambassador_server.domain.catalog.credential_values import check_value
 from ambassador_server.domain.catalog.mcps import Mcp
-from ambassador_server.domain.people.credentials import UserCredential
+from ambassador_server.domain.people.credentials import CredentialStatus, UserCredential
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.shared.names import near
@@ -32,6 +33,14 @@ from ambassador_server.services.credentials.stored_credentials import (
     remove_values,
 )
 from ambassador_server.services.shared.database_deadline import within_deadline
+
+
+class ConnectionStatus(StrEnum):
+    """How far the access by OAuth is; a dead one was refused for good by the authorization server."""
+
+    CONNECTED = "connected"
+    MISSING = "missing"
+    DEAD = "dead"
 
 
 class OwnRights(Protocol):
@@ -63,6 +72,14 @@ class OwnCredential:
     def completeness(self) -> Completeness:
         """Return whether calls can use it."""
         return completeness(self.mcp.credentials, self.given)
+
+    @property
+    def connection_status(self) -> ConnectionStatus:
+        """Return how far the access by OAuth is."""
+        if self.given is None or not self.has(OAUTH_FIELD):
+            return ConnectionStatus.MISSING
+        is_dead = self.given.status is CredentialStatus.DEAD
+        return ConnectionStatus.DEAD if is_dead else ConnectionStatus.CONNECTED
 
     def has(self, field: str) -> bool:
         """Tell whether there is a value."""

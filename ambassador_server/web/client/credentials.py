@@ -28,14 +28,14 @@ async def list_all(request: web.Request) -> web.Response:
     """List what granted MCPs need of the user, and what the user has given."""
     check_parameters(request, ())
     found = request.app[CREDENTIALS].own.all(request[PRINCIPAL])
-    return json_response(OwnCredentialList(credentials=[_view(each) for each in found]))
+    return json_response(OwnCredentialList(credentials=[view(each) for each in found]))
 
 
 async def show(request: web.Request) -> web.Response:
     """Show what one MCP needs of the user, and what the user has given."""
     check_parameters(request, ())
     return json_response(
-        _view(request.app[CREDENTIALS].own.one(request[PRINCIPAL], request.match_info["mcp"]))
+        view(request.app[CREDENTIALS].own.one(request[PRINCIPAL], request.match_info["mcp"]))
     )
 
 
@@ -45,7 +45,7 @@ async def put(request: web.Request) -> web.Response:
     body = await read_strict(request, OwnCredentialPut, limit=_MAX_BYTES)
     own = request.app[CREDENTIALS].own
     changed = await own.set(request[PRINCIPAL], request[ORIGIN], request.match_info["mcp"], body.values)
-    return json_response(_view(changed))
+    return json_response(view(changed))
 
 
 async def remove(request: web.Request) -> web.Response:
@@ -57,7 +57,8 @@ async def remove(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _view(own: OwnCredential) -> OwnCredentialView:
+def view(own: OwnCredential) -> OwnCredentialView:
+    """Return what an MCP needs of a user, and what the user has given."""
     missing, given, needs = own.missing, own.given, own.mcp.credentials
     return OwnCredentialView(
         mcp=own.mcp.name,

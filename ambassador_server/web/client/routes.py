@@ -3,11 +3,20 @@
 from aiohttp import web
 
 from ambassador_server.web import health
-from ambassador_server.web.client import credentials, enrolments, mcp, own_access, sessions, tools
+from ambassador_server.web.client import (
+    connect_pages,
+    credentials,
+    enrolments,
+    mcp,
+    own_access,
+    own_oauth,
+    sessions,
+    tools,
+)
 
 
 def client_routes() -> list[web.RouteDef]:
     """Return every route of the client API."""
     probes = [endpoint.route() for endpoint in health.endpoints()]
-    modules = (mcp, sessions, tools, enrolments, own_access, credentials)
+    modules = (mcp, sessions, tools, enrolments, own_access, credentials, own_oauth, connect_pages)
     return probes + [route for module in modules for route in module.routes()]

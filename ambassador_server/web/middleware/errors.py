@@ -5,10 +5,12 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from ambassador_protocol.paths import CONNECT_PAGE
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
+    AuthorizationDeniedError,
     ChangedMeanwhileError,
     ConflictError,
     DownstreamTimeoutError,
@@ -53,6 +55,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     ChangedMeanwhileError: (412, ProblemCode.CHANGED_MEANWHILE, "changed_meanwhile"),
     RateLimitedError: (429, ProblemCode.RATE_LIMITED, "rate_limit_exceeded"),
     DownstreamUnavailableError: (502, ProblemCode.DOWNSTREAM_UNAVAILABLE, "downstream_unavailable"),
+    AuthorizationDeniedError: (403, ProblemCode.DENIED, "authorization_denied"),
     DownstreamTimeoutError: (504, ProblemCode.DOWNSTREAM_TIMEOUT, "downstream_timeout"),
     AuditUnavailableError: (503, ProblemCode.AUDIT_UNAVAILABLE, "audit_unavailable"),
     OverloadedError: (503, ProblemCode.OVERLOADED, "overloaded"),
@@ -90,7 +93,9 @@ def error_response(request: web.Request, error: Exception) -> web.Response:
         return _for_error(request, error)
     if isinstance(error, web.HTTPException):
         return _for_http(request, error)
-    _log.error("unhandled error", request_id=request[ORIGIN].request_id, path=request.path, exc_info=error)
+    _log.error(
+        "unhandled error", request_id=request[ORIGIN].request_id, path=shown_path(request), exc_info=error
+    )
     return problem_response(
         request, 500, ProblemCode.INTERNAL, "internal_error", "The server failed to answer the request."
     )
@@ -145,12 +150,17 @@ def _further_members(error: AmbassadorError) -> dict[str, str | int]:
             return {}
 
 
+def shown_path(request: web.Request) -> str:
+    """Return the path for logs and messages; a link to connect is a secret until it was opened."""
+    return f"{CONNECT_PAGE}/…" if request.path.startswith(f"{CONNECT_PAGE}/") else request.path
+
+
 def _for_http(request: web.Request, error: web.HTTPException) -> web.Response:
     code = _HTTP_CODES.get(
         error.status, ProblemCode.INTERNAL if error.status >= 500 else ProblemCode.BAD_REQUEST
     )
     has_own_text = error.text and error.text != f"{error.status}: {error.reason}"
-    message = error.text if has_own_text else f"{error.reason}: {request.method} {request.path}"
+    message = error.text if has_own_text else f"{error.reason}: {request.method} {shown_path(request)}"
     response = problem_response(request, error.status, code, error.reason, message or error.reason)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]

@@ -17,9 +17,9 @@ _SCRIPT = Path(__file__).parents[3] / "fakes" / "oidc_provider.mjs"
 
 
 @contextmanager
-def oidc_provider(document: Mapping[str, object] | None = None) -> Iterator[str]:
+def oidc_provider(document: Mapping[str, object] | None = None, **more: object) -> Iterator[str]:
     """Yield its URL, below which the MCP is `/mcp`; it reads `document` as the document of any client."""
-    options = json.dumps({"document": document})
+    options = json.dumps({"document": document, **more})
     with subprocess.Popen(
         [node(), _SCRIPT, packages(PACKAGE), options],
         stdin=subprocess.PIPE,

@@ -18,8 +18,8 @@ from ambassador_server.errors import (
     OverloadedError,
     RegistrationRefusedError,
 )
-from ambassador_server.ports.authorization import DeviceCode
 from ambassador_server.ports.credentials import Credential, Missing, MissingBecause
+from ambassador_server.services.credentials.oauth_flow import Undecided
 from ambassador_server.services.credentials.pending_connections import MOST_OF_A_USER
 from tests.fakes.authorization_server import (
     DESCRIPTION,
@@ -369,13 +369,13 @@ async def test_device_flow_needs_no_browser_here(
     async def finish() -> object:
         return await server.connecting.finish(ALICE, ORIGIN, NAME, begun.ticket, "")
 
-    assert isinstance(await finish(), DeviceCode)
+    assert isinstance(await finish(), Undecided)
     asked = len(fake.sent_to("/token"))
-    assert isinstance(await finish(), DeviceCode)
+    assert isinstance(await finish(), Undecided)
     assert len(fake.sent_to("/token")) == asked, "not before the interval is over"
     world.clock.advance(5)
     slower = await finish()
-    assert isinstance(slower, DeviceCode)
+    assert isinstance(slower, Undecided)
     assert slower.interval == 10
     world.clock.advance(10)
     await finish()

@@ -114,7 +114,8 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     writers = (config.node, config.init_writer)
     anomalies = AuditAnomalies(archive=archive, recorder=base.recorder, writers=writers)
     vault = VaultState(store=base.store, vault=base.vault)
-    catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)
+    first_lists = FirstLists(policy=base.policy, lender=base.lending, downstreams=base.downstreams)
+    catalog = _catalog(config, base, first_lists)
     in_flight = CallsInFlight(base.policy)
     passwords = PasswordProver(
         store=base.store, recorder=base.recorder, hashers=base.password_hashers, throttle=base.throttle
@@ -142,12 +143,21 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         ),
         vault=vault,
         watch=_watch(base),
-        first_lists=FirstLists(policy=base.policy, lender=base.lending, downstreams=base.downstreams),
+        first_lists=first_lists,
         deliveries=deliveries,
         indexer=indexer,
         anchors=anchors,
         unfinished=_unfinished(base),
         anomalies=anomalies,
+    )
+
+
+def _catalog(config: ServerConfig, base: Foundation, first_lists: FirstLists) -> Catalog:
+    return Catalog(
+        policy=base.policy,
+        downstreams=base.downstreams,
+        separator=config.separator,
+        asked=first_lists.asked,
     )
 
 

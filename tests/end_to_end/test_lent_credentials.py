@@ -309,3 +309,25 @@ def test_what_is_missing_shows_before_a_call(world: World, tmp_path: Path) -> No
         world.rig.admin("access", "explain", person.name, "web.received", "-o", "json").stdout
     )
     assert (explained["allowed"], explained["reason"]) == (True, None)
+
+
+def test_what_only_users_can_list_is_listed_again_after_a_restart(
+    directory: Path, prepared: Rig, tmp_path: Path
+) -> None:
+    """It is enough that a user who has given a credential before asks what is offered."""
+    options = stdio_options("--offers", "resources,prompts")
+    needs = {"fields": [{**OF_PROGRAM["fields"][0]}]}
+    with running(tmp_path, prepared, limits=GENEROUS) as own:
+        need(own, "offers", "stdio", options, needs)
+        person = own.person()
+        caller = own.session(person)
+        give(own, person, "offers", token="given-once")
+
+        def prompts(secret: str) -> list[str]:
+            answer = caller.send(LEGACY.request(secret, "prompts/list", {}))
+            return [prompt["name"] for prompt in json.loads(answer.content)["result"]["prompts"]]
+
+        until(lambda: prompts(caller.secret) == ["offers__greet"], "the prompts are listed")
+        own.restart()
+        caller = own.session(person)
+        until(lambda: prompts(caller.secret) == ["offers__greet"], "the prompts are listed again")

@@ -1,7 +1,7 @@
 """Finds what is published by name, and lists what a principal may use."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
@@ -29,12 +29,23 @@ _Entry = TypeVar("_Entry", bound=CatalogEntry)
 
 
 class Catalog:
-    """An index rebuilt when the policy or a downstream's tools change, never on a call."""
+    """An index rebuilt when the policy or a downstream's tools change, never on a call.
 
-    def __init__(self, *, policy: PolicyKeeper, downstreams: Downstreams, separator: str) -> None:
+    `asked` is called with the id of each user who asks what is offered.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: PolicyKeeper,
+        downstreams: Downstreams,
+        separator: str,
+        asked: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._policy = policy
         self._downstreams = downstreams
         self._separator = separator
+        self._asked = asked
         self._index: CatalogIndex | None = None
         self._mcps: Mapping[str, Mcp] = {}
         self._warned: Mapping[str, tuple[str, ...]] = {}
@@ -88,11 +99,13 @@ class Catalog:
     def permitted(self, principal: Principal, entries: Iterable[_Entry]) -> list[_Entry]:
         """Return those entries that the principal may use right now, in their order; raises PolicyStaleError."""
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.confirmed_moment())
+        self._asked(principal.user_id)
         return [entry for entry in entries if isinstance(policy.decide(entry.ref), Permit)]
 
     def features(self, principal: Principal) -> DownstreamFeatures:
         """Return the features that any MCP has of which the principal may use something."""
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
+        self._asked(principal.user_id)
         found = NO_FEATURES
         for mcp in self._policy.snapshot.mcps.values():
             if policy.delivery_of(mcp.mcp_id) is not None:

@@ -111,3 +111,30 @@ async def test_an_mcp_that_moves_while_the_credential_is_read_connects_nobody():
     await moves.wait()
     await asyncio.sleep(0)
     assert world.downstreams.connected_users == []
+
+
+async def test_who_asks_for_a_list_with_a_credential_is_connected():
+    world = await world_of(NEEDS)
+    world.lender.give(USER.user_id, MCP.mcp_id, "hers")
+    await give(world)
+    world.downstreams.connected_users.clear()
+    first = FirstLists(policy=world.policy, lender=world.lender, downstreams=world.downstreams)
+    for user_id in (USER.user_id, USER.user_id, "another"):
+        first.asked(user_id)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [user_id for _, user_id, _ in world.downstreams.connected_users] == [USER.user_id]
+
+
+async def test_a_credential_that_is_replaced_while_it_is_read_connects_nobody_with_the_old_one():
+    world = await world_of(NEEDS)
+    world.lender.give(USER.user_id, MCP.mcp_id, "old")
+
+    async def change() -> None:
+        async with world.store.write() as work:
+            await work.credentials.replace(replace(GIVEN, generation="g2"))
+        await world.policy.refresh()
+
+    world.lender.before_lending = change
+    await give(world)
+    assert world.downstreams.connected_users == []

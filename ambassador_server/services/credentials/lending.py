@@ -98,6 +98,7 @@ class CredentialLending:
         self._lent: OrderedDict[_Key, _Lent] = OrderedDict()
         self._reads: JoinedReads[_ReadKey, Credential | Missing] = JoinedReads()
         self._credentials: Mapping[_Key, UserCredential] = {}
+        self._logged: set[tuple[str, str, str]] = set()
         policy.subscribe(self._forget_removed)
 
     async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
@@ -249,7 +250,15 @@ class CredentialLending:
         return values
 
     def _unopened(self, given: UserCredential, field: CredentialField, reason: str) -> Missing:
-        _log.error("field %s of credential %s cannot be opened: %s", field.name, given.credential_id, reason)
+        fault = (given.credential_id, field.name, reason)
+        if fault not in self._logged:
+            # Each call finds it again, which is no reason to fill the log.
+            if len(self._logged) >= self._most_held:
+                self._logged.clear()
+            self._logged.add(fault)
+            _log.error(
+                "field %s of credential %s cannot be opened: %s", field.name, given.credential_id, reason
+            )
         return Missing(because=MissingBecause.CANNOT_BE_OPENED, fields=(field.name,))
 
     def _forget_removed(self, snapshot: Snapshot) -> None:

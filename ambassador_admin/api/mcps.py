@@ -9,6 +9,7 @@ from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
 from ambassador_protocol.paths import MCPS
 
 MISSING = "ambassador-admin mcp list"
+_UNTESTED = "nothing was changed; --no-test stores it without testing the connection"
 
 
 def list_all() -> Request:
@@ -40,6 +41,7 @@ def update(name: str, changes: McpPut, *, test: bool) -> Request:
         body=body_of(changes),
         missing_hint=MISSING,
         conflict_hint=f"ambassador-admin mcp show {quoted(name)}",
+        unconnected_hint=_UNTESTED if test else None,
         connects=test,
     )
 
@@ -54,6 +56,7 @@ def set_credentials(name: str, needs: Mapping[str, Any], *, revision: str | None
         revision=revision,
         missing_hint=MISSING,
         conflict_hint=f"ambassador-admin credential fields {quoted(name)}",
+        unconnected_hint=_UNTESTED if test else None,
         connects=test,
     )
 

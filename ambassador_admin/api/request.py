@@ -16,7 +16,9 @@ _NO_QUERY: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request; `missing_hint` and `conflict_hint` are the hints shown for the statuses 404, and 409 and 412.
+    """One request; `missing_hint` is shown for the status 404, `conflict_hint` for 409 and 412.
+
+    `unconnected_hint` is shown if the server cannot connect to an MCP.
 
     With a `revision` the server refuses the change of an object that has another one. With `connects` it may connect to
     an MCP before it answers. `shown` is what people see in place of a body that has a secret.
@@ -28,6 +30,7 @@ class Request:
     query: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     missing_hint: str | None = None
     conflict_hint: str | None = None
+    unconnected_hint: str | None = None
     connects: bool = False
     revision: str | None = None
     shown: Mapping[str, Any] | None = None
@@ -43,7 +46,13 @@ class Request:
 
     def hint(self, status: int) -> str | None:
         """Return the hint for this status, or None."""
-        return {404: self.missing_hint, 409: self.conflict_hint, 412: self.conflict_hint}.get(status)
+        return {
+            404: self.missing_hint,
+            409: self.conflict_hint,
+            412: self.conflict_hint,
+            502: self.unconnected_hint,
+            504: self.unconnected_hint,
+        }.get(status)
 
 
 def get(

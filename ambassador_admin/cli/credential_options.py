@@ -88,6 +88,10 @@ class FieldOptions:
             raise UsageError(
                 "A credential goes to exactly one place: --environment NAME, --header NAME, --query NAME or --argument."
             )
+        if self.reference is not None and self.listing_reference is not None:
+            raise UsageError(
+                "--from and --list-with exclude each other: a value that all users share is used for listing, too."
+            )
         body = CredentialFieldBody(
             name=name,
             place=places[0],

@@ -166,6 +166,20 @@ COMMANDS = {
     ],
     "credential-declare-nowhere": ["credential", "declare", "git", "token"],
     "credential-declare-twice": ["credential", "declare", "git", "token", "--header", "A", "--argument"],
+    "credential-declare-both": [
+        *(
+            "credential",
+            "declare",
+            "git",
+            "token",
+            "--header",
+            "A",
+            "--from",
+            "env://A",
+            "--list-with",
+            "env://B",
+        )
+    ],
     "credential-declare-literal": [
         "credential",
         "declare",

@@ -158,6 +158,19 @@ def test_a_wrong_declaration_is_refused_whole(world: World, echo: str, needs: ob
     assert world.ask("GET", f"mcps/{name}")["credentials"] == {}
 
 
+def test_a_change_that_does_not_connect_can_be_stored_untested(world: World, echo: str) -> None:
+    name = draft(world, echo)
+    world.rig.admin("credential", "declare", name, "key", "--header", "X-Key", "--optional")
+    world.rig.admin("mcp", "publish", name)
+    closed = ("mcp", "update", name, "--url", "http://127.0.0.1:1/mcp")
+    refused = world.rig.admin(*closed, expect=7)
+    assert "hint: nothing was changed; --no-test stores it without testing the connection" in refused.stderr
+    world.rig.admin(*closed, "--no-test")
+    world.rig.admin("credential", "undeclare", name, "key", "--yes", expect=7)
+    world.rig.admin("credential", "undeclare", name, "key", "--yes", "--no-test")
+    assert world.ask("GET", f"mcps/{name}")["credentials"] == {}
+
+
 def test_a_batch_tests_nothing_and_takes_no_values(world: World, echo: str) -> None:
     name = draft(world, echo)
     operation = {"kind": "put-mcp", "name": name, "set": {"one_time_values": {"token": "x"}}}

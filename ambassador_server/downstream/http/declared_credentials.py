@@ -41,7 +41,9 @@ def _check_header(field: CredentialField, taken: set[str]) -> None:
     if not is_free_header(field.target):
         raise InvalidInputError(f"Credential {field.name!r} cannot set the header {field.target[:60]!r}.")
     if field.target.lower() in taken:
-        raise InvalidInputError(f"Credential {field.name!r}: the header {field.target} is set already.")
+        raise InvalidInputError(
+            f"Credential {field.name!r}: the header {field.target} is set already, by option 'headers' or by OAuth."
+        )
 
 
 def _check_parameter(field: CredentialField, url: URL) -> None:

@@ -13,6 +13,7 @@ from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.key_ring import add_vault_key, vault_keys_in
 from ambassador_server.crypto.vault import AesGcmVault
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
+from ambassador_server.downstream.programs.own_memory import hide_own_memory
 from ambassador_server.services.credentials.rotation import RotationProgress, VaultRotation
 from ambassador_server.services.credentials.vault_state import KeyUse, MasterKey, VaultState
 from ambassador_server.storage.sql_store import open_store
@@ -101,6 +102,7 @@ async def _new_key(settings: ServerConfig) -> int:
 
 
 async def _rotate(settings: ServerConfig, batch: int) -> RotationProgress:
+    hide_own_memory()  # every value passes through it
     # A server may be running and writing its log, so this command writes to its own log.
     ambassador = await build(settings, writer=settings.init_writer)
     base = ambassador.base

@@ -1,5 +1,6 @@
 """Calls beside the vault: through rotations, after a stolen row or a lost key, and after what ends a credential."""
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,11 +12,22 @@ import pytest
 
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import LEGACY, REST
-from tests.end_to_end.test_lent_credentials import OF_REQUESTS, give, need, received, send, token_in
+from tests.end_to_end.test_lent_credentials import (
+    OF_PROGRAM,
+    OF_REQUESTS,
+    give,
+    need,
+    received,
+    send,
+    token_in,
+)
+from tests.end_to_end.test_vault import encodings
 from tests.end_to_end.world import Caller, Person, World, downstream, running, until
+from tests.fakes.mcp_servers import stdio_options
 from tests.rig import Rig
 
 PEOPLE = 6
+VALUE = "xoxp-Only~For+The/Right_Person-7f3a"
 
 
 @pytest.fixture
@@ -43,8 +55,8 @@ def someone(world: World, value: str) -> tuple[Person, Caller]:
     return person, world.session(person)
 
 
-def refusal(caller: Caller) -> str:
-    answer = caller.call(LEGACY, "web__received")
+def refusal(caller: Caller, kind: str = "web") -> str:
+    answer = caller.call(LEGACY, f"{kind}__received")
     assert answer.failed, answer
     return answer.text
 
@@ -80,6 +92,32 @@ def test_everybody_is_lent_their_own_value_while_the_keys_are_rotated(world: Wor
     world.restart()
     for caller, value in callers:
         assert token_in(received(caller, "web")) == value
+
+
+@pytest.mark.parametrize("kind", ["web", "program"])
+def test_no_file_of_the_server_has_a_value_after_calls_of_every_end(world: World, kind: str) -> None:
+    """Calls that succeed, that the MCP refuses, that are cancelled by a kill switch, and whose program dies."""
+    if kind == "program":
+        need(world, kind, "stdio", stdio_options("--", server="echoing_server"), OF_PROGRAM)
+    person = world.person()
+    give(world, person, kind, token=VALUE)
+    caller = world.session(person)
+    until(lambda: f"{kind}__received" in caller.names(LEGACY), "it lists its tools")
+    assert token_in(received(caller, kind)) == VALUE
+    caller.call(LEGACY, f"{kind}__nothing", {"token": "other"})
+    caller.call(LEGACY, f"{kind}__leak")
+    world.ask("POST", f"mcps/{kind}/restart")
+    assert token_in(received(caller, kind, REST)) == VALUE
+    switch = world.ask("POST", "kill-switches", {"scope": "mcp", "target": kind, "reason": "x"})["id"]
+    refusal(caller, kind)
+    world.ask("POST", f"kill-switches/{switch}/lift")
+    shown = [json.dumps(world.events()), world.log_text(), json.dumps(world.ask("GET", f"mcps/{kind}"))]
+    shown += [json.dumps(world.ask("GET", f"mcps/{kind}/logs"))] if kind == "program" else []
+    assert world.rig.stop() == 0
+    files = [path for path in world.rig.data_dir.rglob("*") if path.is_file()]
+    contents = [path.read_bytes() for path in files] + [text.encode() for text in shown]
+    assert len(files) > 8
+    assert [content[:80] for content in contents for each in encodings(VALUE) if each in content] == []
 
 
 def test_stolen_row_is_refused_at_the_call_and_never_sent(world: World) -> None:

@@ -15,6 +15,8 @@ Lend = Callable[[Mcp], Awaitable[Credential | Missing]]
 
 _SHORTEST = 4
 """A shorter value is no secret, and would mask parts of other words."""
+_SHORTEST_IN_LISTS = 8
+"""A shorter value may be a word that a list has by chance."""
 _MOST_WORDS = 200
 """A connection may get a new token every few minutes; the values of the latest ones are hidden."""
 
@@ -27,20 +29,26 @@ class LentCredential:
 
     def __init__(self, credential: Credential | None, mask: Callable[[str], str] = str) -> None:
         self.current = credential
-        self._use: Callable[[Credential], None] | None = None
+        self._use: Callable[[Credential], bool] | None = None
         self._mask = mask
         self._words: dict[str, None] = {}
         self._pattern: re.Pattern[str] | None = None
         self._learn()
 
-    def replace(self, credential: Credential | None) -> None:
-        """Use this credential from now on; raises DownstreamUnavailableError if it cannot be sent."""
+    def is_current(self, credential: Credential) -> bool:
+        """Tell whether these values are in use; users to whom they are lent have an object each."""
+        return credential is self.current or credential == self.current
+
+    def replace(self, credential: Credential) -> bool:
+        """Use this credential from now on; return False if only another session can use it.
+
+        Raises DownstreamUnavailableError if it cannot be sent.
+        """
         self.current = credential
         self._learn()
-        if credential is not None and self._use is not None:
-            self._use(credential)
+        return self._use is None or self._use(credential)
 
-    def follow(self, use: Callable[[Credential], None]) -> None:
+    def follow(self, use: Callable[[Credential], bool]) -> None:
         """Call the function of the newest session with each credential from now on."""
         self._use = use
 
@@ -52,6 +60,10 @@ class LentCredential:
     def hide(self, text: str) -> str:
         """Return a text without the values of the credential."""
         return text if self._pattern is None else self._pattern.sub(REDACTED, text)
+
+    def is_in(self, text: bytes) -> bool:
+        """Tell whether a text that others will read has a value of the credential."""
+        return any(len(word) >= _SHORTEST_IN_LISTS and word.encode() in text for word in self._words)
 
     def _learn(self) -> None:
         if self.current is None or not self.current.secrets:

@@ -125,7 +125,7 @@ class UserConnections:
             self._retire_earlier(key)
         find = self._free if alone and asking else self._connection
         connection = find(mcp, key, credential)
-        if credential is not None and credential is not connection.supervisor.lent.current:
+        if credential is not None and not connection.supervisor.lent.is_current(credential):
             connection.supervisor.use_credential(credential)
         connection.in_flight += 1
         connection.asking += asking

@@ -217,7 +217,7 @@ class DownstreamPool:
         if supervisor.habits.keeps_sessions is None and _is_learned(supervisor.mcp):
             await supervisor.until_connected(timeout)
         if not _has_own_connection(supervisor, request):
-            if request.credential is not None and request.credential is not supervisor.lent.current:
+            if request.credential is not None and not supervisor.lent.is_current(request.credential):
                 supervisor.use_credential(request.credential)
             return await supervisor.call(request, user_id, timeout)
         # In the modern era each request declares the capabilities of its host, so they need no connection of their own.

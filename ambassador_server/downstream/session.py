@@ -74,7 +74,7 @@ class DownstreamSession:
         self._transport = build_transport(mcp.transport, mcp.options, hooks)
         lent.follow(self._transport.use_credential)
         only_tools = owner is not None and not owner.lists_all
-        self._lists = SessionLists(mcp.name, self._send, self._usable, only_tools=only_tools, hide=lent.hide)
+        self._lists = SessionLists(mcp.name, self._send, self._usable, only_tools=only_tools, secrets=lent)
         self.changed = self._lists.changed
         self._transport.ended.add_done_callback(lambda _: self.changed.set())
         self._agreement: Agreement

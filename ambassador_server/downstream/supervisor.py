@@ -191,8 +191,10 @@ class Supervisor:
             raise self._named(error) from error
 
     def use_credential(self, credential: Credential) -> None:
-        """Send a newer token of the same credential; raises DownstreamUnavailableError if it cannot be sent."""
-        self.lent.replace(credential)
+        """Use other values from now on, in a new program if they need one; raises DownstreamUnavailableError."""
+        session = self._slot.session
+        if not self.lent.replace(credential) and session is not None:
+            self._handle_loss(session, "its credential was replaced")
         self._slot.hurry()
 
     def retire(self) -> None:
@@ -284,7 +286,6 @@ class Supervisor:
         self._timeouts += 1
         if self._timeouts >= self._limits.timeouts:
             self._handle_loss(session, f"answered none of the last {self._timeouts} calls in time")
-            session.changed.set()
 
     async def _serve(self, session: DownstreamSession, lists: Lists) -> None:
         """Serve calls until the session ends."""
@@ -330,6 +331,7 @@ class Supervisor:
     def _handle_loss(self, session: DownstreamSession, why: str | AmbassadorError) -> None:
         if self._slot.session is session:
             self._degrade(why, session.last_error_line())
+            session.changed.set()
 
     def _degrade(self, why: str | AmbassadorError, error_line: str = "", *, is_final: bool = False) -> None:
         """Go without a session; callers get the reason, administrators also the last line on stderr."""

@@ -90,8 +90,8 @@ class Transport(Protocol):
         """Use this protocol version from now on."""
         ...
 
-    def use_credential(self, credential: Credential) -> None:
-        """Use a credential of the same generation from now on; a program that runs keeps what it was started with."""
+    def use_credential(self, credential: Credential) -> bool:
+        """Use a credential from now on; return False if a program that runs was started with another one."""
         ...
 
     async def request(

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ambassador_server.domain.catalog.mcps import DownstreamState, Tool, ToolClass, ToolListReport
 from ambassador_server.domain.catalog.offers import (
@@ -75,12 +75,24 @@ def with_lists(state: DownstreamState, lists: Lists | None) -> DownstreamState:
     )
 
 
+class Secrets(Protocol):
+    """The values of the credential of a session."""
+
+    def hide(self, text: str) -> str:
+        """Return a text without the values."""
+        ...
+
+    def is_in(self, text: bytes) -> bool:
+        """Tell whether a text has one of the values."""
+        ...
+
+
 class SessionLists:
     """Reads the lists of one session; `changed` is set when one of them may have changed.
 
     The first list that a downstream has shows whether it accepts the session, so its failure is an error. The failure
     of another one is only warned of. With `only_tools` the other lists are not read. `report` tells what is wrong with
-    the lists; `hide` takes the credential out of it.
+    the lists, without `secrets`. Items that show one of them are left out, because other users read them.
     """
 
     def __init__(
@@ -90,7 +102,7 @@ class SessionLists:
         usable: Callable[[tuple[Tool, ...], ListFaults], Awaitable[tuple[Tool, ...]]],
         *,
         only_tools: bool,
-        hide: Callable[[str], str] = str,
+        secrets: Secrets,
     ) -> None:
         self.changed = asyncio.Event()
         self.report = ToolListReport()
@@ -98,7 +110,7 @@ class SessionLists:
         self._request = request
         self._usable = usable
         self._only_tools = only_tools
-        self._hide = hide
+        self._secrets = secrets
         self._features = NO_FEATURES
         self._due: set[ListName] = set()
         self._reports: dict[ListName, ToolListReport] = {}
@@ -192,18 +204,26 @@ class SessionLists:
             reason = f"did not list its {_KINDS[name].noun}s in time"
         except AmbassadorError as error:
             reason = error.message
-        self._reports[name] = ToolListReport(warnings=(self._hide(reason),))
+        self._reports[name] = ToolListReport(warnings=(self._secrets.hide(reason),))
         return None
 
     async def _read_one(self, name: ListName) -> tuple[Any, ...]:
         kind = _KINDS[name]
-        faults = ListFaults(kind.noun, self._hide)
-        items = await read_list(kind, self._request, faults)
+        faults = ListFaults(kind.noun, self._secrets.hide)
+        listed = await read_list(kind, self._request, faults)
+        items = tuple(each for each in listed if self._is_free(each, faults))
         if name is ListName.TOOLS:
             items = await self._usable(items, faults)
             self._offered = {tool.name: (tool.digest, tool.tool_class) for tool in items}
         self._reports[name] = faults.result()
         return items
+
+    def _is_free(self, item: Any, faults: ListFaults) -> bool:
+        """Tell whether an item shows no value of the credential; warn of one that does."""
+        if not self._secrets.is_in(item.definition):
+            return True
+        faults.leave_out(item.name, "it shows the value of a credential")
+        return False
 
     def _log_faults(self) -> None:
         """Log what is wrong with the lists; one that is read again is logged only if that differs."""

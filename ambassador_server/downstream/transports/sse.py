@@ -106,9 +106,10 @@ class SseTransport:
         """Name this protocol version in every request from now on."""
         self._endpoint.use_version(version)
 
-    def use_credential(self, credential: Credential) -> None:
+    def use_credential(self, credential: Credential) -> bool:
         """Send this credential with every request from now on; raises DownstreamUnavailableError."""
         self._endpoint.use_credential(credential)
+        return True
 
     async def request(
         self,

@@ -173,8 +173,13 @@ class StdioTransport:
     def use_version(self, version: str) -> None:
         """Do nothing: over a pipe no header repeats the version."""
 
-    def use_credential(self, credential: Credential) -> None:
-        """Do nothing: the program keeps the credential that it was started with."""
+    def use_credential(self, credential: Credential) -> bool:
+        """Tell whether the program was started with the values of this credential; it keeps those."""
+        started = self._hooks.credential
+        return started is not None and (started.environment, started.arguments) == (
+            credential.environment,
+            credential.arguments,
+        )
 
     async def request(
         self,

@@ -132,7 +132,9 @@ class CredentialLending:
             return Missing(
                 because=MissingBecause.NOT_GIVEN, fields=lacking, needs_connect=needs.needs_connect
             )
-        shared = await self._shared.read(_listing(mcp), references)
+        # Users of a shared program must find the values that it was started with.
+        key = _listing(mcp) if needs.is_per_user else mcp.mcp_id
+        shared = await self._shared.read(key, references)
         if isinstance(shared, Missing):
             return shared
         token = await self._token(mcp, None)

@@ -296,6 +296,50 @@ async def test_an_entry_whose_shared_value_cannot_be_read_is_not_started():
         await users.pool.close()
 
 
+async def test_a_shared_program_is_replaced_after_its_calls_when_the_shared_value_is(tmp_path: Path):
+    lender, done = Lender(variable("old")), tmp_path / "done"
+    users = Users(DownstreamPool(limits=replace(QUICK, retire=PATIENCE), lend=lender.for_listing))
+    users.pool.apply([program(SHARED)])
+    try:
+        await users.listener.ready("m1")
+        held = await users.holding("alice", variable("old"), done)
+        lender.lent = variable("new")
+        found = await users.received("bob", variable("new"))
+        assert found["environment"] == {"CREDENTIAL_TOKEN": "new"}
+        assert (await users.received("alice", variable("new")))["process"] == found["process"]
+        done.touch()
+        ended = await held
+        assert ended["environment"] == {"CREDENTIAL_TOKEN": "old"}
+        await until_dead(ended["process"])
+    finally:
+        await users.pool.close()
+
+
+async def test_calls_of_many_users_do_not_hurry_to_a_downstream_that_is_away():
+    patient = replace(QUICK, first_retry=PATIENCE, early=PATIENCE)
+    users = Users(DownstreamPool(limits=patient, lend=Lender(header("shared")).for_listing))
+    needs = CredentialNeeds(fields=(replace(OF_HEADER.fields[0], reference="env://SHARED"),))
+    users.pool.apply([replace(http_entry("http://127.0.0.1:9/mcp"), credentials=needs)])
+    try:
+        await users.listener.status(DownstreamStatus.DEGRADED)
+        for number in range(4):
+            with pytest.raises(DownstreamUnavailableError):
+                await users.received(f"u{number}", header("shared"))
+        assert users.pool.activity("m1").restarts == 0
+    finally:
+        await users.pool.close()
+
+
+async def test_what_shows_the_value_of_a_user_is_offered_to_nobody():
+    async with running(program(OF_USER, "--own-tools")) as users:
+        await users.received("alice", variable("a-secret-of-alice"))
+        await until_true(lambda: bool(users.pool.state("m1").tools))
+        state = users.pool.state("m1")
+        assert "received" in {tool.name for tool in state.tools}
+        assert state.report.left_out_count == 1
+        assert "a-secret-of-alice" not in repr(state)
+
+
 async def test_what_connections_of_users_list_is_adopted_until_a_restart():
     async with running(program(OF_USER, "--own-tools")) as users:
 

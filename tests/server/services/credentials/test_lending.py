@@ -265,6 +265,16 @@ async def test_memory_is_bounded_and_what_was_used_last_stays():
     assert world.store.reads == reads + 1
 
 
+async def test_server_and_users_have_the_same_shared_value_at_a_time():
+    world = await LendingWorld.build(mcp := mcp_with(SHARED))
+    world.secrets["env://TEAM"] = "red"
+    await lent(world, mcp)
+    world.secrets["env://TEAM"] = "blue"
+    listing = await world.lending.for_listing(mcp)
+    assert isinstance(listing, Credential)
+    assert listing == await lent(world, mcp)
+
+
 async def test_refused_credential_is_read_again():
     world = await LendingWorld.build(mcp := mcp_with(SHARED))
     world.secrets["env://TEAM"] = "red"

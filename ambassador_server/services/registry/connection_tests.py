@@ -145,7 +145,7 @@ class ConnectionTests:
         lent = await self._lender.for_listing(replace(mcp, credentials=CredentialNeeds(oauth=oauth)))
         if isinstance(lent, Missing):
             raise DownstreamUnavailableError(f"The service account has got no token: {lent.because}")
-        return lent.secrets[0]
+        return lent.secrets[0]  # its only value, because no fields were asked for
 
 
 def lacking_for_test(needs: CredentialNeeds, values: OneTimeValues = NO_VALUES) -> list[str]:

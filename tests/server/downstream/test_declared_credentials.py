@@ -11,8 +11,11 @@ from ambassador_server.domain.catalog.credential_needs import (
     OAuthNeeds,
     Place,
 )
+from ambassador_server.downstream.pool import DownstreamPool
+from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transports import check_credentials
 from ambassador_server.errors import InvalidInputError
+from tests.server.worlds import MCP
 
 PROGRAM = {"command": "program", "env": {"TZ": "UTC"}}
 SERVER = {"url": "https://host/mcp?tenant=1", "headers": {"X-Api-Key": "env://KEY"}}
@@ -105,3 +108,16 @@ def test_a_shared_value_is_a_reference_and_nothing_else(member: str, value: str,
 def test_a_client_secret_is_a_reference():
     with pytest.raises(InvalidInputError, match="is given by reference"):
         check_credentials("sse", SERVER, needs(oauth=OAuthNeeds(client_id="us", client_secret="hunter2")))
+
+
+async def test_the_files_of_shared_values_are_hidden_from_programs():
+    programs = ProgramSettings()
+    pool = DownstreamPool(programs=programs)
+    fields = (
+        replace(VARIABLE, reference="file:///run/secrets/shared"),
+        replace(ARGUMENT, listing_reference="file:///run/secrets/listing"),
+    )
+    oauth = OAuthNeeds(client_id="us", client_secret="file:///run/secrets/client")
+    pool.hide_secrets([replace(MCP, credentials=needs(*fields, oauth=oauth))])
+    await pool.close()
+    assert {"/run/secrets/shared", "/run/secrets/listing", "/run/secrets/client"} <= set(programs.hidden)

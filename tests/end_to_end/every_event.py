@@ -34,12 +34,13 @@ from tests.end_to_end.credentials import declare
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
 from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.test_audit_unavailable import broken_log
-from tests.end_to_end.world import GROUP, Caller, World, until
+from tests.end_to_end.world import GROUP, Caller, World, downstream, until
 from tests.fakes.clock import ManualClock
 from tests.fakes.mcp_servers import stdio_options
 from tests.fakes.store import InMemoryStore
 from tests.patience import PATIENCE
 from tests.server.audit_log.samples import KEYS, SIGNER, append_all
+from tests.server.downstream.authorization.oidc_provider import Browser, oidc_provider
 
 PASSWORD = "correct horse battery staple"
 PLANTED = "ghp_" + "Planted0" * 5
@@ -71,6 +72,7 @@ def do_everything(world: World, directory: Path) -> None:
     resources_and_prompts(world)
     people(world)
     credentials(world)
+    connections(world, directory)
     officers(world)
     for command in ("new-key", "rotate"):
         world.rig.run("ambassador-server", "vault", command, "--data-dir", str(world.rig.data_dir))
@@ -270,6 +272,35 @@ def credentials(world: World) -> None:
     world.ask("POST", "credentials/revoke", {"user": person.name})
     assert send("PUT", {"values": {"token": HIDDEN}}).is_success
     world.ask("PATCH", f"users/{person.name}", {"status": "deactivated"})
+
+
+def connections(world: World, directory: Path) -> None:
+    """Connect to an MCP by OAuth, call it until its short-lived token is refreshed, and disconnect."""
+    with (
+        downstream(directory, "--http", server="echoing_server") as echo,
+        oidc_provider(target=echo.url, seconds=2) as provider,
+    ):
+        needs = {"oauth": {"private_addresses": True}}
+        world.offer("connected", "streamable_http", {"url": f"{provider}/mcp"}, credentials=needs)
+        world.ask("POST", "mcps/connected/publish")
+        world.ask("POST", "grants", {"group": GROUP, "mcp": "connected"})
+        person = world.person()
+        path, own = "/v1/credentials/connected/connect", {"Authorization": f"Bearer {person.key}"}
+        until(lambda: world.http.get("/v1/connections", headers=own).json()["connections"], "it is granted")
+        begun = world.http.post(path, json={"device": True}, headers=own).json()
+        asyncio.run(_consent(f"{begun['verification_uri']}?user_code={begun['user_code']}"))
+        done = world.http.post(f"{path}/finish", json={"ticket": begun["ticket"]}, headers=own)
+        assert done.status_code == 200, done.text
+        caller, tool = world.session(person), "connected__received"
+        until(lambda: tool in caller.names(LEGACY), "the user's connection lists its tools")
+        refreshed = {"action": "credential:token:refresh"}
+        until(lambda: caller.call(LEGACY, tool, {}) and world.events(**refreshed), "the token is refreshed")
+        assert world.http.delete(path, headers=own).is_success
+
+
+async def _consent(url: str) -> None:
+    async with Browser() as browser:
+        await browser.enter_code(url)
 
 
 def officers(world: World) -> None:

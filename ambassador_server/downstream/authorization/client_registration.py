@@ -142,7 +142,8 @@ def _request(
 
 def _described(description: ClientDescription) -> dict[str, Any]:
     """Return the members that registration and document share; a native client may use plain HTTP on its machine."""
-    is_native = is_this_machine(URL(description.redirect_uri).host or "")
+    redirect = URL(description.redirect_uri)
+    is_native = redirect.scheme == "http" and is_this_machine(redirect.host or "")
     return {
         "client_name": description.name,
         "redirect_uris": [description.redirect_uri],

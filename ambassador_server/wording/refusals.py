@@ -33,6 +33,8 @@ _FAULTS: Mapping[CredentialFault, str] = {
     CredentialFault.CANNOT_BE_OPENED: "your credential for {mcp} cannot be opened (credential_missing). {remedy}",
     CredentialFault.REFERENCE_UNUSABLE: "the credential that all users of {mcp} share cannot be read "
     "(credential_missing). Ask your administrator.",
+    CredentialFault.TOO_FEW_SCOPES: "{mcp} demands more access than you have granted (credential_missing). "
+    "{remedy}",
     CredentialFault.REFUSED: "{mcp} does not accept your credential (credential_missing). {remedy}",
 }
 

@@ -24,7 +24,7 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Wo
     with ExitStack() as stack:
         if request.param == "postgresql":
             database = stack.enter_context(shared_server())
-            asyncio.run(_create_database(database.url("postgres"), "pins"))
+            asyncio.run(create_database(database.url("postgres"), "pins"))
             url = database.url("pins")
         else:
             url = f"sqlite:///{tmp_path / 'shared.db'}"
@@ -52,7 +52,7 @@ def rig(directory: Path, database_url: str) -> Rig:
     return Rig(directory, tls=False, server_flags=("--config", str(configuration)))
 
 
-async def _create_database(url: str, name: str) -> None:
+async def create_database(url: str, name: str) -> None:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
         await connection.execute(f"CREATE DATABASE {name}")

@@ -13,7 +13,8 @@ NOT_GIVEN = Missing(because=MissingBecause.NOT_GIVEN, fields=("token",))
 class FakeCredentialLender:
     """Implements `ports.credentials.CredentialLender`.
 
-    A refused credential is replaced by that in `renewed`, if there is one. `error` is raised instead of lending;
+    A refused credential is replaced by that in `renewed`, if there is one. `error` is raised instead of lending,
+    `refusal_error` after a refusal;
     `before_lending` is awaited before each.
     """
 
@@ -22,6 +23,7 @@ class FakeCredentialLender:
         self.renewed: dict[tuple[str, str], Credential] = {}
         self.refusals: list[tuple[str, str, str]] = []
         self.error: AmbassadorError | None = None
+        self.refusal_error: AmbassadorError | None = None
         self.before_lending: Callable[[], Awaitable[None]] | None = None
         self._numbers = itertools.count(1)
 
@@ -56,6 +58,8 @@ class FakeCredentialLender:
     async def refused(self, user_id: str, mcp: Mcp, used: Credential, challenge: str) -> bool:
         """Lend the renewed credential from now on, if there is one."""
         self.refusals.append((user_id, used.generation, challenge))
+        if self.refusal_error is not None:
+            raise self.refusal_error
         renewed = self.renewed.pop((user_id, mcp.mcp_id), None)
         if renewed is not None:
             self.given[user_id, mcp.mcp_id] = renewed

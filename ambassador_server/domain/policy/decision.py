@@ -55,6 +55,7 @@ class CredentialFault(StrEnum):
     CANNOT_BE_OPENED = "cannot_be_opened"
     REFERENCE_UNUSABLE = "reference_unusable"
     REFUSED = "refused"
+    TOO_FEW_SCOPES = "too_few_scopes"
 
 
 class MissingCredential(Struct, frozen=True, kw_only=True):

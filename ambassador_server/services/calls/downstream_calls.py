@@ -5,7 +5,7 @@ from typing import Final
 
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.policy.decision import CredentialFault, Deny, MissingCredential, Reason
-from ambassador_server.errors import AmbassadorError, CredentialRefusedError
+from ambassador_server.errors import AmbassadorError, CredentialRefusedError, StepUpNeededError
 from ambassador_server.ports.credentials import Credential, CredentialLender, Missing, MissingBecause
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.exchange import Reply
@@ -54,7 +54,7 @@ class DownstreamCalls:
         try:
             return await send(credential)
         except CredentialRefusedError as refused:
-            if not await self._lender.refused(user_id, mcp, credential, refused.challenge):
+            if not await self._can_be_replaced(user_id, mcp, credential, refused):
                 raise self._final(mcp, refused) from None
         another = await self._current(user_id, mcp, await self.lend(user_id, mcp))
         try:
@@ -79,13 +79,24 @@ class DownstreamCalls:
             raise lent
         return lent
 
+    async def _can_be_replaced(
+        self, user_id: str, mcp: Mcp, credential: Credential, refused: CredentialRefusedError
+    ) -> bool:
+        """Tell whether another credential can be lent; raises CallStoppedError if the user has to grant more."""
+        try:
+            return await self._lender.refused(user_id, mcp, credential, refused.challenge)
+        except StepUpNeededError:
+            raise self._stopped(mcp, CredentialFault.TOO_FEW_SCOPES) from None
+
     def _final(self, mcp: Mcp, refused: CredentialRefusedError) -> Exception:
         """Return the error for a credential that the MCP refuses and that cannot be replaced now."""
         if refused.is_known:
             return refused
+        return self._stopped(mcp, CredentialFault.REFUSED)
+
+    def _stopped(self, mcp: Mcp, fault: CredentialFault) -> CallStoppedError:
         missing = Missing(because=MissingBecause.NOT_GIVEN, needs_connect=mcp.credentials.needs_connect)
-        link = self._link(mcp.name)
-        return CallStoppedError(denial_without(mcp, missing, fault=CredentialFault.REFUSED, link=link))
+        return CallStoppedError(denial_without(mcp, missing, fault=fault, link=self._link(mcp.name)))
 
 
 def denial_without(

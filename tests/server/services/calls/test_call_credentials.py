@@ -17,7 +17,7 @@ from ambassador_server.domain.catalog.credential_needs import (
 )
 from ambassador_server.domain.policy.decision import CredentialFault, Deny, Reason
 from ambassador_server.domain.policy.switches import SwitchScope
-from ambassador_server.errors import CredentialRefusedError, DownstreamUnavailableError
+from ambassador_server.errors import CredentialRefusedError, DownstreamUnavailableError, StepUpNeededError
 from ambassador_server.ports.credentials import Credential, Missing, MissingBecause
 from ambassador_server.services.calls.pipeline import Answered
 from ambassador_server.wording.refusals import refusal_text
@@ -128,6 +128,21 @@ async def test_a_credential_that_stays_refused_refuses_the_call(renewed: bool):
     assert "git does not accept your credential (credential_missing)" in refusal_text(answer, "git__log")
     assert len(world.lender.refusals) == 1
     assert len(world.downstreams.calls) == 1 + renewed
+    assert actions(world) == [ATTEMPT, DENY]
+
+
+async def test_an_mcp_that_demands_more_scopes_asks_the_user_to_connect_again():
+    world = await needing(CredentialNeeds(oauth=OAuthNeeds()))
+    world.lender.give(USER.user_id, MCP.mcp_id, "old")
+    world.lender.refusal_error = StepUpNeededError("more", scopes=("read", "write"))
+    world.script.check = refuse("old")
+    answer = await world.call()
+    assert isinstance(answer, Deny)
+    assert refusal_text(answer, "git__log") == (
+        "git__log is refused: git demands more access than you have granted (credential_missing). Connect with: "
+        "ambassador-client connect git, or at https://here.example/credentials/git"
+    )
+    assert len(world.downstreams.calls) == 1
     assert actions(world) == [ATTEMPT, DENY]
 
 

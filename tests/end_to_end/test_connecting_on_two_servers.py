@@ -1,0 +1,105 @@
+"""Two servers on one PostgreSQL use one grant of a user at a provider that ends it if a refresh token comes twice."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.connecting import NAME, offer, send, subject
+from tests.end_to_end.faces import LEGACY
+from tests.end_to_end.test_pins_on_two_servers import create_database, rig, session
+from tests.end_to_end.world import GROUP, Caller, Person, World, downstream, end, until
+from tests.server.downstream.authorization.oidc_provider import Browser, oidc_provider
+from tests.server.storage.postgres import shared_server
+
+REFRESHES = 5
+CALLS_AT_ONCE = 8
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[tuple[World, World]]:
+    """Run two servers with the same keys, and an MCP whose tokens last for two seconds."""
+    with ExitStack() as stack:
+        database = stack.enter_context(shared_server())
+        asyncio.run(create_database(database.url("postgres"), "connecting"))
+        url = database.url("connecting")
+        first = rig(tmp_path / "first", url)
+        made = first.run(
+            "ambassador-server", "init", "--data-dir", str(first.data_dir), *first.server_flags, "--json"
+        )
+        second = rig(tmp_path / "second", url)
+        second.facts = first.facts = json.loads(made.stdout)
+        worlds = (World(first), World(second))
+        for world in worlds:
+            stack.callback(end, world.rig)
+            world.start()
+            stack.callback(world.close_connections)
+            if world.rig is first:
+                shutil.copytree(
+                    first.data_dir, second.data_dir, ignore=shutil.ignore_patterns("audit", "*.db*")
+                )
+        echo = stack.enter_context(downstream(tmp_path, "--http", server="echoing_server"))
+        provider = stack.enter_context(oidc_provider(target=echo.url, seconds=2))
+        worlds[0].ask("POST", "groups", {"name": GROUP})
+        offer(worlds[0], provider)
+        yield worlds
+
+
+async def _consent(url: str) -> None:
+    async with Browser() as browser:
+        await browser.enter_code(url)
+
+
+def connect_by_device(world: World, person: Person) -> None:
+    path = f"/v1/credentials/{NAME}/connect"
+    begun = send(world, person, "POST", path, {"device": True}).json()
+    asyncio.run(_consent(f"{begun['verification_uri']}?user_code={begun['user_code']}"))
+    done = send(world, person, "POST", f"{path}/finish", {"ticket": begun["ticket"]})
+    assert done.status_code == 200, done.text
+
+
+def status(world: World, person: Person) -> str:
+    return str(send(world, person, "GET", "/v1/connections").json()["connections"][0]["status"])
+
+
+def test_refreshes_on_two_servers_never_lose_the_grant(servers: tuple[World, World]) -> None:
+    here, there = servers
+    person = here.person()
+    until(lambda: there.register(person.key).is_success, "the second server knows the user")
+    connect_by_device(here, person)
+    until(lambda: status(there, person) == "connected", "the second server knows of it")
+    callers: list[Caller] = [session(world, person.key) for world in servers]
+    for caller in callers:
+        until(lambda c=caller: f"{NAME}__received" in c.names(LEGACY), "the tools are listed")
+    refreshed = {"action": "credential:token:refresh"}
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+
+        def are_enough() -> bool:
+            found = list(pool.map(subject, callers * (CALLS_AT_ONCE // 2)))
+            assert set(found) == {"alice"}
+            return sum(len(world.events(**refreshed)) for world in servers) >= REFRESHES
+
+        until(are_enough, "the token is refreshed several times")
+    events = [event for world in servers for event in world.events(**refreshed)]
+    assert {event["outcome"] for event in events} == {"permitted"}
+    assert [status(world, person) for world in servers] == ["connected", "connected"]
+    assert send(there, person, "DELETE", f"/v1/credentials/{NAME}/connect").json() == {"revoked": True}
+    until(lambda: status(here, person) == "missing", "the first server knows of it")
+    assert not callers[0].call(LEGACY, f"{NAME}__received", {}).succeeded
+
+
+def test_deactivating_a_user_revokes_at_the_provider(servers: tuple[World, World]) -> None:
+    here, _ = servers
+    person = here.person()
+    until(lambda: here.register(person.key).is_success, "the user is known")
+    connect_by_device(here, person)
+    here.ask("PATCH", f"users/{person.name}", {"status": "deactivated"})
+    until(
+        lambda: [world for world in servers if world.events(action="credential:grant:revoke")],
+        "a job has revoked the grant at the provider",
+    )

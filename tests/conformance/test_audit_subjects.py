@@ -72,8 +72,10 @@ EVENTS = [
     about(19, AuditAction.MEMBER_ADD, "group", "others", owner=f'"user":"{ALICE}"'),
     about(20, AuditAction.MEMBER_ADD, "group", "others", **{'x"user': ALICE}),
     about(21, AuditAction.KEY_ENROL, "enrolment", user=ALICE, big=2**80),
+    about(22, AuditAction.CREDENTIAL_REVOKE, "credential", "git", user=ALICE, fields=["token"]),
+    about(23, AuditAction.CREDENTIAL_REVOKE, "credential", "git", user=BOB, fields=["token"]),
 ]
-OF_ALICE = {1, 3, 5, 6, 8, 9, 11, 12, 14, 16, 18, 21}
+OF_ALICE = {1, 3, 5, 6, 8, 9, 11, 12, 14, 16, 18, 21, 22}
 
 
 async def fill(store: Store, records: list[AuditRecord] = EVENTS) -> None:
@@ -91,9 +93,9 @@ async def test_events_about_a_user_are_found_and_no_others(store: Store) -> None
     assert await found(store, f"subject='{ALICE}'") == OF_ALICE
     assert await found(store, f"subject!='{ALICE}'") == {each.seq for each in EVENTS} - OF_ALICE
     assert await found(store, f"subject='{ALICE}' action=admin:grant:add actor=ops") == {6, 18}
-    assert await found(store, f"subject in ({BOB}, nobody)") == {2, 4, 6, 9}
+    assert await found(store, f"subject in ({BOB}, nobody)") == {2, 4, 6, 9, 23}
     assert await found(store, "subject=nobody") == set()
-    assert await found(store, f"subject={BOB} or subject='{ALICE}'") == OF_ALICE | {2, 4}
+    assert await found(store, f"subject={BOB} or subject='{ALICE}'") == OF_ALICE | {2, 4, 23}
 
 
 async def test_user_of_hundreds_of_groups_is_found(store: Store) -> None:

@@ -33,6 +33,11 @@ _OF_USER: Final = (
     AuditAction.KEY_ENROL,
     AuditAction.ENROLMENT_CANCEL,
     AuditAction.KEY_ISSUE,
+    AuditAction.CREDENTIAL_SET,
+    AuditAction.CREDENTIAL_REMOVE,
+    AuditAction.CREDENTIAL_REVOKE,
+    AuditAction.CREDENTIAL_CONNECT,
+    AuditAction.CREDENTIAL_DISCONNECT,
 )
 """The actions whose details name the user."""
 

@@ -209,3 +209,18 @@ def test_a_shared_value_comes_from_a_vault_of_hashicorp(
             assert "hvs.t0ken" not in started.log_text() + json.dumps(started.events())
     finally:
         vault.close()
+
+
+def test_a_service_account_without_a_token_is_not_published(world: World, echo: str, secret: str) -> None:
+    """Nobody serves the token endpoint; a server that answered as it likes is tested with the OAuth client."""
+    name = draft(world, echo)
+    account = ("--grant", "service-account", "--client-id", "us", "--client-secret", secret)
+    endpoint = ("--token-endpoint", "http://127.0.0.1:1/token", "--private-addresses")
+    world.rig.admin("credential", "oauth", name, *account, *endpoint)
+    refused = world.rig.admin("mcp", "publish", name, expect=7)
+    assert "AMB-4001" in refused.stderr
+    assert world.ask("GET", f"mcps/{name}")["status"] == "draft"
+    failed = world.events(action="admin:mcp:test", resource=name)[0]
+    assert (failed["outcome"], failed["reason"]) == ("failed", "downstream_unavailable")
+    assert failed["details"]["needs"]["oauth"]["exchange_endpoint"] == "http://127.0.0.1:1/token"
+    assert "0nce" not in json.dumps(world.events(resource=name))

@@ -85,6 +85,9 @@ manage      POST   /v1/admin/mcps/{name}/archive
 manage      POST   /v1/admin/mcps/{name}/test
 operate     POST   /v1/admin/mcps/{name}/restart
 operate     GET    /v1/admin/mcps/{name}/logs
+read        GET    /v1/admin/credentials
+read        GET    /v1/admin/credentials/status
+operate     POST   /v1/admin/credentials/revoke
 read        GET    /v1/admin/grants
 manage      POST   /v1/admin/grants
 manage      PUT    /v1/admin/grants

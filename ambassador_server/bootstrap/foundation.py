@@ -90,7 +90,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
             user_limits=user_limits(config),
             mask=mask_text,
             programs=program_settings(config),
-            lend=lending.for_listing,
+            lender=lending,
         ),
         throttle=FailureThrottle(config.limits.failed_logins),
         password_hashers=Argon2HasherPool(),

@@ -6,15 +6,17 @@ from typing import Final
 
 from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import DownstreamState, DownstreamStatus, Mcp
+from ambassador_server.domain.catalog.offers import NO_FEATURES
 from ambassador_server.downstream.era import EraMemory
 from ambassador_server.downstream.features.session_lists import Lists
-from ambassador_server.downstream.lent_credential import Lend, LentCredential
+from ambassador_server.downstream.lent_credential import LentCredential, OwnCredentials
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.session import SessionOwner
 from ambassador_server.downstream.supervisor import Known, Limits, Supervisor
 from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
 
+_NOT_LISTED: Final = "what it offers becomes known when a user who has given a credential asks for it"
 STOPPED: Final = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
 STARTING: Final = replace(STOPPED, status=DownstreamStatus.STARTING)
 
@@ -23,13 +25,13 @@ STARTING: Final = replace(STOPPED, status=DownstreamStatus.STARTING)
 class ConnectionBuilder:
     """What all supervisors share.
 
-    `lend` returns the credential with which this server itself connects; without it no entry that needs one starts.
+    `own` has the credentials of this server's own connections; without it no entry that needs one gets one.
     """
 
     limits: Limits
     mask: Callable[[str], str]
     programs: ProgramSettings
-    lend: Lend | None
+    own: OwnCredentials | None
     eras: EraMemory
 
     def of_entry(self, mcp: Mcp, known: Known, listener: DownstreamListener) -> Supervisor:
@@ -41,7 +43,7 @@ class ConnectionBuilder:
             limits=self.limits,
             lent=LentCredential(None, self.mask),
             programs=self.programs,
-            lend=self.lend,
+            own=self.own,
         )
 
     def of_user(
@@ -71,7 +73,10 @@ class ConnectionBuilder:
 def await_users(entry: Supervisor) -> None:
     """Let an entry have no connection: what it offers is adopted from those of users."""
     known = entry.state
-    entry.published.ready(entry.mcp, Lists(features=known.features), known.report)
+    report = known.report
+    if known.features == NO_FEATURES:
+        report = replace(report, warnings=(*report.warnings, _NOT_LISTED))
+    entry.published.ready(entry.mcp, Lists(features=known.features), report)
 
 
 def needs_credential_of_user(mcp: Mcp) -> bool:

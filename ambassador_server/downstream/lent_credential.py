@@ -2,16 +2,19 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Final
 from urllib.parse import quote
 
+from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.secrets.marks import REDACTED
-from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.credentials import Credential, Missing
+from ambassador_server.errors import AmbassadorError, CredentialRefusedError, DownstreamUnavailableError
+from ambassador_server.ports.credentials import Credential, CredentialLender, Missing
 
-Lend = Callable[[Mcp], Awaitable[Credential | Missing]]
-"""Returns the credential with which this server itself connects to an MCP."""
+NOBODY: Final = ""
+"""The id that stands for this server where a lender wants that of a user."""
 
 _SHORTEST = 4
 """A shorter value is no secret, and would mask parts of other words."""
@@ -76,13 +79,27 @@ class LentCredential:
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
 
-async def borrow(lend: Lend, mcp: Mcp) -> Credential:
-    """Return the credential of this server's own connection; raises DownstreamUnavailableError without one."""
-    lent = await lend(mcp)
-    if isinstance(lent, Missing):
-        what = f"the value of {', '.join(lent.fields)}" if lent.fields else "the access token"
-        raise DownstreamUnavailableError(f"{what} that all users share cannot be had ({lent.because})")
-    return lent
+class OwnCredentials:
+    """Lends the connections of this server itself what all users of an MCP share, or what is for listing alone."""
+
+    def __init__(self, lender: CredentialLender) -> None:
+        self._lender = lender
+
+    async def borrow(self, mcp: Mcp) -> Credential | None:
+        """Return the credential for an MCP that needs one; raises DownstreamUnavailableError if there is none."""
+        if mcp.credentials is NO_CREDENTIALS:
+            return None
+        lent = await self._lender.for_listing(mcp)
+        if isinstance(lent, Missing):
+            what = f"the value of {', '.join(lent.fields)}" if lent.fields else "the access token"
+            raise DownstreamUnavailableError(f"{what} that all users share cannot be had ({lent.because})")
+        return lent
+
+    async def failed(self, mcp: Mcp, used: Credential | None, error: BaseException) -> None:
+        """Tell the lender if the credential was refused, so that the next attempt may get another one."""
+        if used is not None and isinstance(error, CredentialRefusedError):
+            with suppress(AmbassadorError):
+                _ = await self._lender.refused(NOBODY, mcp, used, error.challenge)
 
 
 def longest_secret(credential: Credential | None) -> int:

@@ -26,7 +26,7 @@ from ambassador_server.downstream.connection_builder import (
 from ambassador_server.downstream.era import Era, EraMemory
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import with_lists
-from ambassador_server.downstream.lent_credential import Lend
+from ambassador_server.downstream.lent_credential import OwnCredentials
 from ambassador_server.downstream.per_user import Key, UserConnections, UserLimits
 from ambassador_server.downstream.probes import ProbeReport, Probes
 from ambassador_server.downstream.programs.settings import ProgramSettings
@@ -40,7 +40,7 @@ from ambassador_server.downstream.transports import (
     starts_program,
 )
 from ambassador_server.errors import CredentialMissingError, DownstreamUnavailableError, InvalidInputError
-from ambassador_server.ports.credentials import Credential
+from ambassador_server.ports.credentials import Credential, CredentialLender
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ResourceListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
@@ -57,8 +57,8 @@ class DownstreamPool:
     outages are not reported as the entry's.
 
     An entry that only users can list has no connection of its own: it offers what their connections have listed.
-    `mask` hides secrets in the output of a downstream before it is shown. `lend` returns the credential with which this
-    server itself connects to an entry.
+    `mask` hides secrets in the output of a downstream before it is shown. `lender` has the credentials with which this
+    server itself connects to entries.
     """
 
     def __init__(
@@ -68,15 +68,16 @@ class DownstreamPool:
         user_limits: UserLimits | None = None,
         mask: Callable[[str], str] = str,
         programs: ProgramSettings | None = None,
-        lend: Lend | None = None,
+        lender: CredentialLender | None = None,
     ) -> None:
         self._listeners: list[DownstreamListener] = []
         limits, self._programs = limits or Limits(), programs or ProgramSettings()
+        own = None if lender is None else OwnCredentials(lender)
         self._running: dict[str, Supervisor] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self._eras = EraMemory()
         self._build = ConnectionBuilder(
-            limits=limits, mask=mask, programs=self._programs, lend=lend, eras=self._eras
+            limits=limits, mask=mask, programs=self._programs, own=own, eras=self._eras
         )
         # An entry is probed just before it is published, so its tools are known before it has started.
         self._probes = Probes(mask, self._programs, limits.connect, self._eras)

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 
 from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.backoff import Backoff
-from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import DownstreamActivity, DownstreamState, Mcp
 from ambassador_server.downstream.deadline import Deadline
 from ambassador_server.downstream.era import Era
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import Lists
 from ambassador_server.downstream.features.watches import ResourceWatches
-from ambassador_server.downstream.lent_credential import Lend, LentCredential, borrow
+from ambassador_server.downstream.lent_credential import LentCredential, OwnCredentials
 from ambassador_server.downstream.probes import with_last_line
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.proven_era import ProvenEra
@@ -105,13 +104,13 @@ class Supervisor:
         lent: LentCredential,
         programs: ProgramSettings,
         owner: SessionOwner | None = None,
-        lend: Lend | None = None,
+        own: OwnCredentials | None = None,
     ) -> None:
         self.mcp, self.lent = mcp, lent
         self.habits, self.watches = known.habits, known.watches
         self.published = PublishedState(known.state, listener, starts_over=known.starts_over)
         self._limits = limits
-        self._lend = lend
+        self._own = own
         self._programs = programs
         self._owner = owner
         self._slot = SessionSlot(
@@ -259,8 +258,8 @@ class Supervisor:
         if self._newest is not None:
             # The output of a crash must not be gone as soon as the next process runs.
             self._earlier_output = self._newest.recent_output() or self._earlier_output
-        if self._lend is not None and self.mcp.credentials is not NO_CREDENTIALS:
-            self.lent.replace(await borrow(self._lend, self.mcp))
+        if self._own is not None:
+            self.lent.replace(await self._own.borrow(self.mcp))
         session = self._newest = DownstreamSession(
             self.mcp,
             self.lent,
@@ -274,6 +273,8 @@ class Supervisor:
         except BaseException as error:
             self._era.failed(error, exited=session.ended.done())
             await session.close()
+            if self._own is not None:
+                await self._own.failed(self.mcp, self.lent.current, error)
             raise
         self._era.prove(session.era)
         self.habits.keeps_sessions = session.keeps_sessions

@@ -23,6 +23,7 @@ from ambassador_server.errors import (
 )
 from ambassador_server.ports.credentials import Credential, Missing, MissingBecause
 from ambassador_server.ports.exchange import NeutralRequest
+from tests.fakes.credential_lender import FakeCredentialLender
 from tests.fakes.mcp_servers import stdio_options
 from tests.fakes.mcp_servers.asking_server import AskingHttpServer, serve_asking
 from tests.fakes.mcp_servers.echoing_server import serve_echoing
@@ -70,13 +71,14 @@ def program(needs: CredentialNeeds = OF_USER, *flags: str) -> Mcp:
     return replace(mcp, credentials=needs)
 
 
-class Lender:
+class Lender(FakeCredentialLender):
     """Lends what this server's own connections use."""
 
     def __init__(self, lent: Credential | Missing) -> None:
+        super().__init__()
         self.lent = lent
 
-    async def for_listing(self, _: Mcp) -> Credential | Missing:
+    async def for_listing(self, mcp: Mcp) -> Credential | Missing:
         return self.lent
 
 
@@ -135,7 +137,7 @@ async def running(mcp: Mcp, lent: Credential | Missing | None = None, **limits: 
         DownstreamPool(
             limits=QUICK,
             user_limits=UserLimits(**limits),
-            lend=None if lender is None else lender.for_listing,
+            lender=lender,
         )
     )
     try:
@@ -284,7 +286,7 @@ async def test_the_entry_itself_uses_the_shared_value_and_users_share_the_proces
 
 async def test_an_entry_whose_shared_value_cannot_be_read_is_not_started():
     lender = Lender(Missing(because=MissingBecause.REFERENCE_UNUSABLE, fields=("token",)))
-    users = Users(DownstreamPool(limits=QUICK, lend=lender.for_listing))
+    users = Users(DownstreamPool(limits=QUICK, lender=lender))
     users.pool.apply([program(SHARED)])
     try:
         change = await users.listener.status(DownstreamStatus.DEGRADED)
@@ -399,3 +401,28 @@ async def test_a_watch_does_not_bring_its_credential_to_another_address():
             assert users.pool.activity("m1").connections == 0
             assert [user for user, _ in users.pool._users.of_entry("m1")] == []
             end()
+
+
+async def test_the_lender_is_told_of_a_refused_value_and_another_is_used():
+    needs = CredentialNeeds(fields=(replace(OF_HEADER.fields[0], reference="env://SHARED"),))
+    async with serve_echoing() as server:
+        server.accepted = {"Bearer good"}
+        lender = Lender(header("bad"))
+        users = Users(DownstreamPool(limits=QUICK, lender=lender))
+        users.pool.apply([replace(http_entry(server.url), credentials=needs)])
+        try:
+            change = await users.listener.status(DownstreamStatus.DEGRADED)
+            assert change.error == "refused the credentials (HTTP 401)"
+            assert lender.refusals[0] == ("", "bad", 'Bearer error="invalid_token"')
+            lender.lent = header("good")
+            await users.listener.ready("m1")
+        finally:
+            await users.pool.close()
+
+
+async def test_an_entry_that_nobody_has_listed_says_so_until_a_user_has():
+    async with running(program()) as users:
+        (warning,) = users.pool.state("m1").report.warnings
+        assert warning.startswith("what it offers becomes known when a user")
+        await users.received("alice", variable("a1"))
+        await until_true(lambda: users.pool.state("m1").report.warnings == ())

@@ -110,9 +110,7 @@ class Supervisor:
         self.habits, self.watches = known.habits, known.watches
         self.published = PublishedState(known.state, listener, starts_over=known.starts_over)
         self._limits = limits
-        self._own = own
-        self._programs = programs
-        self._owner = owner
+        self._programs, self._owner, self._own = programs, owner, own
         self._slot = SessionSlot(
             Backoff(limits.first_retry, limits.longest_retry), early=limits.early, stable=limits.stable
         )

@@ -331,3 +331,49 @@ def test_what_only_users_can_list_is_listed_again_after_a_restart(
         own.restart()
         caller = own.session(person)
         until(lambda: prompts(caller.secret) == ["offers__greet"], "the prompts are listed again")
+
+
+@pytest.fixture(scope="module")
+def strict(directory: Path, world: World) -> Iterator[str]:
+    """Run an MCP over HTTP that accepts only tokens which begin with `good`; return its URL."""
+    with downstream(directory, "--http", "--accepts=Bearer good", server="echoing_server") as server:
+        yield server.url
+
+
+@pytest.mark.parametrize("transport", ["streamable_http", "sse"])
+def test_a_refused_credential_is_told_and_the_next_one_is_used(
+    world: World, strict: str, transport: str
+) -> None:
+    name, url = f"strict-{transport}", strict if transport != "sse" else strict.replace("/mcp", "/sse")
+    need(world, name, transport, {"url": url}, OF_REQUESTS)
+    first, person = world.person(), world.person()
+    give(world, first, name, token="good-from-the-first")
+    caller = world.session(first)
+    until(lambda: f"{name}__received" in caller.names(LEGACY), "its tools are listed")
+    give(world, person, name, token="bad-from-the-start")
+    caller = world.session(person)
+    for face in FACES:
+        answer = caller.call(face, f"{name}__received")
+        assert answer.failed, answer
+        assert f"{name} does not accept your credential (credential_missing)" in answer.text
+        assert f"ambassador-client credential set {name}" in answer.text
+        assert "bad-from-the-start" not in json.dumps(answer.body)
+    actions = [event["action"] for event in world.events(session=caller.session_id)]
+    assert actions.count("call:tool:attempt") == actions.count("call:tool:deny") == len(FACES)
+    give(world, person, name, token="good-at-last")
+    assert token_in(received(caller, name)) == "good-at-last"
+    assert "bad-from-the-start" not in world.log_text() + json.dumps(world.events())
+
+
+def test_a_shared_value_that_is_rotated_is_read_again(world: World, strict: str, tmp_path: Path) -> None:
+    shared = tmp_path / "rotated"
+    shared.write_text("good-before")
+    needs = {"fields": [{**OF_REQUESTS["fields"][0], "reference": f"file://{shared}"}]}
+    need(world, "rotating", "streamable_http", {"url": strict}, needs)
+    caller = world.caller()
+    assert token_in(received(caller, "rotating")) == "good-before"
+    shared.write_text("revoked-now")
+    until(lambda: caller.call(LEGACY, "rotating__received").failed, "the revoked value is used")
+    shared.write_text("good-after")
+    until(lambda: caller.call(LEGACY, "rotating__received").succeeded, "the new value is used")
+    assert token_in(received(caller, "rotating")) == "good-after"

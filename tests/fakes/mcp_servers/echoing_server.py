@@ -70,13 +70,15 @@ def text_of(received: Received) -> dict[str, Any]:
 class EchoingServer:
     """The server over HTTP: `/mcp` and `/sse`, with the members that a test reads or changes.
 
-    `accepted` are the values of `Authorization` that are not refused; None accepts all. `seen` has the method, path
+    `accepted` are the values of `Authorization` that are not refused, if they begin with `accepted_prefix`; None
+    accepts all. `seen` has the method, path
     and credential of every HTTP request.
     """
 
     def __init__(self, *, own_tools: bool = False) -> None:
         self.own_tools = own_tools
         self.accepted: set[str] | None = None
+        self.accepted_prefix = ""
         self.status = 401
         self.challenge = 'Bearer error="invalid_token"'
         self.seen: list[tuple[str, str, Received]] = []
@@ -112,7 +114,8 @@ class EchoingServer:
         return received
 
     def _refusal(self, received: Received) -> web.Response | None:
-        if self.accepted is None or received["headers"].get("Authorization") in self.accepted:
+        value = received["headers"].get("Authorization", "")
+        if (self.accepted is None or value in self.accepted) and value.startswith(self.accepted_prefix):
             return None
         return web.Response(
             status=self.status,
@@ -286,8 +289,9 @@ def _environments_of_others() -> list[str]:
     return found
 
 
-async def _serve_alone(*, own_tools: bool) -> None:
+async def _serve_alone(*, own_tools: bool, accepted_prefix: str) -> None:
     async with serve_echoing(own_tools=own_tools) as server:
+        server.accepted_prefix = accepted_prefix
         print(json.dumps({"url": server.url}), flush=True)
         await asyncio.Event().wait()
 
@@ -298,10 +302,11 @@ def main() -> None:
     flags.add_argument("--http", action="store_true")
     flags.add_argument("--record", help="is ignored")
     flags.add_argument("--own-tools", action="store_true")
+    flags.add_argument("--accepts", default="", help="what the value of Authorization has to begin with")
     flags.add_argument("rest", nargs="*")
     given = flags.parse_args()
     if given.http:
-        asyncio.run(_serve_alone(own_tools=given.own_tools))
+        asyncio.run(_serve_alone(own_tools=given.own_tools, accepted_prefix=given.accepts))
     else:
         StdioEcho(given.rest, own_tools=given.own_tools).run()
 

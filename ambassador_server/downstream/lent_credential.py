@@ -85,15 +85,15 @@ class OwnCredentials:
     def __init__(self, lender: CredentialLender) -> None:
         self._lender = lender
 
-    async def borrow(self, mcp: Mcp) -> Credential | None:
-        """Return the credential for an MCP that needs one; raises DownstreamUnavailableError if there is none."""
+    async def renew(self, mcp: Mcp, used: LentCredential) -> None:
+        """Use the credential as it is now, if the MCP needs one; raises DownstreamUnavailableError without one."""
         if mcp.credentials is NO_CREDENTIALS:
-            return None
+            return
         lent = await self._lender.for_listing(mcp)
         if isinstance(lent, Missing):
             what = f"the value of {', '.join(lent.fields)}" if lent.fields else "the access token"
             raise DownstreamUnavailableError(f"{what} that all users share cannot be had ({lent.because})")
-        return lent
+        _ = used.replace(lent)
 
     async def failed(self, mcp: Mcp, used: Credential | None, error: BaseException) -> None:
         """Tell the lender if the credential was refused, so that the next attempt may get another one."""

@@ -257,7 +257,7 @@ class Supervisor:
             # The output of a crash must not be gone as soon as the next process runs.
             self._earlier_output = self._newest.recent_output() or self._earlier_output
         if self._own is not None:
-            self.lent.replace(await self._own.borrow(self.mcp))
+            await self._own.renew(self.mcp, self.lent)
         session = self._newest = DownstreamSession(
             self.mcp,
             self.lent,

@@ -101,7 +101,8 @@ def opened(world: World, person: Person, mcp: str, field: str = "token") -> str:
 
     user_id, mcp_id, secret = in_database(world, read)
     place = SecretPlace(user_id, mcp_id, field)
-    return own_vault(world).open(Sealed(secret.key_number, secret.sealed), place).decode()
+    opened = own_vault(world).open(Sealed(secret.key_number, secret.sealed), place).decode()
+    return opened.rpartition("\0")[2]  # behind where the value may go
 
 
 def store_many(world: World, name: str) -> None:

@@ -27,6 +27,7 @@ from ambassador_server.ports.store import Store
 from ambassador_server.ports.vault import Sealed, Vault
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.access_tokens import AccessToken, TokenSource
+from ambassador_server.services.credentials.bound_values import unbound
 from ambassador_server.services.credentials.completeness import lacking
 from ambassador_server.services.credentials.shared_values import (
     SharedValueReader,
@@ -158,7 +159,7 @@ class CredentialLending:
     async def _borrow(self, user_id: str, mcp: Mcp) -> Credential | Missing:
         """Put the credential together, and keep it."""
         needs, key = mcp.credentials, (user_id, mcp.mcp_id)
-        own = await self._own(self._policy.snapshot.credentials.get(key), needs)
+        own = await self._own(self._policy.snapshot.credentials.get(key), mcp)
         if isinstance(own, Missing):
             return own
         references = {field: field.reference for field in needs.fields if field.reference is not None}
@@ -183,8 +184,9 @@ class CredentialLending:
             self._lent.popitem(last=False)
         return credential
 
-    async def _own(self, known: UserCredential | None, needs: CredentialNeeds) -> _Own | Missing:
+    async def _own(self, known: UserCredential | None, mcp: Mcp) -> _Own | Missing:
         """Return what the user has given, as it is in the database now."""
+        needs = mcp.credentials
         if not needs.is_per_user:
             return _Own(given=known)
         missing = lacking(needs, known)
@@ -194,7 +196,7 @@ class CredentialLending:
         missing = lacking(needs, given)
         if missing is not None or given is None:
             return missing or _Own(given=None)
-        values = self._open(needs, given, stored)
+        values = self._open(mcp, given, stored)
         if isinstance(values, Missing):
             return values
         return _Own(given=given, generation=given.generation, values=values)
@@ -223,12 +225,12 @@ class CredentialLending:
         return given, {secret.field: secret for secret in stored}
 
     def _open(
-        self, needs: CredentialNeeds, given: UserCredential, stored: Mapping[str, StoredSecret]
+        self, mcp: Mcp, given: UserCredential, stored: Mapping[str, StoredSecret]
     ) -> dict[str, str] | Missing:
         """Return the values that the user has given for the fields of the MCP."""
         values: dict[str, str] = {}
         unusable: list[str] = []
-        for field in needs.user_fields:
+        for field in mcp.credentials.user_fields:
             secret = stored.get(field.name)
             if secret is None:
                 if field.name in given.fields:
@@ -236,17 +238,16 @@ class CredentialLending:
                 continue
             sealed = Sealed(secret.key_number, secret.sealed)
             try:
-                value = self._vault.open(sealed, place_of(given, field.name)).decode()
+                text = self._vault.open(sealed, place_of(given, field.name)).decode()
+                value = _usable(mcp, field, text)
             except VaultError as error:
                 return self._unopened(given, field, error.message)
             except UnicodeDecodeError:  # its text has a byte of the value
                 return self._unopened(given, field, "it is not text")
-            try:
-                check_value(field, value)
-            except InvalidInputError:
-                # The MCP may want the field in another place since the value was given.
+            if value is None:
                 unusable.append(field.name)
-            values[field.name] = value
+            else:
+                values[field.name] = value
         if unusable:
             return Missing(because=MissingBecause.NOT_GIVEN, fields=tuple(unusable))
         return values
@@ -276,6 +277,18 @@ class CredentialLending:
                 del self._lent[key]
         mcps = snapshot.mcps
         self._shared.keep_only(frozenset((*mcps, *(_listing(mcp) for mcp in mcps.values()))))
+
+
+def _usable(mcp: Mcp, field: CredentialField, sealed: str) -> str | None:
+    """Return the value if the MCP wants it where it was given for; raises VaultDamagedError."""
+    value = unbound(mcp, field, sealed)
+    if value is None:
+        return None
+    try:
+        check_value(field, value)
+    except InvalidInputError:  # the template has changed since
+        return None
+    return value
 
 
 def _listing(mcp: Mcp) -> str:

@@ -22,6 +22,7 @@ from ambassador_server.ports.vault import Vault
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.credentials.bound_values import bound
 from ambassador_server.services.credentials.completeness import Completeness, completeness, lacking
 from ambassador_server.services.credentials.stored_credentials import (
     SHOWN_OF_GENERATION,
@@ -151,7 +152,9 @@ class OwnCredentials:
             mcp = await find_mcp(work, own.mcp.name)
             _check_values(mcp.credentials, values)
             before = await find_credential(work, principal.user_id, mcp.mcp_id)
-            changed = await changed_values(work, self._vault, before, values)
+            fields = {field.name: field for field in mcp.credentials.fields}
+            to_seal = {name: bound(mcp, fields[name], value) for name, value in values.items()}
+            changed = await changed_values(work, self._vault, before, to_seal)
             if not changed:
                 return replace(own, mcp=mcp, given=before)
             now = self._clock.now()

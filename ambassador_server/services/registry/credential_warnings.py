@@ -1,7 +1,11 @@
 """Warns administrators of what the credentials that an entry declares mean for it."""
 
+from typing import Any
+
 from ambassador_server.domain.catalog.credential_needs import Place
 from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp, McpStatus, Pin
+from ambassador_server.domain.catalog.value_destinations import moved_fields
+from ambassador_server.services.changes.audited_change import Change
 from ambassador_server.services.registry.connection_tests import lacking_for_test
 
 
@@ -20,3 +24,19 @@ def warnings_about(mcp: Mcp, state: DownstreamState) -> list[str]:
             "the credential that it needs."
         )
     return warnings
+
+
+async def asked_again(change: Change, before: Mcp, after: Mcp) -> dict[str, Any]:
+    """Return the audit details of a change by which values of users go elsewhere, and warn its author."""
+    moved = moved_fields(before, after)
+    if not moved:
+        return {}
+    given = await change.work.credentials.of(mcp_id=after.mcp_id)
+    users = sum(1 for each in given if moved & set(each.fields))
+    if not users:
+        return {}
+    change.warnings.append(
+        f"{users} users have to give {', '.join(sorted(moved))} again: what they gave is not sent to another address "
+        "or put into another place."
+    )
+    return {"asked_again": users}

@@ -27,6 +27,7 @@ from ambassador_server.services.registry.connection_tests import (
 )
 from ambassador_server.services.registry.credential_destinations import check_destination
 from ambassador_server.services.registry.credential_rules import check_needs
+from ambassador_server.services.registry.credential_warnings import asked_again
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import (
     EVENTS,
@@ -201,6 +202,8 @@ class Mcps:
                     raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
             await check_destination(change.work, before, after)
             details = hidden_changes(before, after)
+            if before is not None:
+                details |= await asked_again(change, before, after)
             if tools is not None:
                 details["approved"] = await self._approve(change.work, requester, after, tools)
             return await write(change, change.work.mcps, before, after, EVENTS, **details)

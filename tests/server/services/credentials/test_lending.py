@@ -175,6 +175,38 @@ async def test_damaged_value_is_never_lent(damage: str):
     assert (await lent(world, mcp)).headers == {"Authorization": "Bearer of-u1"}
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example/mcp",
+        "http://here.example/mcp",
+        "https://here.example/other",
+        "https://here.example:1/mcp",
+    ],
+)
+async def test_value_is_sent_to_no_address_but_that_for_which_it_was_given(url: str):
+    mcp = replace(mcp_with(HEADER), transport="streamable_http", options={"url": "https://here.example/mcp"})
+    world = await LendingWorld.build(mcp)
+    await world.give({"token": "t"})
+    await lent(world, mcp)
+    moved = replace(mcp, options={"url": url})
+    asked_again = Missing(because=MissingBecause.NOT_GIVEN, fields=("token",))
+    assert await world.lending.for_("u1", moved) == asked_again
+    assert (await lent(world, replace(mcp, options={**mcp.options, "ca": "x"}))).secrets == ("t",)
+    assert (await lent(world, mcp)).secrets == ("t",), "the old address has it again"
+
+
+@pytest.mark.parametrize("place", [Place.ARGUMENT, Place.QUERY, Place.HEADER])
+async def test_value_is_put_into_no_place_but_that_for_which_it_was_given(place: Place):
+    world = await LendingWorld.build(mcp := mcp_with(ENVIRONMENT))
+    await world.give({"key": "k"})
+    assert (await lent(world, mcp_with(replace(ENVIRONMENT, target="OTHER")))).environment == {"OTHER": "k"}
+    moved = mcp_with(replace(ENVIRONMENT, place=place))
+    asked_again = Missing(because=MissingBecause.NOT_GIVEN, fields=("key",))
+    assert await world.lending.for_("u1", moved) == asked_again
+    assert (await lent(world, mcp)).secrets == ("k",)
+
+
 async def test_value_that_became_a_header_is_asked_for_again():
     world = await LendingWorld.build(mcp_with(ENVIRONMENT))
     await world.give({"key": "two\nlines"})

@@ -98,6 +98,20 @@ async def test_stored_value_changes_nothing_and_another_one_is_a_new_generation(
     assert await lent(world, mcp) == ("b",)
 
 
+async def test_same_value_is_given_again_for_another_address():
+    mcp = replace(mcp_with(HEADER), transport="streamable_http", options={"url": "https://here.example/mcp"})
+    world, own, _, _ = await build(mcp)
+    await own.set(ALICE, ORIGIN, mcp.name, {"token": "a"})
+    assert await lent(world, mcp) == ("a",)
+    moved = replace(mcp, options={"url": "https://elsewhere.example/mcp"})
+    async with world.store.write() as work:
+        await work.mcps.replace(moved)
+    await world.policy.refresh()
+    assert await lent(world, moved) is None
+    await own.set(ALICE, ORIGIN, mcp.name, {"token": "a"})
+    assert await lent(world, moved) == ("a",)
+
+
 async def test_version_of_a_value_rises_and_never_comes_back():
     world, own, _, _ = await build(mcp := mcp_with(HEADER, ENVIRONMENT))
 

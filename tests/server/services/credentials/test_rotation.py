@@ -13,6 +13,7 @@ from ambassador_server.errors import VaultKeyMissingError
 from ambassador_server.ports.authorization import Registration, RegistrationKind, ServerMetadata
 from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.vault import Sealed, SecretPlace
+from ambassador_server.services.credentials.bound_values import bound
 from ambassador_server.services.credentials.oauth_grants import Begun, GrantVault
 from ambassador_server.services.credentials.rotation import RotationProgress, VaultRotation
 from ambassador_server.services.credentials.vault_state import KeyUse, VaultState
@@ -162,7 +163,8 @@ async def test_registrations_and_begun_connections_are_sealed_again_too():
 
 def refreshed(world: LendingWorld, known: StoredSecret) -> StoredSecret:
     user_id, mcp_id = known.credential_id.split("-")
-    sealed = world.vault.seal(b"refreshed", SecretPlace(user_id, mcp_id, known.field))
+    text = bound(mcp_with(HEADER), HEADER, "refreshed")
+    sealed = world.vault.seal(text.encode(), SecretPlace(user_id, mcp_id, known.field))
     return replace(
         known,
         key_number=sealed.key_number,

@@ -14,6 +14,7 @@ from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.ports.vault import SecretPlace, Vault
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.access_tokens import TokenSource
+from ambassador_server.services.credentials.bound_values import bound
 from ambassador_server.services.credentials.lending import MOST_HELD, CredentialLending
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.store import InMemoryStore
@@ -118,9 +119,12 @@ class LendingWorld:
                 await work.credentials.add(credential)
             else:
                 await work.credentials.replace(credential)
+            mcp = await work.mcps.get(mcp_id)
+            fields = {} if mcp is None else {field.name: field for field in mcp.credentials.fields}
             for field, value in values.items():
                 known = await work.secrets.get(credential.credential_id, field)
-                sealed = self.vault.seal(value.encode(), SecretPlace(user_id, mcp_id, field))
+                text = bound(mcp, fields[field], value) if mcp is not None and field in fields else value
+                sealed = self.vault.seal(text.encode(), SecretPlace(user_id, mcp_id, field))
                 await work.secrets.put(
                     StoredSecret(
                         credential_id=credential.credential_id,

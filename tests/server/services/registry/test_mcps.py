@@ -37,7 +37,7 @@ from tests.fakes.clock import START
 from tests.fakes.downstream import make_tool
 from tests.server.services.registry.mcps_world import build, last_event, stored
 from tests.server.services.world import ROOT
-from tests.server.worlds import MCP
+from tests.server.worlds import MCP, USER
 
 NEW = McpSpec(
     transport="stdio", options={"command": "wiki", "env": {"API_TOKEN": "s3cret-value", "TZ": "UTC"}}
@@ -312,3 +312,49 @@ async def test_what_users_have_given_is_not_sent_to_another_address(options: dic
     async with world.store.write() as work:
         await work.credentials.remove(given.credential_id)
     await mcps.update(ROOT, "wiki", McpSpec(options=options))
+
+
+@pytest.mark.parametrize(
+    ("spec", "asked_again"),
+    [
+        (McpSpec(options={"url": "https://here.example/other"}), 1),
+        (McpSpec(options={"url": "https://here.example/mcp?tenant=1"}), None),
+        (
+            McpSpec(
+                credentials=CredentialNeeds(
+                    fields=(CredentialField(name="token", place=Place.QUERY, target="t"),)
+                )
+            ),
+            1,
+        ),
+        (McpSpec(description="Ours"), None),
+    ],
+)
+async def test_change_that_asks_users_again_is_recorded_with_their_number(
+    spec: McpSpec, asked_again: int | None
+):
+    world, mcps = await build()
+    field = CredentialField(name="token", place=Place.HEADER, target="X-Token")
+    mcp = replace(
+        MCP,
+        transport="streamable_http",
+        options={"url": "https://here.example/mcp"},
+        credentials=CredentialNeeds(fields=(field,)),
+    )
+    async with world.store.write() as work:
+        await work.mcps.replace(mcp)
+        await work.credentials.add(
+            UserCredential(
+                credential_id="c1",
+                user_id=USER.user_id,
+                mcp_id=mcp.mcp_id,
+                fields=("token",),
+                generation="g1",
+                status=CredentialStatus.ACTIVE,
+                created_at=START,
+                updated_at=START,
+            )
+        )
+    await mcps.update(ROOT, mcp.name, spec)
+    action, details = last_event(world)
+    assert (action, details.get("asked_again")) == (AuditAction.MCP_UPDATE, asked_again)

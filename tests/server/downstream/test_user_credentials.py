@@ -300,7 +300,7 @@ async def test_an_entry_whose_shared_value_cannot_be_read_is_not_started():
 
 async def test_a_shared_program_is_replaced_after_its_calls_when_the_shared_value_is(tmp_path: Path):
     lender, done = Lender(variable("old")), tmp_path / "done"
-    users = Users(DownstreamPool(limits=replace(QUICK, retire=PATIENCE), lend=lender.for_listing))
+    users = Users(DownstreamPool(limits=replace(QUICK, retire=PATIENCE), lender=lender))
     users.pool.apply([program(SHARED)])
     try:
         await users.listener.ready("m1")
@@ -319,7 +319,7 @@ async def test_a_shared_program_is_replaced_after_its_calls_when_the_shared_valu
 
 async def test_calls_of_many_users_do_not_hurry_to_a_downstream_that_is_away():
     patient = replace(QUICK, first_retry=PATIENCE, early=PATIENCE)
-    users = Users(DownstreamPool(limits=patient, lend=Lender(header("shared")).for_listing))
+    users = Users(DownstreamPool(limits=patient, lender=Lender(header("shared"))))
     needs = CredentialNeeds(fields=(replace(OF_HEADER.fields[0], reference="env://SHARED"),))
     users.pool.apply([replace(http_entry("http://127.0.0.1:9/mcp"), credentials=needs)])
     try:

@@ -23,9 +23,9 @@ class NoAccounts:
         return Missing(because=MissingBecause.NOT_GIVEN)
 
 
-async def build() -> tuple[World, Mcps]:
+async def build(*, administrators_execute: bool = True) -> tuple[World, Mcps]:
     world = await World.build()
-    execution = Execution(downstreams=world.downstreams, administrators_execute=True)
+    execution = Execution(downstreams=world.downstreams, administrators_execute=administrators_execute)
     tests = ConnectionTests(
         downstreams=world.downstreams,
         recorder=Recorder(log=world.log, clock=world.clock),

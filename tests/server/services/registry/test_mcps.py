@@ -28,6 +28,7 @@ from ambassador_server.errors import (
     ConflictError,
     DownstreamUnavailableError,
     InvalidInputError,
+    MissingRightError,
     NotFoundError,
 )
 from ambassador_server.ports.credentials import Credential
@@ -358,3 +359,15 @@ async def test_change_that_asks_users_again_is_recorded_with_their_number(
     await mcps.update(ROOT, mcp.name, spec)
     action, details = last_event(world)
     assert (action, details.get("asked_again")) == (AuditAction.MCP_UPDATE, asked_again)
+
+
+@pytest.mark.parametrize("test", [True, False])
+@pytest.mark.parametrize("place", [Place.ENVIRONMENT, Place.ARGUMENT])
+async def test_what_a_running_program_is_started_with_needs_the_right_to_start_it(place: Place, test: bool):
+    world, mcps = await build(administrators_execute=False)
+    before = await stored(world, "git")
+    target = "KEY" if place is Place.ENVIRONMENT else ""
+    needs = CredentialNeeds(fields=(CredentialField(name="key", place=place, target=target),))
+    with pytest.raises(MissingRightError):
+        await mcps.update(ROOT, "git", McpSpec(credentials=needs), test=test)
+    assert (await stored(world, "git"), world.downstreams.probed) == (before, [])

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from ambassador_protocol import bounded_yaml
-from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
+from ambassador_protocol.paths import CREDENTIAL_PAGE, DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
 from ambassador_protocol.server_urls import is_loopback, url_host
 from ambassador_server.domain.shared.settings import Setting, Source, SourceKind
 from ambassador_server.errors import ConfigurationError
@@ -128,7 +128,8 @@ class ServerConfig(Section):
 
     def credential_link(self, mcp_name: str) -> str | None:
         """Return the address where users give their credential for an MCP; None without a public URL."""
-        return None if self.public_url is None else f"{self.public_url.rstrip('/')}/credentials/{mcp_name}"
+        base = self.public_url
+        return None if base is None else f"{base.rstrip('/')}{CREDENTIAL_PAGE}/{mcp_name}"
 
     @property
     def store_url(self) -> str:

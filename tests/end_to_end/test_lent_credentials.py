@@ -377,3 +377,15 @@ def test_a_shared_value_that_is_rotated_is_read_again(world: World, strict: str,
     shared.write_text("good-after")
     until(lambda: caller.call(LEGACY, "rotating__received").succeeded, "the new value is used")
     assert token_in(received(caller, "rotating")) == "good-after"
+
+
+@pytest.mark.parametrize("name", ["web", "no-such-mcp"])
+def test_the_link_leads_to_a_page_with_the_commands(world: World, name: str) -> None:
+    page = world.http.get(f"/credentials/{name}")
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert f"ambassador-client credential set {name}" in page.text
+    assert f"ambassador-client connect {name}" in page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    wrong = world.http.get("/credentials/%3Cscript%3E")
+    assert wrong.status_code == 400
+    assert "<script>" not in wrong.text

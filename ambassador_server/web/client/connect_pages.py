@@ -1,4 +1,4 @@
-"""`/connect/{ticket}` and `/oauth/…`: what a browser opens while its user grants access to an MCP.
+"""`/credentials/{mcp}`, `/connect/{ticket}` and `/oauth/…`: what a browser opens to give an MCP what it needs.
 
 Nobody is authenticated here: the one-time ticket and a cookie bind the browser. Own URLs come from the configuration.
 """
@@ -9,7 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from ambassador_protocol.paths import CLIENT_METADATA, CONNECT_PAGE, OAUTH_CALLBACK
+from ambassador_protocol.paths import CLIENT_METADATA, CONNECT_PAGE, CREDENTIAL_PAGE, OAUTH_CALLBACK
+from ambassador_server.domain.catalog.mcps import check_mcp_name
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.services.credentials.oauth_flow import VALID_FOR, Consented
 from ambassador_server.web.client.app_keys import CREDENTIALS, PUBLIC_URL
@@ -26,6 +27,23 @@ _PAGE: Final = (
 )
 
 _Route = Callable[[web.Request], Awaitable[web.Response]]
+
+
+async def show_commands(request: web.Request) -> web.Response:
+    """Say how users give what an MCP needs; the same for every name, so that nobody learns which MCPs there are."""
+    name = escape(check_mcp_name(request.match_info["mcp"]))
+    commands = "".join(
+        f"<p>{what}:</p>\n<pre>ambassador-client {command}</pre>\n"
+        for what, command in (
+            ("See what is missing", "credential list"),
+            ("Give a value, such as an API key", f"credential set {name}"),
+            ("Grant access with your account there", f"connect {name}"),
+        )
+    )
+    return _page(
+        f"Your credential for {name}",
+        f"<p>Give it on your own machine, with the command line. No page asks for it.</p>\n{commands}",
+    )
 
 
 async def open_link(request: web.Request) -> web.Response:
@@ -124,6 +142,7 @@ def _cookie_name(request: web.Request, name: str) -> str:
 def routes() -> list[web.RouteDef]:
     """Return the routes for browsers; a link is not opened by a HEAD request, which programs send to look at it."""
     return [
+        web.get(f"{CREDENTIAL_PAGE}/{{mcp}}", _readable(show_commands)),
         web.get(f"{CONNECT_PAGE}/{{ticket}}", _readable(open_link), allow_head=False),
         web.get(OAUTH_CALLBACK, _readable(callback), allow_head=False),
         web.get(CLIENT_METADATA, _readable(client_metadata), allow_head=False),

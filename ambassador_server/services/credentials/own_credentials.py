@@ -101,21 +101,20 @@ class OwnCredentials:
 
     def all(self, principal: Principal) -> list[OwnCredential]:
         """Return those of granted MCPs that need something of each user, and those that the user has given, by name."""
-        granted = {mcp.mcp_id: mcp for mcp in self._rights.granted_mcps(principal)}
-        snapshot = self._policy.snapshot
-        given = {mcp_id for user_id, mcp_id in snapshot.credentials if user_id == principal.user_id}
-        mcps = [
-            mcp
-            for mcp_id, mcp in {**{each: snapshot.mcps[each] for each in given}, **granted}.items()
-            if mcp.credentials.is_per_user or mcp_id in given
-        ]
-        return [
+        granted = {mcp.mcp_id for mcp in self._rights.granted_mcps(principal)}
+        snapshot, user_id = self._policy.snapshot, principal.user_id
+        known = (
             OwnCredential(
                 mcp=mcp,
-                given=snapshot.credentials.get((principal.user_id, mcp.mcp_id)),
+                given=snapshot.credentials.get((user_id, mcp.mcp_id)),
                 is_granted=mcp.mcp_id in granted,
             )
-            for mcp in sorted(mcps, key=lambda mcp: mcp.name)
+            for mcp in sorted(snapshot.mcps.values(), key=lambda mcp: mcp.name)
+        )
+        return [
+            each
+            for each in known
+            if each.given is not None or (each.is_granted and each.mcp.credentials.is_per_user)
         ]
 
     def one(self, principal: Principal, mcp_name: str) -> OwnCredential:

@@ -1,6 +1,8 @@
 """A rotation seals every value again, beside servers that lend, replace and refresh, and after it was killed."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +14,7 @@ from ambassador_server.domain.people.credentials import StoredSecret
 from ambassador_server.errors import VaultKeyMissingError
 from ambassador_server.ports.authorization import Registration, RegistrationKind, ServerMetadata
 from ambassador_server.ports.credentials import Credential
+from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.ports.vault import Sealed, SecretPlace
 from ambassador_server.services.credentials.bound_values import bound
 from ambassador_server.services.credentials.oauth_grants import Begun, GrantVault
@@ -138,6 +141,38 @@ async def test_refresh_that_is_under_way_keeps_its_token():
     await servers.end_refresh("u1")
     assert await uses(world) == {1: (0, KeyUse.UNUSED), 2: (1, KeyUse.SEALS)}
     assert await lent(world, "u1") == "refreshed"
+
+
+class MeddlingStore:
+    """Lets another server write something before each transaction of a rotation that writes."""
+
+    def __init__(self, world: LendingWorld, meddle: Callable[[], Awaitable[None]]) -> None:
+        self._world = world
+        self._meddle = meddle
+        self.read = world.store.read
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[UnitOfWork]:
+        await self._meddle()
+        async with self._world.store.write() as work:
+            yield work
+
+
+async def test_value_that_is_replaced_or_removed_after_it_was_read_stays_so():
+    world, times = await build(3), 0
+    new_key(world)
+
+    async def meddle() -> None:
+        nonlocal times
+        times += 1
+        if times == 1:
+            await world.give({"token": "replaced"}, user_id="u1", generation="g2")
+            await world.take(user_id="u2")
+
+    store = MeddlingStore(world, meddle)
+    ends = [step async for step in VaultRotation(store=store, vault=world.vault).run()]
+    assert (ends[-1].sealed_again, ends[-1].is_over) == (1, True)
+    assert [await lent(world, f"u{number}") for number in (1, 2, 3)] == ["replaced", None, "secret-3"]
 
 
 async def test_registrations_and_begun_connections_are_sealed_again_too():

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from tests.end_to_end.connecting import (
     subject,
 )
 from tests.end_to_end.faces import LEGACY
+from tests.end_to_end.test_client_identity import Client
 from tests.end_to_end.world import World, until
 from tests.rig import Rig
 
@@ -122,3 +124,35 @@ def test_nothing_secret_is_recorded(world: World, running_world: tuple[World, st
     for secret in (begun["ticket"], code, "eyJ"):
         assert secret not in recorded
     assert running_world[1] in recorded, "the issuer is recorded"
+
+
+def shown(client: Client, *words: str, expect: int = 0, stdin: str = "") -> str:
+    """Return what a command prints, without what differs in each run."""
+    done = client.run(*words, expect=expect, stdin=stdin)
+    text = f"$ ambassador-client {' '.join(words)}\n{done.stdout}{done.stderr}"
+    text = re.sub(r"/connect/[\w-]{43}", "/connect/TICKET", text)
+    text = re.sub(r"http://127\.0\.0\.1:\d+", "http://HOST", text)
+    return re.sub(r"20\d\d-[\dT:.-]+Z", "2026-01-01T00:00:00.000Z", text)
+
+
+def test_commands_print_what_their_goldens_have(world: World, tmp_path: Path) -> None:
+    client = client_of(world, world.person(), tmp_path, "ada")
+    parts = [
+        shown(client, "connections"),
+        shown(client, "connect", NAME),
+        shown(client, "connections"),
+        shown(client, "connections", "-o", "json"),
+        shown(client, "connections", "-o", "name"),
+        shown(client, "connect", NAME, "-o", "json"),
+        shown(client, "disconnect", NAME),
+        shown(client, "disconnect", NAME, expect=5),
+        shown(client, "connect", NAME, "--no-browser", expect=2),
+        shown(client, "connect", NAME, "--no-browser", expect=6, stdin="AAAAA-AAAAA\n"),
+        shown(client, "connect", NAME, "--no-browser", "--device", expect=2),
+        shown(client, "connect", "mial", expect=5),
+    ]
+    text = "\n".join(parts)
+    golden = Path(__file__).parent / "goldens" / "connecting.txt"
+    if os.environ.get("WRITE_GOLDENS"):
+        golden.write_text(text)
+    assert text == golden.read_text()

@@ -14,8 +14,7 @@ class FakeCredentialLender:
     """Implements `ports.credentials.CredentialLender`.
 
     A refused credential is replaced by that in `renewed`, if there is one. `error` is raised instead of lending,
-    `refusal_error` after a refusal;
-    `before_lending` is awaited before each.
+    `refusal_error` after a refusal; `before_lending` is awaited before each.
     """
 
     def __init__(self) -> None:

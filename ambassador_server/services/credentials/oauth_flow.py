@@ -156,9 +156,13 @@ class Connecting:
     @within_deadline
     async def open(self, ticket: str) -> Opened:
         """Bind a link to the browser that opens it, once; raises NotFoundError for any other link."""
-        cookie = secrets.token_urlsafe(32)
+        cookie, pending_id = secrets.token_urlsafe(32), digest_of(ticket)
+        async with self._store.read() as work:
+            # A stranger with a forged link must not make writers wait.
+            if await self._pending.live(work, pending_id) is None:
+                raise NotFoundError(_LINK_OVER)
         async with self._store.write() as work:
-            row = await self._pending.live(work, digest_of(ticket))
+            row = await self._pending.live(work, pending_id)
             if row is None or row.cookie_digest is not None or row.state_digest is None:
                 raise NotFoundError(_LINK_OVER)
             begun = self._begun(row)
@@ -219,14 +223,20 @@ class Connecting:
     @within_deadline
     async def _take(self, state: str, cookies: Mapping[str, str]) -> PendingConnection:
         """Return the connection of a callback, and accept no other callback for it."""
+        async with self._store.read() as work:
+            self._check_browser(await work.pending.by_state(digest_of(state)), cookies)
         async with self._store.write() as work:
-            row = await work.pending.by_state(digest_of(state))
-            if row is None or row.expires_at <= self._clock.now() or row.cookie_digest is None:
-                raise AuthorizationDeniedError(_LINK_OVER)
-            cookie = cookies.get(cookie_name(row), "")
-            if not hmac.compare_digest(digest_of(cookie), row.cookie_digest):
-                raise AuthorizationDeniedError("Another browser has opened the link")
+            row = self._check_browser(await work.pending.by_state(digest_of(state)), cookies)
             await work.pending.replace(replace(row, state_digest=None))
+        return row
+
+    def _check_browser(self, row: PendingConnection | None, cookies: Mapping[str, str]) -> PendingConnection:
+        """Return the connection of a state if the browser that comes back has opened its link."""
+        if row is None or row.expires_at <= self._clock.now() or row.cookie_digest is None:
+            raise AuthorizationDeniedError(_LINK_OVER)
+        cookie = cookies.get(cookie_name(row), "")
+        if not hmac.compare_digest(digest_of(cookie), row.cookie_digest):
+            raise AuthorizationDeniedError("Another browser has opened the link")
         return row
 
     @within_deadline
@@ -244,7 +254,11 @@ class Connecting:
                 if isinstance(self._vault.open(row.key_number, row.sealed, row.user_id, row.mcp_id), Grant):
                     raise NotFoundError(_LINK_OVER)
                 if self._begun(row).device is None:
-                    raise ConflictError("The authorization server has not sent the browser back yet")
+                    raise ConflictError(
+                        "The authorization server has not sent the browser back yet",
+                        advice=Advice.CONNECT_AGAIN,
+                        mcp=mcp.name,
+                    )
                 return row
             if hmac.compare_digest(_code_digest(row, code), row.code_digest):
                 return row

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.catalog.credential_needs import OAUTH_FIELD
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
+from ambassador_server.domain.people.users import User
 from ambassador_server.errors import (
     AuthorizationError,
     AuthorizationServerUnavailableError,
@@ -92,7 +94,7 @@ class OAuthTokens:
         held = await self._read(mcp, credential)
         if isinstance(held, Missing):
             return held
-        if not self._is_due(held):
+        if not _is_due(held, self._clock.now()):
             return self._lend(held)
         return await self._refresh(mcp, credential)
 
@@ -138,14 +140,6 @@ class OAuthTokens:
             return _NOT_GIVEN
         return _Held(stored, grant)
 
-    def _is_due(self, held: _Held) -> bool:
-        ends = held.grant.tokens.expires_at
-        return ends is not None and self._clock.now() >= ahead_of(ends, held.grant.obtained_at)
-
-    def _is_valid(self, held: _Held) -> bool:
-        ends = held.grant.tokens.expires_at
-        return ends is None or self._clock.now() < ends
-
     def _lend(self, held: _Held, *, ask_again_at: datetime | None = None) -> AccessToken:
         tokens = held.grant.tokens
         ahead = None if tokens.expires_at is None else ahead_of(tokens.expires_at, held.grant.obtained_at)
@@ -167,12 +161,12 @@ class OAuthTokens:
             reserved, held = await self._reserve(mcp, credential)
             if isinstance(held, Missing):
                 return held
-            if not self._is_due(held) and held.stored.version != refused:
+            if not _is_due(held, self._clock.now()) and held.stored.version != refused:
                 await self._release(credential, reserved=reserved)
                 return self._lend(held)
             if reserved:
                 return await self._exchange(mcp, credential, held, refused=refused is not None)
-            if self._is_valid(held) and refused is None:
+            if _is_valid(held, self._clock.now()) and refused is None:
                 return self._lend(held, ask_again_at=self._clock.now() + timedelta(seconds=1))
             if self._clock.monotonic() >= ends:
                 raise AuthorizationServerUnavailableError(
@@ -215,7 +209,7 @@ class OAuthTokens:
         except (AuthorizationError, TimeoutError) as error:
             await self._release(credential, reserved=True)
             await self._record(mcp, credential, Outcome.FAILED, reason="authorization_server_unavailable")
-            if self._is_valid(held) and not refused:
+            if _is_valid(held, self._clock.now()) and not refused:
                 return self._lend(held, ask_again_at=self._clock.now() + _ASK_AGAIN)
             if isinstance(error, TimeoutError):
                 raise AuthorizationServerUnavailableError("The authorization server is slow.") from None
@@ -268,7 +262,8 @@ class OAuthTokens:
                 await work.credentials.replace(
                     replace(given, status=CredentialStatus.DEAD, updated_at=self._clock.now())
                 )
-                await self._record(mcp, credential, Outcome.FAILED, reason="grant_dead")
+                user = await work.users.get(credential.user_id)
+                await self._event(mcp, credential, user, Outcome.FAILED, "grant_dead")
                 stored = None
         newest = _DEAD if stored is None else self._open(mcp, credential, stored)
         return newest if isinstance(newest, Missing) else self._lend(newest)
@@ -293,12 +288,24 @@ class OAuthTokens:
     async def _record(
         self, mcp: Mcp, credential: UserCredential, outcome: Outcome, *, reason: str | None = None
     ) -> None:
-        await self._recorder.event(
+        async with self._store.read() as work:
+            user = await work.users.get(credential.user_id)
+        await self._event(mcp, credential, user, outcome, reason)
+
+    def _event(
+        self,
+        mcp: Mcp,
+        credential: UserCredential,
+        user: User | None,
+        outcome: Outcome,
+        reason: str | None,
+    ) -> Awaitable[None]:
+        return self._recorder.event(
             AuditAction.TOKEN_REFRESH,
             outcome,
             resource=credential_resource(credential, mcp),
             reason=reason,
-            details={"user": credential.user_id, "issuer": credential.issuer},
+            details={"user": None if user is None else user.name, "issuer": credential.issuer},
         )
 
 
@@ -323,3 +330,13 @@ async def _store(
 def _is_free(stored: StoredSecret, version: int, now: datetime) -> bool:
     """Tell whether a grant is still the known one, and no server is refreshing it."""
     return stored.version == version and (stored.locked_until is None or stored.locked_until <= now)
+
+
+def _is_due(held: _Held, now: datetime) -> bool:
+    ends = held.grant.tokens.expires_at
+    return ends is not None and now >= ahead_of(ends, held.grant.obtained_at)
+
+
+def _is_valid(held: _Held, now: datetime) -> bool:
+    ends = held.grant.tokens.expires_at
+    return ends is None or now < ends

@@ -91,11 +91,13 @@ class PendingConnections:
             return False
         if not isinstance(content, Grant) or content.server.revocation_endpoint is None:
             return False
+        async with self._store.read() as work:
+            user, mcp = await work.users.get(row.user_id), await work.mcps.get(row.mcp_id)
         await self._recorder.event(
             AuditAction.GRANT_REVOKE,
             Outcome.PERMITTED,
-            resource=Resource(kind="mcp", id=row.mcp_id, name=None),
-            details={"issuer": content.server.issuer, "user": row.user_id},
+            resource=Resource(kind="mcp", id=row.mcp_id, name=None if mcp is None else mcp.name),
+            details={"issuer": content.server.issuer, "user": None if user is None else user.name},
         )
         try:
             return await self._client.revoke(content.server, content.registration, content.tokens)

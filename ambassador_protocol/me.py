@@ -59,7 +59,10 @@ class OwnStop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """`GET /v1/me`: `session` is None when the key was sent; `refused` is why no tool is permitted."""
+    """`GET /v1/me`: `session` is None when the key was sent; `refused` is why no tool is permitted.
+
+    `missing_credentials` names the granted MCPs that need a credential which the user has not given.
+    """
 
     user: str
     display_name: str
@@ -69,6 +72,7 @@ class Me:
     tools: int
     refused: str | None
     stops: list[OwnStop]
+    missing_credentials: list[str]
     server_version: str
 
 

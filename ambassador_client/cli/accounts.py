@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ambassador_client.cli.command import Run, command, command_group
+from ambassador_client.cli.missing_credentials import missing_credentials
 from ambassador_client.cli.output import show, show_rows
 from ambassador_client.cli.stops import stop_texts
 from ambassador_client.errors import SettingsError, UsageError
@@ -44,6 +45,7 @@ def whoami(run: Run) -> int:
         "tools": me.get("tools"),
         "refused": me.get("refused"),
         "stopped": stop_texts(me),
+        "missing_credentials": missing_credentials(me),
     }
     show(view, run.output)
     return 0

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.cli.check_context import CONNECT_SECONDS, CheckContext, CheckWarning
 from ambassador_client.cli.local_checks import warn_of_expiry
+from ambassador_client.cli.missing_credentials import HINT, missing_credentials, missing_text
 from ambassador_client.cli.stops import stop_texts
 from ambassador_client.errors import (
     ClientError,
@@ -165,6 +166,8 @@ def tools(context: CheckContext) -> str:
         raise CheckWarning("; ".join(stopped), "Ask your administrator.")
     if (refused := context.me.get("refused")) is not None:
         raise CheckWarning(f"every call is refused now: {refused}", "Ask your administrator.")
+    if names := missing_credentials(context.me):
+        raise CheckWarning(missing_text(names), f"{HINT}.")
     if not context.me.get("tools"):
         raise CheckWarning(
             "you have no tools", "Run ambassador-client catalog list, or ask your administrator."

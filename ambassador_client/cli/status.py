@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from ambassador_client.cli.command import Run
+from ambassador_client.cli.missing_credentials import missing_credentials
 from ambassador_client.cli.output import show
 from ambassador_client.cli.stops import stop_texts
 from ambassador_client.errors import (
@@ -67,6 +68,6 @@ def _query(run: Run, view: dict[str, Any]) -> None:
             server.disconnect(session)
     key, version = me.get("key") or {}, me.get("server_version")
     view |= {name: me.get(name) for name in ("user", "tools", "refused")}
-    view |= {"stopped": stop_texts(me)}
+    view |= {"stopped": stop_texts(me), "missing_credentials": missing_credentials(me)}
     view |= {"key": key.get("name"), "key_expires_at": key.get("expires_at")}
     view |= {"server_version": version, "same_version": version == __version__}

@@ -11,6 +11,7 @@ import typer
 from ambassador_client.cli.argument_files import ArgumentFiles
 from ambassador_client.cli.argument_rows import argument_rows
 from ambassador_client.cli.command import Run, command, command_group
+from ambassador_client.cli.missing_credentials import HINT, missing_credentials, missing_text
 from ambassador_client.cli.offered import by_name, description, explain, lookup, not_found, request
 from ambassador_client.cli.output import Format, is_for_programs, show, show_rows
 from ambassador_client.cli.server_client import CallError
@@ -159,9 +160,12 @@ def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
         {"tool": each["name"], "class": _effect_class(each), "description": description(each)}
         for each in tools
     ]
-    stopped = stop_texts(run.server.request("GET", ME))
+    me = run.server.request("GET", ME)
+    stopped = stop_texts(me)
     for text in stopped:
         run.say(text)
+    if names := missing_credentials(me):
+        run.say(f"{missing_text(names)}. {HINT}")
     if not rows and not stopped:
         run.say("You have no such tool. Run: ambassador-client catalog list")
     if rows or run.output is not None:

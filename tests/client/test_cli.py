@@ -43,6 +43,7 @@ async def test_status_as_json(server: FakeServer, state: Path):
         "tools": 1,
         "refused": None,
         "stopped": [],
+        "missing_credentials": [],
         "client": __version__,
         "server_version": "0.0.9",
         "same_version": False,

@@ -297,6 +297,10 @@ def test_what_is_missing_shows_before_a_call(world: World, tmp_path: Path) -> No
         return {tool["refused"] for tool in web["tools"]}
 
     assert refused() == {"credential_missing"}
+    assert (
+        "web" in client.json("status")["missing_credentials"] == client.json("whoami")["missing_credentials"]
+    )
+    assert "Run: ambassador-client credential list" in client.run("tools", "list").stderr
     explained = json.loads(
         world.rig.admin("access", "explain", person.name, "web.received", "-o", "json").stdout
     )
@@ -305,6 +309,7 @@ def test_what_is_missing_shows_before_a_call(world: World, tmp_path: Path) -> No
     assert explained["path"][-1] == {"kind": "mcp", "name": "web", "ends": True}
     give(world, person, "web", token="now-given")
     assert refused() == {None}
+    assert "web" not in client.json("whoami")["missing_credentials"]
     explained = json.loads(
         world.rig.admin("access", "explain", person.name, "web.received", "-o", "json").stdout
     )

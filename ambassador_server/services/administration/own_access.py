@@ -49,7 +49,8 @@ class OwnStatus:
     """A principal's user, groups, key and session.
 
     `tools` is how many tools the principal may call; `refused` is set if nothing is permitted at all; `stops` are the
-    kill switches that stop the principal or granted tools.
+    kill switches that stop the principal or granted tools. `missing` names the granted MCPs that need a credential
+    which the user has not given.
     """
 
     user: User
@@ -59,6 +60,7 @@ class OwnStatus:
     tools: int
     refused: Reason | None
     stops: tuple[KillSwitch, ...]
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,11 @@ class OwnAccess:
             tools=0 if policy.denial is not None else len(self._catalog.visible(principal)),
             refused=None if policy.denial is None else policy.denial.reason,
             stops=stops_on(policy, self._catalog.index().every()) if snapshot.switches else (),
+            missing=tuple(
+                mcp.name
+                for mcp in sorted(snapshot.mcps.values(), key=lambda mcp: mcp.name)
+                if denial_for_lack(snapshot, user.user_id, mcp) and policy.delivery_of(mcp.mcp_id)
+            ),
         )
 
     def offers(self, principal: Principal) -> list[OfferedMcp]:

@@ -50,6 +50,7 @@ async def show(request: web.Request) -> web.Response:
             tools=status.tools,
             refused=status.refused,
             stops=[_stop(switch) for switch in status.stops],
+            missing_credentials=list(status.missing),
             server_version=__version__,
         )
     )

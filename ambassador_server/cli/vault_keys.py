@@ -54,11 +54,7 @@ def run_new_key(settings: ServerConfig, *, as_json: bool) -> None:
 
 def run_rotation(settings: ServerConfig, *, batch: int, as_json: bool) -> None:
     """Rotate and show the progress; exit with 1 if values remain that cannot be opened."""
-    try:
-        end = asyncio.run(_rotate(settings, batch))
-    except KeyboardInterrupt:
-        typer.echo("Interrupted; run it again to go on.", err=True)
-        raise
+    end = asyncio.run(_rotate(settings, batch))
     left = sum(end.unopened.values())
     if as_json:
         unopened = {str(number): count for number, count in sorted(end.unopened.items())}

@@ -37,6 +37,7 @@ from ambassador_server.services.registry.mcp_spec import (
     masked,
     needs_test,
 )
+from ambassador_server.services.registry.open_grants import check_grants_ended
 
 _CALL_TIMEOUT_SECONDS = 60.0
 
@@ -147,7 +148,10 @@ class Mcps:
         return mcp
 
     async def remove(self, requester: Requester, name: str, *, expected: ExpectedRevisions = None) -> None:
-        """Delete an entry and its grants. Raises ConflictError if it is published or a kill switch stops it."""
+        """Delete an entry, its grants, and what users have given for it.
+
+        Raises ConflictError if it is published, a kill switch stops it, or users are connected to it by OAuth.
+        """
         async with self._changes.open(requester) as change:
             mcp = await find_mcp(change.work, name)
             check_revision(masked(mcp), expected)
@@ -156,8 +160,10 @@ class Mcps:
             await check_not_stopped(
                 change.work, SwitchScope.MCP, mcp.mcp_id, self._clock.now(), name=f"MCP {name!r}"
             )
+            given = await check_grants_ended(change.work, mcp)
             await change.work.mcps.remove(mcp.mcp_id)
-            change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=EVENTS.details(mcp))
+            details = {"users_with_values": given} if given else {}
+            change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=EVENTS.details(mcp), **details)
 
     async def test(
         self, requester: Requester, name: str, values: OneTimeValues = NO_VALUES

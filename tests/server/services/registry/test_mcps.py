@@ -33,7 +33,9 @@ from ambassador_server.errors import (
 )
 from ambassador_server.ports.credentials import Credential
 from ambassador_server.services.changes.writing import WriteResult
+from ambassador_server.services.credentials.stored_credentials import revocation_id
 from ambassador_server.services.registry.mcp_spec import McpSpec, connection_differs, masked
+from tests.conformance.store_samples import pending
 from tests.fakes.clock import START
 from tests.fakes.downstream import make_tool
 from tests.server.services.registry.mcps_world import build, last_event, stored
@@ -371,3 +373,33 @@ async def test_what_a_running_program_is_started_with_needs_the_right_to_start_i
     with pytest.raises(MissingRightError):
         await mcps.update(ROOT, "git", McpSpec(credentials=needs), test=test)
     assert (await stored(world, "git"), world.downstreams.probed) == (before, [])
+
+
+async def test_entry_is_removed_only_after_access_by_oauth_is_revoked_at_the_provider():
+    world, mcps = await build()
+    given = UserCredential(
+        credential_id="c1",
+        user_id=USER.user_id,
+        mcp_id=MCP.mcp_id,
+        fields=("oauth", "token"),
+        generation="g1",
+        status=CredentialStatus.ACTIVE,
+        created_at=START,
+        updated_at=START,
+    )
+    revocation = replace(pending(1), pending_id=revocation_id(), user_id=USER.user_id, mcp_id=MCP.mcp_id)
+    async with world.store.write() as work:
+        await work.credentials.add(given)
+        await work.pending.add(revocation)
+    await mcps.archive(ROOT, MCP.name)
+    with pytest.raises(ConflictError, match="Users have connected"):
+        await mcps.remove(ROOT, MCP.name)
+    async with world.store.write() as work:
+        await work.credentials.replace(replace(given, fields=("token",)))
+    with pytest.raises(ConflictError, match="is being revoked at its provider"):
+        await mcps.remove(ROOT, MCP.name)
+    async with world.store.write() as work:
+        await work.pending.remove(revocation.pending_id)
+    await mcps.remove(ROOT, MCP.name)
+    action, details = last_event(world)
+    assert (action, details["users_with_values"]) == (AuditAction.MCP_REMOVE, 1)

@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.connecting import NAME, browse, client_of, code_on, connecting_world, send
-from tests.end_to_end.world import Person, World
+from tests.end_to_end.world import Person, World, running
 from tests.rig import Rig
 
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -206,3 +207,23 @@ def test_provider_forgets_this_server_and_is_registered_with_again(
         assert http.get(f"{provider}/forget/{client_id}").is_success
     client.run("connect", NAME)
     assert client.json("connections")[0]["status"] == "connected"
+
+
+def test_document_of_the_client_is_served_under_the_public_address(directory: Path, prepared: Rig) -> None:
+    """A reverse proxy passes requests for the public address on; the server names no other."""
+    public = "https://tools.example.com/ambassador"
+    home = directory / "public"
+    home.mkdir()
+    with running(home, prepared, limits=GENEROUS, public_url=f"{public}/") as world:
+        document = world.http.get("/oauth/client-metadata", headers={"Host": "tools.example.com"})
+        assert document.json() == {
+            "client_id": f"{public}/oauth/client-metadata",
+            "client_name": "MCP Ambassador",
+            "redirect_uris": [f"{public}/oauth/callback"],
+            "application_type": "web",
+            "token_endpoint_auth_method": "none",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+        }
+        refused = world.http.get("/oauth/client-metadata", headers={"Host": "tools.example.org"})
+        assert refused.status_code == 421

@@ -13,6 +13,7 @@ from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES, LEGACY, MODERN, REST, Face
 from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.test_client_identity import Client
+from tests.end_to_end.test_legacy_sse import stream
 from tests.end_to_end.world import GROUP, Caller, Person, World, downstream, running, until
 from tests.fakes.mcp_servers import stdio_options
 from tests.rig import Rig
@@ -40,7 +41,7 @@ def world(directory: Path, prepared: Rig) -> Iterator[World]:
     """Run a server with an MCP that needs credentials over each transport."""
     with (
         downstream(directory, "--http", server="echoing_server") as web,
-        running(directory, prepared, limits=GENEROUS, public_url=PUBLIC_URL) as started,
+        running(directory, prepared, limits=GENEROUS, public_url=PUBLIC_URL, legacy_sse=True) as started,
     ):
         need(started, "program", "stdio", stdio_options("--", server="echoing_server"), OF_PROGRAM)
         need(started, "web", "streamable_http", {"url": web.url}, OF_REQUESTS)
@@ -218,6 +219,19 @@ def test_questions_of_a_users_process_reach_that_user(world: World) -> None:
         assert asked.post({"id": question["id"], "result": yes}).status_code == 202
         found = json.loads(next(stream)["result"]["content"][0]["text"])
     assert (token_in(found), found["answer"]) == ("asks-its-user", yes)
+
+
+def test_a_host_over_the_old_transport_is_told_and_lent_too(world: World) -> None:
+    person = world.person()
+    with stream(world.session(person)) as host:
+        host.initialize()
+        host.call("web__received")
+        error = host.next()["error"]
+        assert (error["code"], error["data"]["reason"]) == (-31001, "credential_missing")
+        give(world, person, "web", token="over-the-old-transport")
+        host.call("web__received", 8)
+        found = json.loads(host.next()["result"]["content"][0]["text"])
+    assert token_in(found) == "over-the-old-transport"
 
 
 URLS = {"elicitation": {"url": {}, "form": {}}}

@@ -25,14 +25,19 @@ from ambassador_server.services.credentials.registered_clients import ClientRegi
 from ambassador_server.services.shared.joined_reads import JoinedReads
 
 _MOST_AHEAD: Final = timedelta(seconds=60)
+_LEAST_HELD: Final = timedelta(seconds=1)
 _ASK_AGAIN: Final = timedelta(seconds=5)
 _AGAIN_AFTER_REFUSAL: Final = 60.0
 _LONGEST_HELD: Final = timedelta(hours=1)
 
 
 def ahead_of(ends: datetime, obtained: datetime) -> datetime:
-    """Return when to get another token: a minute ahead, or a quarter of the lifetime of a short-lived one."""
-    return ends - min(_MOST_AHEAD, max(ends - obtained, timedelta(0)) / 4)
+    """Return when to get another token: a minute ahead, or a quarter of the lifetime of a short-lived one.
+
+    A token that ends at once is used for a second, so that not every call asks for another one.
+    """
+    ahead = ends - min(_MOST_AHEAD, max(ends - obtained, timedelta(0)) / 4)
+    return max(ahead, obtained + _LEAST_HELD)
 
 
 class _Held(Struct, frozen=True, kw_only=True):

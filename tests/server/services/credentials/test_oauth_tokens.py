@@ -106,6 +106,21 @@ async def test_short_lived_token_is_not_refreshed_at_each_call() -> None:
     assert world.provider.refreshes == before + 1
 
 
+async def test_token_that_ends_at_once_is_refreshed_once_a_second_at_most() -> None:
+    """Some servers say 0 seconds and mean that a token does not end."""
+    world, servers = await build()
+    world.provider.lifetime = 0
+    world.clock.advance(301)
+    await token(servers[0])
+    before = world.provider.refreshes
+    for number in range(20):
+        await token(servers[number % 2])
+    assert world.provider.refreshes == before
+    world.clock.advance(1)
+    await token(servers[0])
+    assert world.provider.refreshes == before + 1
+
+
 async def test_a_thousand_calls_on_two_servers_refresh_once() -> None:
     world, servers = await build()
     world.provider.turns = 20

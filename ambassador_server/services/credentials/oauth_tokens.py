@@ -37,6 +37,7 @@ from ambassador_server.services.credentials.oauth_grants import Grant, GrantVaul
 from ambassador_server.services.credentials.registered_clients import ClientRegistrations
 from ambassador_server.services.credentials.service_tokens import ServiceTokens, ahead_of
 from ambassador_server.services.credentials.stored_credentials import credential_resource
+from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.services.shared.joined_reads import JoinedReads
 
 RESERVED: Final = timedelta(seconds=30)
@@ -123,6 +124,7 @@ class OAuthTokens:
             return False
         return isinstance(another, AccessToken) and another.value != token
 
+    @within_deadline
     async def _read(self, mcp: Mcp, credential: UserCredential) -> _Held | Missing:
         async with self._store.read() as work:
             stored = await work.secrets.get(credential.credential_id, OAUTH_FIELD)
@@ -175,6 +177,7 @@ class OAuthTokens:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
+    @within_deadline
     async def _reserve(self, mcp: Mcp, credential: UserCredential) -> tuple[bool, _Held | Missing]:
         """Reserve and read in one transaction, so that the token that is read is the newest one."""
         now = self._clock.now()

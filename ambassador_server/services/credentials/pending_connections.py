@@ -14,6 +14,7 @@ from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.credentials.oauth_grants import Begun, Grant, GrantVault
 from ambassador_server.services.credentials.stored_credentials import REVOCATION, revocation_id
+from ambassador_server.services.shared.database_deadline import within_deadline
 
 MOST_OF_A_USER: Final = 5
 MOST: Final = 10_000
@@ -44,6 +45,7 @@ class PendingConnections:
         self._clock = clock
         self._most = most
 
+    @within_deadline
     async def add(self, row: PendingConnection) -> None:
         """Store a begun connection; a user's oldest one ends if there are too many. Raises OverloadedError."""
         async with self._store.write() as work:

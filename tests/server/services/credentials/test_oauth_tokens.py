@@ -248,6 +248,18 @@ async def test_database_that_fails_after_the_exchange_is_tried_again(monkeypatch
     assert world.provider.accepts(await token(other))
 
 
+async def test_database_that_hangs_fails_the_call_and_costs_no_grant() -> None:
+    world, (server, _) = await build()
+    given = server.policy.snapshot.credentials["u1", "m1"]
+    world.clock.advance(301)
+    world.store.answers.clear()
+    with pytest.raises(StorageError, match="does not answer"):
+        await server.tokens.token_for(MCP, given)
+    world.store.answers.set()
+    assert world.provider.accepts(await token(server))
+    assert world.provider.dead == set()
+
+
 async def refuse(server: ConnectServer, challenge: str) -> bool:
     used = await server.lending.for_("u1", MCP)
     assert isinstance(used, Credential)

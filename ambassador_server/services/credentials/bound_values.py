@@ -1,7 +1,7 @@
 """Binds a value that a user has given to where it may go.
 
-An administrator who changes an MCP could collect otherwise what users have given for another address or place. Whether
-the address may change is checked then, too; but a value can be given at that very moment.
+An administrator who changes an MCP could collect otherwise what users have given for another address or place, also at
+the moment of the change.
 """
 
 from typing import Final

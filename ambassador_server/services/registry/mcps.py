@@ -25,7 +25,6 @@ from ambassador_server.services.registry.connection_tests import (
     OneTimeValues,
     lacking_for_test,
 )
-from ambassador_server.services.registry.credential_destinations import check_destination
 from ambassador_server.services.registry.credential_rules import check_needs
 from ambassador_server.services.registry.credential_warnings import asked_again
 from ambassador_server.services.registry.execution import Execution
@@ -206,7 +205,6 @@ class Mcps:
                 _warn_if_untested(change, requester)
                 if test and before != seen:
                     raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
-            await check_destination(change.work, before, after)
             details = hidden_changes(before, after)
             if before is not None:
                 details |= await asked_again(change, before, after)

@@ -1,7 +1,6 @@
 """Entries are put and changed: options are tested first, and no secret is lost or sent to another place."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,6 @@ from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.errors import (
     ChangedMeanwhileError,
-    ConflictError,
     DownstreamUnavailableError,
     InvalidInputError,
     MissingRightError,
@@ -273,54 +271,12 @@ async def test_the_audit_has_references_and_endpoints_but_no_text_that_looks_lik
 
 
 @pytest.mark.parametrize(
-    ("options", "moves"),
-    [
-        ({"url": "https://evil/mcp"}, True),
-        ({"url": "http://wiki/mcp"}, True),
-        ({"url": "https://wiki:8443/mcp"}, True),
-        ({"url": "https://WIKI:443/other?x=1"}, False),
-        ({"url": "https://wiki/mcp", "headers": {"X-Team": "ours"}}, False),
-    ],
-)
-async def test_what_users_have_given_is_not_sent_to_another_address(options: dict[str, Any], moves: bool):
-    world, mcps = await build()
-    token = replace(TOKEN, place=Place.HEADER, target="X-Token", reference=None)
-    new = McpSpec(
-        transport="streamable_http",
-        options={"url": "https://wiki/mcp"},
-        credentials=CredentialNeeds(fields=(token,)),
-    )
-    wiki = await mcps.add(ROOT, "wiki", new)
-    await mcps.update(ROOT, "wiki", McpSpec(options={"url": "https://elsewhere/mcp"}))
-    await mcps.update(ROOT, "wiki", McpSpec(options={"url": "https://wiki/mcp"}))
-    given = UserCredential(
-        credential_id="c1",
-        user_id="u1",
-        mcp_id=wiki.mcp_id,
-        fields=("token",),
-        generation="one",
-        status=CredentialStatus.ACTIVE,
-        created_at=START,
-        updated_at=START,
-    )
-    async with world.store.write() as work:
-        await work.credentials.add(given)
-    before = await stored(world, "wiki")
-    if not moves:
-        await mcps.update(ROOT, "wiki", McpSpec(options=options))
-        return
-    with pytest.raises(ConflictError, match="would be sent to another one"):
-        await mcps.update(ROOT, "wiki", McpSpec(options=options))
-    assert await stored(world, "wiki") == before
-    async with world.store.write() as work:
-        await work.credentials.remove(given.credential_id)
-    await mcps.update(ROOT, "wiki", McpSpec(options=options))
-
-
-@pytest.mark.parametrize(
     ("spec", "asked_again"),
     [
         (McpSpec(options={"url": "https://here.example/other"}), 1),
+        (McpSpec(options={"url": "https://evil.example/mcp"}), 1),
+        (McpSpec(options={"url": "http://here.example/mcp"}), 1),
+        (McpSpec(options={"url": "https://here.example:8443/mcp"}), 1),
         (McpSpec(options={"url": "https://here.example/mcp?tenant=1"}), None),
         (
             McpSpec(

@@ -27,6 +27,7 @@ class Advice(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     READ_AGAIN = "read_again"
     REVOKE_ADMIN_KEY = "revoke_admin_key"
+    REVOKE_CREDENTIALS = "revoke_credentials"
     SET_PUBLIC_URL = "set_public_url"
     TRY_AGAIN_IN_A_MINUTE = "try_again_in_a_minute"
     TRY_AGAIN_LATER = "try_again_later"

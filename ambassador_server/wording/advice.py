@@ -25,6 +25,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.NOTHING_TO_DO: "There is nothing to remove.",
     Advice.READ_AGAIN: "Read it again, then decide again.",
     Advice.REVOKE_ADMIN_KEY: "ambassador-admin admin-key revoke NAME ends it",
+    Advice.REVOKE_CREDENTIALS: "Revoke them first: ambassador-admin credential revoke --mcp {mcp}",
     Advice.SET_PUBLIC_URL: "An administrator sets public_url in the configuration of the server.",
     Advice.TRY_AGAIN_IN_A_MINUTE: "try again in a minute",
     Advice.TRY_AGAIN_LATER: "Try again in {seconds} s.",

@@ -24,6 +24,7 @@ from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.errors import (
     ChangedMeanwhileError,
+    ConflictError,
     DownstreamUnavailableError,
     InvalidInputError,
     MissingRightError,

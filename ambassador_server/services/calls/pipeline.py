@@ -285,10 +285,14 @@ class CallPipeline:
         request: NeutralRequest,
         lent: Lent | None,
     ) -> Awaitable[Reply]:
-        if lent is None:
-            return self._send_with(call, entry, mcp, request)
-        send = partial(self._send_with, call, entry, mcp, request)
-        return self._credentials.send(call.principal.user_id, mcp, lent, send)
+        if lent is not None:
+            send = partial(self._send_with, call, entry, mcp, request)
+            return self._credentials.send(call.principal.user_id, mcp, lent, send)
+        if call.serve is not None:
+            return call.serve(entry, request.credential)
+        return self._downstreams.call(
+            mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
+        )
 
     def _send_with(
         self,
@@ -296,18 +300,12 @@ class CallPipeline:
         entry: CatalogEntry,
         mcp: Mcp,
         request: NeutralRequest,
-        credential: Credential | None = None,
+        credential: Credential,
     ) -> Awaitable[Reply]:
         """Send the request, unless the MCP has moved since the credential was lent for it."""
-        if credential is not None and not self._is_connected_as(mcp):
+        if not self._is_connected_as(mcp):
             raise DownstreamUnavailableError(f"{mcp.name} was changed meanwhile; call again")
-        if call.serve is not None:
-            return call.serve(entry, credential)
-        if credential is not None:
-            request = replace(request, credential=credential)
-        return self._downstreams.call(
-            mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
-        )
+        return self._send(call, entry, mcp, replace(request, credential=credential), None)
 
     def _is_connected_as(self, mcp: Mcp) -> bool:
         now = self._policy.snapshot.mcps.get(mcp.mcp_id)

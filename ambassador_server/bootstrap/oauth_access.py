@@ -21,10 +21,14 @@ from ambassador_server.services.credentials.oauth_flow import CLIENT_NAME, NO_BR
 from ambassador_server.services.credentials.oauth_grants import GrantVault
 from ambassador_server.services.credentials.oauth_tokens import OAuthTokens
 from ambassador_server.services.credentials.own_credentials import OwnCredentials, OwnRights
-from ambassador_server.services.credentials.pending_connections import PendingConnections
+from ambassador_server.services.credentials.pending_connections import (
+    MOST_BEGUN_PER_MINUTE,
+    PendingConnections,
+)
 from ambassador_server.services.credentials.registered_clients import ClientRegistrations
 from ambassador_server.services.credentials.service_tokens import ServiceTokens
 from ambassador_server.services.credentials.use_cases import UserCredentialUseCases
+from ambassador_server.throttling.key_rates import KeyRate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,7 @@ class OAuthAccess:
             client=self._client,
             recorder=self.recorder,
             clock=self.clock,
+            rate=KeyRate(MOST_BEGUN_PER_MINUTE, self.clock.monotonic),
         )
 
     def for_users(self, own: OwnCredentials, rights: OwnRights) -> UserCredentialUseCases:

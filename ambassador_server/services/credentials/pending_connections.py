@@ -11,6 +11,7 @@ from ambassador_server.errors import AuthorizationError, NotFoundError, Overload
 from ambassador_server.ports.authorization import OAuthClient
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.ports.throttle import Rate, RateRefusal
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.credentials.oauth_grants import Begun, Grant, GrantVault
 from ambassador_server.services.credentials.stored_credentials import REVOCATION, revocation_id
@@ -18,6 +19,8 @@ from ambassador_server.services.shared.database_deadline import within_deadline
 
 MOST_OF_A_USER: Final = 5
 MOST: Final = 10_000
+MOST_BEGUN_PER_MINUTE: Final = 20
+"""How often one client key may begin to connect in a minute."""
 _AT_ONCE: Final = 20
 _RETRY: Final = timedelta(minutes=5)
 _GIVE_UP: Final = timedelta(days=1)
@@ -36,6 +39,7 @@ class PendingConnections:
         client: OAuthClient,
         recorder: Recorder,
         clock: Clock,
+        rate: Rate,
         most: int = MOST,
     ) -> None:
         self._store = store
@@ -43,7 +47,12 @@ class PendingConnections:
         self._client = client
         self._recorder = recorder
         self._clock = clock
+        self._rate = rate
         self._most = most
+
+    def may_begin(self, key_id: str) -> RateRefusal | None:
+        """Count a beginning of a client key, or return the refusal if the key has to wait."""
+        return self._rate.take(key_id)
 
     @within_deadline
     async def add(self, row: PendingConnection) -> None:

@@ -25,9 +25,13 @@ from ambassador_server.services.credentials.oauth_flow import BegunConnection, C
 from ambassador_server.services.credentials.oauth_grants import Grant, GrantVault
 from ambassador_server.services.credentials.oauth_tokens import OAuthTokens
 from ambassador_server.services.credentials.own_credentials import OwnCredentials
-from ambassador_server.services.credentials.pending_connections import PendingConnections
+from ambassador_server.services.credentials.pending_connections import (
+    MOST_BEGUN_PER_MINUTE,
+    PendingConnections,
+)
 from ambassador_server.services.credentials.registered_clients import ClientRegistrations
 from ambassador_server.services.credentials.service_tokens import ServiceTokens
+from ambassador_server.throttling.key_rates import KeyRate
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import InMemoryStore
@@ -134,8 +138,15 @@ class ConnectWorld:
         changes = Changes(store=store, policy=policy, recorder=recorder)
         rights = Rights(policy)
         own = OwnCredentials(policy=policy, changes=changes, vault=self.vault, rights=rights, clock=clock)
+        rate = KeyRate(MOST_BEGUN_PER_MINUTE, clock.monotonic)
         pending = PendingConnections(
-            store=store, vault=self.grants, client=client, recorder=recorder, clock=clock, most=most
+            store=store,
+            vault=self.grants,
+            client=client,
+            recorder=recorder,
+            clock=clock,
+            rate=rate,
+            most=most,
         )
         registrations = ClientRegistrations(
             store=store, vault=self.grants, client=client, recorder=recorder, clock=clock

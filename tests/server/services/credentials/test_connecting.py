@@ -16,11 +16,12 @@ from ambassador_server.errors import (
     IssuerMismatchError,
     NotFoundError,
     OverloadedError,
+    RateLimitedError,
     RegistrationRefusedError,
 )
 from ambassador_server.ports.credentials import Credential, Missing, MissingBecause
 from ambassador_server.services.credentials.oauth_flow import Undecided
-from ambassador_server.services.credentials.pending_connections import MOST_OF_A_USER
+from ambassador_server.services.credentials.pending_connections import MOST_BEGUN_PER_MINUTE, MOST_OF_A_USER
 from tests.fakes.authorization_server import (
     DESCRIPTION,
     FakeAuthorizationServer,
@@ -411,3 +412,19 @@ async def test_provider_that_is_down_or_refuses_leaves_nothing_behind(
     async with world.store.read() as work:
         assert await work.pending.count() == 0
         assert await work.registrations.of(mcp_id="m1") == []
+
+
+async def test_key_that_begins_too_often_waits_and_sends_nothing(
+    server: ConnectServer, world: ConnectWorld, fake: FakeAuthorizationServer
+) -> None:
+    for _ in range(MOST_BEGUN_PER_MINUTE):
+        await server.connecting.begin(ALICE, ORIGIN, NAME)
+    sent = len(fake.seen)
+    for _ in range(3):
+        with pytest.raises(RateLimitedError) as refused:
+            await server.connecting.begin(ALICE, ORIGIN, NAME)
+    assert len(fake.seen) == sent
+    assert world.actions().count(("credential:user:begin-connect", "denied")) == 1
+    await server.connecting.begin(BOB, ORIGIN, NAME)
+    world.clock.advance(refused.value.retry_after)
+    await server.connecting.begin(ALICE, ORIGIN, NAME)

@@ -97,5 +97,5 @@ class HttpClient:
             target = with_query(target, self._query)
         path = target.encode()
         head = b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, path, self._fields, fields)
-        connection = await self._pool.acquire()
+        connection = self._pool.take_idle() or await self._pool.acquire()
         return await connection.exchange(head, body)

@@ -60,10 +60,17 @@ class Response:
         """Tell whether all of the body has arrived, read or not."""
         return self._payload.is_eof()
 
-    async def read(self, limit: int) -> bytes:
-        """Return the whole body; raises DownstreamUnavailableError beyond `limit` bytes."""
+    def read_now(self, limit: int) -> bytes | None:
+        """Return the whole body if it has arrived and is no longer than `limit` bytes, which most answers are."""
         if self._payload.is_eof() and self._payload.total_bytes <= limit:
             return self._payload.read_nowait()
+        return None
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body; raises DownstreamUnavailableError beyond `limit` bytes."""
+        arrived = self.read_now(limit)
+        if arrived is not None:
+            return arrived
         declared = self.headers.get("Content-Length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise self._too_long(limit)

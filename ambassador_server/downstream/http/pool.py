@@ -42,13 +42,22 @@ class ConnectionPool:
     async def acquire(self) -> Connection:
         """Return a connection for one request, which returns to the pool by itself; raises NoAnswerError."""
         while not self._is_closed:
-            connection = self._pop_idle()
+            connection = self.take_idle()
             if connection is not None:
                 return connection
             if len(self._open) + self._connecting < self._max_connections:
                 return await self._connect()
             await self._wait_for_room()
         raise NoAnswerError("was stopped")
+
+    def take_idle(self) -> Connection | None:
+        """Return an idle connection for one request, or None if there is none."""
+        while self._idle:
+            connection = self._idle.pop()
+            if self._is_fresh(connection) and connection.is_usable:
+                return connection
+            connection.close()
+        return None
 
     async def close(self) -> None:
         """Close every connection; requests that still wait raise NoAnswerError."""
@@ -87,14 +96,6 @@ class ConnectionPool:
         self._wake()
         if not self._open:
             self._emptied.set()
-
-    def _pop_idle(self) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if self._is_fresh(connection) and connection.is_usable:
-                return connection
-            connection.close()
-        return None
 
     def _is_fresh(self, connection: Connection) -> bool:
         return self._loop.time() - connection.idle_since < self._idle_seconds

@@ -7,6 +7,7 @@ from typing import Any
 
 from ambassador_protocol.mcp import SESSION_HEADER
 from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
+from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.downstream.features.log_messages import LOG_MESSAGE
 from ambassador_server.downstream.features.questions import CANCELLED, OpenQuestions
 from ambassador_server.downstream.http.background import BackgroundTasks
@@ -47,6 +48,7 @@ from ambassador_server.downstream.transport import (
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
     Message,
+    decode_message,
     encode_cancelled,
     encode_notification,
     encode_request,
@@ -339,8 +341,13 @@ class StreamableHttpTransport:
 
 
 async def _answer_in_body(response: Response, number: int) -> Answer:
-    body = await read_body(response)
-    message = await read_message(body)
+    # A small answer that has arrived as a whole, as most have, is read without a coroutine.
+    body = response.read_now(LARGE)
+    if body is None:
+        body = await read_body(response)
+        message = await read_message(body)
+    else:
+        message = decode_message(body)
     if message is None or message.method is not None:
         return Answer(response.status, None, is_own=False, text=body[:_LONGEST_REASON])
     # The answer to a request that the downstream could not parse has no id.

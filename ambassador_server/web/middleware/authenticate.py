@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ambassador_protocol.paths import ADMIN_KEY_HEADER, SESSION_TOKEN_HEADER
 from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.errors import NotAuthenticatedError
 from ambassador_server.ports.authenticator import Credentials
 from ambassador_server.web.app_keys import ADMINISTRATOR, ADMINISTRATORS, AUTHENTICATORS, ORIGIN, PRINCIPAL
@@ -19,7 +20,7 @@ def authenticated(route: Route) -> Route:
     """Require a principal for a route."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        await check_authenticated(request)
+        request[PRINCIPAL] = await _principal(request)
         return await route(request)
 
     return guarded
@@ -27,11 +28,14 @@ def authenticated(route: Route) -> Route:
 
 async def check_authenticated(request: web.Request) -> None:
     """Raise an error unless the request has a principal; a stream checks this repeatedly."""
+    request[PRINCIPAL] = await _principal(request)
+
+
+def _principal(request: web.Request) -> Awaitable[Principal]:
     secret = _secret(request, SESSION_TOKEN_HEADER)
     for authenticator in request.app[AUTHENTICATORS]:
         if authenticator.accepts(secret):
-            request[PRINCIPAL] = await authenticator.authenticate(Credentials(secret, request[ORIGIN]))
-            return
+            return authenticator.authenticate(Credentials(secret, request[ORIGIN]))
     raise NotAuthenticatedError("Valid session token required")
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
@@ -211,7 +212,8 @@ class DownstreamPool:
         supervisor = self._running.get(mcp_id)
         if supervisor is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        if request.credential is None and needs_credential_of_user(supervisor.mcp):
+        needs = supervisor.mcp.credentials
+        if needs is not NO_CREDENTIALS and needs.is_per_user and request.credential is None:
             raise CredentialMissingError(
                 f"{supervisor.mcp.name} is not reached without the user's credential"
             )
@@ -337,7 +339,7 @@ def _has_own_connection(supervisor: Supervisor, request: NeutralRequest | None) 
     mcp, habits = supervisor.mcp, supervisor.habits
     if mcp.isolation is Isolation.PER_USER or mcp.sessions is Sessions.PER_USER:
         return True
-    if needs_credential_of_user(mcp):
+    if mcp.credentials is not NO_CREDENTIALS and mcp.credentials.is_per_user:
         return True
     if mcp.sessions is Sessions.SHARED:
         return False

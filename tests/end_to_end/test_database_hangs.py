@@ -12,7 +12,7 @@ import pytest
 from ambassador_server.web.client.routes import client_routes
 from tests.end_to_end.faces import FACES, MCP_FACES, REST, Face, Wire
 from tests.end_to_end.test_client_identity import Client
-from tests.end_to_end.world import Caller, Person, World, until
+from tests.end_to_end.world import GROUP, Caller, Person, World, until
 
 # The bytes of the shared-memory file that SQLite locks to read and to write (https://sqlite.org/walformat.html).
 _LOCKS = (120, 8)
@@ -36,6 +36,13 @@ _ON_DATABASE = {
     ("POST", "/v1/me/key/rotate"),
     ("PUT", "/v1/me/subscriptions/{mcp}"),
     ("DELETE", "/v1/me/subscriptions/{mcp}"),
+    ("PUT", "/v1/credentials/{mcp}"),
+    ("DELETE", "/v1/credentials/{mcp}"),
+    ("POST", "/v1/credentials/{mcp}/connect/finish"),
+    ("DELETE", "/v1/credentials/{mcp}/connect"),
+    ("GET", "/v1/connections"),
+    ("GET", "/connect/{ticket}"),
+    ("GET", "/oauth/callback"),
 }
 """The routes of the client API that read or write the database in steady state."""
 
@@ -51,16 +58,26 @@ _IN_MEMORY = {
     ("POST", "/v1/tools/invoke"),
     ("GET", "/v1/me"),
     ("GET", "/v1/me/catalog"),
+    ("GET", "/v1/credentials"),
+    ("GET", "/v1/credentials/{mcp}"),
+    ("GET", "/credentials/{mcp}"),
+    ("GET", "/oauth/client-metadata"),
 }
 """The other routes: they use the database only to load a session, and `/ready` reports on it."""
 
 
+_AT_A_PROVIDER = {("POST", "/v1/credentials/{mcp}/connect")}
+"""Asks an authorization server before it uses the database."""
+
+
 def test_every_route_of_the_client_api_is_in_one_of_the_tables() -> None:
-    assert {(route.method, route.path) for route in client_routes()} == _ON_DATABASE | _IN_MEMORY
+    routes = {(route.method, route.path) for route in client_routes()}
+    assert routes == _ON_DATABASE | _IN_MEMORY | _AT_A_PROVIDER
 
 
 def test_every_request_gives_up_while_the_database_hangs(world: World) -> None:
     person = world.person()
+    offer_with_credentials(world)
     code = world.ask("POST", "enrolments", {"user": person.name, "name": "desk"})["code"]
     unloaded = world.session(person)
     world.restart()
@@ -82,6 +99,22 @@ def test_every_request_gives_up_while_the_database_hangs(world: World) -> None:
             "PUT", "/v1/me/subscriptions/tools", token | _JSON, b"{}"
         ),
         ("DELETE", "/v1/me/subscriptions/{mcp}"): Wire("DELETE", "/v1/me/subscriptions/tools", token),
+        ("PUT", "/v1/credentials/{mcp}"): Wire(
+            "PUT", "/v1/credentials/keyed", token | _JSON, json.dumps({"values": {"token": "x"}}).encode()
+        ),
+        ("DELETE", "/v1/credentials/{mcp}"): Wire("DELETE", "/v1/credentials/keyed", token),
+        ("POST", "/v1/credentials/{mcp}/connect/finish"): Wire(
+            "POST",
+            "/v1/credentials/connected/connect/finish",
+            token | _JSON,
+            json.dumps({"ticket": "x", "code": "x"}).encode(),
+        ),
+        ("DELETE", "/v1/credentials/{mcp}/connect"): Wire(
+            "DELETE", "/v1/credentials/connected/connect", token
+        ),
+        ("GET", "/v1/connections"): Wire("GET", "/v1/connections", token),
+        ("GET", "/connect/{ticket}"): Wire("GET", "/connect/x", {}),
+        ("GET", "/oauth/callback"): Wire("GET", "/oauth/callback?state=x", {}),
     }
     assert set(requests) == _ON_DATABASE
     loading = [face.listing(unloaded.secret) for face in FACES]
@@ -91,8 +124,17 @@ def test_every_request_gives_up_while_the_database_hangs(world: World) -> None:
     for answer in answers:
         assert answer.status_code == 503, (answer.request.url, answer.text)
         # Not the error that SQLite itself gives after ten seconds.
-        assert "nothing in 2 seconds" in answer.json()["message"], (answer.request.url, answer.text)
+        assert "nothing in 2 seconds" in answer.text, (answer.request.url, answer.text)
     assert world.register(person.key).status_code == 201
+
+
+def offer_with_credentials(world: World) -> None:
+    """Publish an MCP with a value of each user, and one with access by OAuth."""
+    place = {"name": "token", "place": "header", "target": "X-Token"}
+    for name, needs in (("keyed", {"fields": [place]}), ("connected", {"oauth": {}})):
+        world.offer(name, "streamable_http", {"url": "https://mcp.example/mcp"}, credentials=needs)
+        world.ask("POST", f"mcps/{name}/publish")
+        world.ask("POST", "grants", {"group": GROUP, "mcp": name})
 
 
 def _registration(person: Person) -> bytes:

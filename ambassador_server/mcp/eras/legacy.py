@@ -1,7 +1,7 @@
 """The legacy era towards hosts (2024-11-05 to 2025-11-25): conversations, their streams, and questions on those."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 import msgspec
@@ -77,14 +77,16 @@ class LegacyEra:
             "resources/unsubscribe": self._unsubscribe,
         }
 
-    async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
+    def handle(self, message: Message, request: FaceRequest) -> Coroutine[None, None, FaceReply]:
         """Answer one message."""
         named = request.headers.get(SESSION_HEADER)
         if named is not None and self._conversations.has_ended(request.principal, named):
-            message_id = message.id if isinstance(message, Request) else None
-            return refusal(404, message_id, Code.INVALID_REQUEST, "This conversation has ended")
+            return _refuse_ended(message)
         if isinstance(message, Request):
-            return await self._answer(message, request)
+            return self._answer(message, request)
+        return self._take(message, request)
+
+    async def _take(self, message: Notification | Response, request: FaceRequest) -> FaceReply:
         conversation = self._conversation(request)
         if isinstance(message, Notification):
             if message.method == "notifications/cancelled" and conversation is not None:
@@ -203,6 +205,11 @@ class LegacyEra:
     def _named(self, request: FaceRequest) -> Conversation | None:
         """Return the conversation that the request names; only such a one has a stream."""
         return self._conversation(request) if request.headers.get(SESSION_HEADER) else None
+
+
+async def _refuse_ended(message: Message) -> FaceReply:
+    message_id = message.id if isinstance(message, Request) else None
+    return refusal(404, message_id, Code.INVALID_REQUEST, "This conversation has ended")
 
 
 def _stream(request: FaceRequest, conversation: Conversation | None) -> AnswerStream:

@@ -162,7 +162,7 @@ class CallPipeline:
                     if len(raw) <= LARGE
                     else await off_loop(self._recorded_arguments, entry, raw)
                 )
-                await self._record_attempt(call, mcp, resource, decision, arguments, lent)
+                await self._record_attempt(call, mcp, resource, decision, arguments, len(raw), lent)
                 for method in call.answered:
                     _ = self._recorder.question_answered(
                         call.principal, call.origin, resource, method, refused=False
@@ -264,6 +264,7 @@ class CallPipeline:
         resource: Resource,
         permit: Permit,
         arguments: Any,
+        size: int,
         lent: Lent | None,
     ) -> Awaitable[None]:
         return self._recorder.attempt(
@@ -272,7 +273,7 @@ class CallPipeline:
             resource,
             permit.grant_id,
             arguments=arguments,
-            size=len(_arguments(call)),
+            size=size,
             method=call.method,
             generation=None if lent is None else _generation(mcp, lent),
         )

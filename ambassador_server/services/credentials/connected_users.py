@@ -11,6 +11,7 @@ from ambassador_server.domain.audit.events import RATE_LIMITED, AuditAction, Out
 from ambassador_server.domain.catalog.credential_needs import OAUTH_FIELD
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.credentials import CredentialStatus
+from ambassador_server.domain.people.oauth_records import PendingConnection
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.errors import Advice, ConflictError, NotFoundError, RateLimitedError, VaultError
 from ambassador_server.ports.clock import Clock
@@ -159,6 +160,19 @@ class ConnectedUsers:
 
         Raises NotFoundError if there is none.
         """
+        row = await self._end_here(principal, origin, mcp_name)
+        if row is None:
+            return False
+        revoked = await self._pending.revoke(row)
+        if revoked is not None:
+            await self._pending.remove(row.pending_id)
+        return revoked
+
+    @within_deadline
+    async def _end_here(
+        self, principal: Principal, origin: Origin, mcp_name: str
+    ) -> PendingConnection | None:
+        """Delete the access of a user; return what is to be revoked at the provider."""
         requester = await self._rights.requester(principal, origin)
         mcp = self._own.one(principal, mcp_name).mcp
         async with self._changes.open(requester) as change:
@@ -174,12 +188,7 @@ class ConnectedUsers:
                 user=principal.user_name,
                 issuer=given.issuer,
             )
-        if row is None:
-            return False
-        revoked = await self._pending.revoke(row)
-        if revoked is not None:
-            await self._pending.remove(row.pending_id)
-        return revoked
+        return row
 
     @within_deadline
     async def connections(self, principal: Principal) -> list[OwnConnection]:

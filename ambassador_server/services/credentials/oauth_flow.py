@@ -307,6 +307,7 @@ class Connecting:
             raise NotFoundError(_LINK_OVER)
         return content
 
+    @within_deadline
     async def _mcp(self, row: PendingConnection) -> Mcp:
         async with self._store.read() as work:
             mcp = await work.mcps.get(row.mcp_id)

@@ -26,6 +26,7 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.credentials.oauth_grants import GrantVault
+from ambassador_server.services.shared.database_deadline import within_deadline
 
 _RESERVED: Final = timedelta(seconds=30)
 _LOOKS: Final = 40
@@ -69,6 +70,7 @@ class ClientRegistrations:
             if stored is not None and (known is None or known.client_id == dead.client_id):
                 await work.registrations.remove(stored.registration_id)
 
+    @within_deadline
     async def _find(self, mcp: Mcp, server: ServerMetadata) -> StoredRegistration | None:
         async with self._store.read() as work:
             return await work.registrations.find(mcp.mcp_id, server.issuer)

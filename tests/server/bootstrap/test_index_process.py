@@ -296,7 +296,7 @@ async def test_it_stays_small(url: str, tmp_path: Path) -> None:
         world.indexer.start()
         pid = await world.pid()
         await world.assert_complete()
-        assert peak_memory(pid) <= 60 * 1024
+        assert peak_memory(pid) <= 63 * 1024
 
 
 def test_it_imports_neither_the_web_server_nor_the_configuration() -> None:

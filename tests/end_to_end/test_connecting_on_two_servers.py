@@ -93,13 +93,33 @@ def test_refreshes_on_two_servers_never_lose_the_grant(servers: tuple[World, Wor
     assert not callers[0].call(LEGACY, f"{NAME}__received", {}).succeeded
 
 
-def test_deactivating_a_user_revokes_at_the_provider(servers: tuple[World, World]) -> None:
+def test_who_is_deactivated_or_stopped_loses_the_access_at_the_provider(
+    servers: tuple[World, World],
+) -> None:
     here, _ = servers
-    person = here.person()
-    until(lambda: here.register(person.key).is_success, "the user is known")
-    connect_by_device(here, person)
-    here.ask("PATCH", f"users/{person.name}", {"status": "deactivated"})
+    deactivated, stopped = here.person(), here.person()
+    for person in (deactivated, stopped):
+        until(lambda person=person: here.register(person.key).is_success, "the user is known")
+        connect_by_device(here, person)
+    here.ask("PATCH", f"users/{deactivated.name}", {"status": "deactivated"})
+    switch = {"scope": "user", "target": stopped.name, "reason": "a lost laptop"}
+    here.ask("POST", "kill-switches", {**switch, "drill": True})
+    assert given(here, stopped) == ["oauth"]
+    switch_id = here.ask("POST", "kill-switches", switch)["id"]
+    here.ask("POST", f"kill-switches/{switch_id}/lift")
+    assert given(here, stopped) == given(here, deactivated) == []
+    ended = {
+        each["details"]["user"]: each["details"] for each in here.events(action="credential:user:revoke")
+    }
+    for person, because in ((deactivated, "deactivated"), (stopped, "stopped")):
+        assert (ended[person.name]["because"], ended[person.name]["fields"]) == (because, ["oauth"])
     until(
-        lambda: [world for world in servers if world.events(action="credential:grant:revoke")],
-        "a job has revoked the grant at the provider",
+        lambda: sum(len(world.events(action="credential:grant:revoke")) for world in servers) >= len(ended),
+        "a job has revoked both grants at the provider",
     )
+
+
+def given(world: World, person: Person) -> list[str]:
+    """Return the fields for which an administrator sees that the user has given a value."""
+    found = world.ask("GET", f"credentials?filter=user={person.name}")["items"]
+    return [field for each in found for field in each["fields"]]

@@ -42,10 +42,19 @@ def possible_shapes(texts: Iterable[str]) -> list[Shape]:
     """Return the shapes that may occur in the texts; for most texts there is none, which saves the expensive search."""
     lowered = "\n".join(texts).lower()
     needing = _shapes_needing if len(lowered) >= LONG else _short_shapes_needing
-    return [shape for shape in needing(_NEEDED & frozenset(lowered)) if shape.occurs(lowered)]
+    return [shape for shape in needing(needed_in(lowered)) if shape.occurs(lowered)]
 
 
-_NEEDED = frozenset().union(*(shape.needs for shape in SHAPES))
+_NEEDED = frozenset[str]().union(*(shape.needs for shape in SHAPES))
+_NEEDLESS = bytes(code for code in range(128) if chr(code) not in _NEEDED)
+
+
+def needed_in(lowered: str) -> frozenset[str]:
+    """Return the characters of a text that some shape needs."""
+    if lowered.isascii():
+        # Most characters are needless, and dropped by the fastest means before a set is made of the others.
+        return frozenset(lowered.encode().translate(None, _NEEDLESS).decode())
+    return _NEEDED & frozenset(lowered)
 
 
 # The same few combinations of characters come with every call.

@@ -40,20 +40,19 @@ class ConnectionOwner(Protocol):
 
 
 class Response:
-    """An answer whose head has arrived; the body is read once, as a whole or in chunks."""
+    """An answer whose head has arrived; the body is read once, as a whole or in chunks.
 
-    __slots__ = ("_connection", "_payload", "headers", "status")
+    `kind` is the media type without its parameters.
+    """
+
+    __slots__ = ("_connection", "_payload", "headers", "kind", "status")
 
     def __init__(self, message: RawResponseMessage, payload: StreamReader, connection: "Connection") -> None:
         self.status = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
+        self.kind = message.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self._payload = payload
         self._connection = connection
-
-    @property
-    def kind(self) -> str:
-        """Return the media type without its parameters."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
     def is_complete(self) -> bool:

@@ -20,6 +20,7 @@ from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp, find_user
 from ambassador_server.services.changes.writing import WriteResult, Written
+from ambassador_server.services.credentials.stored_credentials import RevokedBecause, revoke_grants
 
 _TOOL_CLASSES = [tool_class.value for tool_class in ToolClass]
 
@@ -77,6 +78,10 @@ class Switches:
                 raise ConflictError(f"{_subject(scope, target)} is stopped already")
             await change.work.switches.add(switch)
             change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), **_details(switch))
+            if scope is SwitchScope.USER and not drill:
+                # Who stops a user may not trust their accounts elsewhere either; to lift the switch gives none back.
+                grants = await change.work.credentials.of(user_id=switch.target or "")
+                await revoke_grants(change, grants, RevokedBecause.STOPPED, now)
         return Written(switch, WriteResult.CREATED, warnings)
 
     async def lift(self, requester: Requester, switch_id: str) -> KillSwitch:

@@ -36,6 +36,7 @@ from ambassador_server.services.credentials.stored_credentials import (
     new_credential,
     put_values,
     remove_values,
+    without_grant,
 )
 from ambassador_server.services.shared.database_deadline import within_deadline
 
@@ -180,8 +181,7 @@ class ConnectedUsers:
             if given is None or OAUTH_FIELD not in given.fields:
                 raise NotFoundError(f"You have not connected to {mcp_name!r}", advice=Advice.NOTHING_TO_DO)
             row = await keep_to_revoke(change.work, given, self._clock.now())
-            without = replace(given, status=CredentialStatus.ACTIVE, scopes=(), issuer=None)
-            await remove_values(change.work, without, [OAUTH_FIELD], self._clock.now())
+            await remove_values(change.work, without_grant(given), [OAUTH_FIELD], self._clock.now())
             change.record(
                 AuditAction.CREDENTIAL_DISCONNECT,
                 credential_resource(given, mcp),

@@ -118,6 +118,7 @@ class RevokedBecause(StrEnum):
 
     REVOKED = "revoked"
     DEACTIVATED = "deactivated"
+    STOPPED = "stopped"
 
 
 async def revoke(
@@ -125,16 +126,38 @@ async def revoke(
 ) -> None:
     """Delete credentials of users with their values, each with a record of its own."""
     for given in credentials:
-        user, mcp = await change.work.users.get(given.user_id), await change.work.mcps.get(given.mcp_id)
         await keep_to_revoke(change.work, given, now)
         await change.work.credentials.remove(given.credential_id)
-        change.record(
-            AuditAction.CREDENTIAL_REVOKE,
-            Resource(kind="credential", id=given.credential_id, name=None if mcp is None else mcp.name),
-            user=None if user is None else user.name,
-            fields=list(given.fields),
-            because=because,
-        )
+        await _record_revocation(change, given, given.fields, because)
+
+
+async def revoke_grants(
+    change: Change, credentials: Iterable[UserCredential], because: RevokedBecause, now: datetime
+) -> None:
+    """Delete the access by OAuth alone, each with a record of its own; values that users have set stay."""
+    for given in credentials:
+        if OAUTH_FIELD in given.fields:
+            await keep_to_revoke(change.work, given, now)
+            await remove_values(change.work, without_grant(given), (OAUTH_FIELD,), now)
+            await _record_revocation(change, given, (OAUTH_FIELD,), because)
+
+
+def without_grant(given: UserCredential) -> UserCredential:
+    """Return a credential without what is known of its access by OAuth."""
+    return replace(given, status=CredentialStatus.ACTIVE, scopes=(), issuer=None)
+
+
+async def _record_revocation(
+    change: Change, given: UserCredential, fields: Iterable[str], because: RevokedBecause
+) -> None:
+    user, mcp = await change.work.users.get(given.user_id), await change.work.mcps.get(given.mcp_id)
+    change.record(
+        AuditAction.CREDENTIAL_REVOKE,
+        Resource(kind="credential", id=given.credential_id, name=None if mcp is None else mcp.name),
+        user=None if user is None else user.name,
+        fields=list(fields),
+        because=because,
+    )
 
 
 async def keep_to_revoke(work: UnitOfWork, given: UserCredential, now: datetime) -> PendingConnection | None:

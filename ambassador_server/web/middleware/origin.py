@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from typing import Final
 
 from aiohttp import web
 
@@ -10,6 +11,13 @@ from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.web.app_keys import ORIGIN, SETTINGS
 
+_ALWAYS: Final = {
+    "Server": "mcp-ambassador",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_OVER_TLS: Final = {**_ALWAYS, "Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -27,15 +35,10 @@ def set_origin(request: web.Request) -> None:
 
 async def add_response_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add the headers just before the response is sent, because a handler sends a stream itself."""
-    headers = response.headers
-    if ORIGIN in request:
-        headers[REQUEST_ID_HEADER] = request[ORIGIN].request_id
-    headers["Server"] = "mcp-ambassador"
-    headers["Cache-Control"] = "no-store"
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    if request.app[SETTINGS].tls:
-        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    headers, origin = response.headers, request.get(ORIGIN)
+    if origin is not None:
+        headers[REQUEST_ID_HEADER] = origin.request_id
+    headers.update(_OVER_TLS if request.app[SETTINGS].tls else _ALWAYS)
 
 
 def _is_usable(request_id: str) -> bool:

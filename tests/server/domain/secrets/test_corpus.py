@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.secrets.redaction import redact, redact_details
-from ambassador_server.domain.secrets.shapes import SHAPES, mask_text, possible_shapes
+from ambassador_server.domain.secrets.shapes import SHAPES, mask_text, needed_in, possible_shapes
 from tests.server.domain.secrets.harmless import HARMLESS, HARMLESS_VALUES
 from tests.server.domain.secrets.planted import GROUPS, planted, planted_values
 
@@ -80,3 +82,9 @@ def test_every_row_of_the_table_has_a_planted_secret(shape: Any):
     if "this product" in shape.name:
         pytest.skip("tests/properties/test_own_tokens.py plants those")
     assert any(shape in possible_shapes((text,)) for _, text, _ in PLANTED)
+
+
+@given(st.one_of(st.text(), st.text(st.characters(max_codepoint=127))))
+def test_characters_that_shapes_need_are_found_in_any_text(text: str) -> None:
+    needed = {each for shape in SHAPES for each in shape.needs}
+    assert needed_in(text.lower()) == needed & set(text.lower())

@@ -1,5 +1,5 @@
 # make demo         see the product work, on real servers
-# make test         every test
+# make test         every test but the longest, which make soak runs
 # make soak         the tests that draw examples or repeat rounds, SOAK=20 times as many as in make test; then kills, full
 #                   disks, 15 minutes of load and whole installations, alone on the machine, with figures
 # make check        the one gate: format, lint, types, import contracts, tests
@@ -49,7 +49,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
 test: $(INSTALLED)
-	$(PYTEST) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder -m 'not endurance' $(ARGS)
 
 soak: $(INSTALLED)
 	SOAK=$(SOAK) $(PYTEST) --timeout 0 -m 'hypothesis or soak' $(ARGS)

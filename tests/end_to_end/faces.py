@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ambassador_protocol.event_stream import EventStreamReader
 from ambassador_protocol.mcp import TASK_METHODS
 
 MODERN_VERSION = "2026-07-28"
@@ -93,7 +94,9 @@ class Mcp:
         return headers
 
     def read(self, status: int, content: bytes) -> Answer:
-        body = json.loads(content)
+        # The answer to a request that takes long is an event, behind comments that keep the connection open.
+        events = EventStreamReader(2**27).feed(content) if content.startswith(b":") else []
+        body = json.loads(events[-1].data if events else content)
         if "jsonrpc" not in body:
             return Answer(status, body["message"], True, body)
         if "error" in body:

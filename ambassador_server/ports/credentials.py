@@ -45,6 +45,10 @@ class Missing(Struct, frozen=True, kw_only=True):
 class CredentialLender(Protocol):
     """Lends credentials to calls; nothing is lent in part."""
 
+    def known(self, user_id: str, mcp: Mcp) -> Credential | None:
+        """Return the credential that `for_` would return at once, or None if it would have to read."""
+        ...
+
     async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
         """Return the credential of a user for an MCP that needs one; no database is read if it is known already.
 

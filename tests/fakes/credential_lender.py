@@ -42,6 +42,13 @@ class FakeCredentialLender:
         """Take the credential of a user away."""
         self.given.pop((user_id, mcp_id), None)
 
+    def known(self, user_id: str, mcp: Mcp) -> Credential | None:
+        """Return the credential of a user if `for_` would return it at once."""
+        if self.before_lending is not None or self.error is not None:
+            return None
+        given = self.given.get((user_id, mcp.mcp_id))
+        return given if isinstance(given, Credential) else None
+
     async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
         """Return the credential of a user."""
         if self.before_lending is not None:

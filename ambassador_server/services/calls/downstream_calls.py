@@ -33,6 +33,10 @@ class DownstreamCalls:
         self._lender = lender
         self._link = link
 
+    def known(self, user_id: str, mcp: Mcp) -> Lent | None:
+        """Return the credential of a user for an MCP if it is known already, as it is for most calls."""
+        return self._lender.known(user_id, mcp)
+
     async def lend(self, user_id: str, mcp: Mcp) -> Lent:
         """Return the credential of a user for an MCP; raises CallStoppedError without one."""
         try:
@@ -50,7 +54,9 @@ class DownstreamCalls:
 
         An MCP that refuses a credential has run nothing. Raises CallStoppedError if there is no other.
         """
-        credential = await self._current(user_id, mcp, lent)
+        known = self._lender.known(user_id, mcp)
+        # The one that is known is valid now, and nothing can change between here and the sending.
+        credential = known if known is not None and known is lent else await self._current(user_id, mcp, lent)
         try:
             return await send(credential)
         except CredentialRefusedError as refused:

@@ -156,7 +156,8 @@ class CallPipeline:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
                 if mcp.credentials is not NO_CREDENTIALS:
-                    lent = await self._credentials.lend(call.principal.user_id, mcp)
+                    user_id = call.principal.user_id
+                    lent = self._credentials.known(user_id, mcp) or await self._credentials.lend(user_id, mcp)
                 arguments = (
                     self._recorded_arguments(entry, raw)
                     if len(raw) <= LARGE

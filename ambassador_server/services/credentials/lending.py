@@ -102,8 +102,8 @@ class CredentialLending:
         self._logged: set[tuple[str, str, str]] = set()
         policy.subscribe(self._forget_removed)
 
-    async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
-        """Return the credential of a user for an MCP that needs one."""
+    def known(self, user_id: str, mcp: Mcp) -> Credential | None:
+        """Return the credential of a user for an MCP, if it is in memory and valid."""
         key, needs = (user_id, mcp.mcp_id), mcp.credentials
         given = state_of(self._policy.snapshot.credentials.get(key))
         lent = self._lent.get(key)
@@ -116,6 +116,15 @@ class CredentialLending:
         ):
             self._lent.move_to_end(key)
             return lent.credential
+        return None
+
+    async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
+        """Return the credential of a user for an MCP that needs one."""
+        known = self.known(user_id, mcp)
+        if known is not None:
+            return known
+        key, needs = (user_id, mcp.mcp_id), mcp.credentials
+        given = state_of(self._policy.snapshot.credentials.get(key))
         read = partial(self._borrow, user_id, mcp)
         # The options stay in memory as long as the read runs, so that their identity is that of no others.
         return await self._reads.run((*key, given, needs, id(mcp.options)), read)

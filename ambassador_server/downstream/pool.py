@@ -213,7 +213,7 @@ class DownstreamPool:
         if supervisor is None:
             raise DownstreamUnavailableError("This MCP is not running")
         needs = supervisor.mcp.credentials
-        if needs is not NO_CREDENTIALS and needs.is_per_user and request.credential is None:
+        if request.credential is None and needs is not NO_CREDENTIALS and needs.is_per_user:
             raise CredentialMissingError(
                 f"{supervisor.mcp.name} is not reached without the user's credential"
             )

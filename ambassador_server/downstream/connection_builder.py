@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import DownstreamState, DownstreamStatus, Mcp
 from ambassador_server.domain.catalog.offers import NO_FEATURES
 from ambassador_server.downstream.era import EraMemory
@@ -77,8 +76,3 @@ def await_users(entry: Supervisor) -> None:
     if known.features == NO_FEATURES:
         report = replace(report, warnings=(*report.warnings, _NOT_LISTED))
     entry.published.ready(entry.mcp, Lists(features=known.features), report)
-
-
-def needs_credential_of_user(mcp: Mcp) -> bool:
-    """Tell whether each user has a connection with a credential of their own."""
-    return mcp.credentials is not NO_CREDENTIALS and mcp.credentials.is_per_user

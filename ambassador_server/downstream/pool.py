@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
@@ -22,7 +21,6 @@ from ambassador_server.downstream.connection_builder import (
     STOPPED,
     ConnectionBuilder,
     await_users,
-    needs_credential_of_user,
 )
 from ambassador_server.downstream.era import Era, EraMemory
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
@@ -212,8 +210,7 @@ class DownstreamPool:
         supervisor = self._running.get(mcp_id)
         if supervisor is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        needs = supervisor.mcp.credentials
-        if request.credential is None and needs is not NO_CREDENTIALS and needs.is_per_user:
+        if request.credential is None and supervisor.mcp.credentials.is_per_user:
             raise CredentialMissingError(
                 f"{supervisor.mcp.name} is not reached without the user's credential"
             )
@@ -337,9 +334,11 @@ def _habits_of(mcp: Mcp) -> Habits:
 def _has_own_connection(supervisor: Supervisor, request: NeutralRequest | None) -> bool:
     """Tell whether a user's requests go over a connection of the user; `request` is None for other use."""
     mcp, habits = supervisor.mcp, supervisor.habits
-    if mcp.isolation is Isolation.PER_USER or mcp.sessions is Sessions.PER_USER:
-        return True
-    if mcp.credentials is not NO_CREDENTIALS and mcp.credentials.is_per_user:
+    if (
+        mcp.isolation is Isolation.PER_USER
+        or mcp.sessions is Sessions.PER_USER
+        or mcp.credentials.is_per_user
+    ):
         return True
     if mcp.sessions is Sessions.SHARED:
         return False
@@ -348,7 +347,7 @@ def _has_own_connection(supervisor: Supervisor, request: NeutralRequest | None) 
 
 def _is_learned(mcp: Mcp) -> bool:
     """Tell whether the first connection to an entry shows whether its users can share a session."""
-    return mcp.sessions is Sessions.AUTO and not needs_credential_of_user(mcp)
+    return mcp.sessions is Sessions.AUTO and not mcp.credentials.is_per_user
 
 
 def _ignore_end() -> None:

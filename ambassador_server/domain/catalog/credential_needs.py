@@ -3,6 +3,7 @@
 import re
 from dataclasses import Field, dataclass, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ class OAuthNeeds:
     private_addresses: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CredentialNeeds:
-    """The credentials that an MCP needs."""
+    """The credentials that an MCP needs; what follows from them is computed once, because every call asks for it."""
 
     fields: tuple[CredentialField, ...] = ()
     oauth: OAuthNeeds | None = None
@@ -93,22 +94,22 @@ class CredentialNeeds:
         """Tell whether any credential is needed."""
         return bool(self.fields) or self.oauth is not None
 
-    @property
+    @cached_property
     def user_fields(self) -> tuple[CredentialField, ...]:
         """Return the fields that each user gives a value for."""
         return tuple(field for field in self.fields if field.is_per_user)
 
-    @property
+    @cached_property
     def needs_connect(self) -> bool:
         """Tell whether each user has to grant access by OAuth."""
         return self.oauth is not None and self.oauth.grant is GrantType.USER
 
-    @property
+    @cached_property
     def is_per_user(self) -> bool:
         """Tell whether users have credentials of their own, so that no connection is shared between them."""
         return self.needs_connect or any(field.is_per_user for field in self.fields)
 
-    @property
+    @cached_property
     def is_listed_by_users(self) -> bool:
         """Tell whether only the connections of users can list what the MCP offers."""
         return self.needs_connect or any(

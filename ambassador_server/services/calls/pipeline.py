@@ -9,9 +9,8 @@ from typing import Any, Final, NoReturn
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
-from ambassador_server.domain.audit.events import RATE_LIMITED, Outcome, Resource
+from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, Pin
@@ -27,7 +26,6 @@ from ambassador_server.errors import (
     DefinitionChangedError,
     DownstreamUnavailableError,
     InvalidInputError,
-    RateLimitedError,
     failure_reason,
 )
 from ambassador_server.ports.clock import Clock
@@ -35,6 +33,7 @@ from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply, Tell, error_reply
 from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.ports.throttle import Rate, RateRefusal
+from ambassador_server.services.audit.rate_refusals import refuse_for_rate
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
@@ -191,20 +190,15 @@ class CallPipeline:
         return decide(self._policy.snapshot, call.principal, entry.ref, moment)
 
     async def _refuse_for_rate(self, call: CapabilityCall, refused: RateRefusal) -> NoReturn:
-        """Refuse a call of a key that is too fast; the audit counts these, so that they cannot flood it."""
-        if refused.to_record:
-            await self._recorder.event(
-                CALL_ACTIONS[CallStep.DENY][call.kind],
-                Outcome.DENIED,
-                actor=user_actor(call.principal),
-                resource=Resource(kind=call.kind, id=None, name=call.name[:_MAX_NAME]),
-                origin=call.origin,
-                reason=RATE_LIMITED,
-                session_id=call.principal.session_id,
-                details={"refusals": refused.to_record},
-            )
-        wait = refused.wait_seconds
-        raise RateLimitedError(f"This key calls too fast; try again in {wait} s", retry_after=wait)
+        await refuse_for_rate(
+            self._recorder,
+            refused,
+            CALL_ACTIONS[CallStep.DENY][call.kind],
+            principal=call.principal,
+            origin=call.origin,
+            resource=_resource(None, call),
+            does="calls",
+        )
 
     async def _refuse(self, call: CapabilityCall, resource: Resource, deny: Deny) -> Deny:
         await self._recorder.denied(call.principal, call.origin, resource, deny, method=call.method)

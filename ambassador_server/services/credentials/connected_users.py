@@ -2,22 +2,21 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NoReturn
 
 import msgspec
 
 from ambassador_server.domain.audit.actors import user_actor
-from ambassador_server.domain.audit.events import RATE_LIMITED, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog.credential_needs import OAUTH_FIELD
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.oauth_records import PendingConnection
 from ambassador_server.domain.people.principals import Origin, Principal
-from ambassador_server.errors import Advice, ConflictError, NotFoundError, RateLimitedError, VaultError
+from ambassador_server.errors import Advice, ConflictError, NotFoundError, VaultError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
-from ambassador_server.ports.throttle import RateRefusal
 from ambassador_server.ports.vault import Vault
+from ambassador_server.services.audit.rate_refusals import refuse_for_rate
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.credentials.oauth_grants import Grant, GrantVault, url_of, user_needs
@@ -90,7 +89,15 @@ class ConnectedUsers:
         mcp = await self.allowed(principal, origin, mcp_name)
         refused = self._pending.may_begin(principal.key_id)
         if refused is not None:
-            await self._refuse_for_rate(principal, origin, mcp, refused)
+            await refuse_for_rate(
+                self._recorder,
+                refused,
+                AuditAction.CONNECT_BEGIN,
+                principal=principal,
+                origin=origin,
+                resource=Resource(kind="mcp", id=mcp.mcp_id, name=mcp.name),
+                does="begins connections",
+            )
         await self._recorder.event(
             AuditAction.CONNECT_BEGIN,
             Outcome.PERMITTED,
@@ -100,25 +107,6 @@ class ConnectedUsers:
             details={"flow": "device" if device else "browser"},
         )
         return mcp
-
-    async def _refuse_for_rate(
-        self, principal: Principal, origin: Origin, mcp: Mcp, refused: RateRefusal
-    ) -> NoReturn:
-        """Refuse a user who begins too often; these refusals are counted, so that they cannot flood the audit."""
-        if refused.to_record:
-            await self._recorder.event(
-                AuditAction.CONNECT_BEGIN,
-                Outcome.DENIED,
-                actor=user_actor(principal),
-                resource=Resource(kind="mcp", id=mcp.mcp_id, name=mcp.name),
-                origin=origin,
-                reason=RATE_LIMITED,
-                details={"refusals": refused.to_record},
-            )
-        wait = refused.wait_seconds
-        raise RateLimitedError(
-            f"This key begins connections too fast; try again in {wait} s", retry_after=wait
-        )
 
     @within_deadline
     async def connect(

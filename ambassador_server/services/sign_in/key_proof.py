@@ -5,7 +5,6 @@ from datetime import datetime
 
 from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import (
-    RATE_LIMITED,
     Actor,
     ActorKind,
     AuditAction,
@@ -24,10 +23,11 @@ from ambassador_server.domain.secrets.tokens import (
     same,
     visible_prefix,
 )
-from ambassador_server.errors import InvalidKeyError, RateLimitedError, StoppedError
+from ambassador_server.errors import InvalidKeyError, StoppedError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Rate, Throttle
+from ambassador_server.services.audit.rate_refusals import refuse_for_rate
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.login_throttle import count_wrong_key
@@ -136,20 +136,16 @@ class KeyProver:
     async def refuse_fast(self, principal: Principal, origin: Origin) -> None:
         """Raise RateLimitedError if the key opens sessions too fast; the audit counts the refusals, against a flood."""
         refused = self._rate.take(principal.key_id)
-        if refused is None:
-            return
-        if refused.to_record:
-            await self._recorder.event(
+        if refused is not None:
+            await refuse_for_rate(
+                self._recorder,
+                refused,
                 AuditAction.SESSION_REFUSE,
-                Outcome.DENIED,
-                actor=user_actor(principal),
-                resource=Resource(kind="key", id=principal.key_id, name=principal.key_name),
+                principal=principal,
                 origin=origin,
-                reason=RATE_LIMITED,
-                details={"refusals": refused.to_record},
+                resource=Resource(kind="key", id=principal.key_id, name=principal.key_name),
+                does="opens sessions",
             )
-        wait = refused.wait_seconds
-        raise RateLimitedError(f"This key opens sessions too fast; try again in {wait} s", retry_after=wait)
 
     def _find(self, preshared_key: str) -> tuple[ClientKey, User] | None:
         """Return the key and its user if the key is good and the user active; None in all other cases."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.archive import JsonlArchive
@@ -22,6 +21,7 @@ from ambassador_server.services.administration.access import AccessQueries
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
+from ambassador_server.services.administration.found_faults import FoundFaults
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
 from ambassador_server.services.administration.health import Health
@@ -139,7 +139,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
             deliveries=deliveries,
             indexer=indexer,
             downstreams=base.downstreams,
-            faults=partial(_faults, anchors, anomalies, vault),
+            faults=FoundFaults(anchors=anchors, anomalies=anomalies, vault=vault).names,
         ),
         vault=vault,
         watch=_watch(base),
@@ -159,15 +159,6 @@ def _catalog(config: ServerConfig, base: Foundation, first_lists: FirstLists) ->
         separator=config.separator,
         asked=first_lists.asked,
     )
-
-
-def _faults(anchors: AuditAnchors, anomalies: AuditAnomalies, vault: VaultState) -> list[str]:
-    """Name what this server has found to be lost or contradictory."""
-    return [
-        *(f"audit_anchor_{loss.kind}" for loss in anchors.losses),
-        *(f"audit_{anomaly.kind}" for anomaly in anomalies.found),
-        *(["vault_keys"] if vault.problems else []),
-    ]
 
 
 def _deliveries(

@@ -105,7 +105,9 @@ def test_who_is_deactivated_or_stopped_loses_the_access_at_the_provider(
     switch = {"scope": "user", "target": stopped.name, "reason": "a lost laptop"}
     here.ask("POST", "kill-switches", {**switch, "drill": True})
     assert given(here, stopped) == ["oauth"]
-    switch_id = here.ask("POST", "kill-switches", switch)["id"]
+    pulled = here.ask("POST", "kill-switches", switch)
+    assert [f"{stopped.name!r} to an MCP ends" in warning for warning in pulled["warnings"]] == [True]
+    switch_id = pulled["id"]
     here.ask("POST", f"kill-switches/{switch_id}/lift")
     assert given(here, stopped) == given(here, deactivated) == []
     ended = {

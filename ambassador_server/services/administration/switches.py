@@ -17,7 +17,7 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp, find_user
 from ambassador_server.services.changes.writing import WriteResult, Written
 from ambassador_server.services.credentials.stored_credentials import RevokedBecause, revoke_grants
@@ -79,9 +79,9 @@ class Switches:
             await change.work.switches.add(switch)
             change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), **_details(switch))
             if scope is SwitchScope.USER and not drill:
-                # Who stops a user may not trust their accounts elsewhere either; to lift the switch gives none back.
-                grants = await change.work.credentials.of(user_id=switch.target or "")
-                await revoke_grants(change, grants, RevokedBecause.STOPPED, now)
+                ended = await self._end_grants(change, switch)
+                change.warnings += ended
+                warnings += ended
         return Written(switch, WriteResult.CREATED, warnings)
 
     async def lift(self, requester: Requester, switch_id: str) -> KillSwitch:
@@ -120,6 +120,18 @@ class Switches:
         mcp_name, _, tool = target.partition(".")
         findings = await self._patterns.check_tool(work, await find_mcp(work, mcp_name), tool)
         return findings.warnings(allow_unmatched=allow)
+
+    async def _end_grants(self, change: Change, switch: KillSwitch) -> tuple[str, ...]:
+        """End the access by OAuth of a user who is stopped, and say so: to lift the switch gives none of it back."""
+        credentials = await change.work.credentials.of(user_id=switch.target or "")
+        ended = await revoke_grants(change, credentials, RevokedBecause.STOPPED, switch.created_at)
+        if not ended:
+            return ()
+        what = "an MCP" if ended == 1 else f"{ended} MCPs"
+        return (
+            f"The access by OAuth of {switch.target_name!r} to {what} ends, here and at the provider. "
+            "When the switch is lifted, the user has to connect again.",
+        )
 
     async def _active(self, work: UnitOfWork) -> list[KillSwitch]:
         now = self._clock.now()

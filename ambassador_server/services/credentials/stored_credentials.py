@@ -133,13 +133,19 @@ async def revoke(
 
 async def revoke_grants(
     change: Change, credentials: Iterable[UserCredential], because: RevokedBecause, now: datetime
-) -> None:
-    """Delete the access by OAuth alone, each with a record of its own; values that users have set stay."""
+) -> int:
+    """Delete the access by OAuth alone, each with a record of its own, and return how many there were.
+
+    Values that users have set stay.
+    """
+    ended = 0
     for given in credentials:
         if OAUTH_FIELD in given.fields:
+            ended += 1
             await keep_to_revoke(change.work, given, now)
             await remove_values(change.work, without_grant(given), (OAUTH_FIELD,), now)
             await _record_revocation(change, given, (OAUTH_FIELD,), because)
+    return ended
 
 
 def without_grant(given: UserCredential) -> UserCredential:

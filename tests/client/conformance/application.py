@@ -118,8 +118,12 @@ SCENARIOS: dict[str, Callable[[Client, Any], Awaitable[None]]] = {
     "json-schema-ref-no-deref": _list,
 }
 
-ASKS_UNDER_NO_CALL = frozenset({"elicitation-sep1034-client-defaults"})
-"""Whose mock server asks on the stream of its own messages, and loses the question when there is none yet."""
+WAIT_FOR_OWN_STREAM = frozenset({"elicitation-sep1034-client-defaults", "sse-retry"})
+"""Whose mock server needs the stream of its own messages to be open already.
+
+One asks there, and loses the question when there is none yet. The other answers the call on the stream that is opened
+next, whichever that is, and means the one that resumes the call.
+"""
 
 
 def _text(result: types.CallToolResult) -> str:
@@ -162,7 +166,7 @@ async def run(url: str, scenario: str, version: str, context: Any) -> None:
                 list_roots_callback=_no_roots,
             ) as host:
                 assert host.protocol_version == version
-                if scenario in ASKS_UNDER_NO_CALL:
+                if scenario in WAIT_FOR_OWN_STREAM:
                     await server.until(lambda: server.streams > 0)
                 await SCENARIOS[scenario](host, context)
     print(PLAYED)

@@ -92,7 +92,8 @@ class Use:
         self.links += [
             block["uri"] for block in result.get("content", ()) if block["type"] == "resource_link"
         ]
-        return self._scrubbed({**result, "steps": len(steps)})
+        # Filled until the answers are compared: the SDK may report the last step after it has returned the result.
+        return {**self._scrubbed(result), "steps": steps}
 
     async def get(self, prompt: str, arguments: Any) -> Any:
         """Get a prompt."""

@@ -116,21 +116,20 @@ class UserConnections:
         """Send one request over the user's own connection, which the first call starts.
 
         With `alone` a call whose host can be asked gets a connection that no other such call uses meanwhile. A call
-        with a credential of another generation retires the connections with the earlier one. Raises OverloadedError
-        when a limit is reached and every connection is busy, and the errors of a supervisor.
+        with a credential of another generation than the connections there are retires them: `key` has that of the
+        credential. Raises OverloadedError when a limit is reached and every connection is busy, and the errors of a
+        supervisor.
         """
         asking, credential = can_be_asked(request), request.credential
-        if credential is not None:
-            key = key._replace(generation=credential.generation)
-            self._retire_earlier(key)
         find = self._free if alone and asking else self._connection
         connection = find(mcp, key, credential)
-        if credential is not None and not connection.supervisor.lent.is_current(credential):
-            connection.supervisor.use_credential(credential)
+        supervisor = connection.supervisor
+        if credential is not None and not supervisor.lent.is_current(credential):
+            supervisor.use_credential(credential)
         connection.in_flight += 1
         connection.asking += asking
         try:
-            return await connection.supervisor.call(request, key.user_id, timeout)
+            return await supervisor.call(request, key.user_id, timeout)
         finally:
             connection.in_flight -= 1
             connection.asking -= asking
@@ -242,6 +241,9 @@ class UserConnections:
             connection.timer = loop.call_later(self._limits.retire, self._close_if_open, connection)
 
     def _open(self, mcp: Mcp, key: Key, credential: Credential | None) -> _UserConnection:
+        """Open a connection and retire those with a credential of another generation, so that all have the same."""
+        if credential is not None:
+            self._retire_earlier(key)
         is_program = self._is_program(mcp)
         # It starts when the one that made room for it has stopped, so that there are never more than the limits allow.
         room = self._make_room(mcp, key.user_id, is_program=is_program)

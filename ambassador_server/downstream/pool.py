@@ -210,19 +210,21 @@ class DownstreamPool:
         supervisor = self._running.get(mcp_id)
         if supervisor is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        if request.credential is None and supervisor.mcp.credentials.is_per_user:
+        credential = request.credential
+        if credential is None and supervisor.mcp.credentials.is_per_user:
             raise CredentialMissingError(
                 f"{supervisor.mcp.name} is not reached without the user's credential"
             )
         if supervisor.habits.keeps_sessions is None and _is_learned(supervisor.mcp):
             await supervisor.until_connected(timeout)
         if not _has_own_connection(supervisor, request):
-            if request.credential is not None and not supervisor.lent.is_current(request.credential):
-                supervisor.use_credential(request.credential)
+            if credential is not None and not supervisor.lent.is_current(credential):
+                supervisor.use_credential(credential)
             return await supervisor.call(request, user_id, timeout)
         # In the modern era each request declares the capabilities of its host, so they need no connection of their own.
         capabilities = b"" if supervisor.era is Era.MODERN else request.capabilities
-        key = Key(mcp_id, user_id, capabilities)
+        generation = "" if credential is None else credential.generation
+        key = Key(mcp_id, user_id, capabilities, generation=generation)
         return await self._users.call(
             supervisor.mcp, key, request, timeout, alone=supervisor.habits.asks and capabilities != b""
         )

@@ -32,10 +32,8 @@ class DownstreamCalls:
         self.downstreams = downstreams
         self._lender = lender
         self._link = link
-
-    def known(self, user_id: str, mcp: Mcp) -> Lent | None:
-        """Return the credential of a user for an MCP if it is known already, as it is for most calls."""
-        return self._lender.known(user_id, mcp)
+        # That of most calls is known already.
+        self.known = lender.known
 
     async def lend(self, user_id: str, mcp: Mcp) -> Lent:
         """Return the credential of a user for an MCP; raises CallStoppedError without one."""

@@ -150,7 +150,7 @@ class CallPipeline:
             unknown = _UNKNOWN[call.kind]
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else unknown)
         mcp = self._policy.snapshot.mcps[entry.ref.mcp_id]
-        lent = None
+        lent: Lent | None = None
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
@@ -224,10 +224,15 @@ class CallPipeline:
             log_level=call.log_level,
             tool=entry.tool if isinstance(entry, ToolEntry) else None,
             pinned=mcp.pin is not Pin.OFF,
+            credential=lent if isinstance(lent, Credential) else None,
         )
         started = self._clock.monotonic()
         try:
-            reply = await self._send(call, entry, mcp, request, lent)
+            if lent is None:
+                reply = await self._send(call, entry, mcp, request)
+            else:
+                send = partial(self._send, call, entry, mcp, request)
+                reply = await self._credentials.send(call.principal.user_id, mcp, lent, send)
             seconds = self._clock.monotonic() - started
             if call.reads_questions and reply.result is not None and _QUESTIONS in reply.result:
                 await self._record_questions(call, resource, reply.result)
@@ -279,33 +284,20 @@ class CallPipeline:
         entry: CatalogEntry,
         mcp: Mcp,
         request: NeutralRequest,
-        lent: Lent | None,
+        credential: Credential | None = None,
     ) -> Awaitable[Reply]:
-        if lent is not None:
-            send = partial(self._send_with, call, entry, mcp, request)
-            return self._credentials.send(call.principal.user_id, mcp, lent, send)
+        """Send the request; with a credential, only if the MCP has not moved since that was lent for it."""
+        if credential is not None:
+            now = self._policy.snapshot.mcps.get(mcp.mcp_id)
+            if now is not mcp and (now is None or not now.has_same_connection(mcp)):
+                raise DownstreamUnavailableError(f"{mcp.name} was changed meanwhile; call again")
+            if request.credential is not credential:
+                request = replace(request, credential=credential)
         if call.serve is not None:
             return call.serve(entry, request.credential)
         return self._downstreams.call(
             mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
         )
-
-    def _send_with(
-        self,
-        call: CapabilityCall,
-        entry: CatalogEntry,
-        mcp: Mcp,
-        request: NeutralRequest,
-        credential: Credential,
-    ) -> Awaitable[Reply]:
-        """Send the request, unless the MCP has moved since the credential was lent for it."""
-        if not self._is_connected_as(mcp):
-            raise DownstreamUnavailableError(f"{mcp.name} was changed meanwhile; call again")
-        return self._send(call, entry, mcp, replace(request, credential=credential), None)
-
-    def _is_connected_as(self, mcp: Mcp) -> bool:
-        now = self._policy.snapshot.mcps.get(mcp.mcp_id)
-        return now is mcp or (now is not None and now.has_same_connection(mcp))
 
     def _failed(
         self, call: CapabilityCall, resource: Resource, started: float, reason: str

@@ -50,7 +50,8 @@ _log = logging.getLogger(__name__)
 class _Lent(Struct, kw_only=True):
     """A credential, with what it was made of; it is lent while that is so, and until `until`.
 
-    `options` say where it goes: what a user has given for one address is not lent for another one.
+    `options` say where it goes: what a user has given for one address is not lent for another one. `given` is what the
+    user has given by the policy of this `version`, or -1 if that was not compared yet.
     """
 
     needs: CredentialNeeds
@@ -58,6 +59,7 @@ class _Lent(Struct, kw_only=True):
     given: tuple[str, CredentialStatus] | None
     credential: Credential
     until: float
+    version: int = -1
 
 
 class _Own(Struct, frozen=True, kw_only=True):
@@ -104,13 +106,16 @@ class CredentialLending:
 
     def known(self, user_id: str, mcp: Mcp) -> Credential | None:
         """Return the credential of a user for an MCP, if it is in memory and valid."""
-        key, needs = (user_id, mcp.mcp_id), mcp.credentials
-        given = state_of(self._policy.snapshot.credentials.get(key))
+        key, needs, snapshot = (user_id, mcp.mcp_id), mcp.credentials, self._policy.snapshot
         lent = self._lent.get(key)
+        if lent is None:
+            return None
+        if lent.version != snapshot.version:
+            if lent.given != state_of(snapshot.credentials.get(key)):
+                return None
+            lent.version = snapshot.version
         if (
-            lent is not None
-            and lent.given == given
-            and (lent.needs is needs or lent.needs == needs)
+            (lent.needs is needs or lent.needs == needs)
             and (lent.options is mcp.options or lent.options == mcp.options)
             and self._clock.monotonic() < lent.until
         ):

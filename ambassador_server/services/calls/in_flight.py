@@ -68,6 +68,11 @@ class CallInFlight:
         """
         return self.deny is not None and self._is_only_cause(error)
 
+    @property
+    def cancelled_by(self) -> str:
+        """Return the reason that the audit records for a cancelled call that no policy has stopped."""
+        return "server_stopping" if self.is_cut else "cancelled"
+
     def _is_only_cause(self, error: BaseException | None) -> bool:
         return isinstance(error, asyncio.CancelledError) and self.task.cancelling() == 1
 

@@ -249,8 +249,7 @@ class CallPipeline:
         except asyncio.CancelledError as error:
             # A call that a kill switch stopped is recorded as denied instead.
             if not running.was_stopped_by(error):
-                reason = "server_stopping" if running.is_cut else "cancelled"
-                _ = self._failed(call, resource, started, reason)
+                _ = self._failed(call, resource, started, running.cancelled_by)
             raise
         recorded = self._recorder.answered(
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed

@@ -237,10 +237,9 @@ class CallPipeline:
             if call.reads_questions and reply.result is not None and _QUESTIONS in reply.result:
                 await self._record_questions(call, resource, reply.result)
             body = reply.result if reply.result is not None else reply.error or b""
+            is_error = self._payloads.is_error_result
             failed = reply.result is None or (
-                self._payloads.is_error_result(body)
-                if len(body) <= LARGE
-                else await off_loop(self._payloads.is_error_result, body)
+                is_error(body) if len(body) <= LARGE else await off_loop(is_error, body)
             )
         except DefinitionChangedError:
             raise CallStoppedError(DEFINITION_CHANGED) from None

@@ -4,16 +4,19 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
 from tests.architecture.test_sizes import PACKAGES, ROOT, sources
+from tests.effort import SOAK
 
 MODULES = [
     path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
     for path in sources()
     if "migrations" not in path.parts
 ]
+ALONE = MODULES[:: max(1, 20 // SOAK)]
 _ALONE = """
 import gc, importlib, sys
 for name in {names!r}:
@@ -24,22 +27,55 @@ for name in {names!r}:
 """
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_every_module_imports_alone(part: int):
+def test_no_import_leads_back_to_its_module():
+    """Without a cycle, what can be imported after other modules can be imported first."""
+    graph = {name: _needed_first(name) for name in MODULES}
+    TopologicalSorter(graph).prepare()  # raises CycleError
+    # A cycle would be found:
+    assert "ambassador_server.errors" in graph["ambassador_server.services.calls.pipeline"]
+    graph["ambassador_server.errors"].add("ambassador_server.services.calls.pipeline")
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph).prepare()
+
+
+def test_modules_import_alone():
     """Our own modules are forgotten before each import; libraries stay loaded, or this would take minutes.
 
-    `gc.freeze` spares the collector the search of all that is loaded.
+    `make test` tries each twentieth module. `gc.freeze` spares the collector the search of all that is loaded.
     """
-    code = _ALONE.format(names=MODULES[part::4], packages=PACKAGES)
+    _run(_ALONE.format(names=ALONE, packages=PACKAGES))
+
+
+def test_every_module_imports_without_warnings():
+    _run(f"import importlib\nfor name in {MODULES[::-1]!r}:\n    importlib.import_module(name)")
+
+
+def _run(code: str) -> None:
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         check=False,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=100 * SOAK,
         cwd=ROOT,
     )
     assert result.returncode == 0, result.stderr
+
+
+def _needed_first(name: str) -> set[str]:
+    """Return which of our modules the import of a module imports itself, without what its functions import."""
+    path = ROOT / name.replace(".", "/")
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    tree = ast.parse(path.read_text())
+    tree.body = [statement for statement in tree.body if not _is_skipped(statement)]
+    given = {part for module, member in _imported(tree) for part in (module, f"{module}.{member}")}
+    return given & set(MODULES) - {name}
+
+
+def _is_skipped(statement: ast.stmt) -> bool:
+    """Tell whether a statement imports nothing when its module is imported."""
+    is_later = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    return is_later or (isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test))
 
 
 OF_LIBRARIES = {

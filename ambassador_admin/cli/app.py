@@ -50,6 +50,7 @@ from ambassador_client.errors import SettingsError as AccountError
 from ambassador_protocol.variables import misspelling, misspelt_variables
 
 PROGRAM = "ambassador-admin"
+_TAKE_SECRETS, _EXTRA_WORDS = ("login", "change-password"), "unexpected extra argument"
 _COMPLETION = "_AMBASSADOR_ADMIN_COMPLETE"
 
 app = noun("Administer MCP Ambassador: who may use which tools, and what happened.")
@@ -157,6 +158,9 @@ def _usage(error: typer.TyperException) -> AdminError:
     context = getattr(error, "ctx", None)
     command = PROGRAM if context is None else context.command_path
     hint = f"{command} --help"
+    if command.endswith(_TAKE_SECRETS) and _EXTRA_WORDS in error.format_message():
+        # One of them may be the key or the password, which is shown to nobody.
+        return UsageError("There are too many words. A secret is never given on the command line.", hint=hint)
     if getattr(error, "option_name", None) is not None and command.endswith(("mcp add", "mcp update")):
         hint += "; put the options of the MCP's command behind --"
     return UsageError(error.format_message(), hint=hint)

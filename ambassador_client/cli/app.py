@@ -28,9 +28,17 @@ from ambassador_protocol import __version__
 from ambassador_protocol.mcp import LEGACY_VERSIONS, MODERN_VERSIONS
 
 _PROGRAM = "ambassador-client"
+_TAKE_SECRETS, _EXTRA_WORDS = ("credential set", "login"), "unexpected extra argument"
+"""A word too many for these commands may be the secret, which is shown to nobody."""
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 _Output = Annotated[Format | None, typer.Option("--output", "-o", help="Output format.")]
+
+
+def _secret_refused() -> UsageError:
+    from ambassador_client.cli.secret_input import literal_refused  # noqa: PLC0415 - for this error alone
+
+    return literal_refused()
 
 
 def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
@@ -42,6 +50,8 @@ def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         words = _PROGRAM if context is None else context.command_path
+        if words.endswith(_TAKE_SECRETS) and _EXTRA_WORDS in error.format_message():
+            return _fail(_secret_refused())
         # What ends with a question has suggested a word already; UsageError adds the full stop.
         cause, _, guess = error.format_message().rstrip(".").partition(". Did you mean ")
         next_step = f"Did you mean {guess} Run: {words} --help" if guess else f"Run: {words} --help"

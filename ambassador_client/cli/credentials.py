@@ -135,7 +135,9 @@ def _no_field(mcp: str, names: list[str], name: str | None = None) -> NotFoundEr
         )
     near = get_close_matches(name, names, n=3)
     known = " or ".join(near or names)
-    return NotFoundError(f"{mcp} needs no value {name!r}", f"Did you mean {known}?" if known else "")
+    # Only a misspelt name is repeated: another word may be the value, too.
+    which = repr(name) if near else "of this name"
+    return NotFoundError(f"{mcp} needs no value {which}", f"Did you mean {known}?" if known else "")
 
 
 def own_path(mcp: str) -> str:

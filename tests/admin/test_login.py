@@ -417,3 +417,10 @@ def test_invalid_options_of_a_login_by_password_are_exit_2(
     done = home.run("login", api.url, *words, THE_PASSWORD=PASSWORD)
     assert (done.code, PASSWORD in done.err) == (2, False)
     assert api.requests == []
+
+
+def test_a_key_as_a_word_too_many_is_not_repeated(home: Shell) -> None:
+    done = home.run("login", "https://127.0.0.1:1", ADMIN_KEY)
+    assert done.code == 2
+    assert ADMIN_KEY not in done.out + done.err
+    assert "never given on the command line" in done.err

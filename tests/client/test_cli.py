@@ -215,3 +215,13 @@ async def test_every_environment_variable_is_listed(state: Path):
     assert {*setting_sources.ENVIRONMENT.values(), "HTTPS_PROXY", "NO_PROXY"} < set(meanings)
     assert all(meanings.values())
     assert "An option overrides a variable" in errors
+
+
+@pytest.mark.parametrize(
+    "words", [("credential", "set", "tickets", "token", KEY), ("login", "https://127.0.0.1:1", KEY)]
+)
+async def test_a_secret_as_a_word_too_many_is_not_repeated(state: Path, words: tuple[str, ...]):
+    code, output, errors = await run(*words, env=environment("http://127.0.0.1:1", state))
+    assert code == 2
+    assert KEY not in output + errors
+    assert "env://NAME" in errors

@@ -35,12 +35,6 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 _Output = Annotated[Format | None, typer.Option("--output", "-o", help="Output format.")]
 
 
-def _secret_refused() -> UsageError:
-    from ambassador_client.cli.secret_input import literal_refused  # noqa: PLC0415 - for this error alone
-
-    return literal_refused()
-
-
 def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
     """Run one command and return its exit code; `proxy` implements the command `proxy`."""
     try:
@@ -51,7 +45,9 @@ def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
         context = getattr(error, "ctx", None)
         words = _PROGRAM if context is None else context.command_path
         if words.endswith(_TAKE_SECRETS) and _EXTRA_WORDS in error.format_message():
-            return _fail(_secret_refused())
+            from ambassador_client.cli.secret_input import literal_refused  # for this error alone
+
+            return _fail(literal_refused())
         # What ends with a question has suggested a word already; UsageError adds the full stop.
         cause, _, guess = error.format_message().rstrip(".").partition(". Did you mean ")
         next_step = f"Did you mean {guess} Run: {words} --help" if guess else f"Run: {words} --help"

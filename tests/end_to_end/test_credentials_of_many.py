@@ -1,4 +1,7 @@
-"""A hundred users of one MCP at once: whatever they do, nobody and nothing is shown the value of another."""
+"""Many users of one MCP at once: whatever they do, nobody and nothing is shown the value of another.
+
+`make soak` has a hundred of them.
+"""
 
 import json
 import random
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import SOAK
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES, LEGACY
 from tests.end_to_end.test_lent_credentials import OF_PROGRAM, OF_REQUESTS, give, need, received, token_in
@@ -18,7 +22,7 @@ from tests.end_to_end.world import Caller, Person, World, downstream, running, u
 from tests.fakes.mcp_servers import stdio_options
 from tests.rig import Rig
 
-USERS = {"web": 100, "program": 16}
+USERS = {"web": min(100, 40 * SOAK), "program": min(16, 8 * SOAK)}
 STEPS = 4
 OWNER = re.compile(r"value-of-(\d{3})")
 """Every value names its user."""
@@ -104,6 +108,7 @@ class ProcessLists:
                     self.found.add(line)
 
 
+@pytest.mark.soak
 def test_nobody_and_nothing_is_shown_the_value_of_another(world: World) -> None:
     kinds = [kind for kind, count in USERS.items() for _ in range(count)]
     people = [world.person() for _ in kinds]

@@ -51,7 +51,7 @@ _ambassador_admin_words() {
         "mcp status") options="--watch --every $shared" ;;
         "mcp logs") options="-n --lines $shared" ;;
         "mcp tools") options="--filter --sort --limit --diff $shared" ;;
-        "mcp approve") options="--dry-run $shared" ;;
+        "mcp approve") options="--strict --dry-run -y --yes $shared" ;;
         "mcp resources") options="--filter --sort --limit $shared" ;;
         "mcp prompts") options="--filter --sort --limit $shared" ;;
         "credential") commands="declare oauth undeclare fields list status revoke" options="-h --help" ;;
@@ -143,7 +143,7 @@ _ambassador_admin_option() {
         "mcp add":--transport) takes=word choices="sse stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
-        *:--pin) takes=word choices="off block" ;;
+        *:--pin) takes=word choices="off warn block" ;;
         *:--sessions) takes=word choices="shared per-user auto" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
         *:--mcp) takes=word live=mcp ;;

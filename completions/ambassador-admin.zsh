@@ -486,7 +486,7 @@ _ambassador-admin_mcp_add() {
         --arguments='[What the audit stores of a call'\''s arguments; by default redacted.]:WORD:(none keys redacted full)' \
         --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
-        --pin='[Whether a tool that is new or changed waits for `mcp approve`; by default block\: it does.]:WORD:(off block)' \
+        --pin='[What a new or changed tool does\: block, the default, stops it until `mcp approve`; warn lets it be used while it waits; off\: none waits.]:WORD:(off warn block)' \
         '(--prefix --no-prefix)'{--prefix,--no-prefix}'[Whether published names begin with the MCP'\''s name, also where the plain one is unique; by default they do.]' \
         --sessions='[Whether users share one MCP session; by default auto\: as long as it keeps no state of them.]:WORD:(shared per-user auto)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
@@ -511,7 +511,7 @@ _ambassador-admin_mcp_update() {
         --arguments='[What the audit stores of a call'\''s arguments; by default redacted.]:WORD:(none keys redacted full)' \
         --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
-        --pin='[Whether a tool that is new or changed waits for `mcp approve`; by default block\: it does.]:WORD:(off block)' \
+        --pin='[What a new or changed tool does\: block, the default, stops it until `mcp approve`; warn lets it be used while it waits; off\: none waits.]:WORD:(off warn block)' \
         '(--prefix --no-prefix)'{--prefix,--no-prefix}'[Whether published names begin with the MCP'\''s name, also where the plain one is unique; by default they do.]' \
         --sessions='[Whether users share one MCP session; by default auto\: as long as it keeps no state of them.]:WORD:(shared per-user auto)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
@@ -606,7 +606,9 @@ _ambassador-admin_mcp_tools() {
 
 _ambassador-admin_mcp_approve() {
     _arguments -s -S : \
+        --strict'[Approve nothing if a definition has a cue of hidden instructions.]' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp' \
         '*:TOOL: '

@@ -31,18 +31,24 @@ def noun(help: str) -> typer.Typer:
 
 
 def verb(
-    group: typer.Typer, name: str, *, changes: bool = False, destroys: bool = False, watch: bool = False
+    group: typer.Typer,
+    name: str,
+    *,
+    changes: bool = False,
+    destroys: bool = False,
+    asks: bool = False,
+    watch: bool = False,
 ) -> Callable[[Verb[P]], Verb[P]]:
     """Register a function as the command `name`; it takes the invocation and its own parameters.
 
     A parameter whose type is a dataclass becomes one option per field. A command that `changes` something gets the
-    option --dry-run, one that `destroys` something also --yes, and one that people `watch` gets --watch.
+    option --dry-run, one that `destroys` something or `asks` also --yes, and one that people `watch` gets --watch.
     """
 
     def register(function: Verb[P]) -> Verb[P]:
         own = _parameters(function)[1:]
         value_objects = {each.name: each.annotation for each in own if is_dataclass(each.annotation)}
-        extra = [_DRY_RUN] * (changes or destroys) + [_YES] * destroys + _WATCH * watch
+        extra = [_DRY_RUN] * (changes or destroys) + [_YES] * (destroys or asks) + _WATCH * watch
 
         def command(ctx: typer.Context, **values: Any) -> None:
             options = _collect(GlobalOptions, values)

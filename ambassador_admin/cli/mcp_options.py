@@ -49,9 +49,10 @@ class Sessions(StrEnum):
 
 
 class Pin(StrEnum):
-    """Whether tools with another definition than the approved one wait for an approval."""
+    """What happens to tools with another definition than the approved one."""
 
     OFF = "off"
+    WARN = "warn"
     BLOCK = "block"
 
 
@@ -113,7 +114,8 @@ class McpOptions:
         Pin | None,
         typer.Option(
             "--pin",
-            help="Whether a tool that is new or changed waits for `mcp approve`; by default block: it does.",
+            help="What a new or changed tool does: block, the default, stops it until `mcp approve`; warn "
+            "lets it be used while it waits; off: none waits.",
         ),
     ] = None
     prefix: Annotated[

@@ -11,8 +11,9 @@ from ambassador_admin.api import mcps
 from ambassador_admin.cli.command import verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.mcps import MCP, TOOL, Name, warn_of_tools
+from ambassador_admin.cli.several import listed
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.errors import NotFoundError, UsageError
+from ambassador_admin.errors import ConflictError, NotFoundError, UsageError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.text import printable
 from ambassador_admin.output.view import Column, Item, fields_of
@@ -26,6 +27,8 @@ DEFINITION = View(
         Column("APPROVAL", "approval"),
         Column("APPROVED DIGEST", "approved_digest"),
         Column("OFFERED DIGEST", "offered_digest"),
+        Column("RENAMED FROM", "renamed_from", wide=True),
+        Column("FINDINGS", "findings", wide=True),
         Column("APPROVED", "approved", wide=True),
         Column("OFFERED", "offered", wide=True),
     ),
@@ -36,7 +39,7 @@ DEFINITION = View(
 def register(group: typer.Typer) -> None:
     """Register `mcp tools` and `mcp approve`."""
     verb(group, "tools")(tools)
-    verb(group, "approve", changes=True)(approve)
+    verb(group, "approve", changes=True, asks=True)(approve)
 
 
 def tools(
@@ -70,11 +73,16 @@ def approve(
     tool: Annotated[
         list[str] | None, typer.Argument(metavar="TOOL", help="Only these tools; by default all that wait.")
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Approve nothing if a definition has a cue of hidden instructions."),
+    ] = False,
 ) -> None:
     """Approve tools of an MCP that are new, changed or gone, as they are offered now; look at `mcp tools --diff` first.
 
     Publishing an MCP, or changing its connection with a test, approves what it offers then. A tool that is offered
-    otherwise later is neither listed nor called until it is approved, unless the MCP has --pin off.
+    otherwise later is neither listed nor called until it is approved, unless the MCP has --pin warn or --pin off.
+    If a definition has cues that it may be meant to steer the model, they are shown and you are asked.
 
     Example: ambassador-admin mcp approve time convert_time
     """
@@ -87,10 +95,45 @@ def approve(
     if not digests:
         admin.output.say(f"Nothing of MCP {name} waits for an approval.")
         return
+    _show_findings(admin, name, [waiting[each] for each in digests], strict=strict)
     if admin.submit(mcps.approve(name, DefinitionApproval(tools=digests)), MCP):
         admin.output.say(
-            "Approved: " + ", ".join(f"{each} ({waiting[each]['approval']})" for each in digests) + "."
+            "Approved: " + ", ".join(f"{each} ({_state(waiting[each])})" for each in digests) + "."
         )
+
+
+def _show_findings(admin: Invocation, name: str, chosen: Sequence[Item], *, strict: bool) -> None:
+    """Show what was found in the definitions, and ask if it is approved nevertheless.
+
+    Raises ConflictError if `strict`, and what `confirm` raises.
+    """
+    found = [line for item in chosen for line in _findings(item)]
+    if not found:
+        return
+    for line in found:
+        admin.output.warn(line)
+    if strict:
+        raise ConflictError(
+            f"Nothing was approved: the definitions of MCP {name!r} have cues of hidden instructions.",
+            hint=f"ambassador-admin mcp tools {name} --diff",
+        )
+    admin.confirm(f"Approve {listed([str(item['tool']) for item in chosen])} of MCP {name} nevertheless?")
+
+
+def _findings(item: Item) -> Iterator[str]:
+    for each in item["findings"]:
+        yield printable(f"{item['tool']} {each['place'] or '/'}: {each['cue']}: {each['excerpt']}")
+    if item["findings_left_out"]:
+        yield printable(f"{item['tool']}: {item['findings_left_out']} more findings are not shown")
+
+
+def _state(item: Item) -> str:
+    """Return how a definition relates to the approved one, and names the other one of a renamed tool."""
+    if item["renamed_from"]:
+        return f"{item['approval']}, renamed from {item['renamed_from']}"
+    if item["renamed_to"]:
+        return f"{item['approval']}, renamed to {item['renamed_to']}"
+    return str(item["approval"])
 
 
 def _own_name(mcp: str, tool: str, waiting: dict[str, Any]) -> str:
@@ -114,7 +157,8 @@ def _check_offered(admin: Invocation, name: str, unknown: Sequence[str], waiting
 
 def _difference(item: Item) -> Iterator[str]:
     """Yield the lines that show how a definition differs, safe for a terminal."""
-    yield printable(f"{item['tool']}: {item['approval']}")
+    yield printable(f"{item['tool']}: {_state(item)}")
+    yield from (f"  ! {line}" for line in _findings(item))
     approved, offered = item["approved"], item["offered"]
     before, after = _lines(approved), _lines(offered)
     if before == after:

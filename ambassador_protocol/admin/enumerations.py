@@ -30,7 +30,20 @@ Delivery = Annotated[str, OneOf("automatic", "opt_in")]
 ArgumentPolicy = Annotated[str, OneOf("none", "keys", "redacted", "full")]
 Isolation = Annotated[str, OneOf("shared", "per_user")]
 SessionSharing = Annotated[str, OneOf("shared", "per_user", "auto")]
-Pin = Annotated[str, OneOf("off", "block")]
+Pin = Annotated[str, OneOf("off", "warn", "block")]
+Cue = Annotated[
+    str,
+    OneOf(
+        "hidden_characters",
+        "instruction",
+        "other_tool",
+        "secret",
+        "long_text",
+        "encoded_data",
+        "html_comment",
+        "url_with_data",
+    ),
+]
 CredentialPlace = Annotated[str, OneOf("environment", "header", "query", "argument")]
 OAuthGrant = Annotated[str, OneOf("user", "service_account")]
 Approval = Annotated[str, OneOf("approved", "changed", "new", "gone")]

@@ -7,6 +7,7 @@ from ambassador_protocol.admin.credential_needs import CredentialsBody
 from ambassador_protocol.admin.enumerations import (
     Approval,
     ArgumentPolicy,
+    Cue,
     DownstreamStatus,
     Isolation,
     McpStatus,
@@ -97,8 +98,9 @@ class McpView:
     `last_error` stays when the connection has recovered; that of an entry that is not published is of its last test.
     `warnings` tell what else is wrong with the list of its tools.
     `sandbox` is the one in which that server starts the program; null if there is no program, or no sandbox for it.
-    With `pin` `block` a tool is not offered while its definition differs from the approved one; `waiting` counts these
-    tools and those that are gone.
+    With `pin` `block` a tool is not offered while its definition differs from the approved one, with `warn` it is;
+    `waiting` counts these tools and those that are gone. `approved_set` and `offered_set` are SHA-256 digests, in hex,
+    of all definitions that are approved and offered; null if nothing is approved, or the entry is not published.
     With `prefixed` the published names of its tools and prompts begin with its name; without, they are the plain ones
     where no other published name is equal. `sessions` says whether users share one MCP session with it: always
     (`shared`), never (`per_user`), or as long as it keeps no state of a session (`auto`).
@@ -127,6 +129,8 @@ class McpView:
     resources: int
     prompts: int
     waiting: int
+    approved_set: str | None
+    offered_set: str | None
     tools_left_out: int
     left_out: list[LeftOutToolView]
     warnings: list[str]
@@ -189,11 +193,26 @@ class PromptView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindingView:
+    """A text in a definition that may be meant to steer the model that reads it.
+
+    `place` is a JSON pointer in the definition, `excerpt` the text around the cue, with escapes for what is not
+    printable.
+    """
+
+    place: str
+    cue: Cue
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DefinitionView:
     """A tool whose definition differs from the approved one; `tool` is its own name, without that of the MCP.
 
     The definitions are JSON texts, the digests SHA-256 over their canonical form (RFC 8785), in hex. Those of a new
-    tool's approved definition, and those of what a tool that is gone offers, are null.
+    tool's approved definition, and those of what a tool that is gone offers, are null. If a new tool has the definition
+    of one that is gone but for the name, `renamed_from` and `renamed_to` name the other one. `findings` are about the
+    offered definition; `findings_left_out` counts those beyond the first.
     """
 
     tool: str
@@ -202,6 +221,10 @@ class DefinitionView:
     offered_digest: str | None
     approved: str | None
     offered: str | None
+    renamed_from: str | None
+    renamed_to: str | None
+    findings: list[FindingView]
+    findings_left_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

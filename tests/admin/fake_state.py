@@ -109,7 +109,9 @@ class FakeState:
         new = NewMcp(name=name, transport="stdio", options={"command": "mcp-server", "args": [name]})
         self.mcps[name] = mcp_view(new, status, len(tools))
 
-    def add_definition(self, mcp: str, tool: str, approved: str | None, offered: str | None) -> None:
+    def add_definition(
+        self, mcp: str, tool: str, approved: str | None, offered: str | None, **members: Any
+    ) -> None:
         """Let a tool of an MCP wait for an approval; the digests are counted."""
         waiting = self.definitions.setdefault(mcp, [])
         approval = "new" if approved is None else "gone" if offered is None else "changed"
@@ -125,6 +127,11 @@ class FakeState:
                 "offered_digest": digests[1],
                 "approved": approved,
                 "offered": offered,
+                "renamed_from": None,
+                "renamed_to": None,
+                "findings": [],
+                "findings_left_out": 0,
+                **members,
             }
         )
         self.mcps[mcp]["waiting"] = len(waiting)
@@ -334,6 +341,8 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "resources": 0,
         "prompts": 0,
         "waiting": 0,
+        "approved_set": "a" * 64 if status == "published" else None,
+        "offered_set": "a" * 64 if status == "published" else None,
         "tools_left_out": 0,
         "left_out": [],
         "warnings": [],

@@ -126,8 +126,11 @@ COMMANDS = {
     "mcp-tools-diff": ["mcp", "tools", "git", "--diff"],
     "mcp-tools-diff-none": ["mcp", "tools", "draft", "--diff"],
     "mcp-tools-diff-filtered": ["mcp", "tools", "git", "--diff", "--limit", "1"],
-    "mcp-approve": ["mcp", "approve", "git"],
-    "mcp-approve-some": ["mcp", "approve", "git", "git_push", "git.git_tag", "git_log"],
+    "mcp-approve": ["mcp", "approve", "git", "--yes"],
+    "mcp-approve-unconfirmed": ["mcp", "approve", "git"],
+    "mcp-approve-strict": ["mcp", "approve", "git", "--strict", "--yes"],
+    "mcp-approve-without-findings": ["mcp", "approve", "git", "git_old", "git_new", "--strict"],
+    "mcp-approve-some": ["mcp", "approve", "git", "git_push", "git.git_tag", "git_log", "--yes"],
     "mcp-approve-unknown": ["mcp", "approve", "git", "git_pusj"],
     "mcp-approve-nothing": ["mcp", "approve", "draft"],
     "mcp-approve-dry-run": ["mcp", "approve", "git", "--dry-run"],
@@ -136,6 +139,8 @@ COMMANDS = {
     ],
     "mcp-update-prefix": ["mcp", "update", "git", "--prefix", "--sessions", "shared"],
     "mcp-update-pin": ["mcp", "update", "git", "--pin", "off"],
+    "mcp-update-pin-warn": ["mcp", "update", "git", "--pin", "warn"],
+    "mcp-update-pin-unknown": ["mcp", "update", "git", "--pin", "warm"],
     "credential-declare": [
         *("credential", "declare", "git", "token", "--header", "Authorization", "--template", "Bearer {}"),
         *(
@@ -411,8 +416,17 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_mcp("git", ("git_log", "read-only"), ("git_push", "destructive"))
     api.add_mcp("draft", status="draft")
     api.add_definition("git", "git_push", '{"name":"git_push","title":"Push"}', TWICE)
-    api.add_definition("git", "git_tag", None, '{"name":"git_tag","description":"a\u202eb\u001b[2J"}')
-    api.add_definition("git", "git_old", '{"name":"git_old"}', None)
+    hidden = {"place": "/description", "cue": "hidden_characters", "excerpt": "a\\u202eb\\x1b[2J"}
+    api.add_definition(
+        "git",
+        "git_tag",
+        None,
+        '{"name":"git_tag","description":"a\u202eb\u001b[2J"}',
+        findings=[hidden],
+        findings_left_out=2,
+    )
+    api.add_definition("git", "git_old", '{"name":"git_old"}', None, renamed_to="git_new")
+    api.add_definition("git", "git_new", None, '{"name":"git_new"}', renamed_from="git_old")
     api.output["git"] = [
         {"user": None, "text": "Listening on a pipe"},
         {"user": "alice", "text": "not \x1b[31mMCP\u202e"},

@@ -104,7 +104,7 @@ def test_changed_tool_is_stopped_on_every_face_until_it_is_approved(
         assert caller.call(face, f"{hostile.name}__other").succeeded
     shown = world.rig.admin_json("mcp", "show", hostile.name)
     assert (shown["pin"], shown["waiting"]) == ("block", 1)
-    world.rig.admin("mcp", "approve", hostile.name, "edit")
+    world.rig.admin("mcp", "approve", hostile.name, "edit", "--yes")
     for face in FACES:
         assert name in caller.names(face)
         assert caller.call(face, name).succeeded
@@ -288,11 +288,14 @@ def test_commands_show_explain_and_record_a_change(world: World, directory: Path
     assert json.loads(tried)["body"]["tools"].keys() == {"edit", "extra"}
     assert hostile.approvals()["edit"] == "changed"
     (before,) = [each for each in seen[0]["details"]["differences"] if each["tool"] == "edit"]
-    done = world.rig.admin("mcp", "approve", hostile.name)
+    done = world.rig.admin("mcp", "approve", hostile.name, "--yes")
     assert "Approved: edit (changed), extra (new)" in done.stderr
     (event,) = [each for each in world.events(action="admin:mcp:approve") if about(each, hostile)]
     assert event["details"]["approved"][0] == before
     assert len(before["before"]) == len(before["after"]) == 64
+    assert len({event["details"]["set_before"], event["details"]["set_after"]}) == 2
+    assert event["details"]["set_before"] == seen[0]["details"]["set_before"]
+    assert event["details"]["set_after"] == seen[0]["details"]["set_after"]
     assert "Nothing" in world.rig.admin("mcp", "approve", hostile.name).stderr
     assert "approved already" in world.rig.admin("mcp", "approve", hostile.name, "extra").stderr
     assert "No tools" in world.rig.admin("mcp", "tools", hostile.name, "--diff").stderr

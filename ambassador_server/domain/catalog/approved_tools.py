@@ -1,5 +1,6 @@
 """The tool definitions that an administrator has approved, and how the ones that are offered differ from them."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,20 @@ class ApprovedTools:
     def every_digest(self) -> frozenset[str]:
         """Return the digests alone; each covers the name of its tool as well."""
         return frozenset(self.digests.values())
+
+    @cached_property
+    def set_digest(self) -> str:
+        """Return the digest of the whole set."""
+        return set_digest(self.digests.values())
+
+
+def set_digest(digests: Iterable[str]) -> str:
+    """Return the SHA-256, in hex, of a set of definitions: of the canonical form (RFC 8785) of their sorted digests.
+
+    So the order of a list makes no difference.
+    """
+    listed = ",".join(f'"{digest}"' for digest in sorted(digests))
+    return hashlib.sha256(f"[{listed}]".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,9 +53,14 @@ class Sessions(StrEnum):
 
 
 class Pin(StrEnum):
-    """Whether a tool waits for an approval when its definition is new or differs from the approved one."""
+    """What happens to a tool whose definition is new or differs from the approved one.
+
+    It waits for an approval and is stopped until then (`block`), it waits and can be used meanwhile (`warn`), or it
+    does not wait (`off`).
+    """
 
     OFF = "off"
+    WARN = "warn"
     BLOCK = "block"
 
 

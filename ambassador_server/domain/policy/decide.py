@@ -157,7 +157,7 @@ class PrincipalPolicy:
         subscription = self._snapshot.subscriptions.get((self._key_id, mcp_id))
         rules = _McpRules(
             mcp is not None and mcp.status is McpStatus.PUBLISHED,
-            None if mcp is None or mcp.pin is Pin.OFF else self._approved_digests(mcp_id),
+            None if mcp is None or mcp.pin is not Pin.BLOCK else self._approved_digests(mcp_id),
             subscription,
             [],
             [],

@@ -223,7 +223,7 @@ class CallPipeline:
             reads_questions=call.reads_questions,
             log_level=call.log_level,
             tool=entry.tool if isinstance(entry, ToolEntry) else None,
-            pinned=mcp.pin is not Pin.OFF,
+            pinned=mcp.pin is Pin.BLOCK,
             credential=lent if isinstance(lent, Credential) else None,
         )
         started = self._clock.monotonic()

@@ -1,6 +1,6 @@
 """Approves tool definitions that are new, changed or gone, and stores what is approved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from ambassador_server.domain.catalog.approved_tools import (
     ApprovedTools,
     ToolComparison,
     compare_tools,
+    set_digest,
 )
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
 from ambassador_server.domain.policy.pattern_spelling import near_names
@@ -58,8 +59,8 @@ class Approvals:
             approved = await put_approved(
                 change.work, mcp, [*wanted.values()], at=self._clock.now(), by=author_of(requester)
             )
-            if approved:
-                change.record(AuditAction.MCP_APPROVE, mcp_resource(mcp), approved=approved)
+            if approved["approved"]:
+                change.record(AuditAction.MCP_APPROVE, mcp_resource(mcp), **approved)
         return mcp
 
 
@@ -70,8 +71,8 @@ def author_of(requester: Requester) -> str:
 
 async def put_approved(
     work: UnitOfWork, mcp: Mcp, tools: Sequence[Tool], *, at: datetime, by: str
-) -> list[dict[str, Any]]:
-    """Approve exactly these tools of an entry, and return for the audit what differs from before."""
+) -> dict[str, Any]:
+    """Approve exactly these tools of an entry, and return for the audit what differs from before, and both sets."""
     before = await work.approved.get(mcp.mcp_id)
     after = ApprovedTools(
         mcp_id=mcp.mcp_id,
@@ -84,9 +85,16 @@ async def put_approved(
     elif before.digests != after.digests:
         await work.approved.replace(after)
     await work.approved_definitions.put(mcp.mcp_id, tools)
-    return [
-        difference(each) for each in compare_tools(before, tools) if each.approval is not Approval.APPROVED
-    ]
+    differing = [each for each in compare_tools(before, tools) if each.approval is not Approval.APPROVED]
+    return {"approved": [difference(each) for each in differing], **set_digests(before, tools)}
+
+
+def set_digests(before: ApprovedTools | None, tools: Iterable[Tool]) -> dict[str, Any]:
+    """Return the details of an audit event about a set of definitions: its digests before and after."""
+    return {
+        "set_before": None if before is None else before.set_digest,
+        "set_after": set_digest(tool.digest for tool in tools),
+    }
 
 
 def difference(compared: ToolComparison) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.registry.approvals import difference, put_approved
+from ambassador_server.services.registry.approvals import difference, put_approved, set_digests
 
 _MOST_RECORDED = 100
 """How many tools one event names; it counts them all."""
@@ -53,6 +53,7 @@ class DefinitionChanges:
             details={
                 "tools": len(unrecorded),
                 "differences": [difference(each) for each in unrecorded[:_MOST_RECORDED]],
+                **set_digests(approved, tools),
             },
         )
 
@@ -76,7 +77,7 @@ class DefinitionChanges:
                     AuditAction.DEFINITION_TRUST,
                     Outcome.SUCCEEDED,
                     resource=mcp_resource(entries[mcp_id]),
-                    details={"approved": differences},
+                    details=differences,
                 )
         await self._policy.refresh()
 

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ambassador_server.domain.catalog.approved_tools import Approval, ToolComparison, compare_tools
+from ambassador_server.domain.catalog.approved_tools import (
+    Approval,
+    ToolComparison,
+    compare_tools,
+    set_digest,
+)
+from ambassador_server.domain.catalog.injection_cues import Findings
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
@@ -17,20 +23,28 @@ from ambassador_server.domain.catalog.mcps import (
     canonical_name,
 )
 from ambassador_server.domain.catalog.offers import ListedResource, ResourceTemplate
+from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.catalog_index import CatalogIndex
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry.credential_warnings import warnings_about
+from ambassador_server.services.registry.definition_findings import (
+    findings_of,
+    names_of_tools,
+    renamed_tools,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpReport:
     """An entry, the state of its downstream, the activity of its connections, and the sandbox of its program.
 
-    `waiting` counts the tools that wait for an approval. `warnings` are about what the entry declares.
+    `waiting` counts the tools that wait for an approval. `approved_set` and `offered_set` are the digests of all the
+    definitions that are approved and offered. `warnings` are about what the entry declares.
     """
 
     mcp: Mcp
@@ -38,6 +52,8 @@ class McpReport:
     activity: DownstreamActivity
     sandbox: str | None
     waiting: int
+    approved_set: str | None
+    offered_set: str | None
     warnings: Sequence[str] = ()
 
 
@@ -74,10 +90,17 @@ class PromptReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefinitionReport:
-    """A tool that waits for an approval, with both definitions; `approved` is None if there is none."""
+    """A tool that waits for an approval, with both definitions; `approved` is None if there is none.
+
+    `renamed_from` or `renamed_to` is set if one tool took the place of another with the same definition but for the
+    name. `findings` are about what is offered.
+    """
 
     compared: ToolComparison
     approved: Tool | None
+    findings: Findings
+    renamed_from: str | None
+    renamed_to: str | None
 
 
 _NAME: Field[ToolReport] = Field(lambda report: report.name)
@@ -130,12 +153,16 @@ class McpReports:
     def of(self, mcp: Mcp) -> McpReport:
         """Return the report about an entry."""
         state = self._downstreams.state(mcp.mcp_id)
+        approved = self._policy.snapshot.approved.get(mcp.mcp_id)
+        is_published = mcp.status is McpStatus.PUBLISHED
         return McpReport(
             mcp=mcp,
             state=state,
             activity=self._downstreams.activity(mcp.mcp_id),
             sandbox=self._downstreams.sandbox(mcp),
             waiting=self._count_waiting(mcp),
+            approved_set=None if approved is None else approved.set_digest,
+            offered_set=set_digest(tool.digest for tool in state.tools) if is_published else None,
             warnings=warnings_about(mcp, state),
         )
 
@@ -209,13 +236,15 @@ class McpReports:
         return _reports(mcp, [each for each in found if each.offered is not None], (), {})
 
     async def definitions(self, name: str) -> list[DefinitionReport]:
-        """Return the tools that wait for an approval, each with the definition that is approved."""
+        """Return the tools that wait for an approval, each with the approved definition and what was found in it."""
         mcp = await self._entry(name)
+        waiting = self._waiting(mcp)
+        if not waiting:
+            return []
         async with self._store.read() as work:
             approved = {tool.name: tool for tool in await work.approved_definitions.get(mcp.mcp_id)}
-        return [
-            DefinitionReport(compared=each, approved=approved.get(each.name)) for each in self._waiting(mcp)
-        ]
+        # Many or large definitions take more time than a turn of the event loop may.
+        return await off_loop(_definition_reports, mcp, waiting, approved, self._catalog.index())
 
     async def output(self, name: str, lines: int) -> list[OutputLine]:
         """Return the last lines, apart from MCP, that each connection of an entry wrote, oldest first and masked."""
@@ -238,6 +267,23 @@ class McpReports:
     async def _entry(self, name: str) -> Mcp:
         async with self._store.read() as work:
             return await find_mcp(work, name)
+
+
+def _definition_reports(
+    mcp: Mcp, waiting: Sequence[ToolComparison], approved: Mapping[str, Tool], index: CatalogIndex
+) -> list[DefinitionReport]:
+    names, renamed_from = names_of_tools(index), renamed_tools(waiting, approved)
+    renamed_to = {old: new for new, old in renamed_from.items()}
+    return [
+        DefinitionReport(
+            compared=each,
+            approved=approved.get(each.name),
+            findings=Findings() if each.offered is None else findings_of(mcp.name, each.offered, names),
+            renamed_from=renamed_from.get(each.name),
+            renamed_to=renamed_to.get(each.name),
+        )
+        for each in waiting
+    ]
 
 
 def _reports(

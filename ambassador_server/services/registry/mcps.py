@@ -117,13 +117,13 @@ class Mcps:
             _warn_if_untested(change, requester)
             mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
             await change.work.mcps.replace(mcp)
-            approved = [] if tools is None else await self._approve(change.work, requester, mcp, tools)
+            approved = await self._approve(change.work, requester, mcp, tools) if tools is not None else {}
             change.record(
                 AuditAction.MCP_PUBLISH,
                 mcp_resource(mcp),
                 **differences(before, mcp, _status),
                 tools=[tool.name for tool in tools or ()],
-                approved=approved,
+                **({"approved": []} | approved),
                 tested=tools is not None,
             )
         return mcp
@@ -209,12 +209,12 @@ class Mcps:
             if before is not None:
                 details |= await asked_again(change, before, after)
             if tools is not None:
-                details["approved"] = await self._approve(change.work, requester, after, tools)
+                details |= await self._approve(change.work, requester, after, tools)
             return await write(change, change.work.mcps, before, after, EVENTS, **details)
 
     async def _approve(
         self, work: UnitOfWork, requester: Requester, mcp: Mcp, tools: tuple[Tool, ...]
-    ) -> list[dict[str, Any]]:
+    ) -> dict[str, Any]:
         """Store the tools that a test has found, all of them approved; return what was not approved before."""
         await work.tools.put(mcp.mcp_id, tools)
         return await put_approved(work, mcp, tools, at=self._clock.now(), by=author_of(requester))

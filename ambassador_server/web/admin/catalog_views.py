@@ -2,6 +2,7 @@
 
 from ambassador_protocol.admin.mcps import (
     DefinitionView,
+    FindingView,
     LeftOutToolView,
     McpView,
     OutputView,
@@ -51,6 +52,8 @@ def mcp_view(report: McpReport) -> McpView:
         resources=len(state.resources) + len(state.templates),
         prompts=len(state.prompts),
         waiting=report.waiting,
+        approved_set=report.approved_set,
+        offered_set=report.offered_set,
         tools_left_out=state.report.left_out_count,
         left_out=[LeftOutToolView(name=each.name, reason=each.reason) for each in state.report.left_out],
         warnings=[*state.report.warnings, *report.warnings],
@@ -114,6 +117,13 @@ def definition_view(report: DefinitionReport) -> DefinitionView:
         offered_digest=None if compared.offered is None else compared.offered.digest,
         approved=_definition(report.approved),
         offered=_definition(compared.offered),
+        renamed_from=report.renamed_from,
+        renamed_to=report.renamed_to,
+        findings=[
+            FindingView(place=each.place, cue=each.cue, excerpt=each.excerpt)
+            for each in report.findings.first
+        ],
+        findings_left_out=report.findings.left_out,
     )
 
 

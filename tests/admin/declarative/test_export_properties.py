@@ -126,7 +126,7 @@ MCP_FIELDS = st.fixed_dictionaries(
         "arguments": st.sampled_from(["none", "keys", "redacted", "full"]),
         "call_timeout_seconds": st.sampled_from([60, 60.0, 0.001, 1e-05, 3600]),
         "isolation": st.sampled_from(["shared", "per_user"]),
-        "pin": st.sampled_from(["off", "block"]),
+        "pin": st.sampled_from(["off", "warn", "block"]),
         "prefixed": st.booleans(),
         "sessions": st.sampled_from(["shared", "per_user", "auto"]),
         "credentials": CREDENTIALS,

@@ -9,6 +9,7 @@ HEALTH: Final = "/health"
 LIVE: Final = "/live"
 READY: Final = "/ready"
 CA_CERTIFICATE: Final = "/v1/trust/ca.pem"
+METRICS: Final = "/metrics"
 OPENAPI: Final = "/v1/openapi.json"
 
 MCP: Final = "/mcp"

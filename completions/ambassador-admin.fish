@@ -450,7 +450,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at enrolment cancel' -a '(__
 complete -c ambassador-admin -n '__ambassador_admin_at admin-key' -a issue -d 'Issue an admin key for a program. It is shown only once.'
 complete -c ambassador-admin -n '__ambassador_admin_at admin-key' -a list -d 'List the admin keys and the logins.'
 complete -c ambassador-admin -n '__ambassador_admin_at admin-key' -a revoke -d 'Revoke admin keys, or end logins, at once and permanently.'
-complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l role -x -d 'A role of the key: admin, operator, provisioner or auditor; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l role -x -d 'A role of the key: admin, operator, provisioner, auditor or monitor; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l for -x -d 'Expire after 30d, 52w, …'
 complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l key-file -r -F -d 'Write the key to this new file, with mode 0600, and do not show it.'
 complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l dry-run -d 'Check the change on the server and show it, but change nothing.'

@@ -59,7 +59,7 @@ def issue(
         typer.Option(
             "--role",
             metavar="ROLE",
-            help="A role of the key: admin, operator, provisioner or auditor; may be repeated.",
+            help="A role of the key: admin, operator, provisioner, auditor or monitor; may be repeated.",
         ),
     ],
     duration: Annotated[

@@ -9,6 +9,7 @@ from ambassador_server.audit_log.segment_writer import SegmentWriter
 from ambassador_server.audit_log.syncer import Syncer
 from ambassador_server.audit_log.write_batch import WriteBatch
 from ambassador_server.domain.audit.anchors import Anchor
+from ambassador_server.ports.audit_log import AuditQueue
 
 
 class GroupCommit:
@@ -41,6 +42,11 @@ class GroupCommit:
     def written_seq(self) -> int:
         """Return the sequence number of the last line in the file."""
         return self._segments.tip.seq
+
+    @property
+    def queued(self) -> AuditQueue:
+        """Return what waits to be written."""
+        return AuditQueue(records=len(self._queue), size=self._queued_bytes, written_seq=self.written_seq)
 
     @property
     def anchor(self) -> tuple[Anchor, int] | None:

@@ -33,7 +33,7 @@ from ambassador_server.domain.audit.events import (
     Resource,
 )
 from ambassador_server.errors import AuditUnavailableError, ConfigurationError
-from ambassador_server.ports.audit_log import CheckpointSigner, Removal
+from ambassador_server.ports.audit_log import AuditQueue, CheckpointSigner, Removal
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition
 
@@ -124,6 +124,10 @@ class JsonlAuditLog:
         """Return why the log cannot take records now, or None."""
         failure = self._availability.failure
         return None if failure is None else f"{self._directory.path}: {failure}"
+
+    def queue(self) -> AuditQueue:
+        """Return how much waits for the write of this turn of the event loop."""
+        return self._commit.queued
 
     def probe(self) -> str | None:
         """Check the files, repair the log if it is broken and can be, and return `failure()`."""

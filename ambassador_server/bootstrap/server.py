@@ -62,6 +62,7 @@ class Ambassador:
             administration=self.services.administration,
             registry=self.services.registry,
             audit=self.services.audit,
+            metrics=self.services.metrics,
             health=self.services.health,
             settings=self._web_settings(ca_pem),
         )

@@ -11,6 +11,8 @@ from ambassador_server.audit_log.read_only_log import ReadOnlyLog
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.index_process.supervisor import SupervisedIndexer
+from ambassador_server.bootstrap.key_rates import KeyRates
+from ambassador_server.bootstrap.monitoring import audit_state, call_state, create_health, create_metrics
 from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
@@ -58,6 +60,7 @@ from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.credentials.administration import CredentialAdministration
 from ambassador_server.services.credentials.own_credentials import OwnCredentials
 from ambassador_server.services.credentials.vault_state import VaultState
+from ambassador_server.services.monitoring.metrics import Metrics
 from ambassador_server.services.registry.approvals import Approvals
 from ambassador_server.services.registry.connection_tests import ConnectionTests
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
@@ -74,7 +77,6 @@ from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
-from ambassador_server.throttling.key_rates import KeyRate
 
 _SINK_PAUSES = Backoff(0.5, LONGEST_WAIT)
 
@@ -100,6 +102,7 @@ class UseCases:
     unfinished: UnfinishedAttempts
     anomalies: AuditAnomalies
     vault: VaultState
+    metrics: Metrics
 
 
 def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> UseCases:
@@ -114,17 +117,18 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     writers = (config.node, config.init_writer)
     anomalies = AuditAnomalies(archive=archive, recorder=base.recorder, writers=writers)
     vault = VaultState(store=base.store, vault=base.vault)
+    faults = FoundFaults(anchors=anchors, anomalies=anomalies, vault=vault)
     first_lists = FirstLists(policy=base.policy, lender=base.lending, downstreams=base.downstreams)
     catalog = _catalog(config, base, first_lists)
-    in_flight = CallsInFlight(base.policy)
+    in_flight, rates = CallsInFlight(base.policy), KeyRates.of(config, base.clock)
     passwords = PasswordProver(
         store=base.store, recorder=base.recorder, hashers=base.password_hashers, throttle=base.throttle
     )
-    client_sign_in = _client_sign_in(config, base)
+    client_sign_in = _client_sign_in(config, base, rates)
     client_sign_in.sessions.subscribe(in_flight.end_session)
     administration = _administration(config, base, catalog, in_flight, client_sign_in.sessions, passwords)
     return UseCases(
-        calls=_calls(config, base, catalog, in_flight, client_sign_in.sessions),
+        calls=_calls(config, base, catalog, in_flight, client_sign_in.sessions, rates),
         in_flight=in_flight,
         audit=_audit(config, base, indexer, deliveries, AuditProof(archive, anchors, anomalies)),
         client_sign_in=client_sign_in,
@@ -132,15 +136,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         registry=_registry(config, base, catalog),
         administration=administration,
         own=_own(base, catalog, client_sign_in, administration),
-        health=Health(
-            store=base.store,
-            log=base.log,
-            policy=base.policy,
-            deliveries=deliveries,
-            indexer=indexer,
-            downstreams=base.downstreams,
-            faults=FoundFaults(anchors=anchors, anomalies=anomalies, vault=vault).names,
-        ),
+        health=create_health(base, indexer, deliveries, faults),
         vault=vault,
         watch=_watch(base),
         first_lists=first_lists,
@@ -149,6 +145,12 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         anchors=anchors,
         unfinished=_unfinished(base),
         anomalies=anomalies,
+        metrics=create_metrics(
+            base,
+            calls=call_state(base, catalog, in_flight, rates),
+            audit=audit_state(base, indexer, deliveries, anomalies),
+            sessions=client_sign_in.sessions,
+        ),
     )
 
 
@@ -184,6 +186,7 @@ def _calls(
     catalog: Catalog,
     in_flight: CallsInFlight,
     sessions: Sessions,
+    rates: KeyRates,
 ) -> CallUseCases:
     pipeline = CallPipeline(
         policy=base.policy,
@@ -193,10 +196,7 @@ def _calls(
         downstreams=DownstreamCalls(base.downstreams, base.lending, config.credential_link),
         payloads=MsgspecPayloads(),
         clock=base.clock,
-        rates=CallRates(
-            calls=KeyRate(config.limits.calls_per_minute, base.clock.monotonic),
-            audit_bytes=KeyRate(config.limits.audit_bytes_per_minute, base.clock.monotonic),
-        ),
+        rates=CallRates(calls=rates.calls, audit_bytes=rates.audit_bytes),
     )
     return CallUseCases(
         catalog=catalog,
@@ -244,14 +244,14 @@ def _unfinished(base: Foundation) -> UnfinishedAttempts:
     return UnfinishedAttempts(log=base.log, clock=base.clock, longest=longest)
 
 
-def _client_sign_in(config: ServerConfig, base: Foundation) -> ClientSignIn:
+def _client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRates) -> ClientSignIn:
     keys = KeyProver(
         store=base.store,
         policy=base.policy,
         recorder=base.recorder,
         throttle=base.throttle,
         clock=base.clock,
-        rate=KeyRate(config.limits.sessions_per_minute, base.clock.monotonic),
+        rate=rates.sessions,
         pepper=base.key_ring.pepper,
     )
     codes = CodeRedemption(

@@ -40,6 +40,15 @@ class AuditLogReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditQueue:
+    """How many records wait to be written, how many bytes they have, and the number of the last written line."""
+
+    records: int
+    size: int
+    written_seq: int
+
+
 class AuditLog(AuditLogReader, Protocol):
     """The append-only, hash-chained log of one writer; the database only indexes it."""
 
@@ -53,6 +62,10 @@ class AuditLog(AuditLogReader, Protocol):
 
     def failure(self) -> str | None:
         """Return why the log cannot be written now, or None."""
+        ...
+
+    def queue(self) -> AuditQueue:
+        """Return how much waits to be written, at once and without a look at the disk."""
         ...
 
     def probe(self) -> str | None:

@@ -26,7 +26,7 @@ class KeyRate:
     """Implements `ports.throttle.Rate`: each key has a bucket that holds the amount of one minute and refills steadily.
 
     Whatever a bucket still holds is enough for one use of any size, which may leave it in debt: otherwise a use larger
-    than the bucket could never happen.
+    than the bucket could never happen. `refused` counts the refusals since the start.
     """
 
     def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
@@ -34,6 +34,7 @@ class KeyRate:
         self._per_second = per_minute / _MINUTE
         self._now = now
         self._buckets: dict[str, _Bucket] = {}
+        self.refused = 0
 
     def take(self, key_id: str, amount: int = 1) -> RateRefusal | None:
         """Return None and count the amount, or return the refusal if the key has to wait."""
@@ -51,6 +52,7 @@ class KeyRate:
         return len(self._buckets)
 
     def _refuse(self, bucket: _Bucket, now: float) -> RateRefusal:
+        self.refused += 1
         bucket.unrecorded += 1
         wait = max(1, math.ceil(-bucket.left / self._per_second))
         if bucket.recorded_at is not None and now - bucket.recorded_at < _MINUTE:

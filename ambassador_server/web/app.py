@@ -1,5 +1,6 @@
 """Builds the two applications: the client API and the admin API, each for a listener of its own."""
 
+import asyncio
 import functools
 from collections.abc import Callable
 
@@ -14,10 +15,19 @@ from ambassador_server.services.administration.own_use_cases import OwnUseCases
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.use_cases import CallUseCases
+from ambassador_server.services.monitoring.metrics import Metrics
 from ambassador_server.services.registry.use_cases import RegistryUseCases
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
 from ambassador_server.web.admin import audit_stream
-from ambassador_server.web.admin.app_keys import ADMINISTRATION, AUDIT, DESCRIPTION, LOGINS, REGISTRY
+from ambassador_server.web.admin.app_keys import (
+    ADMINISTRATION,
+    AUDIT,
+    DESCRIPTION,
+    LOGINS,
+    METRICS,
+    REGISTRY,
+    SCRAPES,
+)
 from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.app_keys import (
     ADMINISTRATORS,
@@ -86,6 +96,7 @@ def create_admin_app(
     administration: AdministrationUseCases,
     registry: RegistryUseCases,
     audit: AuditUseCases,
+    metrics: Metrics,
     health: Health,
     settings: WebSettings,
 ) -> web.Application:
@@ -96,6 +107,8 @@ def create_admin_app(
     app[ADMINISTRATION] = administration
     app[REGISTRY] = registry
     app[AUDIT] = audit
+    app[METRICS] = metrics
+    app[SCRAPES] = asyncio.Lock()
     endpoints = admin_endpoints()
     app.add_routes([endpoint.route() for endpoint in endpoints])
     described: Callable[[], bytes] = functools.cache(lambda: msgspec.json.encode(describe(endpoints)))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ambassador_server.web.admin.routes import admin_endpoints
-from tests.documents import api, bash, fish, hosts, markdown, roff, sinks, zsh
+from tests.documents import api, bash, fish, hosts, markdown, metrics, roff, sinks, zsh
 from tests.documents.programs import programs
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +17,7 @@ def documents() -> Mapping[str, str]:
         "docs/admin-api.md": api.page(admin_endpoints()),
         sinks.PAGE: sinks.page(ROOT),
         hosts.PAGE: hosts.page(ROOT),
+        metrics.PAGE: metrics.page(ROOT),
     }
     for program in programs():
         found[f"man/{program.name}.1"] = roff.page(program)

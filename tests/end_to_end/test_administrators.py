@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ambassador_protocol.paths import OPENAPI
+from ambassador_protocol.paths import METRICS, OPENAPI
 from ambassador_server.web.admin.routes import admin_endpoints
 from tests.end_to_end.world import World
 from tests.patience import PATIENCE
@@ -176,8 +176,8 @@ QUERIES = {
     "/v1/admin/audit/events": "?limit=1000",
 }
 """The required query of a route."""
-UNASKED = {"/v1/admin/audit/stream", OPENAPI}
-"""Routes that are not read: an endless stream of what `audit/events` lists, and the OpenAPI document."""
+UNASKED = {"/v1/admin/audit/stream", OPENAPI, METRICS}
+"""Routes that are not read: an endless stream of what `audit/events` lists, the OpenAPI document, and the metrics."""
 SECRET = re.compile(r"argon2|amb_(ak|pk|st)_[A-Za-z0-9_-]{20}|\"(hash|salt|token|password|pepper)\"")
 DIGEST = re.compile(r"\"digest\"")
 

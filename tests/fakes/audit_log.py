@@ -15,6 +15,7 @@ from ambassador_server.domain.audit.events import (
     Resource,
 )
 from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.audit_log import AuditQueue
 from ambassador_server.ports.store import LogPosition
 from tests.fakes.clock import START
 
@@ -79,6 +80,10 @@ class FakeAuditLog:
 
     def failure(self) -> str | None:
         return self._failure
+
+    def queue(self) -> AuditQueue:
+        size = sum(len(encode_event(event)) for event in self._queue)
+        return AuditQueue(records=len(self._queue), size=size, written_seq=len(self._records))
 
     def probe(self) -> str | None:
         return self._failure

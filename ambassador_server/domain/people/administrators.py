@@ -18,24 +18,38 @@ class Right(StrEnum):
     MCP_EXECUTE = "mcp:execute"
     AUDIT_READ = "audit:read"
     AUDIT_PRUNE = "audit:prune"
+    METRICS_READ = "metrics:read"
 
 
 class Role(StrEnum):
-    """A role of an admin key or a user; an admin may prune the audit but not read it, an auditor may read it."""
+    """A role of an admin key or a user; an admin may prune the audit but not read it, an auditor may read it.
+
+    `MONITOR` is for admin keys only: it reads the metrics and nothing else.
+    """
 
     ADMIN = "admin"
     OPERATOR = "operator"
     PROVISIONER = "provisioner"
     AUDITOR = "auditor"
+    MONITOR = "monitor"
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.ADMIN: frozenset(
-        {Right.READ, Right.PROVISION, Right.MANAGE, Right.OPERATE, Right.MCP_EXECUTE, Right.AUDIT_PRUNE}
+        {
+            Right.READ,
+            Right.PROVISION,
+            Right.MANAGE,
+            Right.OPERATE,
+            Right.MCP_EXECUTE,
+            Right.AUDIT_PRUNE,
+            Right.METRICS_READ,
+        }
     ),
-    Role.OPERATOR: frozenset({Right.READ, Right.OPERATE}),
+    Role.OPERATOR: frozenset({Right.READ, Right.OPERATE, Right.METRICS_READ}),
     Role.PROVISIONER: frozenset({Right.READ, Right.PROVISION}),
     Role.AUDITOR: frozenset({Right.READ, Right.AUDIT_READ}),
+    Role.MONITOR: frozenset({Right.METRICS_READ}),
 }
 
 

@@ -41,6 +41,11 @@ def check_user_change(by: Administrator | None, before: User | None, after: User
     if before is not None and replace(after, updated_at=before.updated_at) == before:
         return
     old_roles = () if before is None else before.roles
+    if Role.MONITOR in after.roles:
+        # A login needs the right to read for its own end.
+        raise InvalidInputError(
+            "The role 'monitor' is for admin keys, which a program uses; a user cannot have it"
+        )
     if old_roles or after.roles:
         _check_manages(by, after)
     _check_covers(by, [role for role in after.roles if role not in old_roles])

@@ -109,12 +109,13 @@ class OwnAccess:
         if user is None or key is None:
             raise NotAuthenticatedError("Valid session token required")
         group_ids = snapshot.group_ids_of.get(user.user_id, ())
+        tools = self._catalog.index().tools
         return OwnStatus(
             user=user,
             groups=tuple(sorted(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)),
             key=key,
             session=self._sessions.held(principal),
-            tools=0 if policy.denial is not None else len(self._catalog.visible(principal)),
+            tools=0 if policy.denial is not None else len(self._catalog.permitted(principal, tools)),
             refused=None if policy.denial is None else policy.denial.reason,
             stops=stops_on(policy, self._catalog.index().every()) if snapshot.switches else (),
             missing=tuple(

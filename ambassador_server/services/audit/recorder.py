@@ -23,6 +23,7 @@ from ambassador_server.domain.secrets.redaction import redact_details
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.clock import Clock
+from ambassador_server.services.audit.counted_calls import CallCounts
 
 _TOOLS_CALL: Final = "tools/call"
 # Looked up once here, because the records of a call are on the path of every call.
@@ -66,12 +67,14 @@ class Recorder:
 
     It masks secrets in names and details. The arguments of a call are an exception: the caller redacts them, as the
     policy of the MCP says. The kind of the resource of a call, which is a tool, a resource or a prompt, chooses the
-    action. `method` is the protocol's method; it is recorded unless it is `tools/call`.
+    action. `method` is the protocol's method; it is recorded unless it is `tools/call`. `counts` has the numbers of the
+    calls that were recorded.
     """
 
     def __init__(self, *, log: AuditLog, clock: Clock) -> None:
         self._log = log
         self._clock = clock
+        self.counts = CallCounts()
 
     def attempt(
         self,
@@ -108,6 +111,7 @@ class Recorder:
         method: str | None = None,
     ) -> Awaitable[None]:
         """Record a denied call; a call that was stopped in flight has an attempt on record, too."""
+        self.counts.denied(resource, deny.reason)
         details: dict[str, Any] = {}
         if deny.switch is not None:
             details["switch"] = deny.switch.switch_id
@@ -136,6 +140,7 @@ class Recorder:
         failed: bool,
     ) -> Awaitable[None]:
         """Record the answer of a call: size and digest of the result, never its content."""
+        self.counts.answered(resource, seconds, failed=failed)
         details = {
             "milliseconds": round(seconds * 1000, 3),
             "result_bytes": len(result),
@@ -149,6 +154,7 @@ class Recorder:
         self, principal: Principal, origin: Origin, resource: Resource, *, seconds: float, reason: str
     ) -> Awaitable[None]:
         """Record that a call got no answer, and why."""
+        self.counts.failed(resource, seconds, reason)
         details = {"milliseconds": round(seconds * 1000, 3)}
         return self._call(
             _OUTCOME[resource.kind],

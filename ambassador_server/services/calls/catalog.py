@@ -31,7 +31,7 @@ _Entry = TypeVar("_Entry", bound=CatalogEntry)
 class Catalog:
     """An index rebuilt when the policy or a downstream's tools change, never on a call.
 
-    `asked` is called with the id of each user who asks what is offered.
+    `asked` is called with the id of each user who asks what is offered; `lists_of_tools` counts the lists of tools.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Catalog:
         self._index: CatalogIndex | None = None
         self._mcps: Mapping[str, Mcp] = {}
         self._warned: Mapping[str, tuple[str, ...]] = {}
+        self.lists_of_tools = 0
         policy.subscribe(self._policy_changed)
         downstreams.subscribe(self._downstream_changed)
 
@@ -94,6 +95,7 @@ class Catalog:
 
     def visible(self, principal: Principal) -> list[ToolEntry]:
         """Return the tools that the principal may call right now, in catalog order; raises PolicyStaleError."""
+        self.lists_of_tools += 1
         return self.permitted(principal, self.index().tools)
 
     def permitted(self, principal: Principal, entries: Iterable[_Entry]) -> list[_Entry]:

@@ -1,7 +1,7 @@
 """The calls that are running now, so that a kill switch or the shutdown can stop them."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from types import TracebackType
 from typing import Final, Self
 
@@ -98,6 +98,10 @@ class CallsInFlight:
     def running(self) -> tuple[tuple[Principal, CapabilityRef], ...]:
         """Return the principal and the capability of every call in flight."""
         return tuple((running.principal, running.capability) for running in self._running)
+
+    def by_mcp(self) -> Counter[str]:
+        """Return how many calls of each MCP are in flight, by its id."""
+        return Counter(running.capability.mcp_id for running in self._running)
 
     def register(self, principal: Principal, capability: CapabilityRef) -> CallInFlight:
         """Return the call of the current task, which runs in the `with` block of the returned object.

@@ -45,9 +45,12 @@ class PolicyKeeper:
 
     def is_stale(self) -> bool:
         """Tell whether the store has not confirmed the snapshot's version for too long."""
-        if self._confirmed_at is None:
-            return True
-        return self._clock.monotonic() - self._confirmed_at > STALE_AFTER_SECONDS
+        age = self.age_seconds()
+        return age is None or age > STALE_AFTER_SECONDS
+
+    def age_seconds(self) -> float | None:
+        """Return how long ago the store confirmed the snapshot's version; None if it never has."""
+        return None if self._confirmed_at is None else self._clock.monotonic() - self._confirmed_at
 
     async def refresh(self) -> None:
         """Bring the snapshot to the version that the store has now, or to a later one.

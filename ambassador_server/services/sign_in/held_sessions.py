@@ -64,5 +64,9 @@ class HeldSessions:
             if session.expires_at <= now or (session.ended_at or now) < now - KEPT_AFTER_END:
                 self.forget(session)
 
+    def open_count(self, now: datetime) -> int:
+        """Return how many sessions are open."""
+        return sum(session.is_open(now) for session in self._by_id.values())
+
     def __len__(self) -> int:
         return len(self._by_id)

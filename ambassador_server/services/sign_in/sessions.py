@@ -176,9 +176,8 @@ class Sessions:
 
     async def follow_ends(self) -> None:
         """Apply the ends that other processes stored."""
-        since = self._clock.now() - KEPT_AFTER_END
         async with self._store.read() as work:
-            for ended in await work.sessions.ended_since(since):
+            for ended in await work.sessions.ended_since(self._clock.now() - KEPT_AFTER_END):
                 self.end_now(ended)
 
     async def forget_expired(self) -> None:
@@ -194,8 +193,9 @@ class Sessions:
                     await self._record_expiry(session)
             await work.sessions.forget(now - _STORED_AFTER_END)
 
-    def __len__(self) -> int:
-        return len(self._held)
+    def open_count(self) -> int:
+        """Return how many sessions are open on this server."""
+        return self._held.open_count(self._clock.now())
 
     def _session_of(self, principal: Principal) -> Session:
         session = self._held.get(principal.session_id)

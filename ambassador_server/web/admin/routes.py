@@ -18,6 +18,7 @@ from ambassador_server.web.admin import (
     groups,
     mcps,
     memberships,
+    metrics,
     server,
     subscriptions,
     switches,
@@ -28,6 +29,7 @@ from ambassador_server.web.endpoints import Endpoint
 
 _MODULES = (
     health,
+    metrics,
     description,
     server,
     account,

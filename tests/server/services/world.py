@@ -45,6 +45,7 @@ class World:
     clock: ManualClock
     store: InMemoryStore
     log: FakeAuditLog
+    recorder: Recorder
     downstreams: FakeDownstreams
     policy: PolicyKeeper
     catalog: Catalog
@@ -81,6 +82,7 @@ class World:
             clock=clock,
             store=store,
             log=log,
+            recorder=recorder,
             downstreams=downstreams,
             policy=policy,
             catalog=catalog,

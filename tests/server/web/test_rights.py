@@ -21,10 +21,11 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.storage.migrate import upgrade
 
 MAY = {
-    "admin": {"read", "provision", "manage", "operate", "mcp:execute", "audit:prune"},
-    "operator": {"read", "operate"},
+    "admin": {"read", "provision", "manage", "operate", "mcp:execute", "audit:prune", "metrics:read"},
+    "operator": {"read", "operate", "metrics:read"},
     "provisioner": {"read", "provision"},
     "auditor": {"read", "audit:read"},
+    "monitor": {"metrics:read"},
 }
 """The expected rights of each role, independent of the product's table."""
 
@@ -34,6 +35,7 @@ none        GET    /live
 none        GET    /ready
 none        GET    /v1/trust/ca.pem
 none        POST   /v1/admin/login
+metrics:read GET   /metrics
 read        GET    /v1/openapi.json
 read        POST   /v1/admin/logout
 read        PUT    /v1/admin/password

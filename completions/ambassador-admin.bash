@@ -38,7 +38,7 @@ _ambassador_admin_words() {
         "group delete") options="--dry-run -y --yes $shared" ;;
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
-        "mcp") commands="add update list show publish test archive remove restart status logs tools approve resources prompts" options="-h --help" ;;
+        "mcp") commands="add update list show publish test archive remove restart status logs tools approve transform resources prompts" options="-h --help" ;;
         "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --publish --grant --dry-run $shared" ;;
         "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --prefix --no-prefix --sessions --owner --no-test --credential --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit --watch --every $shared" ;;
@@ -51,7 +51,8 @@ _ambassador_admin_words() {
         "mcp status") options="--watch --every $shared" ;;
         "mcp logs") options="-n --lines $shared" ;;
         "mcp tools") options="--filter --sort --limit --diff $shared" ;;
-        "mcp approve") options="--strict --dry-run -y --yes $shared" ;;
+        "mcp approve") options="--dry-run $shared" ;;
+        "mcp transform") options="--rename --description --description-suffix --hide --show --fixed --default --annotation --result-bytes --reset --dry-run $shared" ;;
         "mcp resources") options="--filter --sort --limit $shared" ;;
         "mcp prompts") options="--filter --sort --limit $shared" ;;
         "credential") commands="declare oauth undeclare fields list status revoke" options="-h --help" ;;
@@ -134,7 +135,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
@@ -147,7 +148,7 @@ _ambassador_admin_option() {
         *:--sessions) takes=word choices="shared per-user auto" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
         *:--mcp) takes=word live=mcp ;;
-        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing unknown_tool unknown_resource unknown_prompt" ;;
+        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt" ;;
         "access explain":--key | "access list":--key) takes=word live=key ;;
         *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer call:resource:attempt call:resource:outcome call:resource:deny call:resource:question call:resource:answer call:prompt:attempt call:prompt:outcome call:prompt:deny call:prompt:question call:prompt:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke credential:user:set credential:user:remove credential:user:revoke credential:user:begin-connect credential:user:connect credential:user:disconnect credential:token:refresh credential:grant:revoke credential:client:register kill:switch:activate kill:switch:lift system:downstream:state system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:vault:new-key system:vault:rotate system:audit-log:accept-loss" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
@@ -185,6 +186,7 @@ _ambassador_admin_argument() {
         "mcp logs":1) takes=word live=mcp ;;
         "mcp tools":1) takes=word live=mcp ;;
         "mcp approve":1) takes=word live=mcp ;;
+        "mcp transform":1) takes=word live=mcp ;;
         "mcp resources":1) takes=word live=mcp ;;
         "mcp prompts":1) takes=word live=mcp ;;
         "credential declare":1) takes=word live=mcp ;;

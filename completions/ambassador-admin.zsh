@@ -442,6 +442,7 @@ _ambassador-admin_mcp() {
         'logs:Show the last lines that an MCP wrote besides MCP messages, such as its stderr; secrets are masked.'
         'tools:List the tools of an MCP, and whether the definition of each is approved, changed, new or gone.'
         'approve:Approve tools of an MCP that are new, changed or gone, as they are offered now; look at `mcp tools --diff` first.'
+        'transform:Change how a tool of an MCP is published\: its name, description, arguments, annotations and largest result.'
         'resources:List the resources of an MCP and its templates of resources, by the URIs that grants take.'
         'prompts:List the prompts of an MCP.'
     )
@@ -466,6 +467,7 @@ _ambassador-admin_mcp() {
                 logs) _ambassador-admin_mcp_logs ;;
                 tools) _ambassador-admin_mcp_tools ;;
                 approve) _ambassador-admin_mcp_approve ;;
+                transform) _ambassador-admin_mcp_transform ;;
                 resources) _ambassador-admin_mcp_resources ;;
                 prompts) _ambassador-admin_mcp_prompts ;;
             esac
@@ -612,6 +614,23 @@ _ambassador-admin_mcp_approve() {
         $shared \
         ':NAME:_ambassador-admin_names mcp' \
         '*:TOOL: '
+}
+
+_ambassador-admin_mcp_transform() {
+    _arguments -s -S : \
+        --rename='[The name to publish it by; '\'''\'' for its own.]:NAME: ' \
+        --description='[Its description; '\'''\'' for the MCP'\''s own.]:TEXT: ' \
+        --description-suffix='[A text behind its description; '\'''\'' for none.]:TEXT: ' \
+        '(--hide --show)'{--hide,--show}'[Whether it is neither listed nor callable.]' \
+        '*'--fixed='[An argument that every call gets and no caller can send; may be repeated; '\''KEY='\'' for none.]:KEY=JSON: ' \
+        '*'--default='[An argument that a call gets unless the caller sends it; may be repeated; '\''KEY='\'' for none.]:KEY=JSON: ' \
+        '*'--annotation='[readOnlyHint, destructiveHint, idempotentHint or openWorldHint, each true or false, or a title; may be repeated; '\''HINT='\'' for the MCP'\''s own.]:HINT=JSON: ' \
+        --result-bytes='[The largest result; a larger one is an error; 0 for any. At least 0.]:N: ' \
+        --reset'[Undo all changes of the tool first; without TOOL, of all tools.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':NAME:_ambassador-admin_names mcp' \
+        '::TOOL: '
 }
 
 _ambassador-admin_mcp_resources() {
@@ -1366,7 +1385,7 @@ _ambassador-admin_audit_query() {
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1388,7 +1407,7 @@ _ambassador-admin_audit_stats() {
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1405,7 +1424,7 @@ _ambassador-admin_audit_tail() {
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1422,7 +1441,7 @@ _ambassador-admin_audit_export() {
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \

@@ -61,6 +61,18 @@ def set_credentials(name: str, needs: Mapping[str, Any], *, revision: str | None
     )
 
 
+def set_transforms(name: str, transforms: Mapping[str, Any], *, revision: str | None) -> Request:
+    """Replace what is changed of the tools of an entry, if it still has this revision."""
+    return Request(
+        method="PATCH",
+        path=subpath(MCPS, name),
+        body={"transforms": transforms},
+        revision=revision,
+        missing_hint=MISSING,
+        conflict_hint=f"ambassador-admin mcp transform {quoted(name)}",
+    )
+
+
 def with_one_time_values(request: Request, values: Mapping[str, str]) -> Request:
     """Return the request with values of credentials for its test of the connection, which are not shown."""
     if not values:

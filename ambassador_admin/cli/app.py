@@ -39,6 +39,7 @@ from ambassador_admin.cli import (
     subscriptions,
     switches,
     tool_definitions,
+    tool_transforms,
     users,
 )
 from ambassador_admin.cli.aliases import without_help_verb
@@ -73,6 +74,7 @@ app.add_typer(switches.app, name="kill")
 app.add_typer(access.app, name="access")
 audit_tail.register(audit.app)
 tool_definitions.register(mcps.app)
+tool_transforms.register(mcps.app)
 mcp_offers.register(mcps.app)
 given_credentials.register(credentials.app)
 audit_export.register(audit.app)

@@ -143,8 +143,7 @@ def _own_name(mcp: str, tool: str, waiting: dict[str, Any]) -> str:
 
 def _check_offered(admin: Invocation, name: str, unknown: Sequence[str], waiting: dict[str, Any]) -> None:
     """Raise NotFoundError, with similar names, unless these tools are approved already."""
-    prefix = f"{name}."
-    offered = [str(each["name"]).removeprefix(prefix) for each in admin.api.items(mcps.tools(name))]
+    offered = [str(each["own_name"]) for each in admin.api.items(mcps.tools(name))]
     for tool in unknown:
         if tool not in offered:
             near = get_close_matches(tool, dict.fromkeys([*waiting, *offered]))

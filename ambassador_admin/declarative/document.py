@@ -18,6 +18,7 @@ from ambassador_admin.declarative.objects import (
 from ambassador_admin.declarative.patterns import canonical_patterns
 from ambassador_admin.declarative.readers import FaultError, Reader
 from ambassador_admin.declarative.secrets import plain_secrets
+from ambassador_admin.declarative.transform_reader import transforms
 from ambassador_admin.declarative.yaml_tree import (
     STDIN,
     FilePosition,
@@ -81,6 +82,7 @@ _SECTIONS = {
             "prefixed": readers.boolean,
             "sessions": readers.choice("shared", "per_user", "auto"),
             "credentials": credentials,
+            "transforms": transforms,
             "published": readers.boolean,
         },
     ),

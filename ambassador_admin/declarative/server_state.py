@@ -31,6 +31,7 @@ _MCP = (
     "prefixed",
     "sessions",
     "credentials",
+    "transforms",
 )
 
 

@@ -16,6 +16,7 @@ from ambassador_protocol.admin.enumerations import (
     ToolClass,
 )
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.tool_transforms import ToolTransformBody
 
 LONGEST_CONNECT_SECONDS: Final = 60.0
 """How long the server tries to connect to an MCP, also while an administrator waits for a test or a publication."""
@@ -40,6 +41,7 @@ class NewMcp:
     prefixed: bool = True
     sessions: SessionSharing = "auto"
     credentials: CredentialsBody = field(default_factory=CredentialsBody)
+    transforms: dict[str, ToolTransformBody] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +60,9 @@ class McpPut:
     """`PUT` and `PATCH /v1/admin/mcps/{name}`: absent members stay as they are, or get their defaults.
 
     A new entry needs `transport` and `options`. `options` replaces all of them; options that are sent as they were
-    shown, with their masks, stay unchanged. `credentials` replaces all fields and the access by OAuth. The server
-    connects with the new options of a published entry before it stores them, unless the query says `test=false`;
-    `one_time_values` are those of credentials for this test.
+    shown, with their masks, stay unchanged. `credentials` replaces all fields and the access by OAuth, `transforms`
+    those of all tools. The server connects with the new options of a published entry before it stores them, unless the
+    query says `test=false`; `one_time_values` are those of credentials for this test.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -77,6 +79,7 @@ class McpPut:
     prefixed: bool | None = None
     sessions: SessionSharing | None = None
     credentials: CredentialsBody | None = None
+    transforms: dict[str, ToolTransformBody] | None = None
     one_time_values: dict[str, str] | None = None
 
 
@@ -104,7 +107,7 @@ class McpView:
     With `prefixed` the published names of its tools and prompts begin with its name; without, they are the plain ones
     where no other published name is equal. `sessions` says whether users share one MCP session with it: always
     (`shared`), never (`per_user`), or as long as it keeps no state of a session (`auto`).
-    `credentials` has the form in which they are declared, without members that have their default.
+    `credentials` and `transforms` have the form in which they are declared, without members that have their default.
     """
 
     name: str
@@ -120,6 +123,7 @@ class McpView:
     prefixed: bool
     sessions: SessionSharing
     credentials: dict[str, Any]
+    transforms: dict[str, Any]
     status: McpStatus
     state: DownstreamStatus
     error: str | None
@@ -156,6 +160,8 @@ class ToolView:
 
     The spelling (`pattern`) is what grants and kill switches take; it tells characters apart that look alike.
     `approval` compares its definition with the approved one; a tool that is `gone` is not offered any more.
+    The names, the class and the description are those that users get; what begins with `own` is the downstream's.
+    `changed` names the members of its transforms. A tool that is `hidden` is not offered.
     """
 
     name: str
@@ -164,6 +170,11 @@ class ToolView:
     tool_class: ToolClass
     approval: Approval
     description: str
+    own_name: str
+    own_tool_class: ToolClass
+    own_description: str
+    hidden: bool
+    changed: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ from ambassador_server.services.registry.first_lists import FirstLists
 from ambassador_server.services.registry.mcp_reports import McpReports
 from ambassador_server.services.registry.mcp_spec import MAX_CALL_SECONDS
 from ambassador_server.services.registry.mcps import Mcps
+from ambassador_server.services.registry.transform_rules import TransformRules
 from ambassador_server.services.registry.use_cases import RegistryUseCases
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
@@ -316,6 +317,7 @@ def _registry(config: ServerConfig, base: Foundation, catalog: Catalog) -> Regis
             downstreams=downstreams,
             tests=tests,
             execution=execution,
+            transforms=TransformRules(downstreams=downstreams, separator=config.separator, clock=base.clock),
             clock=base.clock,
         ),
         approvals=Approvals(changes=base.changes, downstreams=downstreams, clock=base.clock),

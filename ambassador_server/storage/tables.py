@@ -34,6 +34,7 @@ from ambassador_server.storage.types import (
     SharedText,
     SharedTexts,
     TextTuple,
+    TransformsDocument,
     UtcDateTime,
 )
 
@@ -139,6 +140,7 @@ mcps = Table(
     Column("prefixed", Boolean, nullable=False, server_default=true()),
     Column("sessions", EnumText(Sessions), nullable=False, server_default=Sessions.AUTO),
     Column("credentials", NeedsDocument),
+    Column("transforms", TransformsDocument),
 )
 
 last_known_tools = Table(

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
 
 from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS, CredentialNeeds
+from ambassador_server.domain.catalog.transforms import NO_TRANSFORMS, ToolTransform, ToolTransforms
 from ambassador_server.storage.value_checks import encode_json
 
 
@@ -125,6 +126,25 @@ class NeedsDocument(TypeDecorator[CredentialNeeds]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> CredentialNeeds:
         """Return the needs; raises ValueError for words of a newer version."""
         return NO_CREDENTIALS if value is None else msgspec.json.decode(value, type=CredentialNeeds)
+
+
+class TransformsDocument(TypeDecorator[ToolTransforms]):
+    """The transforms of an MCP's tools, as JSON; NULL for none, which is what versions before this column write."""
+
+    impl = CodePointText
+    cache_ok = True
+
+    def process_bind_param(self, value: ToolTransforms | None, dialect: Dialect) -> str | None:
+        """Return the text."""
+        if value is None or value == NO_TRANSFORMS:
+            return None
+        return encode_json(msgspec.to_builtins(value.by_tool), "The transforms")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> ToolTransforms:
+        """Return the transforms; what reads them shares NO_TRANSFORMS."""
+        if value is None:
+            return NO_TRANSFORMS
+        return ToolTransforms(by_tool=msgspec.json.decode(value, type=dict[str, ToolTransform]))
 
 
 class TextTuple(TypeDecorator[tuple[str, ...]]):

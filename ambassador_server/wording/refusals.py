@@ -22,6 +22,7 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.DEFINITION_CHANGED: "its definition waits for an approval (definition_changed). Ask your administrator.",
     Reason.CREDENTIAL_MISSING: "it needs a credential of yours (credential_missing). See: ambassador-client credential "
     "list.",
+    Reason.FIXED_ARGUMENT: "its arguments cannot be read (fixed_argument).",
     Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
     Reason.SESSION_ENDED: "its session was ended (session_ended).",
 }
@@ -50,6 +51,11 @@ def refusal_text(deny: Deny, name: str, kind: CapabilityKind = CapabilityKind.TO
         return f"Unknown {kind.value}: {name}"
     if deny.switch is not None:
         return f"{name} is stopped by an administrator: {deny.switch.text_for_users}"
+    if deny.argument is not None:
+        return (
+            f"{name} is refused: an administrator has fixed its argument {deny.argument!r} (fixed_argument). Call it "
+            "without this argument."
+        )
     if deny.missing is not None:
         return f"{name} is refused: {missing_credential_text(deny.missing)}"
     return f"{name} is refused: {_DISCLOSED[deny.reason]}"

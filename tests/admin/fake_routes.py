@@ -19,6 +19,7 @@ from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
+from ambassador_protocol.admin.tool_transforms import short_transforms
 from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_protocol.problems import Problem, ProblemCode
@@ -347,6 +348,8 @@ async def _change_mcp(request: web.Request) -> web.Response:
     changes = asdict(await _read(request, McpPut))
     if changes["credentials"] is not None:
         changes["credentials"] = without_defaults(changes["credentials"])
+    if changes["transforms"] is not None:
+        changes["transforms"] = short_transforms(changes["transforms"])
     mcp.update({name: value for name, value in changes.items() if value is not None})
     return web.json_response(mcp)
 

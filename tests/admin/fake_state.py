@@ -6,6 +6,7 @@ from typing import Any
 
 from ambassador_protocol.admin.credential_needs import without_defaults
 from ambassador_protocol.admin.mcps import NewMcp
+from ambassador_protocol.admin.tool_transforms import short_transforms
 
 ADMIN_KEY = "amb_ak_" + "A" * 48
 AUDITOR_KEY = "amb_ak_" + "B" * 48
@@ -95,17 +96,7 @@ class FakeState:
 
     def add_mcp(self, name: str, *tools: tuple[str, str], status: str = "published") -> None:
         """Add an MCP with its tools, given by name and class."""
-        self.tools[name] = [
-            {
-                "name": f"{name}.{tool}",
-                "pattern": f"{name}.{tool}",
-                "published_as": f"{name}__{tool}",
-                "tool_class": kind,
-                "approval": "approved",
-                "description": f"What {tool} does.",
-            }
-            for tool, kind in tools
-        ]
+        self.tools[name] = [_tool_view(name, tool, kind) for tool, kind in tools]
         new = NewMcp(name=name, transport="stdio", options={"command": "mcp-server", "args": [name]})
         self.mcps[name] = mcp_view(new, status, len(tools))
 
@@ -318,6 +309,22 @@ def _event_view(number: int, action: str, outcome: str) -> Item:
     }
 
 
+def _tool_view(mcp: str, tool: str, tool_class: str) -> Item:
+    return {
+        "name": f"{mcp}.{tool}",
+        "pattern": f"{mcp}.{tool}",
+        "published_as": f"{mcp}__{tool}",
+        "tool_class": tool_class,
+        "approval": "approved",
+        "description": f"What {tool} does.",
+        "own_name": tool,
+        "own_tool_class": tool_class,
+        "own_description": f"What {tool} does.",
+        "hidden": False,
+        "changed": [],
+    }
+
+
 def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
     """Return a catalog entry as the API shows it."""
     return {
@@ -334,6 +341,7 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "prefixed": new.prefixed,
         "sessions": new.sessions,
         "credentials": without_defaults(asdict(new.credentials)),
+        "transforms": short_transforms({tool: asdict(each) for tool, each in new.transforms.items()}),
         "status": status,
         "state": "ready" if status == "published" else "stopped",
         "error": None,

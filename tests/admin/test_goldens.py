@@ -120,6 +120,7 @@ COMMANDS = {
     "mcp-remove": ["mcp", "remove", "draft", "--yes"],
     "mcp-tools-filtered": ["mcp", "tools", "git", "--filter", "name~git.git_p*"],
     "mcp-tools": ["mcp", "tools", "git"],
+    "mcp-tools-changed": ["mcp", "tools", "git", "-o", "wide"],
     "mcp-resources": ["mcp", "resources", "git"],
     "mcp-prompts": ["mcp", "prompts", "git"],
     "mcp-prompts-none": ["mcp", "prompts", "draft"],
@@ -138,6 +139,18 @@ COMMANDS = {
         *("mcp", "add", "notes", "--no-prefix", "--sessions", "per-user", "--", "mcp-server-notes")
     ],
     "mcp-update-prefix": ["mcp", "update", "git", "--prefix", "--sessions", "shared"],
+    "mcp-transform": [
+        *("mcp", "transform", "git", "git_log", "--rename", "history", "--description-suffix", "Of main."),
+        *("--fixed", 'branch="main"', "--default", "max_count=50", "--annotation", "readOnlyHint=true"),
+        *("--result-bytes", "65536"),
+    ],
+    "mcp-transform-all": ["mcp", "transform", "git", "*", "--hide"],
+    "mcp-transform-show": ["mcp", "transform", "git", "git.git_push"],
+    "mcp-transform-list": ["mcp", "transform", "git"],
+    "mcp-transform-reset": ["mcp", "transform", "git", "--reset"],
+    "mcp-transform-dry-run": ["mcp", "transform", "git", "git_log", "--hide", "--dry-run"],
+    "mcp-transform-no-tool": ["mcp", "transform", "git", "--hide"],
+    "mcp-transform-no-json": ["mcp", "transform", "git", "git_log", "--fixed", "branch=main"],
     "mcp-update-pin": ["mcp", "update", "git", "--pin", "off"],
     "mcp-update-pin-warn": ["mcp", "update", "git", "--pin", "warn"],
     "mcp-update-pin-unknown": ["mcp", "update", "git", "--pin", "warm"],
@@ -469,8 +482,24 @@ def test_command_prints_its_golden(scene: Shell, api: FakeApi, name: str, format
         words[at:at] = ["-o", "json"]
     if name.startswith("credential"):
         _declare_credentials(api)
+    if name.startswith(("mcp-transform", "mcp-tools-changed")):
+        _transform_tools(api)
     done = scene.run(*words, ADMIN_KEY=ADMIN_KEY, PASSWORD=PASSWORD)
     _compare(f"{name}.{format}.txt", _transcript(words, done, scene, api))
+
+
+def _transform_tools(api: FakeApi) -> None:
+    """Change tools of an MCP; the other scenes have none that are changed."""
+    api.mcps["git"]["transforms"] = {
+        "git_log": {"name": "history", "fixed_arguments": {"branch": "main"}},
+        "git_push": {"hidden": True},
+    }
+    for tool in api.tools["git"]:
+        if tool["own_name"] == "git_log":
+            names = {"name": "git.history", "pattern": "git.history", "published_as": "git__history"}
+            tool |= {**names, "changed": ["name", "fixed_arguments"]}
+        if tool["own_name"] == "git_push":
+            tool |= {"published_as": "", "hidden": True, "changed": ["hidden"]}
 
 
 def _declare_credentials(api: FakeApi) -> None:

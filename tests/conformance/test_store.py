@@ -16,6 +16,7 @@ from ambassador_server.domain.catalog.credential_needs import (
     Place,
 )
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Sessions, ToolClass
+from ambassador_server.domain.catalog.transforms import ToolTransform, ToolTransforms
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.credentials import CredentialStatus
@@ -52,6 +53,18 @@ ODD = "Zoë 🦊 \u202e \\ ' \" % _ * [x] \t\r\n \x01 \uffff"
 LONG = "ä" * 100_000
 LATEST = datetime.max.replace(tzinfo=UTC)
 
+TRANSFORMS = ToolTransforms(
+    by_tool={
+        ODD: ToolTransform(name="renamed", description=ODD, hidden=False),
+        "*": ToolTransform(
+            description_suffix="",
+            fixed_arguments={ODD: '{"n":1.0,"big":12345678901234567890123}', "flag": "true", "one": "1"},
+            default_arguments={"limit": "null"},
+            annotations={"readOnlyHint": True, "title": ODD},
+            result_bytes=1,
+        ),
+    }
+)
 NEEDS = CredentialNeeds(
     fields=(
         CredentialField(
@@ -86,6 +99,7 @@ OBJECTS = [
     ("mcps", mcp(5, isolation=Isolation.PER_USER, owner="ci/catalog")),
     ("mcps", mcp(6, prefixed=False, sessions=Sessions.PER_USER)),
     ("mcps", mcp(7, credentials=NEEDS)),
+    ("mcps", mcp(8, transforms=TRANSFORMS)),
     ("credentials", credential(1, fields=(), generation=ODD, status=CredentialStatus.DEAD)),
     ("credentials", credential(1, fields=("token", "oauth"), scopes=(ODD,), issuer=ODD)),
     ("grants", grant(3, delivery=Delivery.OPT_IN, owner=ODD)),

@@ -15,6 +15,7 @@ from ambassador_server.domain.catalog.offers import (
     Prompt,
     ResourceTemplate,
 )
+from ambassador_server.domain.catalog.transforms import NO_TRANSFORMS, ToolTransforms
 from ambassador_server.errors import InvalidInputError
 
 _MCP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -117,6 +118,7 @@ class Mcp:
     prefixed: bool = True
     sessions: Sessions = Sessions.AUTO
     credentials: CredentialNeeds = NO_CREDENTIALS
+    transforms: ToolTransforms = NO_TRANSFORMS
 
     def has_same_connection(self, other: "Mcp") -> bool:
         """Tell whether the running connections of this entry would serve the other one, too."""

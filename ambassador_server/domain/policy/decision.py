@@ -28,6 +28,7 @@ class Reason(StrEnum):
     NOT_SELECTED = "not_selected"
     DEFINITION_CHANGED = "definition_changed"
     CREDENTIAL_MISSING = "credential_missing"
+    FIXED_ARGUMENT = "fixed_argument"
     UNKNOWN_TOOL = "unknown_tool"
     UNKNOWN_RESOURCE = "unknown_resource"
     UNKNOWN_PROMPT = "unknown_prompt"
@@ -75,7 +76,7 @@ class Deny(Struct, frozen=True):
     """The call is denied; `switch` is set if a kill switch decided, `grant_id` if a grant did.
 
     `disclosed` means that the caller may learn that the capability exists; otherwise the answer is that of an unknown
-    one. `missing` is set if a credential is missing.
+    one. `missing` is set if a credential is missing, `argument` if the call brought one that is fixed.
     """
 
     reason: Reason
@@ -83,6 +84,7 @@ class Deny(Struct, frozen=True):
     grant_id: str | None = None
     disclosed: bool = False
     missing: MissingCredential | None = None
+    argument: str | None = None
 
 
 Decision = Permit | Deny

@@ -13,7 +13,7 @@ from msgspec import Raw
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import INPUT_REQUIRED, TASK_METHODS
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.policy.decision import Deny, MissingCredential
+from ambassador_server.domain.policy.decision import Deny, MissingCredential, Reason
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.caller import Caller, CallOutcome
 from ambassador_server.mcp.envelope import (
@@ -235,7 +235,8 @@ def _is_final(answer: Answered | Deny, caller: Caller) -> TypeGuard[Answered]:
 
 def refusal_of(deny: Deny, kind: CapabilityKind, name: str) -> Reply:
     """Return the error for a denied request; what is hidden from the caller looks like what does not exist."""
-    code = Code.DENIED if deny.disclosed else Code.INVALID_PARAMS
+    is_invalid = not deny.disclosed or deny.reason is Reason.FIXED_ARGUMENT
+    code = Code.INVALID_PARAMS if is_invalid else Code.DENIED
     reason = {"reason": told_reason(deny, kind).value}
     return Reply(result=None, error=error_object(code, refusal_text(deny, name, kind), reason))
 

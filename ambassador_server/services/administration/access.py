@@ -29,6 +29,7 @@ from ambassador_server.errors import InvalidInputError, NotFoundError
 from ambassador_server.services.administration.missing_credentials import denial_for_lack
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
+from ambassador_server.services.calls.published_tools import published_tools
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 _E = TypeVar("_E", bound=CatalogEntry)
@@ -176,7 +177,7 @@ class AccessQueries:
 def _offered(mcp: Mcp, state: DownstreamState, kind: CapabilityKind) -> Iterable[CapabilityRef]:
     match kind:
         case CapabilityKind.TOOL:
-            return (tool_ref(mcp, tool) for tool in state.tools)
+            return (tool_ref(mcp, each.tool) for each in published_tools(mcp, state.tools))
         case CapabilityKind.PROMPT:
             return (prompt_ref(mcp, prompt.name) for prompt in state.prompts)
         case CapabilityKind.RESOURCE:

@@ -45,7 +45,7 @@ class OfferedMcp:
     def names(self) -> KnownNames:
         """Return the names of what the principal may know of."""
         return KnownNames(
-            tools=[known.entry.name for known in self.tools],
+            tools=[known.entry.tool.name for known in self.tools],
             prompts=[known.entry.name for known in self.prompts],
             resources=[known.entry.name for known in self.resources],
             # A template matches no URI unless it has an expression, so listed resources may be among them.

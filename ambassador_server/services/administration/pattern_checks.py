@@ -139,7 +139,9 @@ class PatternChecks:
         if not tools and mcp.status is not McpStatus.DRAFT:
             tools = await work.tools.get(mcp.mcp_id)
         return KnownNames(
-            tools=[tool.name for tool in tools],
+            tools=[
+                mcp.transforms.name_of(tool.name) for tool in tools if mcp.transforms.is_offered(tool.name)
+            ],
             prompts=[prompt.name for prompt in state.prompts],
             resources=[resource.uri for resource in state.resources],
             templates=[template.uri_template for template in state.templates],

@@ -24,6 +24,8 @@ from ambassador_server.domain.catalog.uris import (
     qualified_uri,
     split_qualified,
 )
+from ambassador_server.services.calls.call_edits import CallEdits
+from ambassador_server.services.calls.published_tools import published_tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class CatalogEntry:
     """Something that a published MCP offers, with the values that every request for it needs.
 
     `name` is the MCP's own name, URI or template of URIs, and `published` that by which hosts know it. `definition` is
-    the unchanged JSON object; it is empty for a resource that is not listed.
+    the JSON object that hosts get; it is empty for a resource that is not listed. `edits` changes the calls of a tool.
     """
 
     ref: CapabilityRef
@@ -39,6 +41,7 @@ class CatalogEntry:
     name: str
     published: str
     definition: bytes
+    edits: CallEdits | None = None
     resource: Resource = field(init=False)
     encoded_name: bytes = field(init=False)
 
@@ -50,9 +53,10 @@ class CatalogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolEntry(CatalogEntry):
-    """One published tool."""
+    """One published tool as hosts get it, and as its downstream offers it."""
 
     tool: Tool
+    offered: Tool
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -188,18 +192,20 @@ _Offered = Sequence[tuple[Mcp, DownstreamState]]
 
 
 def _tools(offered: _Offered, names: _Names) -> tuple[ToolEntry, ...]:
-    published = names.of((mcp.name, tool.name) for mcp, offers in offered for tool in offers.tools)
+    found = [(mcp, each) for mcp, offers in offered for each in published_tools(mcp, offers.tools)]
+    published = names.of((mcp.name, each.tool.name) for mcp, each in found)
     return tuple(
         ToolEntry(
-            ref=tool_ref(mcp, tool),
+            ref=tool_ref(mcp, each.tool),
             mcp_name=mcp.name,
-            name=tool.name,
-            published=published[mcp.name, tool.name],
-            definition=tool.definition,
-            tool=tool,
+            name=each.offered.name,
+            published=published[mcp.name, each.tool.name],
+            definition=each.tool.definition,
+            edits=each.edits,
+            tool=each.tool,
+            offered=each.offered,
         )
-        for mcp, offers in offered
-        for tool in offers.tools
+        for mcp, each in found
     )
 
 
@@ -248,6 +254,6 @@ def _by_mcp(entry: CatalogEntry) -> str:
 def _by_name(entries: Iterable[CatalogEntry]) -> dict[str, CatalogEntry]:
     """Published names come last: they are unique, and no alias of another entry may take their place."""
     every = tuple(entries)
-    by_name = {f"{entry.mcp_name}:{entry.name}": entry for entry in every}
+    by_name = {entry.ref.name.replace(".", ":", 1): entry for entry in every}
     by_name |= {entry.ref.name: entry for entry in every}
     return by_name | {entry.published: entry for entry in every}

@@ -35,6 +35,7 @@ from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.ports.throttle import Rate, RateRefusal
 from ambassador_server.services.audit.rate_refusals import refuse_for_rate
 from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.calls.call_edits import CallEdits
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.services.calls.downstream_calls import DownstreamCalls, Lent
@@ -154,6 +155,8 @@ class CallPipeline:
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
+                if entry.edits is not None:
+                    call, raw = await _edited(call, entry.edits)
                 if mcp.credentials is not NO_CREDENTIALS:
                     user_id = call.principal.user_id
                     lent = self._credentials.known(user_id, mcp) or await self._credentials.lend(user_id, mcp)
@@ -222,7 +225,7 @@ class CallPipeline:
             ask=None if call.ask is None else self._recorded_ask(call, call.ask, entry, resource),
             reads_questions=call.reads_questions,
             log_level=call.log_level,
-            tool=entry.tool if isinstance(entry, ToolEntry) else None,
+            tool=entry.offered if isinstance(entry, ToolEntry) else None,
             pinned=mcp.pin is Pin.BLOCK,
             credential=lent if isinstance(lent, Credential) else None,
         )
@@ -293,9 +296,10 @@ class CallPipeline:
                 request = replace(request, credential=credential)
         if call.serve is not None:
             return call.serve(entry, request.credential)
-        return self._downstreams.call(
+        reply = self._downstreams.call(
             mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
         )
+        return reply if entry.edits is None else entry.edits.bounded(call.method, reply)
 
     def _failed(
         self, call: CapabilityCall, resource: Resource, started: float, reason: str
@@ -355,6 +359,15 @@ def _generation(mcp: Mcp, lent: Lent) -> str | None:
 def _arguments(call: CapabilityCall) -> bytes:
     """Return what the audit records of the params: the arguments, or the one argument to complete."""
     return call.members.get("arguments" if call.reference is None else "argument", b"")
+
+
+async def _edited(call: CapabilityCall, edits: CallEdits) -> tuple[CapabilityCall, bytes]:
+    """Return the call with the arguments that an administrator adds, and these; raises CallStoppedError."""
+    members = await edits.arguments(call.method, call.members)
+    if isinstance(members, Deny):
+        raise CallStoppedError(members)
+    call = replace(call, members=members)
+    return call, _arguments(call)
 
 
 def _downstream_params(call: CapabilityCall, encoded_name: bytes) -> bytes:

@@ -11,10 +11,11 @@ from ambassador_server.services.calls.catalog_index import CatalogIndex
 
 
 def names_of_tools(index: CatalogIndex) -> dict[str, str]:
-    """Return the canonical name of each published tool by each of its names; the own name of a tool is one."""
+    """Return the MCP and own name of each published tool by each of its names, before and after its transforms."""
     names: dict[str, str] = {}
     for entry in index.tools:
-        names |= dict.fromkeys((entry.ref.name, entry.published, entry.tool.name), entry.ref.name)
+        own = canonical_name(entry.mcp_name, entry.name)
+        names |= dict.fromkeys((own, entry.name, entry.ref.name, entry.published, entry.tool.name), own)
     return names
 
 

@@ -29,6 +29,7 @@ from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogIndex
+from ambassador_server.services.calls.published_tools import published_tool
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry.credential_warnings import warnings_about
@@ -37,6 +38,7 @@ from ambassador_server.services.registry.definition_findings import (
     names_of_tools,
     renamed_tools,
 )
+from ambassador_server.services.registry.transform_rules import transform_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +61,19 @@ class McpReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolReport:
-    """A tool that is offered or approved; `published` is empty while it is not offered by a published entry."""
+    """A tool that is offered or approved, as hosts get it, and as its downstream offers it.
+
+    `published` is empty while no published entry offers it, or while it is hidden. `changed` names the members of its
+    transforms.
+    """
 
     name: str
     published: str
     tool: Tool
+    offered: Tool
     approval: Approval
+    hidden: bool = False
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +120,12 @@ _TOOLS: InMemoryList[ToolReport] = InMemoryList(
         "published_as": Field(lambda report: report.published),
         "tool_class": Field(lambda report: report.tool.tool_class, values=list(ToolClass)),
         "approval": Field(lambda report: report.approval, values=list(Approval)),
+        "own_name": Field(lambda report: report.offered.name),
+        "hidden": Field(lambda report: str(report.hidden).lower(), values=("false", "true")),
+        "changed": Field(lambda report: report.changed, sorts=False),
     },
     order=_NAME,
-    item_id=lambda report: report.name,
+    item_id=lambda report: report.offered.name,
 )
 
 
@@ -163,7 +175,7 @@ class McpReports:
             waiting=self._count_waiting(mcp),
             approved_set=None if approved is None else approved.set_digest,
             offered_set=set_digest(tool.digest for tool in state.tools) if is_published else None,
-            warnings=warnings_about(mcp, state),
+            warnings=[*warnings_about(mcp, state), *transform_warnings(mcp, state.tools)],
         )
 
     def waiting(self) -> dict[str, int]:
@@ -290,13 +302,23 @@ def _reports(
     mcp: Mcp, compared: Iterable[ToolComparison], approved: Iterable[Tool], published: Mapping[str, str]
 ) -> list[ToolReport]:
     known = {tool.name: tool for tool in approved}
+    tools = ((each, each.offered or known.get(each.name)) for each in compared)
     return [
-        ToolReport(
-            name=canonical_name(mcp.name, each.name),
-            published=published.get(each.name, ""),
-            tool=each.offered or known[each.name],
-            approval=each.approval,
-        )
-        for each in compared
-        if each.offered is not None or each.name in known
+        _report(mcp, tool, each.approval, published.get(each.name, ""))
+        for each, tool in tools
+        if tool is not None
     ]
+
+
+def _report(mcp: Mcp, tool: Tool, approval: Approval, published: str) -> ToolReport:
+    found, transform = published_tool(mcp, tool), mcp.transforms.of(tool.name)
+    changed = tool if found is None else found.tool
+    return ToolReport(
+        name=canonical_name(mcp.name, changed.name),
+        published=published,
+        tool=changed,
+        offered=tool,
+        approval=approval,
+        hidden=found is None or not mcp.transforms.is_offered(tool.name),
+        changed=() if transform is None else transform.changed,
+    )

@@ -8,12 +8,14 @@ from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus, Pin, Sessions
+from ambassador_server.domain.catalog.transforms import ToolTransforms
 from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.services.changes.writing import EventTemplate
 from ambassador_server.services.registry.credential_rules import recorded_needs
+from ambassador_server.services.registry.transform_checks import checked_transforms
 
 MAX_CALL_SECONDS = 3600.0
 
@@ -34,6 +36,7 @@ class McpSpec:
     prefixed: bool | None = None
     sessions: Sessions | None = None
     credentials: CredentialNeeds | None = None
+    transforms: ToolTransforms | None = None
     owner: str | None = None
 
     def applied(self, mcp: Mcp) -> Mcp:
@@ -47,6 +50,7 @@ class McpSpec:
             "prefixed": self.prefixed,
             "sessions": self.sessions,
             "credentials": self.credentials,
+            "transforms": None if self.transforms is None else checked_transforms(self.transforms),
         }
         fields: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
         if self.options is not None:
@@ -116,6 +120,7 @@ def _details(mcp: Mcp) -> dict[str, Any]:
         "prefixed": mcp.prefixed,
         "sessions": mcp.sessions,
         "needs": recorded_needs(mcp.credentials),
+        "transforms": mcp.transforms.members,
         "display_name": mcp.display_name,
         "description": mcp.description,
         "tags": list(mcp.tags),

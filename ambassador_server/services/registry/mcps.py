@@ -37,6 +37,7 @@ from ambassador_server.services.registry.mcp_spec import (
     needs_test,
 )
 from ambassador_server.services.registry.open_grants import check_grants_ended
+from ambassador_server.services.registry.transform_rules import TransformRules
 
 _CALL_TIMEOUT_SECONDS = 60.0
 
@@ -52,6 +53,7 @@ class Mcps:
         downstreams: Downstreams,
         tests: ConnectionTests,
         execution: Execution,
+        transforms: TransformRules,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -59,12 +61,15 @@ class Mcps:
         self._downstreams = downstreams
         self._tests = tests
         self._execution = execution
+        self._transforms = transforms
         self._clock = clock
 
     async def add(self, requester: Requester, name: str, spec: McpSpec) -> Mcp:
         """Add a draft entry; its options are validated, but no connection is made."""
         async with self._changes.open(requester) as change:
-            return (await write(change, change.work.mcps, None, self._after(None, name, spec), EVENTS)).item
+            mcp = self._after(None, name, spec)
+            await self._transforms.check(change, None, mcp)
+            return (await write(change, change.work.mcps, None, mcp, EVENTS)).item
 
     async def put(
         self,
@@ -205,6 +210,7 @@ class Mcps:
                 _warn_if_untested(change, requester)
                 if test and before != seen:
                     raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
+            await self._transforms.check(change, before, after)
             details = hidden_changes(before, after)
             if before is not None:
                 details |= await asked_again(change, before, after)

@@ -41,6 +41,7 @@ END_OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.NOT_SELECTED: _CAPABILITY,
     Reason.DEFINITION_CHANGED: _CAPABILITY,
     Reason.CREDENTIAL_MISSING: _MCP,
+    Reason.FIXED_ARGUMENT: _CAPABILITY,
     **dict.fromkeys(UNKNOWN.values(), _CAPABILITY),
 }
 

@@ -43,6 +43,7 @@ def mcp_view(report: McpReport) -> McpView:
         prefixed=mcp.prefixed,
         sessions=mcp.sessions,
         credentials=mcp.credentials.members,
+        transforms=mcp.transforms.members,
         status=mcp.status,
         state=state.status,
         error=state.error,
@@ -81,6 +82,11 @@ def tool_view(report: ToolReport) -> ToolView:
         tool_class=report.tool.tool_class,
         approval=report.approval,
         description=report.tool.description,
+        own_name=report.offered.name,
+        own_tool_class=report.offered.tool_class,
+        own_description=report.offered.description,
+        hidden=report.hidden,
+        changed=list(report.changed),
     )
 
 

@@ -34,6 +34,7 @@ from ambassador_server.web.admin.catalog_views import (
     tool_view,
 )
 from ambassador_server.web.admin.credential_needs import credential_needs
+from ambassador_server.web.admin.tool_transforms import tool_transforms
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Handler, Parameter
 from ambassador_server.web.listing import listing, page
@@ -192,6 +193,7 @@ def mcp_spec(body: NewMcp | McpPut) -> McpSpec:
         sessions=optional_choice(Sessions, body.sessions, "sessions"),
         owner=body.owner,
         credentials=None if body.credentials is None else credential_needs(body.credentials),
+        transforms=None if body.transforms is None else tool_transforms(body.transforms),
     )
 
 

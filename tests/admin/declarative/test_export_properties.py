@@ -25,6 +25,7 @@ from ambassador_protocol.admin.credential_needs import (
     OAuthBody,
     without_defaults,
 )
+from ambassador_protocol.admin.tool_transforms import short_transforms
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.grants import CapabilityPatterns
 from ambassador_server.domain.policy.pattern_spelling import spell_name
@@ -84,6 +85,25 @@ def unmasked(options: dict[str, Any]) -> bool:
     return "[redacted]" not in json_document(options)
 
 
+MULTI_LINE = st.builds("\n".join, st.lists(TEXTS, max_size=3))
+VALUES = st.none() | st.booleans() | st.integers(-(2**50), 2**50) | TEXTS | st.lists(TEXTS, max_size=2)
+TRANSFORMS = st.dictionaries(
+    TEXTS | st.just("*"),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "name": st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
+            "description": MULTI_LINE,
+            "description_suffix": MULTI_LINE,
+            "hidden": st.booleans(),
+            "fixed_arguments": st.dictionaries(TEXTS, VALUES, max_size=2),
+            "default_arguments": st.dictionaries(TEXTS, VALUES, max_size=2),
+            "annotations": st.dictionaries(TEXTS, st.booleans() | TEXTS, max_size=2),
+            "result_bytes": st.integers(1, 2**26),
+        },
+    ),
+    max_size=3,
+).map(short_transforms)
 REFERENCES = st.none() | st.sampled_from(["env://TOKEN", "file:///run/token", "hashicorp://secret/git#token"])
 CREDENTIALS = st.builds(
     CredentialsBody,
@@ -130,6 +150,7 @@ MCP_FIELDS = st.fixed_dictionaries(
         "prefixed": st.booleans(),
         "sessions": st.sampled_from(["shared", "per_user", "auto"]),
         "credentials": CREDENTIALS,
+        "transforms": TRANSFORMS,
         "published": st.booleans(),
     }
 )

@@ -38,6 +38,7 @@ _FROZEN = {
     "0005_resources_and_prompts": "8e4808ad5f7c2893a68124514f4d30623d072603aca518b0e266a58a4af3c2f9",
     "0006_credentials": "91f27156abd35f8e7054df53c99e1c00470fc90eddb9af5ecc31a24e3fbbe02d",
     "0007_connections": "2d4f4907853485cf37706fde56b99a5ffb813457d6072d69eba8d1b32871af8f",
+    "0011_transforms": "0fefb750adb890587e239470d2cd2da83c517ed8a197fa9caa0310660fa8b5b2",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -49,6 +50,7 @@ _FROZEN_LAYOUTS = {
     "0005_resources_and_prompts": "ea9b47969e477033e431fb7446129a7566fd9bf91d5f4b27b8343bcc96efb70c",
     "0006_credentials": "7da8976c9a610b3b44a26e3f4584abce08dbbac05bb2f614f4d8edd3fd7dcf01",
     "0007_connections": "ccda3e1505620c93a914d7dee2c11c4691aa763f4a868f6f6e8ed55d16723ebc",
+    "0011_transforms": "a310d71353c21435cbcb19775eb762e682c7db96f83a2079cf4e64edffde1956",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

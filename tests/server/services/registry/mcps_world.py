@@ -12,6 +12,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.registry.connection_tests import ConnectionTests
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcps import Mcps
+from ambassador_server.services.registry.transform_rules import TransformRules
 from tests.server.services.world import World
 
 
@@ -40,6 +41,7 @@ async def build(*, administrators_execute: bool = True) -> tuple[World, Mcps]:
         downstreams=world.downstreams,
         tests=tests,
         execution=execution,
+        transforms=TransformRules(downstreams=world.downstreams, separator="__", clock=world.clock),
         clock=world.clock,
     )
     return world, mcps

@@ -51,7 +51,7 @@ _ambassador_admin_words() {
         "mcp status") options="--watch --every $shared" ;;
         "mcp logs") options="-n --lines $shared" ;;
         "mcp tools") options="--filter --sort --limit --diff $shared" ;;
-        "mcp approve") options="--dry-run $shared" ;;
+        "mcp approve") options="--strict --dry-run -y --yes $shared" ;;
         "mcp transform") options="--rename --description --description-suffix --hide --show --fixed --default --annotation --result-bytes --reset --dry-run $shared" ;;
         "mcp resources") options="--filter --sort --limit $shared" ;;
         "mcp prompts") options="--filter --sort --limit $shared" ;;

@@ -140,7 +140,7 @@ def transform(
     Grants, kill switches and the audit know a tool by its new name. The approval is about the MCP's own definition, so
     this needs none. Without options, what is changed is shown.
 
-    Example: ambassador-admin mcp transform git log --rename history --fixed 'max_count=50'
+    Example: ambassador-admin mcp transform git log --rename history
     """
     entry, revision = admin.api.fetch_with_revision(mcps.show(name))
     before = dict(entry.get("transforms", {}))

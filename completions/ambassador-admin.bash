@@ -63,8 +63,10 @@ _ambassador_admin_words() {
         "credential list") options="--filter --sort --limit --user --mcp --status --watch --every $shared" ;;
         "credential status") options="--watch --every $shared" ;;
         "credential revoke") options="--user --mcp --dry-run -y --yes $shared" ;;
-        "grant") commands="add list remove" options="-h --help" ;;
-        "grant add") options="--tool --resource --prompt --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
+        "grant") commands="add update show list remove" options="-h --help" ;;
+        "grant add") options="--tool --resource --prompt --when --constraints --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
+        "grant update") options="--when --constraints --no-constraints --dry-run $shared" ;;
+        "grant show") options="$shared" ;;
         "grant list") options="--filter --sort --limit --watch --every $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
         "key") commands="issue enrol rotate list suspend activate revoke" options="-h --help" ;;
@@ -102,7 +104,7 @@ _ambassador_admin_words() {
         "kill list") options="--filter --sort --limit --all --watch --every $shared" ;;
         "kill lift") options="--dry-run $shared" ;;
         "access") commands="explain list who-can test" options="-h --help" ;;
-        "access explain") options="--resource --prompt --key --check $shared" ;;
+        "access explain") options="--resource --prompt --key --args --check $shared" ;;
         "access list") options="--filter --sort --limit --key --resources --prompts --watch --every $shared" ;;
         "access who-can") options="--filter --sort --limit --resource --prompt --watch --every $shared" ;;
         "access test") options="$shared" ;;
@@ -135,7 +137,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
@@ -148,7 +150,7 @@ _ambassador_admin_option() {
         *:--sessions) takes=word choices="shared per-user auto" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
         *:--mcp) takes=word live=mcp ;;
-        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt" ;;
+        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt" ;;
         "access explain":--key | "access list":--key) takes=word live=key ;;
         *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer call:resource:attempt call:resource:outcome call:resource:deny call:resource:question call:resource:answer call:prompt:attempt call:prompt:outcome call:prompt:deny call:prompt:question call:prompt:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke credential:user:set credential:user:remove credential:user:revoke credential:user:begin-connect credential:user:connect credential:user:disconnect credential:token:refresh credential:grant:revoke credential:client:register kill:switch:activate kill:switch:lift system:downstream:state system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:vault:new-key system:vault:rotate system:audit-log:accept-loss" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
@@ -196,6 +198,8 @@ _ambassador_admin_argument() {
         "credential status":1) takes=word live=mcp ;;
         "grant add":1) takes=word live=group ;;
         "grant add":2) takes=word live=mcp ;;
+        "grant update":1) takes=word live=grant ;;
+        "grant show":1) takes=word live=grant ;;
         "grant remove":*) takes=word live=grant ;;
         "key issue":1) takes=word live=user ;;
         "key enrol":1) takes=word live=user ;;

@@ -12,9 +12,12 @@ _LISTS = {
 _PEOPLE = "ambassador-admin user list, ambassador-admin key list --user USER"
 
 
-def explain(user: str, kind: str, name: str, key: str | None) -> Request:
-    """Explain the decision about a user and a tool, a resource or a prompt, with one of the user's keys."""
-    query = {"user": user, kind: name, "key": key}
+def explain(user: str, kind: str, name: str, key: str | None, arguments: str | None = None) -> Request:
+    """Explain the decision about a user and a tool, a resource or a prompt, with one of the user's keys.
+
+    `arguments` are those of a call of the tool, as JSON.
+    """
+    query = {"user": user, kind: name, "key": key, "arguments": arguments}
     return get(f"{ACCESS}/explain", query=query, missing_hint=f"{_PEOPLE}, {_LISTS[kind]}")
 
 

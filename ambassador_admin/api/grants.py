@@ -23,6 +23,11 @@ def add(grant: NewGrant) -> Request:
     )
 
 
+def update(grant: NewGrant) -> Request:
+    """Change a grant that names the same: its expiry, owner and constraints."""
+    return Request(method="PUT", path=GRANTS, body=body_of(grant), missing_hint=_MISSING)
+
+
 def remove(grant_id: str) -> Request:
     """Remove a grant."""
     return Request(method="DELETE", path=subpath(GRANTS, grant_id), missing_hint=_MISSING)

@@ -21,6 +21,7 @@ from ambassador_admin.output.view import Column, fields_of
 from ambassador_protocol.admin.access import (
     AccessView,
     CallableToolView,
+    PermittedUserView,
     RuleView,
     UsablePromptView,
     UsableResourceView,
@@ -34,6 +35,7 @@ ACCESS = View(
         Column("KEY", "key"),
         *(Column(kind.upper(), kind, whole=True) for kind in KINDS),
         Column("ALLOWED", "allowed", status=True),
+        Column("CONSTRAINED", "constrained"),
         Column("REASON", "reason"),
         Column("REMEDY", "remedy"),
     ),
@@ -59,6 +61,7 @@ TOOL = View(
         Column("CLASS", "tool_class"),
         Column("MCP", "mcp", wide=True),
         Column("PUBLISHED AS", "published_as"),
+        Column("CONSTRAINED", "constrained", wide=True),
         Column("KEYS", "keys"),
     ),
     fields_of(CallableToolView),
@@ -83,6 +86,10 @@ PROMPT = View(
         Column("KEYS", "keys"),
     ),
     fields_of(UsablePromptView),
+)
+
+PERMITTED_USER = View(
+    "users", (*USER.columns, Column("CONSTRAINED", "constrained")), fields_of(PermittedUserView)
 )
 
 CASE = View(
@@ -113,6 +120,15 @@ Prompt = Annotated[
     ),
 ]
 
+Arguments = Annotated[
+    str | None,
+    typer.Option(
+        "--args",
+        metavar="JSON",
+        help="The arguments of a call of the tool; by default those that permit most.",
+    ),
+]
+
 
 @verb(app, "explain")
 def explain(
@@ -132,18 +148,22 @@ def explain(
         ),
         NameKind.KEY,
     ] = None,
+    args: Arguments = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with code 1 if the user may not use it.")
     ] = False,
 ) -> None:
     """Show whether a user may use something now, the rule that decides, the others, and what would change the decision.
 
-    It is a tool, or what --resource or --prompt names.
+    It is a tool, or what --resource or --prompt names. What is CONSTRAINED is allowed with certain arguments only; the
+    rules say which, and --args tells whether they permit these.
 
     Example: ambassador-admin access explain alice time.get_current_time --check
     """
     kind, name = _asked(tool, resource, prompt)
-    explained = admin.api.fetch(access.explain(user, kind, name, key))
+    if args is not None and kind != "tool":
+        raise UsageError("--args goes with a tool.", hint="ambassador-admin access explain --help")
+    explained = admin.api.fetch(access.explain(user, kind, name, key, args))
     admin.output.record(_about(ACCESS, [kind]), explained)
     # In program formats the rules are part of the object; for people they are a second table.
     if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
@@ -203,7 +223,7 @@ def who_can(
     Example: ambassador-admin access who-can 'time.*'
     """
     kind, name = _asked(tool, resource, prompt)
-    list_options.show(admin, access.who_can(kind, name), USER)
+    list_options.show(admin, access.who_can(kind, name), PERMITTED_USER)
 
 
 def _asked(tool: str | None, resource: str | None, prompt: str | None) -> tuple[str, str]:
@@ -229,7 +249,8 @@ def test(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="YAML: a list `cases` of user, expect, and tool, resource or prompt; - reads standard input.",
+            help="YAML: a list `cases` of user, expect, and tool (with its arguments), resource or prompt; - reads "
+            "standard input.",
         ),
     ],
 ) -> None:
@@ -262,7 +283,7 @@ def _result(admin: Invocation, case: PolicyCase) -> dict[str, Any]:
         "expected": case.expect if case.reason is None else f"{case.expect} ({case.reason})",
     }
     try:
-        answer = admin.api.fetch(access.explain(case.user, case.kind, case.name, case.key))
+        answer = admin.api.fetch(access.explain(case.user, case.kind, case.name, case.key, case.arguments))
     except RefusedError as error:
         if error.exit_code is not ExitCode.NOT_FOUND:
             raise

@@ -1,11 +1,12 @@
 """The `grant` commands: which tools, resources and prompts a group may, or may not, use."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ambassador_admin.api import grants
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.constraint_options import Constraints, When, constraints_of
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
 from ambassador_admin.cli.pattern_options import Prompts, Resources, tools_of
@@ -13,6 +14,7 @@ from ambassador_admin.cli.several import listed, send_each
 from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
+from ambassador_admin.errors import NotFoundError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.grants import GrantView, NewGrant
@@ -25,6 +27,7 @@ GRANT = View(
         Column("MCP", "mcp"),
         Column("EFFECT", "effect", status=True),
         Column("COVERS", "tools", more=("resources", "prompts")),
+        Column("CONSTRAINTS", "constraints"),
         Column("DELIVERY", "delivery", wide=True),
         Column("EXPIRES", "expires_at", relative_time),
         Column("OWNER", "owner", wide=True),
@@ -36,6 +39,11 @@ GRANT = View(
 
 app = noun("Which tools, resources and prompts a group may, or may not, use.")
 
+Tools = Annotated[
+    list[str] | None,
+    typer.Option("--tool", metavar="PATTERN", help="Tools by name; '*' matches anything; may be repeated."),
+]
+
 
 @verb(app, "add", changes=True)
 def add(
@@ -44,14 +52,11 @@ def add(
         str, typer.Argument(metavar="GROUP", help="The group that gets the grant."), NameKind.GROUP
     ],
     mcp: Annotated[str, typer.Argument(metavar="MCP", help="The MCP."), NameKind.MCP],
-    tool: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tool", metavar="PATTERN", help="Tools by name; '*' matches anything; may be repeated."
-        ),
-    ] = None,
+    tool: Tools = None,
     resource: Resources = None,
     prompt: Prompts = None,
+    when: When = None,
+    constraints: Constraints = None,
     deny: Annotated[
         bool,
         typer.Option("--deny", help="Deny it; a denial takes precedence over every permission."),
@@ -73,6 +78,8 @@ def add(
 ) -> None:
     """Permit the members of a group to use an MCP: all of it, or what --tool, --resource and --prompt name.
 
+    With --when or --constraints, tools can be called only with arguments that meet all conditions.
+
     Example: ambassador-admin grant add developers time --tool 'get_*' --for 30d
     """
     grant = NewGrant(
@@ -86,8 +93,57 @@ def add(
         owner=owner,
         expires_in_seconds=parse_duration(duration),
         allow_unmatched=allow_unmatched or None,
+        constraints=constraints_of(when, constraints, admin.environment.stdin),
     )
     warn_of(admin, admin.submit(grants.add(grant), GRANT))
+
+
+GrantId = Annotated[
+    str, typer.Argument(metavar="ID", help="The grant's id, or its beginning."), NameKind.GRANT
+]
+
+
+@verb(app, "update", changes=True)
+def update(
+    admin: Invocation,
+    grant_id: GrantId,
+    when: When = None,
+    constraints: Constraints = None,
+    no_constraints: Annotated[
+        bool, typer.Option("--no-constraints", help="Permit any arguments again.")
+    ] = False,
+) -> None:
+    """Change the arguments with which a grant permits tools: all conditions are replaced by the new ones.
+
+    Example: ambassador-admin grant update 0198c0de --when 'timezone=Europe/*'
+    """
+    wanted = constraints_of(when, constraints, admin.environment.stdin)
+    if no_constraints is (wanted is not None):
+        raise UsageError("Give one of --when, --constraints and --no-constraints.")
+    found = _find(admin, grant_id)
+    grant = NewGrant(
+        **{name: found[name] for name in ("group", "mcp", "tools", "resources", "prompts")},
+        **{name: found[name] for name in ("effect", "delivery", "expires_at")},
+        constraints=wanted or {},
+    )
+    admin.submit(grants.update(grant), GRANT)
+
+
+@verb(app, "show")
+def show(admin: Invocation, grant_id: GrantId) -> None:
+    """Show a grant with its constraints.
+
+    Example: ambassador-admin grant show 0198c0de
+    """
+    admin.output.record(GRANT, _find(admin, grant_id))
+
+
+def _find(admin: Invocation, grant_id: str) -> dict[str, Any]:
+    whole_id = admin.resolve_id(grants.list_all(), grant_id)
+    for found in admin.api.items(grants.list_all()):
+        if found["id"] == whole_id:
+            return dict(found)
+    raise NotFoundError(f"No grant {whole_id!r}.", hint="ambassador-admin grant list")
 
 
 @verb(app, "list", watch=True)

@@ -1,5 +1,6 @@
 """Reads the file of `access test`: cases with a user, a tool and the expected decision."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from ambassador_admin.errors import UsageError
 
 KINDS = ("tool", "resource", "prompt")
 """What a case can be about."""
-_MEMBERS = frozenset({"user", *KINDS, "key", "expect", "reason"})
+_TEXTS = frozenset({"user", *KINDS, "key", "expect", "reason"})
+_ARGUMENTS = "arguments"
 _PERMIT = "permit"
 _EXPECTATIONS = (_PERMIT, "deny")
 _OLDER = {"allow": _PERMIT}
@@ -22,7 +24,10 @@ EXAMPLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCase:
-    """One case; `kind` is that of what `name` names, `reason` the expected reason of a denial, None for any."""
+    """One case; `kind` is that of what `name` names, `reason` the expected reason of a denial, None for any.
+
+    `arguments` are those of a call of a tool, as JSON; without them, it is about those that permit most.
+    """
 
     user: str
     kind: str
@@ -30,6 +35,7 @@ class PolicyCase:
     key: str | None
     expect: str
     reason: str | None
+    arguments: str | None = None
 
     def matches(self, answer: Mapping[str, Any]) -> bool:
         """Tell whether the server's explanation is as expected."""
@@ -56,9 +62,11 @@ def read_cases(path: Path, stdin: TextIO) -> list[PolicyCase]:
 
 
 def _case(number: int, case: Any) -> PolicyCase:
-    if not isinstance(case, dict) or not all(isinstance(value, str) for value in case.values()):
+    if not isinstance(case, dict) or not all(
+        isinstance(value, str) for member, value in case.items() if member != _ARGUMENTS
+    ):
         raise UsageError(f"Case {number} is not a mapping of texts.", hint=EXAMPLE)
-    unknown = sorted(set(map(str, case)) - _MEMBERS)
+    unknown = sorted(set(map(str, case)) - _TEXTS - {_ARGUMENTS})
     missing = sorted({"user", "expect"} - set(case))
     if unknown or missing:
         what = f"has an unknown member {unknown[0]!r}" if unknown else f"has no {missing[0]!r}"
@@ -76,4 +84,13 @@ def _case(number: int, case: Any) -> PolicyCase:
         key=case.get("key"),
         expect=expect,
         reason=case.get("reason"),
+        arguments=_arguments(number, case, kinds[0]),
     )
+
+
+def _arguments(number: int, case: Mapping[str, Any], kind: str) -> str | None:
+    if _ARGUMENTS not in case:
+        return None
+    if kind != "tool" or not isinstance(case[_ARGUMENTS], dict):
+        raise UsageError(f"Case {number}: 'arguments' is a mapping, and goes with a tool.", hint=EXAMPLE)
+    return json.dumps(case[_ARGUMENTS])

@@ -96,6 +96,7 @@ _SECTIONS = {
             "effect": readers.choice("permit", "deny"),
             "delivery": readers.choice("automatic", "opt_in"),
             "expires_at": readers.moment,
+            "constraints": readers.options,
         },
     ),
     "keys": Section(
@@ -199,6 +200,8 @@ class _DocumentReader:
     def _check_grant(self, attributes: dict[str, Any], position: FilePosition) -> None:
         if (attributes.get("effect"), attributes.get("delivery")) == ("deny", "opt_in"):
             self._fault(position, "delivery: a grant with effect deny cannot be opt_in")
+        if attributes.get("constraints") and attributes.get("effect") == "deny":
+            self._fault(position, "constraints: only a grant with effect permit can have them")
         given = [attributes[kind] for kind in ("tools", "resources", "prompts") if kind in attributes]
         if given and not any(given):
             self._fault(position, "a grant names at least one pattern of tools, resources or prompts")
@@ -278,13 +281,14 @@ def _wanted(
 
 
 def _key(kind: ObjectKind, attributes: dict[str, Any]) -> Key:
-    """Remove the identifying attributes and return them as a key; a grant gets `expires_at` None if absent."""
+    """Remove the identifying attributes and return them as a key; a grant gets None for what is absent."""
     if kind is ObjectKind.KEY:
         return attributes.pop("user"), attributes.pop("name")
     if kind is not ObjectKind.GRANT:
         return (attributes.pop("name"),)
     group, mcp = attributes.pop("group"), attributes.pop("mcp")
     attributes.setdefault("expires_at", None)
+    attributes["constraints"] = attributes.get("constraints") or None
     tools, resources, prompts = (attributes.pop(kind, None) for kind in ("tools", "resources", "prompts"))
     return GrantKey(
         group=group,

@@ -127,6 +127,8 @@ def _grant(operation: Operation, owner: str | None) -> NewGrant:
         delivery=grant.delivery,
         expires_at=operation.attributes["expires_at"],
         owner=owner,
+        # An absent value would leave the constraints as they are.
+        constraints=operation.attributes["constraints"] or {},
     )
 
 

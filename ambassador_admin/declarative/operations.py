@@ -114,6 +114,8 @@ def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after
         if after["status"] == "active":
             return Phase.WIDEN
         return Phase.NARROW if before["status"] == "active" else Phase.OBJECTS
+    if kind is ObjectKind.GRANT and "constraints" in after:
+        return Phase.WIDEN if after["constraints"] is None else Phase.NARROW
     if kind is ObjectKind.GRANT and "expires_at" in after:
         is_longer = (after["expires_at"] or _NEVER) > (before["expires_at"] or _NEVER)
         permits = GrantKey.of(key).effect == "permit"

@@ -99,7 +99,7 @@ def _grant(item: Item) -> CurrentObject:
     return CurrentObject(
         kind=ObjectKind.GRANT,
         key=identity.key,
-        attributes={"expires_at": item["expires_at"]},
+        attributes={"expires_at": item["expires_at"], "constraints": item.get("constraints")},
         owner=item.get("owner"),
         item_id=item["id"],
     )

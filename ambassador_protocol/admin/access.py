@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ambassador_protocol.admin.enumerations import ToolClass
+from ambassador_protocol.admin.users import UserView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,8 @@ class AccessView:
     """Whether a user may use something now: the decision, its reason, the rules evaluated, and what would change it.
 
     One of `tool`, `resource` (the MCP's own URI) and `prompt` is set. `path` has the steps from the user to it, up to
-    the one that denies the request.
+    the one that denies the request. `constrained` tells that it is allowed with certain arguments only, which the rules
+    say; it is false if the request had arguments.
     """
 
     user: str
@@ -45,6 +47,7 @@ class AccessView:
     resource: str | None
     prompt: str | None
     allowed: bool
+    constrained: bool
     reason: str | None
     remedy: str | None
     path: list[PathStepView]
@@ -53,13 +56,17 @@ class AccessView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallableToolView:
-    """A tool that a user may call now: its canonical name, the exact spelling of it, and the keys that permit it."""
+    """A tool that a user may call now: its canonical name, the exact spelling of it, and the keys that permit it.
+
+    `constrained` tells that all of them permit it with certain arguments only.
+    """
 
     tool: str
     pattern: str
     mcp: str
     published_as: str
     tool_class: ToolClass
+    constrained: bool
     keys: list[str]
 
 
@@ -86,3 +93,10 @@ class UsablePromptView:
     mcp: str
     published_as: str
     keys: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermittedUserView(UserView):
+    """A user who may use something now; `constrained` tells that it is so with certain arguments only."""
+
+    constrained: bool

@@ -17,6 +17,9 @@ class NewGrant:
     `PUT` changes owner and expiry of a grant that is equal in everything else; an absent owner stays as it is. The
     grant ends at `expires_at`, after `expires_in_seconds`, or never when both are absent.
     A new grant must match what is known of the MCP, unless `allow_unmatched` is true or the MCP was never connected.
+    `constraints` permit a call of a tool only with certain arguments: a JSON Schema for each argument, which must be
+    given unless its schema has `optional: true`; the schema `false` forbids it. `PUT` changes them; absent ones stay as
+    they are, and `{}` removes them.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -31,11 +34,12 @@ class NewGrant:
     expires_at: str | None = None
     owner: str | None = None
     allow_unmatched: bool | None = None
+    constraints: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantView:
-    """A grant; `resources` and `prompts` are null if it says nothing about them, see `NewGrant`."""
+    """A grant; `resources`, `prompts` and `constraints` are null if it says nothing about them, see `NewGrant`."""
 
     id: str
     group: str
@@ -45,6 +49,7 @@ class GrantView:
     prompts: list[str] | None
     effect: Effect
     delivery: Delivery
+    constraints: dict[str, Any] | None
     expires_at: str | None
     owner: str | None
     created_at: str

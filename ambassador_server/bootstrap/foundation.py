@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
+from ambassador_server.argument_rules.json_schema import JsonSchemaRules
 from ambassador_server.audit_log.anchor_check import find_losses
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.bootstrap.clock import SystemClock
@@ -44,6 +45,7 @@ class Foundation:
     throttle: FailureThrottle
     password_hashers: Argon2HasherPool
     recorder: Recorder
+    rules: JsonSchemaRules
     policy: PolicyKeeper
     changes: Changes
     oauth: OAuthAccess
@@ -65,7 +67,8 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
     except BaseException:
         await store.close()
         raise
-    recorder, policy = Recorder(log=log, clock=clock), PolicyKeeper(store=store, clock=clock)
+    recorder, rules = Recorder(log=log, clock=clock), JsonSchemaRules()
+    policy = PolicyKeeper(store=store, clock=clock, compile_check=rules.compiled)
     changes = Changes(store=store, policy=policy, recorder=recorder)
     oauth = OAuthAccess(
         config=config, store=store, vault=vault, changes=changes, recorder=recorder, clock=clock
@@ -86,19 +89,21 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         signer=signer,
         log=log,
         losses=losses,
-        downstreams=DownstreamPool(
-            user_limits=user_limits(config),
-            mask=mask_text,
-            programs=program_settings(config),
-            lender=lending,
-        ),
+        downstreams=_downstreams(config, lending),
         throttle=FailureThrottle(config.limits.failed_logins),
         password_hashers=Argon2HasherPool(),
         recorder=recorder,
+        rules=rules,
         policy=policy,
         changes=changes,
         oauth=oauth,
         lending=lending,
+    )
+
+
+def _downstreams(config: ServerConfig, lending: CredentialLending) -> DownstreamPool:
+    return DownstreamPool(
+        user_limits=user_limits(config), mask=mask_text, programs=program_settings(config), lender=lending
     )
 
 

@@ -359,7 +359,7 @@ def _administration(
         ),
         enrolments=Enrolments(store=store, changes=changes, clock=clock, pepper=pepper),
         admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=pepper),
-        grants=Grants(store=store, changes=changes, patterns=patterns, clock=clock),
+        grants=Grants(store=store, changes=changes, patterns=patterns, rules=base.rules, clock=clock),
         subscriptions=Subscriptions(store=store, changes=changes, patterns=patterns, clock=clock),
         credentials=CredentialAdministration(store=store, policy=policy, changes=changes, clock=clock),
         sessions=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),

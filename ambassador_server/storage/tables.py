@@ -181,6 +181,7 @@ grants = Table(
     Column("owner", SharedText),
     Column("resources", TextTuple),
     Column("prompts", TextTuple),
+    Column("constraints", SharedText),
 )
 
 subscriptions = Table(

@@ -10,7 +10,7 @@ from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery,
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.policy.uri_spelling import spell_uri
-from ambassador_server.wording.refusals import command_of
+from ambassador_server.wording.refusals import argument_text, command_of
 
 _WHY_NOT: Mapping[NotApplicable, str] = {
     NotApplicable.SWITCH_EXPIRED: "expired",
@@ -20,6 +20,7 @@ _WHY_NOT: Mapping[NotApplicable, str] = {
     NotApplicable.GROUP_SUSPENDED: "the group is suspended",
     NotApplicable.GRANT_EXPIRED: "it has expired",
     NotApplicable.NO_PATTERN_MATCHES: "no pattern matches the {kind}",
+    NotApplicable.ARGUMENTS_NOT_PERMITTED: "its constraints do not permit the arguments",
 }
 
 _REMEDIES: Mapping[Reason, str] = {
@@ -34,6 +35,8 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.MCP_NOT_PUBLISHED: "Publish the MCP: ambassador-admin mcp publish {mcp}",
     Reason.EXPLICIT_DENY: "Remove the grant that denies: ambassador-admin grant remove {rule_id}",
     Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --{kind} {name}, for a group of the user",
+    Reason.ARGUMENT_NOT_ALLOWED: "{argument}. Permit other arguments: ambassador-admin grant update {rule_id} "
+    "--when CONDITION",
     Reason.NOT_SUBSCRIBED: "Subscribe the client: ambassador-admin subscription set {key} {mcp}",
     Reason.NOT_SELECTED: "Select the {kind}: ambassador-admin subscription set {key} {mcp} --{kind} {name}{selected}",
     Reason.DEFINITION_CHANGED: "Look at it: ambassador-admin mcp tools {mcp} --diff; then approve it: ambassador-admin "
@@ -60,7 +63,8 @@ def why_not_text(reason: NotApplicable, kind: CapabilityKind) -> str:
 def grant_text(grant: Grant, group_name: str) -> str:
     """Return what a grant permits or denies."""
     opting_in = " to clients that subscribe" if grant.delivery is Delivery.OPT_IN else ""
-    return f"{grant.effect} {_named_text(grant.named)} to group {group_name}{opting_in}"
+    arguments = "" if grant.constraints is None else f", with arguments that meet {grant.constraints}"
+    return f"{grant.effect} {_named_text(grant.named)} to group {group_name}{opting_in}{arguments}"
 
 
 def subscription_text(subscription: Subscription, key_name: str) -> str:
@@ -94,8 +98,13 @@ def remedy_text(
         name=quote(spell_uri(name) if is_uri else spell_name(name)),
         key=key_id,
         selected=_options_of_selection(explanation),
+        argument="" if deny.refused is None else _sentence(argument_text(deny.refused)),
         command="credential set" if deny.missing is None else command_of(deny.missing),
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _options_of_selection(explanation: Explanation) -> str:

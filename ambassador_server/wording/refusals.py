@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.argument_checks import ArgumentFault, RefusedArgument
 from ambassador_server.domain.policy.decision import (
     UNKNOWN,
     CredentialFault,
@@ -17,6 +18,7 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.USER_NOT_ACTIVE: "your user is not active (user_not_active). Ask your administrator.",
     Reason.UNKNOWN_KEY: "this key no longer exists (unknown_key). Ask your administrator for a new one.",
     Reason.KEY_NOT_ACTIVE: "this key is suspended or revoked (key_not_active). Ask your administrator.",
+    Reason.ARGUMENT_NOT_ALLOWED: "its arguments are not permitted (argument_not_allowed). Ask your administrator.",
     Reason.NOT_SUBSCRIBED: "this client has not subscribed to its MCP (not_subscribed).",
     Reason.NOT_SELECTED: "this client has not selected it (not_selected).",
     Reason.DEFINITION_CHANGED: "its definition waits for an approval (definition_changed). Ask your administrator.",
@@ -27,6 +29,17 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.SESSION_ENDED: "its session was ended (session_ended).",
 }
 """The reasons that a user may learn, except a kill switch, which has a text of its own."""
+
+_ARGUMENT_FAULTS: Mapping[ArgumentFault, str] = {
+    ArgumentFault.UNREADABLE: "cannot be read",
+    ArgumentFault.MISSING: "is missing, and it is permitted only with certain values",
+    ArgumentFault.AMBIGUOUS: "is given twice, or again in another spelling",
+    ArgumentFault.INEXACT: "has a number or a text that not every program reads as the same",
+    ArgumentFault.TOO_LARGE: "is too large to be checked",
+    ArgumentFault.FORBIDDEN: "must not be given",
+    ArgumentFault.AGAINST_RULE: "is not permitted by the rule {rule}",
+    ArgumentFault.RULE_UNUSABLE: "cannot be checked, because the rule for it cannot be read",
+}
 
 _FAULTS: Mapping[CredentialFault, str] = {
     CredentialFault.NOT_GIVEN: "{mcp} needs a credential of yours{fields} (credential_missing). {remedy}",
@@ -58,7 +71,18 @@ def refusal_text(deny: Deny, name: str, kind: CapabilityKind = CapabilityKind.TO
         )
     if deny.missing is not None:
         return f"{name} is refused: {missing_credential_text(deny.missing)}"
+    if deny.refused is not None:
+        text = argument_text(deny.refused)
+        return (
+            f"{name} is refused: {text} (argument_not_allowed). Ask your administrator for other arguments."
+        )
     return f"{name} is refused: {_DISCLOSED[deny.reason]}"
+
+
+def argument_text(refused: RefusedArgument) -> str:
+    """Return why an argument is not permitted, without its value."""
+    subject = "one of its arguments" if refused.name is None else f'its argument "{refused.name}"'
+    return f"{subject} {_ARGUMENT_FAULTS[refused.fault].format(rule=refused.rule)}"
 
 
 def missing_credential_text(missing: MissingCredential) -> str:

@@ -104,6 +104,7 @@ def application(api: FakeState) -> web.Application:
             web.post(paths.MCPS + "/{name}/approve", _for("manage", _approve)),
             web.get(paths.GRANTS, _for("read", lambda request: _page(request, api.grants))),
             web.post(paths.GRANTS, _for("manage", _add_grant)),
+            web.put(paths.GRANTS, _for("manage", _put_grant)),
             web.delete(paths.GRANTS + "/{id}", _for("manage", _remove_grant)),
             web.get(paths.SESSIONS, _for("read", lambda request: _page_of_user(request, api.sessions))),
             web.post(paths.SESSIONS + "/{id}/revoke", _for("operate", _end_session)),
@@ -438,8 +439,16 @@ async def _add_grant(request: web.Request) -> web.Response:
         delivery=new.delivery,
         expires_at=_expiry(new.expires_in_seconds),
         owner=new.owner,
+        constraints=new.constraints,
     )
     return web.json_response(grant | {"warnings": api.warnings}, status=201)
+
+
+async def _put_grant(request: web.Request) -> web.Response:
+    new, api = await _read(request, NewGrant), request.app[API]
+    grant = next(each for each in api.grants.values() if (each["group"], each["mcp"]) == (new.group, new.mcp))
+    grant["constraints"] = new.constraints or None
+    return web.json_response(grant | {"warnings": []})
 
 
 async def _remove_grant(request: web.Request) -> web.Response:
@@ -522,6 +531,7 @@ async def _explain(request: web.Request) -> web.Response:
         "key": query.get("key"),
         **{each: query.get(each) for each in KINDS},
         "allowed": allowed,
+        "constrained": False,
         "reason": None if allowed else "no_grant",
         "remedy": None if allowed else "ambassador-admin grant add",
         "path": _path(user, kind, query[kind], [rule for rule in rules if rule["decides"]]),
@@ -548,6 +558,7 @@ async def _callable_tools(request: web.Request) -> web.Response:
             "mcp": mcp,
             "published_as": tool["published_as"],
             "tool_class": tool["tool_class"],
+            "constrained": False,
             "keys": keys,
         }
         for mcp, offered in api.tools.items()
@@ -563,7 +574,7 @@ async def _who_can(request: web.Request) -> web.Response:
     name = request.query[kind]
     grants = api.grants.values()
     may = {
-        user["name"]: user
+        user["name"]: user | {"constrained": False}
         for user in api.users.values()
         if any(_permits(each, user, kind, name) for each in grants)
     }

@@ -138,6 +138,7 @@ class FakeState:
             "prompts": None,
             "effect": "permit",
             "delivery": "automatic",
+            "constraints": None,
             "expires_at": None,
             "owner": None,
             "created_at": AT,

@@ -145,6 +145,10 @@ def catalog_and_calls(world: World, directory: Path) -> None:
     grant = {"group": GROUP, "mcp": "none", "tools": ["none.fine"], "effect": "deny"}
     world.ask("POST", "grants", grant)
     assert caller.call(REST, "none__fine", ARGUMENTS).failed
+    group = world.group()
+    only_short = {"group": group, "mcp": "full", "constraints": {"text": {"maxLength": 3}}}
+    world.ask("POST", "grants", only_short)
+    assert world.session(world.person(group)).call(REST, "full__fine", ARGUMENTS).failed
     world.ask("POST", "mcps/keys/restart")
     world.ask("POST", "mcps/redacted/archive")
 

@@ -1,6 +1,6 @@
 """Decides whether a principal may use a capability; what no grant permits is denied."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from ambassador_server.domain.people.client_keys import KeyStatus, line_of
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import UserStatus
+from ambassador_server.domain.policy.argument_checks import ArgumentCheck, refuse_every_argument
 from ambassador_server.domain.policy.decision import Decision, Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, Subscription
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot
@@ -21,9 +22,19 @@ DEFINITION_CHANGED = Deny(Reason.DEFINITION_CHANGED, disclosed=True)
 """The decision about a tool that is granted, but whose definition waits for an approval."""
 
 
-def decide(snapshot: Snapshot, principal: Principal, capability: CapabilityRef, moment: Moment) -> Decision:
+Params = Mapping[str, bytes] | None
+"""The raw parameters of a call of a tool; None asks whether there are arguments with which the tool may be called."""
+
+
+def decide(
+    snapshot: Snapshot,
+    principal: Principal,
+    capability: CapabilityRef,
+    moment: Moment,
+    params: Params = None,
+) -> Decision:
     """Decide one request from these values alone; raises no error."""
-    return PrincipalPolicy(snapshot, principal, moment).decide(capability)
+    return PrincipalPolicy(snapshot, principal, moment).decide(capability, params)
 
 
 class _McpRules(Struct, frozen=True):
@@ -34,6 +45,8 @@ class _McpRules(Struct, frozen=True):
     subscription: Subscription | None
     denies: list[tuple[Grant, Deny]]
     permits: list[tuple[Grant, Permit | Deny]]
+    constrained: list[tuple[Grant, Permit | Deny, ArgumentCheck]]
+    """The permits with constraints, which are asked if no other permits a call."""
 
 
 class PrincipalPolicy:
@@ -73,15 +86,17 @@ class PrincipalPolicy:
         kinds = [
             kind for kind in CapabilityKind if not any(each.include_all(kind, mcp.name) for each in denied)
         ]
-        deliveries = {
-            grant.delivery for grant, _ in rules.permits if any(grant.named.of(kind) for kind in kinds)
-        }
+        permits = [each[0] for each in rules.permits] + [each[0] for each in rules.constrained]
+        deliveries = {grant.delivery for grant in permits if any(grant.named.of(kind) for kind in kinds)}
         if not deliveries:
             return None
         return Delivery.AUTOMATIC if Delivery.AUTOMATIC in deliveries else Delivery.OPT_IN
 
-    def decide(self, capability: CapabilityRef) -> Decision:
-        """Decide by switches, status of user and key, publication, deny grants, permit grants, choice, definition."""
+    def decide(self, capability: CapabilityRef, params: Params = None) -> Decision:
+        """Decide by switches, status of user and key, publication, deny grants, permit grants, choice, definition.
+
+        With `params`, the permit grants have to permit the arguments as well.
+        """
         if self._moment.stale:
             return STALE
         rules = self._rules.get(capability.mcp_id) or self._collect_rules(capability.mcp_id)
@@ -93,7 +108,7 @@ class PrincipalPolicy:
             return self._status_denial
         if not rules.published:
             return _NOT_PUBLISHED
-        decision = _decide_by_grants(rules, capability)
+        decision = _decide_by_grants(rules, capability, params)
         # Most definitions are approved, and in a long list a call for each would show.
         if rules.approved is None or capability.digest in rules.approved or not isinstance(decision, Permit):
             return decision
@@ -161,6 +176,7 @@ class PrincipalPolicy:
             subscription,
             [],
             [],
+            [],
         )
         by_group = self._snapshot.grants.get(mcp_id, {})
         for group_id in self._group_ids:
@@ -173,9 +189,13 @@ class PrincipalPolicy:
                     rules.denies.append((grant, Deny(Reason.EXPLICIT_DENY, grant_id=grant.grant_id)))
                 elif active:
                     unsubscribed = grant.delivery is Delivery.OPT_IN and subscription is None
-                    rules.permits.append(
-                        (grant, _not_subscribed(grant) if unsubscribed else Permit(grant.grant_id))
-                    )
+                    constrained = grant.constraints is not None
+                    decision = _not_subscribed(grant) if unsubscribed else Permit(grant.grant_id, constrained)
+                    if constrained:
+                        check = self._snapshot.checks.get(grant.grant_id, refuse_every_argument)
+                        rules.constrained.append((grant, decision, check))
+                    else:
+                        rules.permits.append((grant, decision))
         self._rules[mcp_id] = rules
         return rules
 
@@ -196,22 +216,43 @@ def _waits_for_approval(rules: _McpRules, capability: CapabilityRef) -> bool:
     )
 
 
-def _decide_by_grants(rules: _McpRules, capability: CapabilityRef) -> Decision:
+def _decide_by_grants(rules: _McpRules, capability: CapabilityRef, params: Params = None) -> Decision:
     """Decide by deny grants, then permit grants, then what the client has selected."""
     for grant, deny in rules.denies:
         if grant.covers(capability):
             return deny
-    granted = _decide_by_permits(rules, capability)
+    granted = _decide_by_permits(rules, capability, params)
     if isinstance(granted, Permit) and rules.subscription is not None:
         return granted if rules.subscription.selects(capability) else _NOT_SELECTED
     return granted
 
 
-def _decide_by_permits(rules: _McpRules, capability: CapabilityRef) -> Decision:
+def _decide_by_permits(rules: _McpRules, capability: CapabilityRef, params: Params) -> Decision:
     found: Decision = _NO_GRANT
     for grant, decision in rules.permits:
         if grant.covers(capability):
             if isinstance(decision, Permit):
                 return decision
             found = decision
-    return found
+    return _decide_by_constrained(rules, capability, params, found) if rules.constrained else found
+
+
+def _decide_by_constrained(
+    rules: _McpRules, capability: CapabilityRef, params: Params, otherwise: Decision
+) -> Decision:
+    """Decide by the permits with constraints; a refused argument says more than `otherwise`."""
+    refused: Deny | None = None
+    for grant, decision, check in rules.constrained:
+        if not grant.covers(capability):
+            continue
+        if isinstance(decision, Deny):
+            otherwise = decision
+        elif capability.kind is not CapabilityKind.TOOL:
+            return Permit(grant.grant_id)
+        elif params is None or (argument := check(params)) is None:
+            return decision
+        else:
+            refused = refused or Deny(
+                Reason.ARGUMENT_NOT_ALLOWED, grant_id=grant.grant_id, disclosed=True, refused=argument
+            )
+    return refused or otherwise

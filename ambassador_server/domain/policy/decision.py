@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.argument_checks import RefusedArgument
 from ambassador_server.domain.policy.switches import KillSwitch
 
 
@@ -24,6 +25,7 @@ class Reason(StrEnum):
     MCP_NOT_PUBLISHED = "mcp_not_published"
     EXPLICIT_DENY = "explicit_deny"
     NO_GRANT = "no_grant"
+    ARGUMENT_NOT_ALLOWED = "argument_not_allowed"
     NOT_SUBSCRIBED = "not_subscribed"
     NOT_SELECTED = "not_selected"
     DEFINITION_CHANGED = "definition_changed"
@@ -43,9 +45,10 @@ UNKNOWN: Final[Mapping[CapabilityKind, Reason]] = {
 
 
 class Permit(Struct, frozen=True):
-    """The call is permitted by this grant."""
+    """The call is permitted by this grant; `constrained` tells that its arguments have to meet constraints."""
 
     grant_id: str
+    constrained: bool = False
 
 
 class CredentialFault(StrEnum):
@@ -76,7 +79,8 @@ class Deny(Struct, frozen=True):
     """The call is denied; `switch` is set if a kill switch decided, `grant_id` if a grant did.
 
     `disclosed` means that the caller may learn that the capability exists; otherwise the answer is that of an unknown
-    one. `missing` is set if a credential is missing, `argument` if the call brought one that is fixed.
+    one. `missing` is set if a credential is missing, `argument` if the call brought one that is fixed, `refused` if the
+    constraints of a grant do not permit one.
     """
 
     reason: Reason
@@ -85,6 +89,7 @@ class Deny(Struct, frozen=True):
     disclosed: bool = False
     missing: MissingCredential | None = None
     argument: str | None = None
+    refused: RefusedArgument | None = None
 
 
 Decision = Permit | Deny

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ambassador_server.domain.catalog.capabilities import CapabilityRef
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.principals import Principal
-from ambassador_server.domain.policy.decide import decide
+from ambassador_server.domain.policy.argument_checks import refuse_every_argument
+from ambassador_server.domain.policy.decide import Params, decide
 from ambassador_server.domain.policy.decision import Decision, Deny, Reason
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot
@@ -25,6 +26,7 @@ class NotApplicable(StrEnum):
     GROUP_SUSPENDED = "group_suspended"
     GRANT_EXPIRED = "grant_expired"
     NO_PATTERN_MATCHES = "no_pattern_matches"
+    ARGUMENTS_NOT_PERMITTED = "arguments_not_permitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +47,17 @@ class Explanation:
 
 
 def explain(
-    snapshot: Snapshot, principal: Principal, capability: CapabilityRef, moment: Moment
+    snapshot: Snapshot,
+    principal: Principal,
+    capability: CapabilityRef,
+    moment: Moment,
+    params: Params = None,
 ) -> Explanation:
     """Explain the decision about this call, which is the one that `decide` returns."""
-    decision = decide(snapshot, principal, capability, moment)
+    decision = decide(snapshot, principal, capability, moment, params)
     rules = (
         *_switches(snapshot, decision, moment.now),
-        *_grants(snapshot, principal, capability, decision, moment.now),
+        *_grants(snapshot, principal, capability, decision, moment.now, params),
         *_subscriptions(snapshot, principal, capability, decision),
     )
     return Explanation(decision=decision, rules=rules)
@@ -81,14 +87,22 @@ def _switch_not_applicable(
 
 
 def _grants(
-    snapshot: Snapshot, principal: Principal, capability: CapabilityRef, decision: Decision, now: datetime
+    snapshot: Snapshot,
+    principal: Principal,
+    capability: CapabilityRef,
+    decision: Decision,
+    now: datetime,
+    params: Params,
 ) -> Iterator[ConsideredRule]:
     group_ids = snapshot.group_ids_of.get(principal.user_id, ())
     for group_id, grants in snapshot.grants.get(capability.mcp_id, {}).items():
         for grant in grants:
+            not_applicable = _grant_not_applicable(snapshot, grant, capability, group_id in group_ids, now)
+            if not_applicable is None and not _permits_arguments(snapshot, grant, capability, params):
+                not_applicable = NotApplicable.ARGUMENTS_NOT_PERMITTED
             yield ConsideredRule(
                 rule=grant,
-                not_applicable=_grant_not_applicable(snapshot, grant, capability, group_id in group_ids, now),
+                not_applicable=not_applicable,
                 decides=grant.grant_id == decision.grant_id,
             )
 
@@ -104,6 +118,12 @@ def _grant_not_applicable(
     if grant.expires_at is not None and grant.expires_at <= now:
         return NotApplicable.GRANT_EXPIRED
     return None if grant.covers(capability) else NotApplicable.NO_PATTERN_MATCHES
+
+
+def _permits_arguments(snapshot: Snapshot, grant: Grant, capability: CapabilityRef, params: Params) -> bool:
+    if params is None or grant.constraints is None or capability.kind is not CapabilityKind.TOOL:
+        return True
+    return snapshot.checks.get(grant.grant_id, refuse_every_argument)(params) is None
 
 
 def _subscriptions(

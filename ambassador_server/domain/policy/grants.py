@@ -102,7 +102,10 @@ class CapabilityPatterns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Capabilities of one MCP for one group; `patterns` are those of tools, see CapabilityPatterns."""
+    """Capabilities of one MCP for one group; `patterns` are those of tools, see CapabilityPatterns.
+
+    `constraints` are the schemas for arguments of tools, as canonical JSON by argument; None if there are none.
+    """
 
     grant_id: str
     group_id: str
@@ -116,6 +119,7 @@ class Grant:
     owner: str | None = None
     resources: tuple[str, ...] | None = None
     prompts: tuple[str, ...] | None = None
+    constraints: str | None = None
 
     @property
     def named(self) -> CapabilityPatterns:

@@ -13,11 +13,15 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.users import User
+from ambassador_server.domain.policy.argument_checks import ArgumentCheck, refuse_every_argument
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.incremental_index import Index, TwoLevelIndex, collect, with_changes
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
 T = TypeVar("T")
+
+CheckCompiler = Callable[[str], ArgumentCheck]
+"""Takes the constraints of a grant; must return the same check for the same constraints."""
 
 _KEYS_BY_PREFIX = Index[ClientKey, str](lambda key: key.prefix, lambda key: key.key_id)
 _GRANTS_BY_MCP_AND_GROUP = TwoLevelIndex[Grant, str, str](
@@ -93,10 +97,17 @@ class Snapshot:
     credentials: Mapping[tuple[str, str], UserCredential]
     """By user and MCP."""
     credentials_by_id: Mapping[str, UserCredential]
+    compile_check: CheckCompiler
+    checks: Mapping[str, ArgumentCheck]
+    """Those of the grants with constraints, by the id of the grant."""
 
     @classmethod
-    def build(cls, version: int, rows: PolicyRows) -> Self:
-        """Index the rows of a store; leaves out lifted switches and drills, which stop nothing."""
+    def build(cls, version: int, rows: PolicyRows, compile_check: CheckCompiler | None = None) -> Self:
+        """Index the rows of a store; leaves out lifted switches and drills, which stop nothing.
+
+        Without `compile_check`, a grant with constraints permits no call.
+        """
+        compiled = compile_check or _refuse_all
         switches = [switch for switch in rows.switches if _may_stop(switch)]
         return cls(
             version=version,
@@ -122,6 +133,12 @@ class Snapshot:
             },
             credentials={_user_and_mcp(credential): credential for credential in rows.credentials},
             credentials_by_id={credential.credential_id: credential for credential in rows.credentials},
+            compile_check=compiled,
+            checks={
+                grant.grant_id: compiled(grant.constraints)
+                for grant in rows.grants
+                if grant.constraints is not None
+            },
         )
 
     def updated(self, version: int, changes: PolicyChanges) -> Self:
@@ -161,6 +178,9 @@ class Snapshot:
                 self.credentials, self.credentials_by_id, changes.credentials, _user_and_mcp
             ),
             credentials_by_id=with_changes(self.credentials_by_id, changes.credentials),
+            checks=with_changes(
+                self.checks, {each: self._check_of(grant) for each, grant in changes.grants.items()}
+            ),
         )
 
     def active_switch(self, scope: SwitchScope, target: str | None, now: datetime) -> KillSwitch | None:
@@ -169,6 +189,9 @@ class Snapshot:
             if switch.is_active(now):
                 return switch
         return None
+
+    def _check_of(self, grant: Grant | None) -> ArgumentCheck | None:
+        return None if grant is None or grant.constraints is None else self.compile_check(grant.constraints)
 
     def _user_ids_of(
         self, group_ids_of: Mapping[str, tuple[str, ...]], touched: Iterable[str]
@@ -198,6 +221,10 @@ def _by_pair(
     changes: dict[tuple[str, str], T | None] = dict.fromkeys(map(pair_of, replaced))
     changes |= {pair_of(item): item for item in touched.values() if item is not None}
     return with_changes(before, changes)
+
+
+def _refuse_all(constraints: str) -> ArgumentCheck:
+    return refuse_every_argument
 
 
 def _may_stop(switch: KillSwitch) -> bool:

@@ -16,8 +16,9 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import AuthSource, User
+from ambassador_server.domain.policy.argument_checks import ARGUMENTS
 from ambassador_server.domain.policy.decide import PrincipalPolicy
-from ambassador_server.domain.policy.decision import Permit
+from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.domain.policy.explain import Explanation, explain
 from ambassador_server.domain.policy.grants import matches_any, matches_any_uri
 from ambassador_server.domain.policy.pattern_spelling import PatternError, exact_name, spell_pattern
@@ -47,10 +48,22 @@ class ExplainedAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usable(Generic[_E]):
-    """Something published that a user may use, and the names of the keys with which that is so."""
+    """Something published that a user may use, and the names of the keys with which that is so.
+
+    `constrained` tells that every one of them permits it with certain arguments only.
+    """
 
     entry: _E
     keys: tuple[str, ...]
+    constrained: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermittedUser:
+    """A user who may use something; `constrained` tells that certain arguments are demanded."""
+
+    user: User
+    constrained: bool
 
 
 class AccessQueries:
@@ -67,24 +80,32 @@ class AccessQueries:
         kind: CapabilityKind = CapabilityKind.TOOL,
         *,
         key_name: str | None = None,
+        arguments: bytes | None = None,
     ) -> ExplainedAccess:
         """Explain the decision about a request for the capability of this name, or the resource with this URI.
 
         Raises NotFoundError for a user, key or capability that does not exist. Without `key_name` it is about the
-        newest good key of the user, or the newest key if none is good.
+        newest good key of the user, or the newest key if none is good. `arguments` are those of a call of a tool, as
+        JSON; without them, it is about the arguments that permit most.
         """
         snapshot = self._policy.snapshot
         user = _user(snapshot, user_name)
         key = self._key(snapshot, user, key_name)
         capability = self._capability(snapshot, kind, name)
         moment = self._policy.current_moment()
-        explanation = explain(snapshot, _principal(user, key), capability, moment)
+        edited = None if arguments is None else self._edited(kind, name, arguments)
+        params = {ARGUMENTS: edited} if isinstance(edited, bytes) else None
+        explanation = explain(snapshot, _principal(user, key), capability, moment, params)
+        if isinstance(edited, Deny) and isinstance(explanation.decision, Permit):
+            explanation = replace(explanation, decision=edited)
         if isinstance(explanation.decision, Permit):
             lack = denial_for_lack(snapshot, user.user_id, snapshot.mcps.get(capability.mcp_id))
             explanation = replace(explanation, decision=lack or explanation.decision)
         return ExplainedAccess(user=user, key=key, capability=capability, explanation=explanation)
 
-    def who_can(self, name: str, listing: Listing, kind: CapabilityKind = CapabilityKind.TOOL) -> Slice[User]:
+    def who_can(
+        self, name: str, listing: Listing, kind: CapabilityKind = CapabilityKind.TOOL
+    ) -> Slice[PermittedUser]:
         """Return one page of the users who may use the capability now, or one that matches the pattern.
 
         Raises NotFoundError if there is none, and PolicyStaleError.
@@ -93,13 +114,19 @@ class AccessQueries:
         is_pattern = "*" in name
         wanted = self._matching(kind, name) if is_pattern else [self._capability(snapshot, kind, name)]
         moment = self._policy.confirmed_moment()
-        allowed = {
-            key.user_id
-            for key in snapshot.keys.values()
-            if (user := snapshot.users.get(key.user_id)) is not None
-            and _permitted(PrincipalPolicy(snapshot, _principal(user, key), moment), wanted)
-        }
-        return _users(snapshot).page((snapshot.users[user_id] for user_id in allowed), listing)
+        found: dict[str, bool] = {}
+        for key in snapshot.keys.values():
+            user = snapshot.users.get(key.user_id)
+            if user is not None and found.get(key.user_id) is not False:
+                policy = PrincipalPolicy(snapshot, _principal(user, key), moment)
+                constrained = _constrained(policy, wanted)
+                if constrained is not None:
+                    found[key.user_id] = constrained
+        users = (
+            PermittedUser(user=snapshot.users[each], constrained=constrained)
+            for each, constrained in found.items()
+        )
+        return _users(snapshot).page(users, listing)
 
     def tools_of(
         self, user_name: str, listing: Listing, *, key_name: str | None = None
@@ -129,18 +156,15 @@ class AccessQueries:
         keys = _keys(snapshot, user, key_name)
         moment = self._policy.confirmed_moment()
         policies = [(key.name, PrincipalPolicy(snapshot, _principal(user, key), moment)) for key in keys]
-        found = (
-            Usable(
-                entry=entry,
-                keys=tuple(
-                    sorted(
-                        {name for name, policy in policies if isinstance(policy.decide(entry.ref), Permit)}
-                    )
-                ),
-            )
-            for entry in entries
-        )
-        return [usable for usable in found if usable.keys]
+        found = []
+        for entry in entries:
+            decisions = [(name, policy.decide(entry.ref)) for name, policy in policies]
+            permits = [(name, each) for name, each in decisions if isinstance(each, Permit)]
+            if permits:
+                names = tuple(sorted({name for name, _ in permits}))
+                constrained = all(each.constrained for _, each in permits)
+                found.append(Usable(entry=entry, keys=names, constrained=constrained))
+        return found
 
     def _matching(self, kind: CapabilityKind, pattern: str) -> list[CapabilityRef]:
         is_uri = kind is CapabilityKind.RESOURCE
@@ -159,6 +183,11 @@ class AccessQueries:
         keys = _keys(snapshot, user, name)
         now = self._policy.current_moment().now
         return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
+
+    def _edited(self, kind: CapabilityKind, name: str, arguments: bytes) -> bytes | Deny:
+        """Return the arguments that the downstream would get."""
+        entry = self._catalog.resolve(kind, exact_name(name))
+        return arguments if entry is None or entry.edits is None else entry.edits.edited(arguments)
 
     def _capability(self, snapshot: Snapshot, kind: CapabilityKind, text: str) -> CapabilityRef:
         is_uri = kind is CapabilityKind.RESOURCE
@@ -206,8 +235,10 @@ def _keys(snapshot: Snapshot, user: User, name: str | None) -> list[ClientKey]:
     return named
 
 
-def _permitted(policy: PrincipalPolicy, tools: Iterable[CapabilityRef]) -> bool:
-    return any(isinstance(policy.decide(tool), Permit) for tool in tools)
+def _constrained(policy: PrincipalPolicy, tools: Iterable[CapabilityRef]) -> bool | None:
+    """Tell whether everything that is permitted is so with certain arguments only; None if nothing is permitted."""
+    permits = [each.constrained for each in map(policy.decide, tools) if isinstance(each, Permit)]
+    return all(permits) if permits else None
 
 
 def _list_of(noun: str, name: str, **more: Field[Usable[_E]]) -> InMemoryList[Usable[_E]]:
@@ -234,26 +265,26 @@ _PROMPTS: InMemoryList[Usable[CatalogEntry]] = _list_of("prompt", "prompt")
 _RESOURCES: InMemoryList[Usable[CatalogEntry]] = _list_of("resource", "uri")
 
 
-def _users(snapshot: Snapshot) -> InMemoryList[User]:
-    def groups(user: User) -> tuple[str, ...]:
-        group_ids = snapshot.group_ids_of.get(user.user_id, ())
+def _users(snapshot: Snapshot) -> InMemoryList[PermittedUser]:
+    def groups(found: PermittedUser) -> tuple[str, ...]:
+        group_ids = snapshot.group_ids_of.get(found.user.user_id, ())
         return tuple(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)
 
-    name: Field[User] = Field(lambda user: user.name)
+    name: Field[PermittedUser] = Field(lambda found: found.user.name)
     return InMemoryList(
         noun="user",
         fields={
             "name": name,
-            "display_name": Field(lambda user: user.display_name),
-            "email": Field(lambda user: user.email),
-            "source": Field(lambda user: user.source, values=list(AuthSource)),
-            "role": Field(lambda user: user.roles, sorts=False, values=list(Role)),
+            "display_name": Field(lambda found: found.user.display_name),
+            "email": Field(lambda found: found.user.email),
+            "source": Field(lambda found: found.user.source, values=list(AuthSource)),
+            "role": Field(lambda found: found.user.roles, sorts=False, values=list(Role)),
             "group": Field(groups, sorts=False),
-            "owner": Field(lambda user: user.owner),
-            "created_at": Field(lambda user: user.created_at, filters=False),
+            "owner": Field(lambda found: found.user.owner),
+            "created_at": Field(lambda found: found.user.created_at, filters=False),
         },
         order=name,
-        item_id=lambda user: user.user_id,
+        item_id=lambda found: found.user.user_id,
     )
 
 

@@ -1,7 +1,8 @@
 """Grants: adding, updating, removing and listing."""
 
+import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery,
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.ports.argument_rules import ArgumentRules
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.pattern_checks import PatternChecks
@@ -27,7 +29,8 @@ class GrantSpec:
     """A grant to add or update, with names of group and MCP.
 
     It expires after `lifetime`, else at `expires_at`, else never. `owner` None leaves the owner as it is, an empty
-    text removes it. Unless `allow_unmatched`, what a new grant names must match something known.
+    text removes it. Unless `allow_unmatched`, what a new grant names must match something known. `constraints` None
+    leaves the constraints as they are, empty ones are none.
     """
 
     group: str
@@ -39,15 +42,19 @@ class GrantSpec:
     expires_at: datetime | None = None
     owner: str | None = None
     allow_unmatched: bool = False
+    constraints: Mapping[str, Any] | None = None
 
 
 class Grants:
     """The use cases of administrators for grants."""
 
-    def __init__(self, *, store: Store, changes: Changes, patterns: PatternChecks, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, changes: Changes, patterns: PatternChecks, rules: ArgumentRules, clock: Clock
+    ) -> None:
         self._store = store
         self._changes = changes
         self._patterns = patterns
+        self._rules = rules
         self._clock = clock
 
     async def add(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
@@ -62,14 +69,18 @@ class Grants:
             return await self._create(change, grant, spec)
 
     async def put(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
-        """Add a grant, or update expiry and owner of one that names the same, with the same effect and delivery."""
+        """Add a grant, or update expiry, owner and constraints of one that names the same, with the same effect.
+
+        The delivery has to be the same, too.
+        """
         async with self._changes.open(requester) as change:
             grant = await self._new(change.work, requester, spec)
             before = _best_match(await _same(change.work, grant), grant)
             if before is None:
                 return await self._create(change, grant, spec)
             owner = before.owner if spec.owner is None else grant.owner
-            after = replace(before, expires_at=grant.expires_at, owner=owner)
+            constraints = before.constraints if spec.constraints is None else grant.constraints
+            after = replace(before, expires_at=grant.expires_at, owner=owner, constraints=constraints)
             return await _write(change, before, after, spec)
 
     async def remove(self, requester: Requester, grant_id: str) -> None:
@@ -112,6 +123,9 @@ class Grants:
         named = spec.named.normalised(mcp.name)
         if not any(map(named.of, CapabilityKind)):
             raise InvalidInputError("A grant takes at least one pattern of a tool, a resource or a prompt.")
+        constraints = self._rules.canonical(spec.constraints or {})
+        if constraints is not None and (spec.effect is Effect.DENY or not named.tools):
+            raise InvalidInputError("Only a permit of tools can have constraints for their arguments.")
         now = self._clock.now()
         return Grant(
             grant_id=str(uuid.uuid4()),
@@ -126,6 +140,7 @@ class Grants:
             created_by=requester.actor.name or requester.actor.kind,
             delivery=spec.delivery,
             owner=None if spec.owner is None else check_owner(spec.owner),
+            constraints=constraints,
         )
 
 
@@ -154,6 +169,7 @@ def _details(grant: Grant) -> dict[str, Any]:
         "delivery": grant.delivery,
         "expires_at": None if grant.expires_at is None else grant.expires_at.isoformat(),
         "owner": grant.owner,
+        **({} if grant.constraints is None else {"constraints": json.loads(grant.constraints)}),
     }
 
 

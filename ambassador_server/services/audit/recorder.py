@@ -117,6 +117,9 @@ class Recorder:
             details["switch"] = deny.switch.switch_id
         if deny.grant_id is not None:
             details["grant"] = deny.grant_id
+        if deny.refused is not None:
+            details["argument"] = deny.refused.name
+            details["rule"] = deny.refused.rule or deny.refused.fault
         if method is not None and method != _TOOLS_CALL:
             details["method"] = method
         return self._call(

@@ -35,7 +35,6 @@ from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.ports.throttle import Rate, RateRefusal
 from ambassador_server.services.audit.rate_refusals import refuse_for_rate
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.calls.call_edits import CallEdits
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.services.calls.downstream_calls import DownstreamCalls, Lent
@@ -155,8 +154,8 @@ class CallPipeline:
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
-                if entry.edits is not None:
-                    call, raw = await _edited(call, entry.edits)
+                if entry.edits is not None or decision.constrained:
+                    call, raw, decision = await self._with_arguments(call, entry, decision)
                 if mcp.credentials is not NO_CREDENTIALS:
                     user_id = call.principal.user_id
                     lent = self._credentials.known(user_id, mcp) or await self._credentials.lend(user_id, mcp)
@@ -191,6 +190,27 @@ class CallPipeline:
             # A stale catalog may lack the tool; and the two answers together would tell which hidden tools exist.
             return STALE if moment.stale else _UNKNOWN[call.kind]
         return decide(self._policy.snapshot, call.principal, entry.ref, moment)
+
+    async def _with_arguments(
+        self, call: CapabilityCall, entry: CatalogEntry, permit: Permit
+    ) -> tuple[CapabilityCall, bytes, Permit]:
+        """Return the call with the arguments that the downstream gets, and what permits these.
+
+        Raises CallStoppedError for arguments that are not permitted.
+        """
+        if entry.edits is not None:
+            members = await entry.edits.arguments(call.method, call.members)
+            if isinstance(members, Deny):
+                raise CallStoppedError(members)
+            call = replace(call, members=members)
+        # A request about a task is no call with arguments of its own.
+        if permit.constrained and call.sends_name:
+            snapshot, moment = self._policy.snapshot, self._policy.current_moment()
+            decision = decide(snapshot, call.principal, entry.ref, moment, call.members)
+            if isinstance(decision, Deny):
+                raise CallStoppedError(decision)
+            permit = decision
+        return call, _arguments(call), permit
 
     async def _refuse_for_rate(self, call: CapabilityCall, refused: RateRefusal) -> NoReturn:
         await refuse_for_rate(
@@ -359,15 +379,6 @@ def _generation(mcp: Mcp, lent: Lent) -> str | None:
 def _arguments(call: CapabilityCall) -> bytes:
     """Return what the audit records of the params: the arguments, or the one argument to complete."""
     return call.members.get("arguments" if call.reference is None else "argument", b"")
-
-
-async def _edited(call: CapabilityCall, edits: CallEdits) -> tuple[CapabilityCall, bytes]:
-    """Return the call with the arguments that an administrator adds, and these; raises CallStoppedError."""
-    members = await edits.arguments(call.method, call.members)
-    if isinstance(members, Deny):
-        raise CallStoppedError(members)
-    call = replace(call, members=members)
-    return call, _arguments(call)
 
 
 def _downstream_params(call: CapabilityCall, encoded_name: bytes) -> bytes:

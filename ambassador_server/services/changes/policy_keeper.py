@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
+from ambassador_server.domain.policy.snapshot import CheckCompiler, Moment, PolicyRows, Snapshot
 from ambassador_server.errors import PolicyStaleError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
@@ -16,7 +16,7 @@ SnapshotListener = Callable[[Snapshot], None]
 class PolicyKeeper:
     """Holds the current snapshot; the input of decisions is cached here, decisions are never cached."""
 
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, *, store: Store, clock: Clock, compile_check: CheckCompiler | None = None) -> None:
         self._store = store
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -24,7 +24,8 @@ class PolicyKeeper:
         self._confirmed_at: float | None = None
         self._reads_begun = 0
         self._last_read_done = 0
-        self.snapshot = Snapshot.build(0, PolicyRows())
+        self._compile_check = compile_check
+        self.snapshot = Snapshot.build(0, PolicyRows(), compile_check)
 
     def subscribe(self, listener: SnapshotListener) -> None:
         """Call the listener in the event loop with every new snapshot."""
@@ -76,26 +77,25 @@ class PolicyKeeper:
     async def _read(self, work: UnitOfWork) -> Snapshot | None:
         version = await work.policy_version()
         if self._confirmed_at is None:
-            return await _read_all(work, version)
+            return await self._read_all(work, version)
         if version == self.snapshot.version:
             return None
         changes = await work.changes_since(self.snapshot.version)
         if changes is None:
-            return await _read_all(work, version)
+            return await self._read_all(work, version)
         return self.snapshot.updated(version, changes)
 
-
-async def _read_all(work: UnitOfWork, version: int) -> Snapshot:
-    rows = PolicyRows(
-        users=await work.users.all(),
-        groups=await work.groups.all(),
-        memberships=await work.memberships.groups_by_user(),
-        keys=await work.keys.all(),
-        mcps=await work.mcps.all(),
-        approved=await work.approved.all(),
-        grants=await work.grants.all(),
-        switches=await work.switches.all(),
-        subscriptions=await work.subscriptions.all(),
-        credentials=await work.credentials.all(),
-    )
-    return Snapshot.build(version, rows)
+    async def _read_all(self, work: UnitOfWork, version: int) -> Snapshot:
+        rows = PolicyRows(
+            users=await work.users.all(),
+            groups=await work.groups.all(),
+            memberships=await work.memberships.groups_by_user(),
+            keys=await work.keys.all(),
+            mcps=await work.mcps.all(),
+            approved=await work.approved.all(),
+            grants=await work.grants.all(),
+            switches=await work.switches.all(),
+            subscriptions=await work.subscriptions.all(),
+            credentials=await work.credentials.all(),
+        )
+        return Snapshot.build(version, rows, self._compile_check)

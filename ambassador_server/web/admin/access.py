@@ -8,29 +8,29 @@ from aiohttp import web
 from ambassador_protocol.admin.access import (
     AccessView,
     CallableToolView,
+    PermittedUserView,
     RuleView,
     UsablePromptView,
     UsableResourceView,
 )
 from ambassador_protocol.admin.page import Page
-from ambassador_protocol.admin.users import UserView
 from ambassador_protocol.paths import ACCESS
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.domain.policy.decision import Deny
+from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.domain.policy.explain import ConsideredRule
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.policy.uri_spelling import spell_uri
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.services.administration.access import ExplainedAccess, Usable
+from ambassador_server.services.administration.access import ExplainedAccess, PermittedUser, Usable
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.web.admin.access_path import path_of
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.people_views import user_view
-from ambassador_server.web.bodies import json_response
+from ambassador_server.web.bodies import extended, json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Handler, Parameter
 from ambassador_server.web.listing import listing, page
 from ambassador_server.wording.explained_access import (
@@ -51,10 +51,19 @@ _ASKED: Final[Mapping[CapabilityKind, str]] = {
 async def explain(request: web.Request) -> web.Response:
     """Explain whether `user` may use a tool, resource or prompt with `key`, or with the key that permits most."""
     kind, name = _asked(request)
+    arguments = request.query.get("arguments")
+    if arguments is not None and (kind is not CapabilityKind.TOOL or not arguments.startswith("{")):
+        raise InvalidInputError("arguments: must be a JSON object, and goes with a tool")
     access = request.app[ADMINISTRATION].access.explain(
-        request.query["user"], name, kind, key_name=request.query.get("key")
+        request.query["user"],
+        name,
+        kind,
+        key_name=request.query.get("key"),
+        arguments=None if arguments is None else arguments.encode(errors="surrogatepass"),
     )
-    return json_response(_access_view(access, request.app[ADMINISTRATION].names))
+    return json_response(
+        _access_view(access, request.app[ADMINISTRATION].names, has_arguments=arguments is not None)
+    )
 
 
 async def tools(request: web.Request) -> web.Response:
@@ -82,7 +91,12 @@ async def who_can(request: web.Request) -> web.Response:
     """List the users who may use a tool, resource or prompt, or any published one that matches it as a pattern."""
     administration, (kind, name) = request.app[ADMINISTRATION], _asked(request)
     users = administration.access.who_can(name, listing(request), kind)
-    return json_response(page(request, users, lambda user: user_view(user, administration.names)))
+
+    def view(found: PermittedUser) -> PermittedUserView:
+        shown = user_view(found.user, administration.names)
+        return extended(PermittedUserView, shown, constrained=found.constrained)
+
+    return json_response(page(request, users, view))
 
 
 def _asked(request: web.Request) -> tuple[CapabilityKind, str]:
@@ -101,6 +115,7 @@ def _tool_view(found: Usable[ToolEntry]) -> CallableToolView:
         mcp=entry.mcp_name,
         published_as=entry.published,
         tool_class=entry.tool.tool_class,
+        constrained=found.constrained,
         keys=list(found.keys),
     )
 
@@ -127,15 +142,17 @@ def _prompt_view(found: Usable[CatalogEntry]) -> UsablePromptView:
     )
 
 
-def _access_view(access: ExplainedAccess, names: Names) -> AccessView:
+def _access_view(access: ExplainedAccess, names: Names, *, has_arguments: bool) -> AccessView:
     explanation, capability = access.explanation, access.capability
-    denied = explanation.decision if isinstance(explanation.decision, Deny) else None
+    decision = explanation.decision
+    denied = decision if isinstance(decision, Deny) else None
     asked = {kind.value: capability.name if kind is capability.kind else None for kind in CapabilityKind}
     return AccessView(
         user=access.user.name,
         key=None if access.key is None else access.key.name,
         **asked,
         allowed=denied is None,
+        constrained=not has_arguments and isinstance(decision, Permit) and decision.constrained,
         reason=None if denied is None else denied.reason,
         remedy=remedy_text(
             explanation,
@@ -191,6 +208,10 @@ def _about(suffix: str) -> tuple[Parameter, ...]:
 def endpoints() -> list[Endpoint]:
     """Return the endpoints in the order of the OpenAPI document."""
     key = Parameter(name="key", description="The name of the key. Default: the key that permits most.")
+    arguments = Parameter(
+        name="arguments",
+        description="The arguments of a call of the tool, as a JSON object. Default: those that permit most.",
+    )
     return [
         Endpoint(
             method="GET",
@@ -198,7 +219,7 @@ def endpoints() -> list[Endpoint]:
             right=Right.READ,
             handler=explain,
             response_type=AccessView,
-            query=(_USER, *_about(""), key),
+            query=(_USER, *_about(""), key, arguments),
         ),
         _list("tools", tools, Page[CallableToolView]),
         _list("resources", resources, Page[UsableResourceView]),
@@ -208,7 +229,7 @@ def endpoints() -> list[Endpoint]:
             path=f"{ACCESS}/who-can",
             right=Right.READ,
             handler=who_can,
-            response_type=Page[UserView],
+            response_type=Page[PermittedUserView],
             query=(*LIST, *_about(", or a pattern with '*'")),
         ),
     ]

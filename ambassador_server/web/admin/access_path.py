@@ -35,6 +35,7 @@ END_OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.KEY_EXPIRED: _KEY,
     Reason.SESSION_ENDED: _KEY,
     Reason.NO_GRANT: _GRANT,
+    Reason.ARGUMENT_NOT_ALLOWED: _GRANT,
     Reason.EXPLICIT_DENY: _GRANT,
     Reason.NOT_SUBSCRIBED: _GRANT,
     Reason.MCP_NOT_PUBLISHED: _MCP,
@@ -82,7 +83,7 @@ def _grant(explanation: Explanation) -> Grant | None:
     grants = [
         (considered, considered.rule)
         for considered in explanation.rules
-        if isinstance(considered.rule, Grant) and considered.not_applicable is None
+        if isinstance(considered.rule, Grant) and (considered.decides or considered.not_applicable is None)
     ]
     deciding = [rule for considered, rule in grants if considered.decides]
     permitting = [rule for _, rule in grants if rule.effect is Effect.PERMIT]

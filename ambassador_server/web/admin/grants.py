@@ -65,6 +65,7 @@ def grant_spec(body: NewGrant) -> GrantSpec:
         expires_at=_end(body.expires_at),
         owner=body.owner,
         allow_unmatched=bool(body.allow_unmatched),
+        constraints=body.constraints,
     )
 
 

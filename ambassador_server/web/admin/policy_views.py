@@ -1,5 +1,6 @@
 """Converts grants, subscriptions and kill switches to wire bodies."""
 
+import json
 from datetime import datetime
 
 from ambassador_protocol.admin.grants import GrantView
@@ -23,6 +24,7 @@ def grant_view(grant: Grant, names: Names) -> GrantView:
         prompts=optional_list(grant.prompts),
         effect=grant.effect,
         delivery=grant.delivery,
+        constraints=None if grant.constraints is None else json.loads(grant.constraints),
         expires_at=optional_timestamp(grant.expires_at),
         owner=grant.owner,
         created_at=timestamp(grant.created_at),

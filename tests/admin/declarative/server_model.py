@@ -45,7 +45,7 @@ _DEFAULTS: dict[ObjectKind, dict[str, Any]] = {
     ObjectKind.GROUP: {"description": "", "status": "active"},
     ObjectKind.MCP: {"transport": "stdio", "options": {}, "description": "", "published": False},
     ObjectKind.MEMBERSHIP: {},
-    ObjectKind.GRANT: {"expires_at": None},
+    ObjectKind.GRANT: {"expires_at": None, "constraints": None},
     ObjectKind.KEY: {},
 }
 

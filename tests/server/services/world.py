@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from ambassador_server.argument_rules.json_schema import JsonSchemaRules
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditEvent
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
@@ -35,6 +36,7 @@ from tests.fakes.throttle import CountingThrottle
 from tests.server.worlds import GRANT, GROUP, KEY, MCP, PRINCIPAL, USER
 
 ORIGIN = Origin("request-1", "127.0.0.1")
+RULES = JsonSchemaRules()
 ROOT = Requester(Administrator(admin_key_id="a1", name="root", roles=(Role.ADMIN,), expires_at=None), ORIGIN)
 
 
@@ -71,7 +73,7 @@ class World:
             await work.keys.add(KEY)
             await work.mcps.add(MCP)
             await work.grants.add(GRANT)
-        policy = PolicyKeeper(store=store, clock=clock)
+        policy = PolicyKeeper(store=store, clock=clock, compile_check=RULES.compiled)
         recorder = Recorder(log=log, clock=clock)
         catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
         changes = Changes(store=store, policy=policy, recorder=recorder)

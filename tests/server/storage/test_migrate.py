@@ -38,7 +38,8 @@ _FROZEN = {
     "0005_resources_and_prompts": "8e4808ad5f7c2893a68124514f4d30623d072603aca518b0e266a58a4af3c2f9",
     "0006_credentials": "91f27156abd35f8e7054df53c99e1c00470fc90eddb9af5ecc31a24e3fbbe02d",
     "0007_connections": "2d4f4907853485cf37706fde56b99a5ffb813457d6072d69eba8d1b32871af8f",
-    "0011_transforms": "0fefb750adb890587e239470d2cd2da83c517ed8a197fa9caa0310660fa8b5b2",
+    "0008_argument_constraints": "8686bab670fd116b49781776efffd049a665931fbfa79218dc1a6ae0281d5149",
+    "0011_transforms": "b31b4a95220c9e919e16a2af916ad92a719b45369d3230e1d422a676cbe5ed1e",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -50,7 +51,8 @@ _FROZEN_LAYOUTS = {
     "0005_resources_and_prompts": "ea9b47969e477033e431fb7446129a7566fd9bf91d5f4b27b8343bcc96efb70c",
     "0006_credentials": "7da8976c9a610b3b44a26e3f4584abce08dbbac05bb2f614f4d8edd3fd7dcf01",
     "0007_connections": "ccda3e1505620c93a914d7dee2c11c4691aa763f4a868f6f6e8ed55d16723ebc",
-    "0011_transforms": "a310d71353c21435cbcb19775eb762e682c7db96f83a2079cf4e64edffde1956",
+    "0008_argument_constraints": "c2061e03bad6031e0fcf46820be2df8c9a93375ad00986f962d82aa15d220560",
+    "0011_transforms": "da98287699b66915427dc9445e64e077f0266aade8b73b9546c8abf05fbdb371",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -16,7 +16,7 @@ from ambassador_server.services.administration.grants import Grants, GrantSpec
 from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.changes.writing import WriteResult
 from tests.fakes.downstream import make_tool
-from tests.server.services.world import ROOT, World
+from tests.server.services.world import ROOT, RULES, World
 from tests.server.worlds import MCP
 
 SPEC = GrantSpec(
@@ -28,7 +28,9 @@ HOUR = timedelta(hours=1)
 async def build() -> tuple[World, Grants]:
     world = await World.build()
     patterns = PatternChecks(catalog=world.catalog, separator="__")
-    return world, Grants(store=world.store, changes=world.changes, patterns=patterns, clock=world.clock)
+    return world, Grants(
+        store=world.store, changes=world.changes, patterns=patterns, rules=RULES, clock=world.clock
+    )
 
 
 def recorded(world: World) -> list[tuple[AuditAction, dict[str, Any]]]:
@@ -230,3 +232,27 @@ async def test_an_existing_denial_whose_tool_is_gone_can_be_renewed():
         await grants.add(ROOT, replace(denial, named=CapabilityPatterns(("push", "log"))))
     renewed = await grants.put(ROOT, replace(denial, lifetime=HOUR))
     assert renewed.result is WriteResult.CHANGED
+
+
+async def test_putting_a_grant_changes_its_constraints_and_leaves_absent_ones():
+    world, grants = await build()
+    rule = {"repo": {"pattern": "^acme/"}}
+    first = await grants.put(ROOT, replace(SPEC, constraints=rule))
+    assert first.item.constraints == '{"repo":{"pattern":"^acme/"}}'
+    assert recorded(world)[-1][1]["constraints"] == rule
+    kept = await grants.put(ROOT, replace(SPEC, owner="ci"))
+    assert kept.item.constraints == first.item.constraints
+    removed = await grants.put(ROOT, replace(SPEC, constraints={}))
+    assert removed.item.constraints is None
+    assert (removed.item.grant_id, removed.item.owner) == (first.item.grant_id, "ci")
+
+
+async def test_only_a_permit_of_tools_has_constraints():
+    _, grants = await build()
+    rule = {"repo": {"pattern": "^acme/"}}
+    for spec in (
+        replace(SPEC, effect=Effect.DENY),
+        replace(SPEC, named=CapabilityPatterns((), ("*",))),
+    ):
+        with pytest.raises(InvalidInputError, match="Only a permit of tools"):
+            await grants.put(ROOT, replace(spec, constraints=rule))

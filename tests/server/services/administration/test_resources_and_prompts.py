@@ -15,7 +15,7 @@ from ambassador_server.services.administration.grants import Grants, GrantSpec
 from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.administration.switch_effects import SwitchEffects
 from tests.fakes.downstream import make_prompt, make_resource, make_template, make_tool
-from tests.server.services.world import ROOT, World
+from tests.server.services.world import ROOT, RULES, World
 from tests.server.worlds import GRANT, MCP, switch
 
 TEMPLATE = "repo://{owner}/{path*}"
@@ -38,7 +38,7 @@ async def build(**named: tuple[str, ...]) -> tuple[World, Grants, AccessQueries]
             await work.grants.add(replace(GRANT, **({"patterns": ()} | named)))
     await world.policy.refresh()
     checks = PatternChecks(catalog=world.catalog, separator="__")
-    grants = Grants(store=world.store, changes=world.changes, patterns=checks, clock=world.clock)
+    grants = Grants(store=world.store, changes=world.changes, patterns=checks, rules=RULES, clock=world.clock)
     return world, grants, AccessQueries(policy=world.policy, catalog=world.catalog)
 
 
@@ -132,7 +132,7 @@ async def test_who_can_takes_every_kind_and_patterns():
     _, _, access = await build(resources=("file:///*",), prompts=())
 
     def users(name: str, kind: CapabilityKind) -> list[str]:
-        return [user.name for user in access.who_can(name, Listing(), kind).items]
+        return [found.user.name for found in access.who_can(name, Listing(), kind).items]
 
     assert users("file:///readme", RESOURCE) == users("*readme", RESOURCE) == ["alice"]
     assert users("git.review", PROMPT) == users("git.*", PROMPT) == users("repo://*", RESOURCE) == []

@@ -15,8 +15,8 @@ from tests.server.worlds import PRINCIPAL, switch
 async def test_nobody_is_told_that_no_user_may_call_a_tool():
     world = await World.build()
     access = AccessQueries(policy=world.policy, catalog=world.catalog)
-    assert [user.name for user in access.who_can("git.log", Listing()).items] == ["alice"]
-    assert [user.name for user in access.who_can("git.*", Listing()).items] == ["alice"]
+    assert [found.user.name for found in access.who_can("git.log", Listing()).items] == ["alice"]
+    assert [found.user.name for found in access.who_can("git.*", Listing()).items] == ["alice"]
     assert "git.log" in [found.entry.ref.name for found in access.tools_of("alice", Listing()).items]
     world.clock.advance(60)
     for ask in (

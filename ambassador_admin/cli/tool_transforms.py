@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -11,10 +12,10 @@ from ambassador_admin.cli.command import verb
 from ambassador_admin.cli.mcps import Name, warn_of_tools
 from ambassador_admin.cli.parsing import parse_pairs
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.errors import UsageError
+from ambassador_admin.errors import NotFoundError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of
-from ambassador_protocol.admin.tool_transforms import ToolTransformBody, short_transforms
+from ambassador_protocol.admin.tool_transforms import EVERY_TOOL, ToolTransformBody, short_transforms
 from ambassador_protocol.json_text import parse_value
 
 TRANSFORM = View(
@@ -149,6 +150,8 @@ def transform(
         raise UsageError(
             "Name the tool to change.", hint=f"ambassador-admin mcp tools {name}; '*' stands for all tools"
         )
+    if own is not None and own not in before and (reset or described == TransformOptions()):
+        _check_tool(admin, name, own)
     if not reset and described == TransformOptions():
         _show(admin, name, before, own)
         return
@@ -161,6 +164,17 @@ def transform(
     if changed is not None:
         _show(admin, name, changed.get("transforms", {}), own)
         warn_of_tools(admin, changed)
+
+
+def _check_tool(admin: Invocation, mcp: str, tool: str) -> None:
+    """Raise NotFoundError, with similar names, for a tool that the MCP does not have."""
+    offered = [str(each["own_name"]) for each in admin.api.items(mcps.tools(mcp))]
+    if tool != EVERY_TOOL and tool not in offered:
+        near = get_close_matches(tool, offered)
+        raise NotFoundError(
+            f"MCP {mcp!r} has no tool {tool!r}.",
+            hint=f"did you mean {' or '.join(near)}?" if near else f"ambassador-admin mcp tools {mcp}",
+        )
 
 
 def _show(admin: Invocation, mcp: str, transforms: Mapping[str, Any], tool: str | None) -> None:
@@ -184,8 +198,14 @@ def _merged(before: Mapping[str, Any], option: str, given: list[str]) -> dict[st
     for key, text in parse_pairs(given, option).items():
         if text:
             after[key] = _value(option, key, text)
+        elif key in after:
+            del after[key]
         else:
-            after.pop(key, None)
+            near = get_close_matches(key, after)
+            raise UsageError(
+                f"{option}: there is no {key!r} to remove.",
+                hint=f"did you mean {' or '.join(near)}?" if near else None,
+            )
     return after
 
 

@@ -148,6 +148,8 @@ COMMANDS = {
     "mcp-transform-show": ["mcp", "transform", "git", "git.git_push"],
     "mcp-transform-list": ["mcp", "transform", "git"],
     "mcp-transform-reset": ["mcp", "transform", "git", "--reset"],
+    "mcp-transform-unknown": ["mcp", "transform", "git", "git_lgo"],
+    "mcp-transform-no-key": ["mcp", "transform", "git", "git_log", "--fixed", "brnch="],
     "mcp-transform-dry-run": ["mcp", "transform", "git", "git_log", "--hide", "--dry-run"],
     "mcp-transform-no-tool": ["mcp", "transform", "git", "--hide"],
     "mcp-transform-no-json": ["mcp", "transform", "git", "git_log", "--fixed", "branch=main"],

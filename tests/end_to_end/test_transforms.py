@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import GENEROUS
-from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, REST, Face
+from tests.end_to_end.event_streams import changed, own_stream, subscribed
+from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Face
+from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.scripted_server import options, tool
 from tests.end_to_end.test_client_identity import Client
 from tests.end_to_end.world import Caller, World, assert_refused, running, until
@@ -264,3 +266,37 @@ def test_selection_of_a_client_takes_the_new_name(world: World, notes: str) -> N
     caller = world.session(person)
     assert [name for name in caller.names(LEGACY) if name.startswith(notes)] == [f"{notes}__find"]
     assert world.http.put(path, headers=secret, json={"tools": ["search"]}).status_code == 400
+
+
+def test_hosts_are_told_that_their_tools_were_changed(world: World, notes: str) -> None:
+    caller, host = world.caller(), begin(world.caller(), {})
+    with subscribed(caller, {"toolsListChanged": True}) as modern, own_stream(host) as legacy:
+        modern.next()
+        change(world, notes, {"search": {"description": "Looks."}})
+        assert modern.next()["method"] == legacy.next()["method"] == changed("tools")
+        assert definitions(caller, MODERN)[f"{notes}__search"]["description"] == "Looks."
+
+
+def test_fixed_argument_that_a_header_mirrors_needs_no_header(world: World, directory: Path) -> None:
+    name = world.fresh("weather")
+    schema = {"type": "object", "properties": {"city": {"type": "string", "x-mcp-header": "City"}}}
+    offered = {"tools": [{"name": "forecast", "inputSchema": schema}]}
+    world.publish(
+        name,
+        "stdio",
+        options(directory, offered),
+        transforms={"forecast": {"fixed_arguments": {"city": "paris"}}},
+    )
+    caller = world.caller()
+    assert caller.call(MODERN, f"{name}__forecast").succeeded
+    assert "fixed_argument" in caller.call(LEGACY, f"{name}__forecast", {"city": "rome"}).text
+
+
+def test_rename_says_which_permissions_it_ends(world: World, notes: str) -> None:
+    group = world.fresh("group")
+    world.ask("POST", "groups", {"name": group})
+    grant = world.ask("POST", "grants", {"group": group, "mcp": notes, "tools": ["search"]})
+    done = world.rig.admin("mcp", "transform", notes, "search", "--rename", "find")
+    assert f"no longer have: {grant['id']} ({notes}.search)" in done.stderr.replace("\n", " ")
+    dry = world.rig.admin("mcp", "transform", notes, "serach", "--hide", "--dry-run", expect=2)
+    assert "near: 'search'" in dry.stderr

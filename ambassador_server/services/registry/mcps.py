@@ -95,7 +95,7 @@ class Mcps:
         expected: ExpectedRevisions = None,
         test: bool = True,
         values: OneTimeValues = NO_VALUES,
-    ) -> Mcp:
+    ) -> Written[Mcp]:
         """Change what `spec` sets; a published entry is connected again if that is necessary.
 
         Unless `test` is false, the new connection is tested with `values` before the change is stored, and the tools
@@ -104,7 +104,7 @@ class Mcps:
         if the test fails; then nothing is changed.
         """
         seen = await self._stored(name)
-        return (await self._change(requester, seen, name, spec, expected, test=test, values=values)).item
+        return await self._change(requester, seen, name, spec, expected, test=test, values=values)
 
     async def publish(self, requester: Requester, name: str, values: OneTimeValues = NO_VALUES) -> Mcp:
         """Connect to the downstream, list its tools, approve them, and publish the entry to users with a grant.
@@ -216,7 +216,8 @@ class Mcps:
                 details |= await asked_again(change, before, after)
             if tools is not None:
                 details |= await self._approve(change.work, requester, after, tools)
-            return await write(change, change.work.mcps, before, after, EVENTS, **details)
+            written = await write(change, change.work.mcps, before, after, EVENTS, **details)
+            return replace(written, warnings=tuple(change.warnings))
 
     async def _approve(
         self, work: UnitOfWork, requester: Requester, mcp: Mcp, tools: tuple[Tool, ...]

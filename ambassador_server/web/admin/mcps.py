@@ -1,5 +1,7 @@
 """`/v1/admin/mcps`: changes and lists the MCPs of the catalog, and operates their downstreams."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -65,13 +67,14 @@ async def put(request: web.Request, body: McpPut) -> web.Response:
         test=_wants_test(request),
         values=body.one_time_values or {},
     )
-    return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
+    status = 201 if written.result is WriteResult.CREATED else 200
+    return _render(request, written.item, status, written.warnings)
 
 
 async def change(request: web.Request, body: McpPut) -> web.Response:
     """Change the fields that are in the body."""
     spec, name = mcp_spec(body), request.match_info["name"]
-    mcp = await request.app[REGISTRY].mcps.update(
+    written = await request.app[REGISTRY].mcps.update(
         requester(request),
         name,
         spec,
@@ -79,7 +82,7 @@ async def change(request: web.Request, body: McpPut) -> web.Response:
         test=_wants_test(request),
         values=body.one_time_values or {},
     )
-    return _render(request, mcp)
+    return _render(request, written.item, warnings=written.warnings)
 
 
 async def publish(request: web.Request, body: OneTimeValues) -> web.Response:
@@ -169,8 +172,9 @@ async def prompts(request: web.Request) -> web.Response:
     return json_response(page(request, found, prompt_view))
 
 
-def _render(request: web.Request, mcp: Mcp, status: int = 200) -> web.Response:
-    return _render_report(request.app[REGISTRY].reports.of(mcp), status)
+def _render(request: web.Request, mcp: Mcp, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
+    report = request.app[REGISTRY].reports.of(mcp)
+    return _render_report(replace(report, warnings=[*report.warnings, *warnings]), status)
 
 
 def _render_report(report: McpReport, status: int = 200) -> web.Response:

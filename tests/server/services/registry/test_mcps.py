@@ -61,7 +61,9 @@ async def test_putting_an_entry_again_changes_nothing():
 async def test_only_given_fields_are_changed_and_recorded():
     world, mcps = await build()
     await mcps.put(ROOT, "wiki", replace(NEW, tags=("a",), owner="ci/catalog"))
-    changed = await mcps.update(ROOT, "wiki", McpSpec(description="Ours", isolation=Isolation.PER_USER))
+    changed = (
+        await mcps.update(ROOT, "wiki", McpSpec(description="Ours", isolation=Isolation.PER_USER))
+    ).item
     assert (changed.tags, changed.owner, changed.options) == (("a",), "ci/catalog", NEW.options)
     assert last_event(world) == (
         AuditAction.MCP_UPDATE,
@@ -107,7 +109,7 @@ async def test_change_of_a_secret_is_recorded_without_its_value():
     before = await stored(world, "wiki")
     world.clock.advance(1)
     other = {"command": "wiki", "env": {"API_TOKEN": "another-value", "TZ": "UTC"}}
-    after = await mcps.update(ROOT, "wiki", McpSpec(options=other))
+    after = (await mcps.update(ROOT, "wiki", McpSpec(options=other))).item
     assert last_event(world) == (AuditAction.MCP_UPDATE, {"secrets_changed": True, "before": {}, "after": {}})
     assert revision(masked(after)) != revision(masked(before))
     assert "another-value" not in repr(world.log.events)
@@ -136,7 +138,7 @@ async def test_options_that_do_not_connect_are_refused_unless_the_test_is_skippe
         (AuditAction.MCP_TEST, Outcome.PERMITTED),
         (AuditAction.MCP_TEST, Outcome.FAILED),
     ]
-    assert (await mcps.update(ROOT, "git", spec, test=False)).options == {"command": ["other"]}
+    assert (await mcps.update(ROOT, "git", spec, test=False)).item.options == {"command": ["other"]}
 
 
 async def test_change_of_an_entry_during_its_test_is_not_overwritten():
@@ -185,17 +187,17 @@ NEEDS = CredentialNeeds(fields=(TOKEN,))
 async def test_credentials_are_stored_recorded_and_part_of_the_revision():
     world, mcps = await build()
     before = await mcps.add(ROOT, "wiki", NEW)
-    after = await mcps.update(ROOT, "wiki", McpSpec(credentials=NEEDS))
+    after = (await mcps.update(ROOT, "wiki", McpSpec(credentials=NEEDS))).item
     assert (await stored(world, "wiki")).credentials == NEEDS
     assert revision(masked(after)) != revision(masked(before))
     assert last_event(world) == (
         AuditAction.MCP_UPDATE,
         {"before": {"needs": {}}, "after": {"needs": NEEDS.members}},
     )
-    assert (await mcps.update(ROOT, "wiki", McpSpec(description="Ours"))).credentials == NEEDS
+    assert (await mcps.update(ROOT, "wiki", McpSpec(description="Ours"))).item.credentials == NEEDS
     assert (
         await mcps.update(ROOT, "wiki", McpSpec(credentials=NO_CREDENTIALS))
-    ).credentials == NO_CREDENTIALS
+    ).item.credentials == NO_CREDENTIALS
 
 
 async def test_needs_that_contradict_each_other_are_not_stored():

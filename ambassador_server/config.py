@@ -18,6 +18,7 @@ from ambassador_server.setting_sections import (
     AuditSection,
     ClientKeysSection,
     CorsSection,
+    DownstreamsSection,
     LimitsSection,
     Section,
     SessionSection,
@@ -97,6 +98,7 @@ class ServerConfig(Section):
     client_keys: ClientKeysSection = ClientKeysSection()
     audit: AuditSection = AuditSection()
     limits: LimitsSection = LimitsSection()
+    downstreams: DownstreamsSection = DownstreamsSection()
     user_connections: UserConnectionsSection = UserConnectionsSection()
     stdio: StdioSection = StdioSection()
     cors: CorsSection = CorsSection()

@@ -148,6 +148,37 @@ class UserConnectionsSection(Section):
     ] = 128
 
 
+class DownstreamsSection(Section):
+    """How the server finds out that an MCP fails, and what it does then."""
+
+    heartbeat_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=86400,
+            description="Seconds of silence after which a connected MCP gets a ping; 0: never.",
+        ),
+    ] = 30.0
+    failures: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="Failures in a row after which calls are refused at once until a probe succeeds.",
+        ),
+    ] = 5
+    longest_retry_seconds: Annotated[
+        float, Field(ge=1, le=3600, description="Longest pause between two probes of an MCP that fails.")
+    ] = 60.0
+    grace_seconds: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Seconds for which the last known tools of an MCP that fails are listed; by default for ever.",
+        ),
+    ] = None
+
+
 class StdioSection(Section):
     """Programs that the server starts for MCPs over stdio."""
 

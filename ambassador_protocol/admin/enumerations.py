@@ -50,6 +50,7 @@ Approval = Annotated[str, OneOf("approved", "changed", "new", "gone")]
 McpStatus = Annotated[str, OneOf("draft", "published", "archived")]
 CredentialStatus = Annotated[str, OneOf("active", "dead")]
 DownstreamStatus = Annotated[str, OneOf("stopped", "starting", "ready", "degraded")]
+BreakerState = Annotated[str, OneOf("closed", "open", "half_open")]
 ToolClass = Annotated[str, OneOf("read-only", "write", "destructive")]
 SwitchScope = Annotated[
     str, OneOf("everyone", "user", "group", "key", "session", "mcp", "tool", "tool_class")
@@ -125,6 +126,8 @@ AUDIT_ACTIONS = OneOf(
     "kill:switch:activate",
     "kill:switch:lift",
     "system:downstream:state",
+    "system:breaker:open",
+    "system:breaker:close",
     "system:definition:change",
     "system:definition:trust",
     "admin:audit:prune",

@@ -7,6 +7,7 @@ from ambassador_protocol.admin.credential_needs import CredentialsBody
 from ambassador_protocol.admin.enumerations import (
     Approval,
     ArgumentPolicy,
+    BreakerState,
     Cue,
     DownstreamStatus,
     Isolation,
@@ -107,6 +108,8 @@ class McpView:
     With `prefixed` the published names of its tools and prompts begin with its name; without, they are the plain ones
     where no other published name is equal. `sessions` says whether users share one MCP session with it: always
     (`shared`), never (`per_user`), or as long as it keeps no state of a session (`auto`).
+    While the `breaker` of the answering server is not `closed`, calls are refused at once; `next_probe_at` is when it
+    tries next. With `withdrawn` the MCP was away for too long, and what it last offered is not listed any more.
     `credentials` and `transforms` have the form in which they are declared, without members that have their default.
     """
 
@@ -138,6 +141,9 @@ class McpView:
     tools_left_out: int
     left_out: list[LeftOutToolView]
     warnings: list[str]
+    breaker: BreakerState
+    next_probe_at: str | None
+    withdrawn: bool
     connections: int
     calls_in_flight: int
     restarts: int

@@ -10,7 +10,7 @@ from ambassador_server.audit_log.anchor_check import find_losses
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.bootstrap.oauth_access import OAuthAccess
-from ambassador_server.bootstrap.options import log_options, program_settings, user_limits
+from ambassador_server.bootstrap.options import downstream_limits, log_options, program_settings, user_limits
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.crypto.key_ring import KeyRing, create_first_vault_key, load_or_create, vault_keys_in
@@ -103,7 +103,11 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
 
 def _downstreams(config: ServerConfig, lending: CredentialLending) -> DownstreamPool:
     return DownstreamPool(
-        user_limits=user_limits(config), mask=mask_text, programs=program_settings(config), lender=lending
+        limits=downstream_limits(config),
+        user_limits=user_limits(config),
+        mask=mask_text,
+        programs=program_settings(config),
+        lender=lending,
     )
 
 

@@ -13,6 +13,7 @@ from ambassador_server.config import ServerConfig
 from ambassador_server.domain.people.sessions import SessionBounds
 from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.downstream.programs.settings import HiddenFiles, ProgramSettings, referenced_files
+from ambassador_server.downstream.supervisor import Limits
 from ambassador_server.services.audit.delivery import SinkSettings
 from ambassador_server.storage.database_url import database_file
 
@@ -50,6 +51,17 @@ def user_limits(config: ServerConfig) -> UserLimits:
     """Return the limits of `per_user` connections."""
     section = config.user_connections
     return UserLimits(idle=section.idle_seconds, per_user=section.per_user, total=section.total)
+
+
+def downstream_limits(config: ServerConfig) -> Limits:
+    """Return the limits of the connections to MCPs."""
+    section = config.downstreams
+    return Limits(
+        heartbeat=section.heartbeat_seconds,
+        failures=section.failures,
+        longest_retry=section.longest_retry_seconds,
+        grace=section.grace_seconds,
+    )
 
 
 def program_settings(config: ServerConfig) -> ProgramSettings:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ambassador_server.domain.catalog.mcps import (
+    BreakerState,
     DownstreamActivity,
     DownstreamState,
     DownstreamStatus,
@@ -123,7 +124,11 @@ class DownstreamPool:
     def activity(self, mcp_id: str) -> DownstreamActivity:
         """Return the sums over all connections to a downstream, including those of single users."""
         activities = [supervisor.activity for _, supervisor in self._supervisors(mcp_id)]
+        probes = [each.next_probe_at for each in activities if each.next_probe_at is not None]
+        breakers = {each.breaker for each in activities}
         return DownstreamActivity(
+            breaker=next((each for each in _WORST_FIRST if each in breakers), BreakerState.CLOSED),
+            next_probe_at=min(probes, default=None),
             connections=sum(activity.connections for activity in activities),
             in_flight=sum(activity.in_flight for activity in activities),
             restarts=sum(activity.restarts for activity in activities),
@@ -294,6 +299,9 @@ class DownstreamPool:
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)
         return task
+
+
+_WORST_FIRST = (BreakerState.OPEN, BreakerState.HALF_OPEN)
 
 
 def _stopped(removed: Supervisor) -> DownstreamChange:

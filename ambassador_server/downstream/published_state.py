@@ -1,5 +1,6 @@
 """Keeps the state of one downstream, and tells the listener when it differs."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from ambassador_server.domain.catalog.mcps import (
+    BreakerState,
     DownstreamFailure,
     DownstreamState,
     DownstreamStatus,
@@ -21,12 +23,22 @@ T = TypeVar("T")
 
 
 class PublishedState:
-    """The state of one downstream, until it is closed; with `starts_over` the first lists are adopted alone."""
+    """The state of one downstream, until it is closed; with `starts_over` the first lists are adopted alone.
+
+    What is known of a downstream that cannot be used is withdrawn after `grace` seconds, if that is set.
+    """
 
     def __init__(
-        self, state: DownstreamState, listener: DownstreamListener, *, starts_over: bool = False
+        self,
+        state: DownstreamState,
+        listener: DownstreamListener,
+        grace: float | None = None,
+        *,
+        starts_over: bool = False,
     ) -> None:
         self.value = state
+        self._grace = grace
+        self._withdrawal: asyncio.TimerHandle | None = None
         self._starts_over = starts_over
         self._listener = listener
         self._is_closed = False
@@ -34,11 +46,14 @@ class PublishedState:
     def close(self) -> None:
         """Keep the state as it is."""
         self._is_closed = True
+        self._keep_lists()
 
     def ready(self, mcp: Mcp, lists: Lists, report: ToolListReport) -> None:
         """Publish what a connected downstream offers, and what is wrong with its lists."""
         state = with_lists(self.value, lists)
-        self._publish(mcp, replace(state, status=DownstreamStatus.READY, error=None, report=report))
+        self._keep_lists()
+        ready = replace(state, status=DownstreamStatus.READY, error=None, report=report, withdrawn=False)
+        self._publish(mcp, ready)
 
     def adopt(self, mcp: Mcp, listed: DownstreamState) -> None:
         """Publish what is known together with what the connection of a user has listed, which replaces the same."""
@@ -55,8 +70,33 @@ class PublishedState:
         self._publish(mcp, replace(state, status=DownstreamStatus.READY, error=None, report=listed.report))
 
     def degraded(self, mcp: Mcp, error: str) -> None:
-        """Publish that a downstream cannot be used; what was last known of it stays."""
+        """Publish that a downstream cannot be used; what was last known of it stays, at most for the time of grace."""
         self._publish(mcp, replace(self.value, status=DownstreamStatus.DEGRADED, error=error))
+        if self._grace is not None and self._withdrawal is None and not self._is_closed:
+            self._withdrawal = asyncio.get_running_loop().call_later(self._grace, self._withdraw, mcp)
+
+    def breaker(self, mcp: Mcp, breaker: BreakerState) -> None:
+        """Tell that the breaker has opened or closed."""
+        if not self._is_closed:
+            state = self.value
+            self._listener(
+                DownstreamChange(
+                    mcp_id=mcp.mcp_id,
+                    status=state.status,
+                    error=state.error,
+                    tools=state.tools,
+                    tools_changed=False,
+                    breaker=breaker,
+                )
+            )
+
+    def _withdraw(self, mcp: Mcp) -> None:
+        self._publish(mcp, replace(self.value, withdrawn=True))
+
+    def _keep_lists(self) -> None:
+        if self._withdrawal is not None:
+            self._withdrawal.cancel()
+            self._withdrawal = None
 
     def _publish(self, mcp: Mcp, after: DownstreamState) -> None:
         before = self.value
@@ -69,17 +109,19 @@ class PublishedState:
         _log.info(
             "%s: %s, %d tools%s", mcp.name, status.value, len(after.tools), f": {error}" if error else ""
         )
-        # A list that is the same as before is the same object.
+        # A list that is the same as before is the same object; one that is withdrawn or comes back is a change, too.
+        is_other = after.withdrawn != before.withdrawn
         self._listener(
             DownstreamChange(
                 mcp_id=mcp.mcp_id,
                 status=status,
                 error=error,
                 tools=after.tools,
-                tools_changed=after.tools is not before.tools,
-                resources_changed=after.resources is not before.resources
+                tools_changed=is_other or after.tools is not before.tools,
+                resources_changed=is_other
+                or after.resources is not before.resources
                 or after.templates is not before.templates,
-                prompts_changed=after.prompts is not before.prompts,
+                prompts_changed=is_other or after.prompts is not before.prompts,
             )
         )
 

@@ -26,7 +26,7 @@ from ambassador_server.downstream.transport import Hooks, RejectedError, Session
 from ambassador_server.downstream.transports import build_transport
 from ambassador_server.downstream.wire.messages import check_whole
 from ambassador_server.downstream.wire.params import NO_CAPABILITIES, RELAYED, declared_by
-from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
+from ambassador_server.errors import AmbassadorError, DownstreamTimeoutError, DownstreamUnavailableError
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
@@ -104,6 +104,23 @@ class DownstreamSession:
     def era(self) -> Era:
         """Return the era that was agreed on."""
         return self._era.era
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no call is in flight, nor waits for its host."""
+        return self._calls.idle.is_set()
+
+    async def is_answering(self, seconds: float) -> bool:
+        """Tell whether the downstream answers a ping within so many seconds; an error is an answer, too."""
+        try:
+            async with asyncio.timeout(seconds):
+                # The modern era has no ping.
+                _ = await self._send("ping" if self._era.era is Era.LEGACY else "server/discover", b"{}")
+        except RejectedError:
+            return True
+        except (TimeoutError, AmbassadorError):
+            return False
+        return True
 
     @property
     def keeps_sessions(self) -> bool:

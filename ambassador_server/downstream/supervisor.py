@@ -7,21 +7,26 @@ from dataclasses import dataclass, field
 from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.domain.catalog.mcps import DownstreamActivity, DownstreamState, Mcp
+from ambassador_server.downstream.breaker import Breaker
 from ambassador_server.downstream.deadline import Deadline
 from ambassador_server.downstream.era import Era
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import Lists
 from ambassador_server.downstream.features.watches import ResourceWatches
 from ambassador_server.downstream.lent_credential import LentCredential, OwnCredentials
+from ambassador_server.downstream.list_refresh import keep_lists
+from ambassador_server.downstream.liveness import Liveness
 from ambassador_server.downstream.probes import with_last_line
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.proven_era import ProvenEra
 from ambassador_server.downstream.published_state import PublishedState
+from ambassador_server.downstream.retiring import RetiringSessions
 from ambassador_server.downstream.session import DownstreamSession, SessionOwner
 from ambassador_server.downstream.session_slot import SessionSlot, named_alike
 from ambassador_server.downstream.transport import RejectedError
 from ambassador_server.errors import (
     AmbassadorError,
+    CredentialRefusedError,
     DownstreamTimeoutError,
     DownstreamUnavailableError,
     InvalidInputError,
@@ -42,8 +47,9 @@ class Limits:
     """Times in seconds, and how many calls one downstream may have in flight.
 
     `connect` covers the start of a program, which may have to be downloaded first. A session that lasted `stable`
-    resets the back-off. A call may bring an attempt forward when the last one is `early` old. After `timeouts` calls in
-    a row without an answer a session counts as hung.
+    resets the back-off. A call may bring an attempt forward when the last one is `early` old. After `timeouts` calls or
+    pings in a row without an answer a session counts as hung; one that is silent for `heartbeat` gets a ping, which may
+    take `ping`. After `failures` in a row the breaker opens. What was last known is withdrawn after `grace`, if set.
     """
 
     connect: float = LONGEST_CONNECT_SECONDS
@@ -58,6 +64,10 @@ class Limits:
     retire: float = 60.0
     in_flight: int = 256
     timeouts: int = 3
+    heartbeat: float = 30.0
+    ping: float = 10.0
+    failures: int = 5
+    grace: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,18 +118,19 @@ class Supervisor:
     ) -> None:
         self.mcp, self.lent = mcp, lent
         self.habits, self.watches = known.habits, known.watches
-        self.published = PublishedState(known.state, listener, starts_over=known.starts_over)
+        self.published = PublishedState(known.state, listener, limits.grace, starts_over=known.starts_over)
         self._limits = limits
+        self._breaker = Breaker(limits.failures, lambda state: self.published.breaker(self.mcp, state))
+        self._liveness = Liveness(limits, self._breaker, self._lost)
         self._programs, self._owner, self._own = programs, owner, own
-        self._slot = SessionSlot(
-            Backoff(limits.first_retry, limits.longest_retry), early=limits.early, stable=limits.stable
-        )
+        backoff = Backoff(limits.first_retry, limits.longest_retry)
+        self._slot = SessionSlot(backoff, self._breaker, early=limits.early, stable=limits.stable)
         # Also the session that failed: its output says why.
         self._newest: DownstreamSession | None = None
         self._earlier_output = known.output
-        self._retiring: dict[DownstreamSession, asyncio.Task[None]] = {}
+        self._retiring = RetiringSessions(limits.retire)
         self._era = ProvenEra(known.era)
-        self._attempts = self._timeouts = self.in_flight = 0
+        self._attempts = self.in_flight = 0
         self._is_retiring = False
         self._task: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
@@ -138,6 +149,8 @@ class Supervisor:
     def activity(self) -> DownstreamActivity:
         """Return how many sessions, calls in flight and restarts this downstream has."""
         return DownstreamActivity(
+            breaker=self._slot.breaker_state,
+            next_probe_at=self._slot.next_probe_at,
             connections=int(self._slot.session is not None),
             in_flight=self.in_flight,
             restarts=max(0, self._attempts - 1),
@@ -166,11 +179,11 @@ class Supervisor:
                 session = session or await self._slot.next_session()
                 heard = session.notifications
                 reply = await session.request(request, user_id)
-                self._timeouts = 0
+                self._liveness.answers += 1
                 return reply
         except TimeoutError:
-            if session is not None and session.notifications == heard:
-                self._count_timeout(session)
+            if session is not None and session.notifications == heard and session is self._slot.session:
+                self._liveness.timed_out(session)
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:
             raise self._named(error) from error
@@ -191,7 +204,7 @@ class Supervisor:
         """Use other values from now on, in a new program if they need one; raises DownstreamUnavailableError."""
         session = self._slot.session
         if not self.lent.replace(credential) and session is not None:
-            self._handle_loss(session, "its credential was replaced")
+            self._lost(session, "its credential was replaced", counts=False)
         self._slot.hurry()
 
     def retire(self) -> None:
@@ -210,14 +223,12 @@ class Supervisor:
     async def stop(self) -> None:
         """End every session and process; calls that still wait get DownstreamUnavailableError."""
         self.published.close()
+        self._liveness.close()
         self._slot.stop()
-        retiring = dict(self._retiring)
-        tasks = [task for task in (self._task, *retiring.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        # A task that is cancelled before its first step has closed nothing.
-        await asyncio.gather(*(session.close() for session in retiring))
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._retiring.close()
         self._slot.end("was stopped")
         if self._after:
             await asyncio.wait(self._after)
@@ -247,8 +258,7 @@ class Supervisor:
             session, lists = await self._connect()
         except AmbassadorError as error:
             error_line = self._newest.last_error_line() if self._newest else ""
-            # Wrong options stay wrong until an administrator changes them.
-            self._degrade(error, error_line, is_final=isinstance(error, InvalidInputError))
+            self._degrade(error, error_line)
         else:
             await self._serve(session, lists)
 
@@ -278,80 +288,65 @@ class Supervisor:
         self.habits.keeps_sessions = session.keeps_sessions
         return session, lists
 
-    def _count_timeout(self, session: DownstreamSession) -> None:
-        """Give up a session that has answered none of the last calls; those in flight are not repeated."""
-        if session is not self._slot.session:
-            return
-        self._timeouts += 1
-        if self._timeouts >= self._limits.timeouts:
-            self._handle_loss(session, f"answered none of the last {self._timeouts} calls in time")
-
     async def _serve(self, session: DownstreamSession, lists: Lists) -> None:
         """Serve calls until the session ends."""
-        self._timeouts = 0
-        listening = asyncio.get_running_loop().create_task(session.listen(self._limits.listen_pause))
+        self._liveness.begin()
+        loop = asyncio.get_running_loop()
+        listening = loop.create_task(session.listen(self._limits.listen_pause))
+        beating = loop.create_task(self._liveness.beat(session))
         try:
             await session.until_listening(_LISTENING_SECONDS)
             self._slot.fill(session)
             self.published.ready(self.mcp, lists, session.report)
             # At once, not when this task runs next: a caller whose request failed must not be given this session again.
-            session.ended.add_done_callback(lambda ended: self._handle_loss(session, ended.result()))
-            await self._watch(session)
+            session.ended.add_done_callback(lambda ended: self._lost(session, ended.result()))
+            await self._keep_lists(session)
         except BaseException:
             await session.close()
             raise
         finally:
             listening.cancel()
-        retiring = asyncio.get_running_loop().create_task(session.retire(self._limits.retire))
-        self._retiring[session] = retiring
-        retiring.add_done_callback(lambda _: self._retiring.pop(session, None))
+            beating.cancel()
+        self._retiring.add(session)
 
-    async def _watch(self, session: DownstreamSession) -> None:
-        """Keep the lists up to date until the session is not used any more."""
-        while self._slot.session is session:
-            try:
-                async with asyncio.timeout(self._limits.refresh):
-                    await session.changed.wait()
-            except TimeoutError:
-                session.suspect_all_lists()
-            session.changed.clear()
-            if self._slot.session is session:
-                try:
-                    lists = await _list_again(session, self.mcp.name, self._limits.list_tools)
-                except RejectedError as error:
-                    # A new handshake is due, with fresh secrets.
-                    self._handle_loss(session, error)
-                    return
-                if lists is not None and self._slot.session is session:
-                    self.published.ready(self.mcp, lists, session.report)
-                # A downstream that announces a change after every list is not listed without pause.
-                await asyncio.wait({session.ended}, timeout=self._limits.relist_gap)
+    async def _keep_lists(self, session: DownstreamSession) -> None:
+        try:
+            await keep_lists(
+                session,
+                self.mcp.name,
+                self._limits,
+                is_used=lambda: self._slot.session is session,
+                publish=lambda lists: self.published.ready(self.mcp, lists, session.report),
+            )
+        except RejectedError as error:
+            self._lost(session, error)
 
-    def _handle_loss(self, session: DownstreamSession, why: str | AmbassadorError) -> None:
+    def _lost(self, session: DownstreamSession, why: str | AmbassadorError, *, counts: bool = True) -> None:
         if self._slot.session is session:
-            self._degrade(why, session.last_error_line())
+            self._degrade(why, session.last_error_line(), counts=counts)
             session.changed.set()
 
-    def _degrade(self, why: str | AmbassadorError, error_line: str = "", *, is_final: bool = False) -> None:
-        """Go without a session; callers get the reason, administrators also the last line on stderr."""
+    def _degrade(
+        self,
+        why: str | AmbassadorError,
+        error_line: str = "",
+        *,
+        counts: bool = True,
+    ) -> None:
+        """Go without a session; callers get the reason, administrators also the last line on stderr.
+
+        The breaker stays as it is unless it `counts`; a refused credential is an answer.
+        """
         error = why if isinstance(why, DownstreamUnavailableError) else DownstreamUnavailableError(str(why))
         reason = self.lent.hide(error.message)
+        # Wrong options stay wrong until an administrator changes them.
+        is_final = isinstance(why, InvalidInputError)
         self._slot.clear(named_alike(error, reason), is_final=is_final)
         self.published.degraded(self.mcp, with_last_line(reason, error_line))
+        if isinstance(error, CredentialRefusedError):
+            self._breaker.connected()  # it has answered
+        elif counts and not is_final:
+            self._breaker.failed(self._liveness.answers)
 
     def _named(self, error: DownstreamUnavailableError) -> DownstreamUnavailableError:
         return named_alike(error, f"{self.mcp.name}: {self.lent.hide(error.message)}")
-
-
-async def _list_again(session: DownstreamSession, name: str, seconds: float) -> Lists | None:
-    """Return the lists that changed; None after a warning. Raises RejectedError for a refusal."""
-    try:
-        return await session.read_changed_lists(seconds)
-    except TimeoutError:
-        # It may be busy with a long call.
-        _log.warning("%s: does not list again what it offers", name)
-    except RejectedError:
-        raise
-    except AmbassadorError as error:
-        _log.warning("%s: does not list again what it offers: %s", name, error.message)
-    return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ambassador_server.domain.catalog.mcps import (
+    BreakerState,
     DownstreamActivity,
     DownstreamState,
     DownstreamStatus,
@@ -19,7 +20,7 @@ from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamChange:
-    """A change of one downstream: of its status or of what it offers."""
+    """A change of one downstream: of its status or of what it offers, or of its `breaker` alone if that is set."""
 
     mcp_id: str
     status: DownstreamStatus
@@ -28,6 +29,7 @@ class DownstreamChange:
     tools_changed: bool
     resources_changed: bool = False
     prompts_changed: bool = False
+    breaker: BreakerState | None = None
 
 
 ResourceListener = Callable[[bytes], None]

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ambassador_protocol import bounded_yaml
 from ambassador_server.domain.catalog.injection_cues import Cue
-from ambassador_server.domain.catalog.mcps import Pin
+from ambassador_server.domain.catalog.mcps import BreakerState, Pin
+from ambassador_server.setting_sections import DownstreamsSection
 from tests.architecture.test_sizes import ROOT
 from tests.end_to_end.scripted_server import options, tool
 from tests.end_to_end.world import until
@@ -67,6 +69,32 @@ def test_the_commands_about_approved_definitions_work_as_written(rig: Rig, tmp_p
     shown = rig.admin_json("mcp", "show", "files")
     assert (shown["waiting"], shown["pin"]) == (0, "warn")
     assert "files" in printed["audit query --action admin:mcp:approve"]
+
+
+def test_the_commands_about_downstreams_that_fail_work_as_written(rig: Rig, tmp_path: Path) -> None:
+    command = options(tmp_path, {"tools": [tool("list_files")]})["command"]
+    rig.admin("mcp", "add", "files", "--publish", "--", *command)
+    whole = Path(command[-1]).read_text()
+    Path(command[-1]).write_text("no script")
+    rig.admin("mcp", "restart", "files")
+    until(lambda: rig.admin_json("mcp", "show", "files")["breaker"] != "closed", "the breaker opens")
+    Path(command[-1]).write_text(whole)
+    printed = run(rig, "Downstreams that fail")
+    assert "system:breaker:open" in printed["audit query --action system:breaker:*"]
+    assert "degraded" in printed["mcp status"]
+    until(lambda: rig.admin_json("mcp", "show", "files")["state"] == "ready", "it is connected again")
+    assert rig.admin_json("mcp", "show", "files")["breaker"] == "closed"
+
+
+def test_every_state_and_setting_of_a_breaker_is_described() -> None:
+    text = chapter("Downstreams that fail")
+    assert re.findall(r"^\| `(closed|open|half_open)`", text, re.MULTILINE) == [
+        each.value for each in BreakerState
+    ]
+    section = bounded_yaml.load(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])["downstreams"]
+    assert section.keys() == DownstreamsSection.model_fields.keys()
+    defaults = DownstreamsSection().model_dump() | {"grace_seconds": 3600}
+    assert section == defaults
 
 
 def test_every_cue_and_pin_is_described() -> None:

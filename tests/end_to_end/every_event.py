@@ -68,6 +68,7 @@ def do_everything(world: World, directory: Path) -> None:
     administer(world)
     catalog_and_calls(world, directory)
     definitions(world, directory)
+    breakers(world, directory)
     questions(world)
     resources_and_prompts(world)
     people(world)
@@ -169,6 +170,19 @@ def definitions(world: World, directory: Path) -> None:
     world.ask("POST", "mcps/pinned/approve", {"tools": digests})
     moved = scripted_server.options(directory, {"tools": [scripted_server.tool("edit")]})
     world.ask("PATCH", "mcps/pinned", {"options": moved})
+
+
+def breakers(world: World, directory: Path) -> None:
+    """Let an MCP fail until its breaker opens, and come back."""
+    options = scripted_server.options(directory, {"tools": [scripted_server.tool("edit")]})
+    world.publish("failing", "stdio", options)
+    script = Path(options["command"][-1])
+    whole = script.read_text()
+    script.write_text(PLANTED)
+    world.ask("POST", "mcps/failing/restart")
+    until(lambda: world.ask("GET", "mcps/failing")["breaker"] != "closed", "the breaker opens")
+    script.write_text(whole)
+    until(lambda: world.ask("GET", "mcps/failing")["breaker"] == "closed", "the breaker closes")
 
 
 def questions(world: World) -> None:

@@ -81,6 +81,8 @@ class AuditAction(StrEnum):
     SWITCH_ACTIVATE = "kill:switch:activate"
     SWITCH_LIFT = "kill:switch:lift"
     DOWNSTREAM_STATE = "system:downstream:state"
+    BREAKER_OPEN = "system:breaker:open"
+    BREAKER_CLOSE = "system:breaker:close"
     DEFINITION_CHANGE = "system:definition:change"
     DEFINITION_TRUST = "system:definition:trust"
     AUDIT_PRUNE = "admin:audit:prune"

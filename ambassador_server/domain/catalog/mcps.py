@@ -82,6 +82,14 @@ class DownstreamStatus(StrEnum):
     DEGRADED = "degraded"
 
 
+class BreakerState(StrEnum):
+    """Whether calls reach a downstream: refused while it is `open`, and while a probe runs (`half_open`)."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """One tool as its downstream describes it; `definition` is the unchanged JSON object, `digest` identifies it."""
@@ -159,7 +167,8 @@ class DownstreamFailure:
 class DownstreamState:
     """The status and error of one downstream, what it offers, and what is wrong with its lists.
 
-    `last_failure` stays when the downstream has recovered and `error` is None again.
+    `last_failure` stays when the downstream has recovered and `error` is None again. What it offers is `withdrawn` if
+    it could not be used for longer than what was last known of it is served.
     """
 
     status: DownstreamStatus
@@ -171,15 +180,21 @@ class DownstreamState:
     templates: tuple[ResourceTemplate, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     features: DownstreamFeatures = NO_FEATURES
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamActivity:
-    """Counts of one downstream's connections and calls; `restarts` are attempts to connect after the first."""
+    """Counts of one downstream's connections and calls; `restarts` are attempts to connect after the first.
+
+    `next_probe_at` is set while the breaker is open and no probe runs.
+    """
 
     connections: int = 0
     in_flight: int = 0
     restarts: int = 0
+    breaker: BreakerState = BreakerState.CLOSED
+    next_probe_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
@@ -139,7 +140,12 @@ class Catalog:
     def _build(self, mcps: Mapping[str, Mcp]) -> CatalogIndex:
         by_age = [mcp.name for mcp in sorted(mcps.values(), key=lambda mcp: (mcp.created_at, mcp.mcp_id))]
         self._warn(reserved_prefixes(by_age, self._separator))
-        return build_index(mcps.values(), self._downstreams.state, self._separator)
+        return build_index(mcps.values(), self._offered, self._separator)
+
+    def _offered(self, mcp_id: str) -> DownstreamState:
+        """Return what a downstream offers; nothing if what was last known of it is withdrawn."""
+        state = self._downstreams.state(mcp_id)
+        return replace(state, tools=(), resources=(), templates=(), prompts=()) if state.withdrawn else state
 
     def _warn(self, reserved: Mapping[str, tuple[str, ...]]) -> None:
         """Log which MCPs may not use names that belong to older ones, once for each change."""

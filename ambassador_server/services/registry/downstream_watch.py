@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
-from ambassador_server.domain.catalog.mcps import DownstreamStatus, Mcp, McpStatus, Tool
+from ambassador_server.domain.catalog.mcps import BreakerState, DownstreamStatus, Mcp, McpStatus, Tool
 from ambassador_server.domain.people.credentials import state_of
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.snapshot import Snapshot
@@ -55,19 +55,35 @@ class DownstreamWatch:
         return mcp_id in self._policy.snapshot.approved
 
     def _downstream_changed(self, change: DownstreamChange) -> None:
+        if change.breaker is not None:
+            self._record_breaker(change, change.breaker)
+            return
         if change.tools_changed:
             self._unsaved[change.mcp_id] = change.tools
             self._definitions.record(change.mcp_id, change.tools)
         if change.status in _NOT_RECORDED:
             return
-        mcp = self._policy.snapshot.mcps.get(change.mcp_id)
         ready = change.status is DownstreamStatus.READY
         _ = self._recorder.event(
             AuditAction.DOWNSTREAM_STATE,
             Outcome.SUCCEEDED if ready else Outcome.FAILED,
-            resource=Resource(kind="mcp", id=change.mcp_id, name=None if mcp is None else mcp.name),
+            resource=self._resource(change.mcp_id),
             details={"status": change.status.value, "error": change.error, "tools": len(change.tools)},
         )
+
+    def _record_breaker(self, change: DownstreamChange, breaker: BreakerState) -> None:
+        """Record that a breaker has opened or closed; its probes and the calls that it refuses are no events of it."""
+        opened = breaker is BreakerState.OPEN
+        _ = self._recorder.event(
+            AuditAction.BREAKER_OPEN if opened else AuditAction.BREAKER_CLOSE,
+            Outcome.SUCCEEDED,
+            resource=self._resource(change.mcp_id),
+            details={"error": change.error} if opened else {},
+        )
+
+    def _resource(self, mcp_id: str) -> Resource:
+        mcp = self._policy.snapshot.mcps.get(mcp_id)
+        return Resource(kind="mcp", id=mcp_id, name=None if mcp is None else mcp.name)
 
     async def save_tools(self) -> None:
         """Store the tools that have changed since the last call, and approve the first ones of an entry without any."""

@@ -22,7 +22,7 @@ from ambassador_server.services.registry.mcp_reports import (
     ResourceReport,
     ToolReport,
 )
-from ambassador_server.web.timestamps import timestamp
+from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
 
 def mcp_view(report: McpReport) -> McpView:
@@ -58,6 +58,9 @@ def mcp_view(report: McpReport) -> McpView:
         tools_left_out=state.report.left_out_count,
         left_out=[LeftOutToolView(name=each.name, reason=each.reason) for each in state.report.left_out],
         warnings=[*state.report.warnings, *report.warnings],
+        breaker=activity.breaker,
+        next_probe_at=optional_timestamp(activity.next_probe_at),
+        withdrawn=state.withdrawn,
         connections=activity.connections,
         calls_in_flight=activity.in_flight,
         restarts=activity.restarts,

@@ -174,7 +174,7 @@ class DownstreamsSection(Section):
         float | None,
         Field(
             ge=0,
-            description="Seconds for which the last known tools of an MCP that fails are listed; by default for ever.",
+            description="Seconds for which the last known tools of a failing MCP are listed; by default without end.",
         ),
     ] = None
 

@@ -74,12 +74,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         config=config, store=store, vault=vault, changes=changes, recorder=recorder, clock=clock
     )
     lending = CredentialLending(
-        store=store,
-        policy=policy,
-        vault=vault,
-        clock=clock,
-        resolve=resolve_reference,
-        tokens=oauth.tokens,
+        store=store, policy=policy, vault=vault, clock=clock, resolve=resolve_reference, tokens=oauth.tokens
     )
     return Foundation(
         clock=clock,

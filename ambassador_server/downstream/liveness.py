@@ -6,6 +6,8 @@ from typing import Protocol
 
 from ambassador_server.downstream.breaker import Breaker
 from ambassador_server.downstream.session import DownstreamSession
+from ambassador_server.downstream.transport import RejectedError
+from ambassador_server.errors import AmbassadorError
 
 
 class LivenessLimits(Protocol):
@@ -72,12 +74,12 @@ class Liveness:
                 await asyncio.sleep(self._limits.heartbeat)
                 if heard != (self.answers, session.notifications):
                     continue
-            if not session.is_idle:
+            if not session.idle.is_set():
                 missed = 0
                 await asyncio.sleep(self._limits.heartbeat)
                 continue
-            answered = await session.is_answering(self._limits.ping)
-            if answered or not session.is_idle:
+            answered = await _is_answering(session, self._limits.ping)
+            if answered or not session.idle.is_set():
                 self.answers += answered
                 missed = 0
                 continue
@@ -95,7 +97,7 @@ class Liveness:
     async def _check(self, session: DownstreamSession, timeouts: int) -> None:
         """Give a session up; only if the downstream does not even answer a ping, this counts as failures of it."""
         answers = self.answers
-        is_alive = await session.is_answering(self._limits.ping)
+        is_alive = await _is_answering(session, self._limits.ping)
         if self.answers != answers:
             return
         if is_alive:
@@ -103,3 +105,15 @@ class Liveness:
         else:
             self._breaker.failed(answers, times=timeouts)
         self._lost(session, f"answered none of the last {timeouts} calls in time")
+
+
+async def _is_answering(session: DownstreamSession, seconds: float) -> bool:
+    """Tell whether a ping is answered within so many seconds; an error is an answer, too."""
+    try:
+        async with asyncio.timeout(seconds):
+            _ = await session.ping()
+    except RejectedError:
+        return True
+    except (TimeoutError, AmbassadorError):
+        return False
+    return True

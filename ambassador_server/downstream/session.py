@@ -26,7 +26,7 @@ from ambassador_server.downstream.transport import Hooks, RejectedError, Session
 from ambassador_server.downstream.transports import build_transport
 from ambassador_server.downstream.wire.messages import check_whole
 from ambassador_server.downstream.wire.params import NO_CAPABILITIES, RELAYED, declared_by
-from ambassador_server.errors import AmbassadorError, DownstreamTimeoutError, DownstreamUnavailableError
+from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
@@ -49,9 +49,9 @@ class SessionOwner:
 class DownstreamSession:
     """A session over one transport; `changed` is set when a list may have changed and when the session ended.
 
-    `notifications` counts what the downstream has said without being asked, which shows that it is alive. With an
-    `owner` it declares the capabilities of the owner's host and reads no list but that of the tools. `ambiguous` is
-    called for a question that cannot be attributed to one of several calls. `lent` has the credential it brings.
+    `notifications` counts what the downstream says unasked, which shows that it is alive; `idle` is set while no call
+    is in flight. With an `owner` it declares the capabilities of the owner's host and reads no list but that of the tools.
+    `ambiguous` is called for a question that cannot be attributed to one of several calls. `lent` has the credential.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class DownstreamSession:
         ambiguous: Callable[[], None] = lambda: None,
     ) -> None:
         self.notifications = 0
-        self._name = mcp.name
-        self._owner = owner
+        self._name, self._owner = mcp.name, owner
         self._capabilities = RELAYED if owner is None else declared_by(owner.capabilities)
         self._watches = watches or ResourceWatches()
         self._calls = CallsInFlight(ambiguous, self._watches.user_ids)
+        self.idle = self._calls.idle
         hooks = Hooks(self._notified, self._calls.asked, lent.mask, programs, lent.current)
         self._transport = build_transport(mcp.transport, mcp.options, hooks)
         lent.follow(self._transport.use_credential)
@@ -105,22 +105,9 @@ class DownstreamSession:
         """Return the era that was agreed on."""
         return self._era.era
 
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether no call is in flight, nor waits for its host."""
-        return self._calls.idle.is_set()
-
-    async def is_answering(self, seconds: float) -> bool:
-        """Tell whether the downstream answers a ping within so many seconds; an error is an answer, too."""
-        try:
-            async with asyncio.timeout(seconds):
-                # The modern era has no ping.
-                _ = await self._send("ping" if self._era.era is Era.LEGACY else "server/discover", b"{}")
-        except RejectedError:
-            return True
-        except (TimeoutError, AmbassadorError):
-            return False
-        return True
+    async def ping(self) -> Reply:
+        """Ask for any answer; the modern era has no ping."""
+        return await self._send("ping" if self._era.era is Era.LEGACY else "server/discover", b"{}")
 
     @property
     def keeps_sessions(self) -> bool:

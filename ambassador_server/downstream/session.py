@@ -50,7 +50,7 @@ class DownstreamSession:
     """A session over one transport; `changed` is set when a list may have changed and when the session ended.
 
     `notifications` counts what the downstream says unasked, which shows that it is alive; `idle` is set while no call
-    is in flight. With an `owner` it declares the capabilities of the owner's host and reads no list but that of the tools.
+    is in flight. With an `owner` it declares the capabilities of the owner's host and reads no list but that of tools.
     `ambiguous` is called for a question that cannot be attributed to one of several calls. `lent` has the credential.
     """
 

@@ -5,7 +5,7 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session kill access audit server errors completion help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session limit kill access audit server errors completion help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --replace --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
@@ -91,6 +91,12 @@ _ambassador_admin_words() {
         "session") commands="list revoke" options="-h --help" ;;
         "session list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "session revoke") options="--dry-run -y --yes $shared" ;;
+        "limit") commands="set list show remove top" options="-h --help" ;;
+        "limit set") options="--tool --mcp --tool-class --key --user --group --everyone --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --result-bytes --owner --allow-unmatched --dry-run $shared" ;;
+        "limit list") options="--filter --sort --limit --watch --every $shared" ;;
+        "limit show") options="--watch --every $shared" ;;
+        "limit remove") options="--dry-run -y --yes $shared" ;;
+        "limit top") options="--limit --watch --every $shared" ;;
         "kill") commands="everyone user group key session mcp tool tool-class show list lift" options="-h --help" ;;
         "kill everyone") options="--reason --for --message --drill --dry-run -y --yes $shared" ;;
         "kill user") options="--reason --for --message --drill --dry-run $shared" ;;
@@ -137,11 +143,11 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | *:--tool-class | *:--calls-per-minute | *:--burst | *:--calls-per-day | *:--in-flight | *:--argument-bytes | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
-        "credential list":--user | "credential revoke":--user | "key list":--user | "enrolment list":--user | "session list":--user) takes=word live=user ;;
+        "credential list":--user | "credential revoke":--user | "key list":--user | "enrolment list":--user | "session list":--user | "limit set":--user) takes=word live=user ;;
         *:--group | "mcp add":--grant) takes=word live=group ;;
         "mcp add":--transport) takes=word choices="sse stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
@@ -150,9 +156,9 @@ _ambassador_admin_option() {
         *:--sessions) takes=word choices="shared per-user auto" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
         *:--mcp) takes=word live=mcp ;;
-        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt" ;;
-        "access explain":--key | "access list":--key) takes=word live=key ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer call:resource:attempt call:resource:outcome call:resource:deny call:resource:question call:resource:answer call:prompt:attempt call:prompt:outcome call:prompt:deny call:prompt:question call:prompt:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke credential:user:set credential:user:remove credential:user:revoke credential:user:begin-connect credential:user:connect credential:user:disconnect credential:token:refresh credential:grant:revoke credential:client:register kill:switch:activate kill:switch:lift system:downstream:state system:breaker:open system:breaker:close system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:vault:new-key system:vault:rotate system:audit-log:accept-loss" ;;
+        "limit set":--key | "access explain":--key | "access list":--key) takes=word live=key ;;
+        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument limit_exceeded unknown_tool unknown_resource unknown_prompt" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer call:resource:attempt call:resource:outcome call:resource:deny call:resource:question call:resource:answer call:prompt:attempt call:prompt:outcome call:prompt:deny call:prompt:question call:prompt:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:limit:create admin:limit:update admin:limit:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke credential:user:set credential:user:remove credential:user:revoke credential:user:begin-connect credential:user:connect credential:user:disconnect credential:token:refresh credential:grant:revoke credential:client:register kill:switch:activate kill:switch:lift system:downstream:state system:breaker:open system:breaker:close system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:vault:new-key system:vault:rotate system:audit-log:accept-loss" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
         *:--format) takes=word choices="jsonl csv cef ocsf" ;;
     esac
@@ -214,6 +220,9 @@ _ambassador_admin_argument() {
         "subscription remove":1) takes=word live=key ;;
         "subscription remove":2) takes=word live=mcp ;;
         "session revoke":*) takes=word live=session ;;
+        "limit set":1) takes=word live=limit ;;
+        "limit show":1) takes=word live=limit ;;
+        "limit remove":*) takes=word live=limit ;;
         "kill user":1) takes=word live=user ;;
         "kill group":1) takes=word live=group ;;
         "kill key":1) takes=word live=key ;;

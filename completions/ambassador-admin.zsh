@@ -39,6 +39,7 @@ _ambassador-admin() {
         'admin-key:Admin keys of programs, and logins of people.'
         'subscription:Subscriptions\: what clients have selected of the MCPs.'
         'session:Sessions of client processes.'
+        'limit:Limits\: how much may be called, by whom and of what.'
         'kill:Kill switches\: stop calls at once, and lift the stop.'
         'access:Who may use which tool, resource or prompt, and why.'
         'audit:The audit\: every call, refusal and change.'
@@ -77,6 +78,7 @@ _ambassador-admin() {
                 admin-key) _ambassador-admin_admin-key ;;
                 subscription) _ambassador-admin_subscription ;;
                 session) _ambassador-admin_session ;;
+                limit) _ambassador-admin_limit ;;
                 kill) _ambassador-admin_kill ;;
                 access) _ambassador-admin_access ;;
                 audit) _ambassador-admin_audit ;;
@@ -1139,6 +1141,90 @@ _ambassador-admin_session_revoke() {
         '*:ID:_ambassador-admin_names session'
 }
 
+_ambassador-admin_limit() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'set:Create a limit, or replace the one of this name; it holds from the next call on.'
+        'list:List the limits.'
+        'show:Show a limit.'
+        'remove:Remove limits; the next call is made without them.'
+        'top:Show the counters that are the fullest now, on the server that answers; each server counts for itself.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                set) _ambassador-admin_limit_set ;;
+                list) _ambassador-admin_limit_list ;;
+                show) _ambassador-admin_limit_show ;;
+                remove) _ambassador-admin_limit_remove ;;
+                top) _ambassador-admin_limit_top ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_limit_set() {
+    _arguments -s -S : \
+        --tool='[One tool, as mcp.tool; all users together.]:TOOL: ' \
+        --mcp='[One MCP; all users together.]:MCP:_ambassador-admin_names mcp' \
+        --tool-class='[Every tool of a class\: read-only, write or destructive; all users together.]:CLASS: ' \
+        --key='[One client key, by its id or its beginning, with the keys that replace it.]:KEY:_ambassador-admin_names key' \
+        --user='[One user, with all keys.]:USER:_ambassador-admin_names user' \
+        --group='[Each member of a group.]:GROUP:_ambassador-admin_names group' \
+        --everyone'[Each user.]' \
+        --calls-per-minute='[Calls a minute. At least 1.]:N: ' \
+        --burst='[How many may come at once. Default\: those of a minute. At least 1.]:N: ' \
+        --calls-per-day='[Calls a day, which begins at 00\:00 UTC. At least 1.]:N: ' \
+        --in-flight='[Calls that run at the same time. At least 1.]:N: ' \
+        --argument-bytes='[Bytes of the arguments of a call. At least 1.]:N: ' \
+        --result-bytes='[Bytes of the result of a call. At least 1.]:N: ' \
+        --owner='[The label of the declarative file that owns the limit.]:LABEL: ' \
+        --allow-unmatched'[Accept names and patterns that match no known tool.]' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':NAME:_ambassador-admin_names limit'
+}
+
+_ambassador-admin_limit_list() {
+    _arguments -s -S : \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared
+}
+
+_ambassador-admin_limit_show() {
+    _arguments -s -S : \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared \
+        ':NAME:_ambassador-admin_names limit'
+}
+
+_ambassador-admin_limit_remove() {
+    _arguments -s -S : \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
+        $shared \
+        '*:NAME:_ambassador-admin_names limit'
+}
+
+_ambassador-admin_limit_top() {
+    _arguments -s -S : \
+        --limit='[How many counters to show. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared
+}
+
 _ambassador-admin_kill() {
     local curcontext=$curcontext state line
     typeset -A opt_args
@@ -1406,9 +1492,9 @@ _ambassador-admin_audit_query() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1428,9 +1514,9 @@ _ambassador-admin_audit_stats() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1445,9 +1531,9 @@ _ambassador-admin_audit_tail() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1462,9 +1548,9 @@ _ambassador-admin_audit_export() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed credential_missing fixed_argument limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \

@@ -30,6 +30,7 @@ from ambassador_admin.cli import (
     grants,
     groups,
     help_topics,
+    limits,
     mcp_offers,
     mcps,
     server,
@@ -70,6 +71,7 @@ app.add_typer(enrolments.app, name="enrolment")
 app.add_typer(admin_keys.app, name="admin-key")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
+app.add_typer(limits.app, name="limit")
 app.add_typer(switches.app, name="kill")
 app.add_typer(access.app, name="access")
 audit_tail.register(audit.app)

@@ -15,4 +15,5 @@ class NameKind(StrEnum):
     SWITCH = "switch"
     SESSION = "session"
     GRANT = "grant"
+    LIMIT = "limit"
     CONTEXT = "context"

@@ -12,6 +12,7 @@ from ambassador_admin.api import (
     enrolments,
     grants,
     groups,
+    limits,
     mcps,
     sessions,
     switches,
@@ -45,6 +46,7 @@ _SOURCES = {
     NameKind.SWITCH: _Source(switches.list_all(lifted=False), "id", ("scope", "target", "reason")),
     NameKind.SESSION: _Source(sessions.list_all(user=None), "id", ("user", "host_tool")),
     NameKind.GRANT: _Source(grants.list_all(), "id", ("group", "mcp")),
+    NameKind.LIMIT: _Source(limits.list_all(), "name", ("scope", "target", "measure")),
 }
 
 

@@ -37,7 +37,7 @@ MAX_FAULTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One list of a document: the kind of its items, their identifying fields, and the others."""
+    """One list of a document: the kind of its items, the fields that each needs, and the others."""
 
     kind: ObjectKind
     names: dict[str, Reader]
@@ -85,6 +85,18 @@ _SECTIONS = {
             "transforms": transforms,
             "published": readers.boolean,
         },
+    ),
+    "limits": Section(
+        ObjectKind.LIMIT,
+        {
+            "name": readers.name,
+            "scope": readers.choice("tool", "mcp", "tool_class", "key", "user", "group", "everyone"),
+            "measure": readers.choice(
+                "calls_per_minute", "calls_per_day", "in_flight", "argument_bytes", "result_bytes"
+            ),
+            "value": readers.count,
+        },
+        {"target": readers.text, "burst": readers.count},
     ),
     "grants": Section(
         ObjectKind.GRANT,
@@ -196,6 +208,8 @@ class _DocumentReader:
             self._warnings += [f"{position}: {risk}" for risk in plain_secrets(attributes.get("options", {}))]
         if kind is ObjectKind.GRANT:
             self._check_grant(attributes, position)
+        if kind is ObjectKind.LIMIT:
+            self._check_limit(attributes, position)
 
     def _check_grant(self, attributes: dict[str, Any], position: FilePosition) -> None:
         if (attributes.get("effect"), attributes.get("delivery")) == ("deny", "opt_in"):
@@ -205,6 +219,12 @@ class _DocumentReader:
         given = [attributes[kind] for kind in ("tools", "resources", "prompts") if kind in attributes]
         if given and not any(given):
             self._fault(position, "a grant names at least one pattern of tools, resources or prompts")
+
+    def _check_limit(self, attributes: dict[str, Any], position: FilePosition) -> None:
+        if bool(attributes.get("target")) == (attributes["scope"] == "everyone"):
+            self._fault(position, "target: every scope but 'everyone' needs one")
+        if "burst" in attributes and attributes["measure"] != "calls_per_minute":
+            self._fault(position, "burst: only the measure calls_per_minute has one")
 
     def _add(self, wanted: DesiredObject) -> None:
         before = self._objects.setdefault((wanted.kind, wanted.key), wanted)
@@ -281,9 +301,13 @@ def _wanted(
 
 
 def _key(kind: ObjectKind, attributes: dict[str, Any]) -> Key:
-    """Remove the identifying attributes and return them as a key; a grant gets None for what is absent."""
+    """Remove the identifying attributes and return them as a key; absent members get their defaults."""
     if kind is ObjectKind.KEY:
         return attributes.pop("user"), attributes.pop("name")
+    if kind is ObjectKind.LIMIT:
+        is_rate = attributes["measure"] == "calls_per_minute"
+        attributes.setdefault("target", None)
+        attributes.setdefault("burst", attributes["value"] if is_rate else None)
     if kind is not ObjectKind.GRANT:
         return (attributes.pop("name"),)
     group, mcp = attributes.pop("group"), attributes.pop("mcp")

@@ -14,13 +14,14 @@ Key = tuple[str, ...]
 class ObjectKind(StrEnum):
     """The kinds of objects.
 
-    The key of a user, group or MCP is its name; of a membership, the group and the user; of a grant, its `GrantKey`; of
-    a client key, the user and its name.
+    The key of a user, group, MCP or limit is its name; of a membership, the group and the user; of a grant, its
+    `GrantKey`; of a client key, the user and its name.
     """
 
     USER = "user"
     GROUP = "group"
     MCP = "mcp"
+    LIMIT = "limit"
     MEMBERSHIP = "membership"
     GRANT = "grant"
     KEY = "key"
@@ -119,7 +120,7 @@ def _words(grant: GrantKey) -> list[str]:
     return words
 
 
-def references(kind: ObjectKind, key: Key) -> list[tuple[ObjectKind, str]]:
+def references(kind: ObjectKind, key: Key, attributes: Mapping[str, Any]) -> list[tuple[ObjectKind, str]]:
     """Return the kinds and names of the objects that an object refers to."""
     match kind:
         case ObjectKind.MEMBERSHIP:
@@ -128,6 +129,19 @@ def references(kind: ObjectKind, key: Key) -> list[tuple[ObjectKind, str]]:
             return [(ObjectKind.GROUP, key[0]), (ObjectKind.MCP, key[1])]
         case ObjectKind.KEY:
             return [(ObjectKind.USER, key[0])]
+        case ObjectKind.LIMIT:
+            return _about(attributes["scope"], attributes["target"])
+        case _:
+            return []
+
+
+def _about(scope: str, target: str | None) -> list[tuple[ObjectKind, str]]:
+    """Return what a limit is about, if it is an object that files declare; a tool belongs to an MCP."""
+    match scope:
+        case "user" | "group" | "mcp":
+            return [(ObjectKind(scope), target or "")]
+        case "tool":
+            return [(ObjectKind.MCP, (target or "").partition(".")[0])]
         case _:
             return []
 

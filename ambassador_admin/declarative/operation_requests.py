@@ -12,15 +12,18 @@ from ambassador_protocol.admin.batch import (
     BatchOperation,
     PutGrant,
     PutGroup,
+    PutLimit,
     PutMcp,
     PutUser,
     RemoveGrant,
     RemoveGroup,
+    RemoveLimit,
     RemoveMember,
     RevokeKey,
 )
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut
+from ambassador_protocol.admin.limits import LimitPut
 from ambassador_protocol.admin.mcps import McpPut
 from ambassador_protocol.admin.users import UserPut
 from ambassador_protocol.paths import BATCH, KEYS, MCPS
@@ -45,11 +48,11 @@ def has_batch_form(operation: Operation) -> bool:
 def batch_request(operations: list[Operation], *, allow_unmatched: bool) -> Request:
     """Return the request that applies the operations in one transaction.
 
-    With `allow_unmatched`, new grants may have patterns that match no known tool.
+    With `allow_unmatched`, new grants and limits may be about tools that are not known.
     """
     bodies = [_without_none(_body(each)) for each in operations]
     for body in bodies if allow_unmatched else ():
-        if body["kind"] == "put-grant":
+        if body["kind"] in ("put-grant", "put-limit"):
             body["set"]["allow_unmatched"] = True
     return Request(method="POST", path=BATCH, body={"operations": bodies})
 
@@ -90,6 +93,8 @@ def _removal(operation: Operation) -> BatchOperation:
             return RemoveMember(group=name, user=operation.key[1])
         case ObjectKind.GRANT:
             return RemoveGrant(id=operation.item_id or "")
+        case ObjectKind.LIMIT:
+            return RemoveLimit(name=name)
         case ObjectKind.KEY:
             return RevokeKey(id=operation.item_id or "")
 
@@ -108,6 +113,8 @@ def _put(operation: Operation) -> BatchOperation:
             return ArchiveMcp(name=name)
         case ObjectKind.MCP:
             return PutMcp(name=name, set=McpPut(**attributes, owner=owner))
+        case ObjectKind.LIMIT:
+            return PutLimit(name=name, set=LimitPut(**operation.attributes, owner=owner))
         case ObjectKind.MEMBERSHIP:
             claim = operation.action is Action.CHANGE
             return AddMember(group=name, user=operation.key[1], owner=owner, claim=claim)

@@ -1,11 +1,11 @@
 """The operations of a plan, and an order in which no call is permitted that neither start nor end permits.
 
 Some facts only permit calls: an active user or group, a valid key, a published MCP, a grant with effect permit and the
-membership in its group. Others only deny them: a grant with effect deny and the membership in its group. The order
-first removes permissions and adds denials, then adds permissions and removes denials. So before the turning point only
-calls are permitted that the start permits, and after it only calls that the end permits. A membership in a group with
-both kinds of grants permits and denies, so all such memberships of a user change in one transaction, at the turning
-point.
+membership in its group. Others only deny them: a grant with effect deny and the membership in its group, and a limit.
+The order first removes permissions and adds denials, then adds permissions and removes denials. So before the turning
+point only calls are permitted that the start permits, and after it only calls that the end permits. A membership in a
+group with both kinds of grants permits and denies, so all such memberships of a user change in one transaction, at the
+turning point.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -100,6 +100,8 @@ def phase_of_creation(kind: ObjectKind, key: Key, *, denying: Collection[str], i
             return Phase.WIDEN
         case ObjectKind.GRANT:
             return Phase.DENY if is_new else Phase.NARROW
+        case ObjectKind.LIMIT:
+            return Phase.DENY
         case _:
             return Phase.OBJECTS
 
@@ -116,6 +118,8 @@ def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after
         return Phase.NARROW if before["status"] == "active" else Phase.OBJECTS
     if kind is ObjectKind.GRANT and "constraints" in after:
         return Phase.WIDEN if after["constraints"] is None else Phase.NARROW
+    if kind is ObjectKind.LIMIT:
+        return Phase.NARROW if _allows_less(before, after) else Phase.WIDEN
     if kind is ObjectKind.GRANT and "expires_at" in after:
         is_longer = (after["expires_at"] or _NEVER) > (before["expires_at"] or _NEVER)
         permits = GrantKey.of(key).effect == "permit"
@@ -130,6 +134,8 @@ def phase_of_removal(kind: ObjectKind, key: Key, *, denying: Collection[str]) ->
             return Phase.WIDEN
         case ObjectKind.MEMBERSHIP if key[0] in denying:
             return Phase.SWAP
+        case ObjectKind.LIMIT:
+            return Phase.WIDEN
         case ObjectKind.GROUP:
             return Phase.CLEAR
         case _:
@@ -154,6 +160,15 @@ def batches(operations: Iterable[Operation], limit: int = BATCH_LIMIT) -> Iterat
         yield batch
 
 
+def _allows_less(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Tell whether a changed limit allows less than before in everything that changes."""
+    values = {name: value for name, value in after.items() if name in ("value", "burst")}
+    return values.keys() == after.keys() - {"owner"} and all(
+        value is not None and before[name] is not None and value <= before[name]
+        for name, value in values.items()
+    )
+
+
 def _spoken(member: str) -> str:
     """Return a member as a message says it, such as `call timeout` for `call_timeout_seconds`."""
     return member.replace("_", " ").removesuffix(" seconds").removesuffix("s")
@@ -164,6 +179,7 @@ _KINDS = (
     ObjectKind.USER,
     ObjectKind.GROUP,
     ObjectKind.MCP,
+    ObjectKind.LIMIT,
     ObjectKind.GRANT,
     ObjectKind.MEMBERSHIP,
     ObjectKind.KEY,

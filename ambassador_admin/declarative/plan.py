@@ -128,7 +128,7 @@ class _Planner:
         """Add a conflict for every reference to an object that neither the files nor the server have."""
         known = {(item.kind, item.key) for item in _everything(self._current, self._desired)}
         for wanted in self._desired.objects:
-            for kind, name in references(wanted.kind, wanted.key):
+            for kind, name in references(wanted.kind, wanted.key, wanted.attributes):
                 if (kind, (name,)) not in known:
                     self.conflicts.append(
                         f"{wanted.position}: there is no {kind} {name!r}, neither in the files nor on the server"
@@ -184,7 +184,8 @@ class _Planner:
             self._refuse_mask(wanted)
             return
         is_new = any(
-            (kind, (name,)) not in self._by_key for kind, name in references(wanted.kind, wanted.key)
+            (kind, (name,)) not in self._by_key
+            for kind, name in references(wanted.kind, wanted.key, wanted.attributes)
         )
         phase = phase_of_creation(wanted.kind, wanted.key, denying=self._denying, is_new=is_new)
         self._add(Action.CREATE, wanted, phase, after=attributes)

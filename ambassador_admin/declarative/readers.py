@@ -128,6 +128,14 @@ def seconds(node: Node) -> int:
     return value
 
 
+def count(node: Node) -> int:
+    """Read a whole number that is at least 1."""
+    value = number(node)
+    if not isinstance(value, int) or value < 1:
+        raise FaultError(node.position, "must be a whole number that is at least 1")
+    return value
+
+
 def number(node: Node) -> int | float:
     """Read a number."""
     if isinstance(node, Scalar) and node.tag == "int" and _INTEGER.fullmatch(node.text):

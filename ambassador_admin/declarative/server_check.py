@@ -99,7 +99,9 @@ def refusal_line(operation: Operation, error: AdminError) -> str:
 
 def _names(operation: Operation) -> set[tuple[ObjectKind, Key]]:
     """Return the object of an operation, and the objects that it refers to."""
-    referred = {(kind, (name,)) for kind, name in references(operation.kind, operation.key)}
+    referred = {
+        (kind, (name,)) for kind, name in references(operation.kind, operation.key, operation.attributes)
+    }
     return referred | {(operation.kind, operation.key)}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ambassador_admin.api import client_keys, grants, groups, mcps, users
+from ambassador_admin.api import client_keys, grants, groups, limits, mcps, users
 from ambassador_admin.api.request import Request
 from ambassador_admin.declarative.objects import CurrentObject, GrantKey, ObjectKind
 from ambassador_admin.declarative.patterns import canonical_patterns
@@ -43,6 +43,7 @@ def read_state(
         (users.list_all(), _user),
         (groups.list_all(), _group),
         (mcps.list_all(), _mcp),
+        (limits.list_all(), _limit),
         (groups.memberships(), _membership),
         (grants.list_all(), _grant),
     ]
@@ -78,6 +79,13 @@ def _mcp(item: Item) -> CurrentObject:
     attributes = _select(item, _MCP) | {"published": item["status"] == "published"}
     return CurrentObject(
         kind=ObjectKind.MCP, key=(item["name"],), attributes=attributes, owner=item.get("owner")
+    )
+
+
+def _limit(item: Item) -> CurrentObject:
+    attributes = {name: item[name] for name in ("scope", "target", "measure", "value", "burst")}
+    return CurrentObject(
+        kind=ObjectKind.LIMIT, key=(item["name"],), attributes=attributes, owner=item.get("owner")
     )
 
 

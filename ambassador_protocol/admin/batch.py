@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut
+from ambassador_protocol.admin.limits import LimitPut
 from ambassador_protocol.admin.mcps import McpPut
 from ambassador_protocol.admin.strict import STRICT
 from ambassador_protocol.admin.users import UserPut
@@ -82,6 +83,25 @@ class RemoveGrant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PutLimit:
+    """As `PUT /v1/admin/limits/{name}`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    kind: Literal["put-limit"] = "put-limit"
+    name: str
+    set: LimitPut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveLimit:
+    """As `DELETE /v1/admin/limits/{name}`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    kind: Literal["remove-limit"] = "remove-limit"
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutMcp:
     """As `PUT /v1/admin/mcps/{name}`."""
 
@@ -117,6 +137,8 @@ BatchOperation = (
     | RemoveMember
     | PutGrant
     | RemoveGrant
+    | PutLimit
+    | RemoveLimit
     | PutMcp
     | ArchiveMcp
     | RevokeKey

@@ -55,6 +55,10 @@ ToolClass = Annotated[str, OneOf("read-only", "write", "destructive")]
 SwitchScope = Annotated[
     str, OneOf("everyone", "user", "group", "key", "session", "mcp", "tool", "tool_class")
 ]
+LimitScope = Annotated[str, OneOf("tool", "mcp", "tool_class", "key", "user", "group", "everyone")]
+LimitMeasure = Annotated[
+    str, OneOf("calls_per_minute", "calls_per_day", "in_flight", "argument_bytes", "result_bytes")
+]
 OUTCOMES = OneOf("permitted", "denied", "succeeded", "failed")
 Outcome = Annotated[str, OUTCOMES]
 ActorKind = Annotated[str, OneOf("user", "admin", "system", "unknown")]
@@ -105,6 +109,9 @@ AUDIT_ACTIONS = OneOf(
     "admin:grant:remove",
     "admin:subscription:set",
     "admin:subscription:remove",
+    "admin:limit:create",
+    "admin:limit:update",
+    "admin:limit:remove",
     "admin:session:revoke",
     "admin:key:enrol",
     "admin:enrolment:cancel",

@@ -28,6 +28,7 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.lending import CredentialLending
 from ambassador_server.storage.sql_store import open_store
 from ambassador_server.throttling.failures import FailureThrottle
+from ambassador_server.throttling.limit_counters import LimitCountersInMemory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Foundation:
     losses: tuple[AnchorLoss, ...]
     downstreams: DownstreamPool
     throttle: FailureThrottle
+    limit_counters: LimitCountersInMemory
     password_hashers: Argon2HasherPool
     recorder: Recorder
     rules: JsonSchemaRules
@@ -86,6 +88,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         losses=losses,
         downstreams=_downstreams(config, lending),
         throttle=FailureThrottle(config.limits.failed_logins),
+        limit_counters=LimitCountersInMemory(monotonic=clock.monotonic, now=clock.now),
         password_hashers=Argon2HasherPool(),
         recorder=recorder,
         rules=rules,

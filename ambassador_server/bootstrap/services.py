@@ -27,11 +27,13 @@ from ambassador_server.services.administration.found_faults import FoundFaults
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
 from ambassador_server.services.administration.health import Health
+from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.own_use_cases import OwnUseCases
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.pattern_checks import PatternChecks
+from ambassador_server.services.administration.scope_targets import ScopeTargets
 from ambassador_server.services.administration.session_control import SessionControl
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.administration.switch_effects import SwitchEffects
@@ -49,11 +51,13 @@ from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.audit.sink_positions import SinkPositions
 from ambassador_server.services.audit.unfinished import UnfinishedAttempts
 from ambassador_server.services.audit.use_cases import AuditUseCases
+from ambassador_server.services.calls.call_rates import CallRates
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallsInFlight
+from ambassador_server.services.calls.limits import CallLimits
 from ambassador_server.services.calls.list_changes import ListChanges
-from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
+from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.calls.resource_updates import ResourceUpdates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
@@ -197,7 +201,7 @@ def _calls(
         downstreams=DownstreamCalls(base.downstreams, base.lending, config.credential_link),
         payloads=MsgspecPayloads(),
         clock=base.clock,
-        rates=CallRates(calls=rates.calls, audit_bytes=rates.audit_bytes),
+        rates=CallRates(rates.calls, rates.audit_bytes, CallLimits(base.limit_counters)),
     )
     return CallUseCases(
         catalog=catalog,
@@ -346,6 +350,7 @@ def _administration(
     store, changes, policy, clock = base.store, base.changes, base.policy, base.clock
     pepper, names = base.key_ring.pepper, Names(policy)
     patterns = PatternChecks(catalog=catalog, separator=config.separator)
+    targets = ScopeTargets(catalog=catalog, patterns=patterns)
     return AdministrationUseCases(
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, names=names, clock=clock),
@@ -363,7 +368,10 @@ def _administration(
         subscriptions=Subscriptions(store=store, changes=changes, patterns=patterns, clock=clock),
         credentials=CredentialAdministration(store=store, policy=policy, changes=changes, clock=clock),
         sessions=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
-        switches=Switches(store=store, changes=changes, catalog=catalog, patterns=patterns, clock=clock),
+        limits=Limits(
+            store=store, changes=changes, targets=targets, counters=base.limit_counters, clock=clock
+        ),
+        switches=Switches(store=store, changes=changes, targets=targets, clock=clock),
         switch_effects=SwitchEffects(
             store=store, policy=policy, catalog=catalog, in_flight=in_flight, clock=clock
         ),

@@ -23,6 +23,7 @@ from ambassador_server.domain.people.groups import Group, Membership
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -309,7 +310,7 @@ class UnitOfWork(Protocol):
     """One transaction over all repositories.
 
     A commit raises the policy version if users, groups, memberships, keys, mcps, approved tools, grants, subscriptions,
-    switches or credentials were written. `tools` are those that each downstream offered last.
+    switches, limits or credentials were written. `tools` are those that each downstream offered last.
     """
 
     @property
@@ -336,6 +337,8 @@ class UnitOfWork(Protocol):
     def subscriptions(self) -> Repository[Subscription]: ...
     @property
     def switches(self) -> Repository[KillSwitch]: ...
+    @property
+    def limits(self) -> NamedRepository[Limit]: ...
     @property
     def sessions(self) -> SessionRepository: ...
     @property

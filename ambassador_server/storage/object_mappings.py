@@ -19,6 +19,7 @@ from ambassador_server.domain.people.oauth_records import PendingConnection, Sto
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Vocabulary
 from ambassador_server.storage import credential_tables, tables
@@ -220,6 +221,15 @@ KILL_SWITCHES = ObjectMapping(
         "drill": Flag(lambda _: tables.kill_switches.c.drill.is_(True)),
     },
     open_at=_switches_open_at,
+)
+LIMITS = ObjectMapping(
+    Limit,
+    tables.limits,
+    "limit",
+    fields={
+        **_own(tables.limits, "name", "scope", "measure", "owner", "created_at"),
+        "target": OwnColumn(tables.limits.c.target_name),
+    },
 )
 SUBSCRIPTIONS = ObjectMapping(
     Subscription,

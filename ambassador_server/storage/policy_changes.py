@@ -14,6 +14,7 @@ from ambassador_server.storage.object_mappings import (
     GRANTS,
     GROUPS,
     KILL_SWITCHES,
+    LIMITS,
     MCPS,
     SUBSCRIPTIONS,
     USERS,
@@ -37,6 +38,7 @@ _RECORDED_IDS: dict[Table, Column[str]] = {
         APPROVED_TOOLS,
         GRANTS,
         KILL_SWITCHES,
+        LIMITS,
         SUBSCRIPTIONS,
         CREDENTIALS,
     )
@@ -63,6 +65,7 @@ async def changes_since(transaction: Transaction, version: int) -> PolicyChanges
         approved=await reader.items(APPROVED_TOOLS),
         grants=await reader.items(GRANTS),
         switches=await reader.items(KILL_SWITCHES),
+        limits=await reader.items(LIMITS),
         subscriptions=await reader.items(SUBSCRIPTIONS),
         credentials=await reader.items(CREDENTIALS),
     )

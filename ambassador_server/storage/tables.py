@@ -22,6 +22,7 @@ from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.storage.columns import optional_text, owner_column, required_text
 from ambassador_server.storage.credential_tables import user_credentials
@@ -213,6 +214,23 @@ kill_switches = Table(
     Column("expires_at", UtcDateTime),
     Column("lifted_at", UtcDateTime),
     optional_text("lifted_by"),
+)
+
+limits = Table(
+    "limits",
+    metadata,
+    Column("limit_id", CodePointText, primary_key=True),
+    Column("name", CodePointText, nullable=False, unique=True),
+    Column("scope", EnumText(LimitScope), nullable=False),
+    optional_text("target"),
+    optional_text("target_name"),
+    Column("measure", EnumText(Measure), nullable=False),
+    Column("value", BigInteger, nullable=False),
+    Column("burst", BigInteger),
+    optional_text("owner"),
+    Column("created_at", UtcDateTime, nullable=False),
+    required_text("created_by"),
+    Column("updated_at", UtcDateTime, nullable=False),
 )
 
 sessions = Table(

@@ -15,6 +15,7 @@ from ambassador_server.storage.object_mappings import (
     GRANTS,
     GROUPS,
     KILL_SWITCHES,
+    LIMITS,
     MCPS,
     PASSWORDS,
     SUBSCRIPTIONS,
@@ -49,6 +50,7 @@ class SqlUnitOfWork:
         self.approved_definitions = ToolListRepository(transaction, approved_definitions)
         self.grants = TableRepository(transaction, GRANTS)
         self.switches = TableRepository(transaction, KILL_SWITCHES)
+        self.limits = NamedTableRepository(transaction, LIMITS)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)
         self.credentials = TableRepository(transaction, CREDENTIALS)
         self.secrets = SecretRepository(transaction)

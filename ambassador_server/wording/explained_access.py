@@ -7,6 +7,7 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind, Capabi
 from ambassador_server.domain.policy.decision import UNKNOWN, Permit, Reason
 from ambassador_server.domain.policy.explain import Explanation, NotApplicable
 from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Grant, Subscription
+from ambassador_server.domain.policy.limits import Limit, Measure
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.policy.uri_spelling import spell_uri
@@ -21,6 +22,7 @@ _WHY_NOT: Mapping[NotApplicable, str] = {
     NotApplicable.GRANT_EXPIRED: "it has expired",
     NotApplicable.NO_PATTERN_MATCHES: "no pattern matches the {kind}",
     NotApplicable.ARGUMENTS_NOT_PERMITTED: "its constraints do not permit the arguments",
+    NotApplicable.ANOTHER_LIMIT_APPLIES: "a more specific limit applies",
 }
 
 _REMEDIES: Mapping[Reason, str] = {
@@ -44,6 +46,7 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.CREDENTIAL_MISSING: "The user does: ambassador-client {command} {mcp}; what users have given shows: "
     "ambassador-admin credential list --mcp {mcp}",
     Reason.FIXED_ARGUMENT: "Call it without the argument; what is fixed shows: ambassador-admin mcp show {mcp} -o json",
+    Reason.LIMIT_EXCEEDED: "Wait, or change the limit: ambassador-admin limit list",
     **dict.fromkeys(UNKNOWN.values(), "Look at what is published: ambassador-admin mcp list"),
 }
 
@@ -53,6 +56,25 @@ def switch_text(switch: KillSwitch) -> str:
     target = switch.target_name or switch.target
     stopped = "everyone" if target is None else f"{switch.scope.value.replace('_', ' ')} {target}"
     return f"stop {stopped}: {switch.reason}"
+
+
+_MEASURES: Mapping[Measure, str] = {
+    Measure.CALLS_PER_MINUTE: "{value:,} calls a minute, {burst:,} at once",
+    Measure.CALLS_PER_DAY: "{value:,} calls a day",
+    Measure.IN_FLIGHT: "{value:,} calls at a time",
+    Measure.ARGUMENT_BYTES: "arguments of {value:,} bytes",
+    Measure.RESULT_BYTES: "results of {value:,} bytes",
+}
+
+
+def limit_text(limit: Limit) -> str:
+    """Return what a limit allows, and to whom or to what."""
+    about = (
+        "everyone" if limit.target_name is None else f"{limit.scope.replace('_', ' ')} {limit.target_name}"
+    )
+    each = ", counted for each user" if limit.is_per_user else ""
+    allowed = _MEASURES[limit.measure].format(value=limit.value, burst=limit.burst)
+    return f"limit {limit.name}: {allowed}, for {about}{each}"
 
 
 def why_not_text(reason: NotApplicable, kind: CapabilityKind) -> str:

@@ -11,6 +11,7 @@ from ambassador_server.domain.policy.decision import (
     MissingCredential,
     Reason,
 )
+from ambassador_server.domain.policy.limits import ExceededLimit, Measure
 
 _DISCLOSED: Mapping[Reason, str] = {
     Reason.POLICY_STALE: "the server cannot confirm its policy (policy_stale). Try again in a moment.",
@@ -25,6 +26,7 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.CREDENTIAL_MISSING: "it needs a credential of yours (credential_missing). See: ambassador-client credential "
     "list.",
     Reason.FIXED_ARGUMENT: "its arguments cannot be read (fixed_argument).",
+    Reason.LIMIT_EXCEEDED: "a limit does not allow more calls now (limit_exceeded). Wait, then call again.",
     Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
     Reason.SESSION_ENDED: "its session was ended (session_ended).",
 }
@@ -53,6 +55,18 @@ _FAULTS: Mapping[CredentialFault, str] = {
 }
 
 
+_EXCEEDED: Mapping[Measure, str] = {
+    Measure.CALLS_PER_MINUTE: "allows {value} calls a minute (limit_exceeded). Wait {wait} s, then call again.",
+    Measure.CALLS_PER_DAY: "allows {value} calls a day (limit_exceeded). The next day begins in {wait} s, at 00:00 "
+    "UTC; do not call again before.",
+    Measure.IN_FLIGHT: "allows {value} calls at a time (limit_exceeded). Wait until one of them has ended, then call "
+    "again.",
+    Measure.ARGUMENT_BYTES: "allows arguments of {value} bytes (limit_exceeded). Call again with shorter arguments.",
+    Measure.RESULT_BYTES: "allows results of {value} bytes (limit_exceeded). The call has run and its result is "
+    "withheld; ask for less.",
+}
+
+
 def told_reason(deny: Deny, kind: CapabilityKind) -> Reason:
     """Return the reason that the user may learn of the denial of a tool, a resource or a prompt."""
     return deny.reason if deny.disclosed else UNKNOWN[kind]
@@ -69,6 +83,8 @@ def refusal_text(deny: Deny, name: str, kind: CapabilityKind = CapabilityKind.TO
             f"{name} is refused: an administrator has fixed its argument {deny.argument!r} (fixed_argument). Call it "
             "without this argument."
         )
+    if deny.limit is not None:
+        return f"{name} is refused: {_exceeded_text(deny.limit)}"
     if deny.missing is not None:
         return f"{name} is refused: {missing_credential_text(deny.missing)}"
     if deny.refused is not None:
@@ -83,6 +99,11 @@ def argument_text(refused: RefusedArgument) -> str:
     """Return why an argument is not permitted, without its value."""
     subject = "one of its arguments" if refused.name is None else f'its argument "{refused.name}"'
     return f"{subject} {_ARGUMENT_FAULTS[refused.fault].format(rule=refused.rule)}"
+
+
+def _exceeded_text(limit: ExceededLimit) -> str:
+    text = _EXCEEDED[limit.measure].format(value=f"{limit.value:,}", wait=limit.wait_seconds)
+    return f"the limit {limit.name!r} {text}"
 
 
 def missing_credential_text(missing: MissingCredential) -> str:

@@ -25,6 +25,7 @@ from ambassador_server.domain.people.oauth_records import PendingConnection, Sto
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
+from ambassador_server.domain.policy.limits import Limit, LimitScope, Measure
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.ports.store import LogPosition, UnitOfWork
 
@@ -220,6 +221,25 @@ def switch(number: int = 1, **changes: Any) -> KillSwitch:
         "lifted_by": None,
     }
     return KillSwitch(**values | changes)
+
+
+def limit(number: int = 1, **changes: Any) -> Limit:
+    """Return a limit of the calls of everyone."""
+    values: dict[str, Any] = {
+        "limit_id": f"l{number}",
+        "name": f"limit-{number}",
+        "scope": LimitScope.EVERYONE,
+        "target": None,
+        "target_name": None,
+        "measure": Measure.CALLS_PER_MINUTE,
+        "value": 60,
+        "burst": 10,
+        "owner": None,
+        "created_at": NOW,
+        "created_by": "root",
+        "updated_at": NOW,
+    }
+    return Limit(**values | changes)
 
 
 def session(number: int = 1, **changes: Any) -> Session:

@@ -23,6 +23,7 @@ from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
 from ambassador_server.ports.store import LogPosition, Store, UnitOfWork
@@ -38,6 +39,7 @@ from tests.conformance.store_samples import (
     enrolment,
     grant,
     group,
+    limit,
     mcp,
     password,
     position,
@@ -111,6 +113,8 @@ OBJECTS = [
     ("grants", grant(2, patterns=(), effect=Effect.DENY, expires_at=NOW, created_by=ODD)),
     ("switches", switch(2, scope=SwitchScope.TOOL, target="git.*", target_name=ODD, message="", drill=True)),
     ("switches", switch(3, expires_at=NOW, lifted_at=NOW, lifted_by=ODD)),
+    ("limits", limit(2, scope=LimitScope.TOOL, target=ODD, target_name=ODD, owner="ci/limits")),
+    ("limits", limit(3, measure=Measure.RESULT_BYTES, value=2**60, burst=None, created_by=ODD)),
     ("sessions", session(2, friendly_name=ODD, host_tool="")),
     ("sessions", session(3, ended_at=NOW, end_reason="idle")),
     ("admin_keys", admin_key(2, name=ODD, roles=(), expires_at=NOW, revoked_at=NOW)),
@@ -282,6 +286,7 @@ async def test_transaction_is_usable_after_a_conflict(store: Store) -> None:
         ("users", user(name="alice"), "user 'alice' does not exist."),
         ("keys", client_key(name="laptop"), "client key 'laptop' does not exist."),
         ("switches", switch(), "kill switch 'w1' does not exist."),
+        ("limits", limit(name="careful"), "limit 'careful' does not exist."),
         ("admin_keys", admin_key(name="root"), "admin key 'root' does not exist."),
     ],
 )

@@ -19,6 +19,7 @@ from tests.conformance.store_samples import (
     credential,
     grant,
     group,
+    limit,
     mcp,
     secret,
     session,
@@ -71,6 +72,12 @@ STEPS: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
         lambda work: work.switches.remove(switch(1).switch_id),
         {"switches": {switch(1).switch_id: None}},
     ),
+    "limits.add": (lambda work: work.limits.add(limit(5)), {"limits": {"l5": limit(5)}}),
+    "limits.replace": (
+        lambda work: work.limits.replace(limit(1, value=1)),
+        {"limits": {"l1": limit(1, value=1)}},
+    ),
+    "limits.remove": (lambda work: work.limits.remove("l1"), {"limits": {"l1": None}}),
     "subscriptions.replace": (
         lambda work: work.subscriptions.replace(subscription(1, patterns=())),
         {"subscriptions": {"b1": subscription(1, patterns=())}},
@@ -123,6 +130,7 @@ async def furnish(store: Store) -> int:
         await work.approved.add(approved())
         await work.grants.add(grant())
         await work.switches.add(switch())
+        await work.limits.add(limit())
         await work.subscriptions.add(subscription())
         await work.credentials.add(credential())
         return await work.policy_version()

@@ -17,6 +17,7 @@ from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.domain.shared.listing import Condition, Listing, Position, Slice
@@ -32,6 +33,7 @@ from tests.conformance.store_samples import (
     enrolment,
     grant,
     group,
+    limit,
     mcp,
     password,
     session,
@@ -73,6 +75,10 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
     "switches": (
         {"scope", "target", "author", "active", "drill"},
         {"scope", "target", "author", "active", "drill", "created_at"},
+    ),
+    "limits": (
+        {"name", "scope", "target", "measure", "owner"},
+        {"name", "scope", "target", "measure", "owner", "created_at"},
     ),
     "admin_keys": ({"name", "user", "role"}, {"name", "user", "created_at", "expires_at"}),
     "sessions": (
@@ -119,6 +125,7 @@ _ID = {
     "enrolments": "enrolment_id",
     "subscriptions": "subscription_id",
     "switches": "switch_id",
+    "limits": "limit_id",
     "admin_keys": "admin_key_id",
     "sessions": "session_id",
     "passwords": "user_id",
@@ -173,6 +180,12 @@ async def _stock_dependent_objects(work: UnitOfWork) -> None:
     await work.switches.add(switch(1, lifted_at=NOW))
     await work.switches.add(switch(2, scope=SwitchScope.MCP, target="m1", target_name="mcp-1"))
     await work.switches.add(switch(3, expires_at=NOW + HOUR, author="other", drill=True))
+    await work.limits.add(limit(1))
+    await work.limits.add(
+        limit(
+            2, scope=LimitScope.MCP, target="m1", target_name="mcp-1", measure=Measure.IN_FLIGHT, owner="file"
+        )
+    )
     await work.admin_keys.add(admin_key(1))
     await work.admin_keys.add(admin_key(2, user_id="u2", roles=(), expires_at=NOW))
     await work.sessions.add(session(1))
@@ -254,6 +267,8 @@ ANSWERS: list[tuple[str, list[str], list[str]]] = [
     ("switches", ["target=mcp-1"], ["w2"]),
     ("switches", ["target="], ["w1", "w3"]),
     ("switches", ["author=other"], ["w3"]),
+    ("limits", ["scope=mcp", "target=mcp-1", "owner=file"], ["l2"]),
+    ("limits", ["measure!=in_flight"], ["l1"]),
     ("admin_keys", ["user=user-2"], ["a2"]),
     ("admin_keys", ["user!=user-2"], ["a1"]),
     ("admin_keys", ["user="], ["a1"]),

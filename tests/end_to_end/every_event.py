@@ -104,6 +104,10 @@ def administer(world: World) -> None:
     grant = world.ask("POST", "grants", {"group": group, "mcp": "draft", "tools": [f"{PLANTED}*"]})
     world.ask("PUT", "grants", {"group": group, "mcp": "draft", "tools": [f"{PLANTED}*"], **owner})
     world.ask("DELETE", f"grants/{grant['id']}")
+    limit = {"scope": "mcp", "target": "draft", "measure": "calls_per_minute", "value": 9}
+    world.ask("PUT", f"limits/{PLANTED}", {**limit, **owner})
+    world.ask("PUT", f"limits/{PLANTED}", {**limit, "burst": 1})
+    world.ask("DELETE", f"limits/{PLANTED}")
     key = world.ask("POST", "keys", {"user": user, "name": PLANTED})["key"]["id"]
     world.ask("PATCH", f"keys/{key}", {"status": "suspended"})
     world.ask("PATCH", f"keys/{key}", {"status": "active"})
@@ -143,6 +147,10 @@ def catalog_and_calls(world: World, directory: Path) -> None:
     switch = world.ask("POST", "kill-switches", stop)["id"]
     assert caller.call(REST, "none__fine", ARGUMENTS).failed
     world.ask("POST", f"kill-switches/{switch}/lift")
+    limit = {"scope": "mcp", "target": "none", "measure": "calls_per_day", "value": 1}
+    world.ask("PUT", "limits/daily", limit)
+    assert [caller.call(REST, "none__fine", ARGUMENTS).failed for _ in range(2)] == [False, True]
+    world.ask("DELETE", "limits/daily")
     grant = {"group": GROUP, "mcp": "none", "tools": ["none.fine"], "effect": "deny"}
     world.ask("POST", "grants", grant)
     assert caller.call(REST, "none__fine", ARGUMENTS).failed
@@ -218,6 +226,12 @@ def resources_and_prompts(world: World) -> None:
     assert "error" in _ask(caller, MODERN, "resources/read", uri="memo://1")
     assert "error" in _ask(caller, MODERN, "prompts/get", **greeting)
     world.ask("POST", f"kill-switches/{switch}/lift")
+    limit = {"scope": "mcp", "target": "offers", "measure": "calls_per_day", "value": 1}
+    world.ask("PUT", "limits/daily", limit)
+    assert "error" not in _ask(caller, MODERN, "prompts/get", **greeting)
+    assert "error" in _ask(caller, MODERN, "prompts/get", **greeting)
+    assert "error" in _ask(caller, MODERN, "resources/read", uri="memo://1")
+    world.ask("DELETE", "limits/daily")
     grant = {"group": GROUP, "mcp": "offers", "resources": ["memo://*"], "prompts": ["offers.greet"]}
     world.ask("POST", "grants", {**grant, "effect": "deny"})
     assert "error" in _ask(caller, MODERN, "resources/read", uri="memo://1")

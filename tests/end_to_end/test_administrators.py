@@ -188,6 +188,7 @@ def test_no_response_contains_a_hash_a_digest_or_a_secret(world: World) -> None:
     login, person = log_in(world, name), world.person()
     session = world.session(person)
     world.ask("POST", "kill-switches", {"scope": "user", "target": name, "reason": "drill", "drill": True})
+    world.ask("PUT", "limits/careful", {"scope": "everyone", "measure": "in_flight", "value": 99})
     key = world.ask("POST", "admin-keys", {"name": world.fresh("ci"), "roles": ["operator"]})["admin_key"]
     send(world, "POST", "login", {"user": name, "password": WRONG})
     send(world, "GET", "whoami", key=key)

@@ -128,6 +128,7 @@ def sensible(world: World) -> dict[str, Any]:
         f"PATCH {ADMIN}/keys/{{id}}": {"status": "suspended"},
         f"POST {ADMIN}/grants": group,
         f"PUT {ADMIN}/grants": group,
+        f"PUT {ADMIN}/limits/{{name}}": {"scope": "everyone", "measure": "in_flight", "value": 1000},
         f"POST {ADMIN}/kill-switches": {
             "scope": "user",
             "target": "some-user",
@@ -172,6 +173,7 @@ def existing(world: World, path: str) -> dict[str, Any] | None:
         f"{ADMIN}/mcps/": lambda: {"name": draft(world)},
         f"{ADMIN}/grants/": lambda: {"id": grant(world)},
         f"{ADMIN}/subscriptions/": lambda: {"key_id": subscriber(world), "mcp": HARMLESS},
+        f"{ADMIN}/limits/": lambda: {"name": limit(world)},
         f"{ADMIN}/kill-switches/": lambda: {"id": switch(world)},
         f"{ADMIN}/sessions/": lambda: {"id": world.caller().session_id},
         f"{ADMIN}/admin-keys/": lambda: {"name": admin_key(world)},
@@ -217,6 +219,11 @@ def subscriber(world: World) -> str:
     key_id = world.person(group).key_id
     world.ask("PUT", f"subscriptions/{key_id}/{HARMLESS}", {})
     return key_id
+
+
+def limit(world: World) -> str:
+    body = {"scope": "everyone", "measure": "in_flight", "value": 1000}
+    return str(world.ask("PUT", "limits/roomy", body)["name"])
 
 
 def switch(world: World) -> str:

@@ -11,13 +11,14 @@ from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing
 
 Tables = Callable[[str], dict[str, Any]]
 Pairs = Iterable[tuple[str, str]]
 
-NAMED = {"user", "group", "MCP", "admin key"}
+NAMED = {"user", "group", "MCP", "admin key", "limit"}
 
 
 def stored_list(
@@ -32,6 +33,7 @@ def stored_list(
         "grant": lambda: _grants(table),
         "subscription": lambda: _subscriptions(table),
         "kill switch": lambda: _switches(now),
+        "limit": _limits,
         "admin key": lambda: _admin_keys(table),
         "session": lambda: _sessions(table),
         "password": dict,
@@ -176,6 +178,16 @@ def _switches(now: datetime | None) -> dict[str, Field[Any]]:
         **_own("scope", values=list(SwitchScope)),
         **_own("author"),
         "target": Field(lambda switch: switch.target_name),
+        **_times("created_at"),
+    }
+
+
+def _limits() -> dict[str, Field[Any]]:
+    return {
+        **_own("name", "owner"),
+        **_own("scope", values=list(LimitScope)),
+        **_own("measure", values=list(Measure)),
+        "target": Field(lambda limit: limit.target_name),
         **_times("created_at"),
     }
 

@@ -17,6 +17,7 @@ _FIELDS = {
     "approved tools": "approved",
     "grant": "grants",
     "kill switch": "switches",
+    "limit": "limits",
     "subscription": "subscriptions",
     "credential": "credentials",
 }

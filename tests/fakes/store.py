@@ -21,6 +21,7 @@ from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.incremental_index import collect
+from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -518,6 +519,7 @@ class InMemoryUnitOfWork:
             writing=transaction.writing,
         )
         self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))
+        self.limits = _NamedRepository[Limit](transaction, _Kind("limit", "limit_id", is_named=True))
         owners = {"user_id": "user", "key_id": "client key"}
         self.sessions = _Sessions(
             transaction, _Kind("session", "session_id", owners, "user or client key", is_policy=False)

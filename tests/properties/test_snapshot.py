@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.users import UserStatus
+from ambassador_server.domain.policy.limits import LimitScope
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import ConflictError, NotFoundError
@@ -28,6 +29,7 @@ from tests.conformance.store_samples import (
     client_key,
     grant,
     group,
+    limit,
     mcp,
     subscription,
     switch,
@@ -96,6 +98,16 @@ ORDINARY = (
         ),
     ),
     remove("switches", SWITCH_ID),
+    put(
+        "limits",
+        having(
+            limit,
+            scope=st.sampled_from([LimitScope.USER, LimitScope.EVERYONE]),
+            target=st.sampled_from([None, "u1"]),
+            value=FEW,
+        ),
+    ),
+    remove("limits", "l"),
     put("subscriptions", having(subscription, key_id=ids("k"), mcp_id=ids("m"))),
     remove("subscriptions", "b"),
 )

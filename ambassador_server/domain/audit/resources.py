@@ -8,6 +8,7 @@ from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant
+from ambassador_server.domain.policy.limits import Limit
 
 
 def user_resource(user: User) -> Resource:
@@ -33,6 +34,11 @@ def admin_key_resource(key: AdminKey) -> Resource:
 def grant_resource(grant: Grant) -> Resource:
     """Return the resource for events about a grant."""
     return Resource(kind="grant", id=grant.grant_id, name=None)
+
+
+def limit_resource(limit: Limit) -> Resource:
+    """Return the resource for events about a limit."""
+    return Resource(kind="limit", id=limit.limit_id, name=limit.name)
 
 
 def mcp_resource(mcp: Mcp) -> Resource:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.argument_checks import RefusedArgument
+from ambassador_server.domain.policy.limits import ExceededLimit
 from ambassador_server.domain.policy.switches import KillSwitch
 
 
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     DEFINITION_CHANGED = "definition_changed"
     CREDENTIAL_MISSING = "credential_missing"
     FIXED_ARGUMENT = "fixed_argument"
+    LIMIT_EXCEEDED = "limit_exceeded"
     UNKNOWN_TOOL = "unknown_tool"
     UNKNOWN_RESOURCE = "unknown_resource"
     UNKNOWN_PROMPT = "unknown_prompt"
@@ -80,7 +82,7 @@ class Deny(Struct, frozen=True):
 
     `disclosed` means that the caller may learn that the capability exists; otherwise the answer is that of an unknown
     one. `missing` is set if a credential is missing, `argument` if the call brought one that is fixed, `refused` if the
-    constraints of a grant do not permit one.
+    constraints of a grant do not permit one, `limit` if a limit refuses the call.
     """
 
     reason: Reason
@@ -90,6 +92,7 @@ class Deny(Struct, frozen=True):
     missing: MissingCredential | None = None
     argument: str | None = None
     refused: RefusedArgument | None = None
+    limit: ExceededLimit | None = None
 
 
 Decision = Permit | Deny

@@ -12,6 +12,7 @@ from ambassador_server.domain.policy.argument_checks import refuse_every_argumen
 from ambassador_server.domain.policy.decide import Params, decide
 from ambassador_server.domain.policy.decision import Decision, Deny, Reason
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
+from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch
 
@@ -27,13 +28,14 @@ class NotApplicable(StrEnum):
     GRANT_EXPIRED = "grant_expired"
     NO_PATTERN_MATCHES = "no_pattern_matches"
     ARGUMENTS_NOT_PERMITTED = "arguments_not_permitted"
+    ANOTHER_LIMIT_APPLIES = "another_limit_applies"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsideredRule:
     """A rule, why it does not apply to the call (None if it applies), and whether it decides the call."""
 
-    rule: KillSwitch | Grant | Subscription
+    rule: KillSwitch | Grant | Subscription | Limit
     not_applicable: NotApplicable | None = None
     decides: bool
 
@@ -59,6 +61,7 @@ def explain(
         *_switches(snapshot, decision, moment.now),
         *_grants(snapshot, principal, capability, decision, moment.now, params),
         *_subscriptions(snapshot, principal, capability, decision),
+        *_limits(snapshot, principal, capability),
     )
     return Explanation(decision=decision, rules=rules)
 
@@ -133,3 +136,16 @@ def _subscriptions(
     if subscription is not None:
         decides = isinstance(decision, Deny) and decision.reason is Reason.NOT_SELECTED
         yield ConsideredRule(rule=subscription, decides=decides)
+
+
+def _limits(snapshot: Snapshot, principal: Principal, capability: CapabilityRef) -> Iterator[ConsideredRule]:
+    """Yield the limits of a call that is permitted; how much of them is used depends on the server that counts."""
+    if snapshot.limits is None:
+        return
+    group_ids = snapshot.group_ids_of.get(principal.user_id, ())
+    for limit, applies in snapshot.limits.considered(principal, capability, group_ids, snapshot.keys):
+        yield ConsideredRule(
+            rule=limit,
+            not_applicable=None if applies else NotApplicable.ANOTHER_LIMIT_APPLIES,
+            decides=False,
+        )

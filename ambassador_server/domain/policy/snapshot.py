@@ -16,6 +16,7 @@ from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.argument_checks import ArgumentCheck, refuse_every_argument
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.incremental_index import Index, TwoLevelIndex, collect, with_changes
+from ambassador_server.domain.policy.limits import Limit, LimitIndex
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class PolicyRows:
     approved: Sequence[ApprovedTools] = ()
     grants: Sequence[Grant] = ()
     switches: Sequence[KillSwitch] = ()
+    limits: Sequence[Limit] = ()
     subscriptions: Sequence[Subscription] = ()
     credentials: Sequence[UserCredential] = ()
 
@@ -70,6 +72,7 @@ class PolicyChanges:
     approved: Mapping[str, ApprovedTools | None] = field(default_factory=dict)
     grants: Mapping[str, Grant | None] = field(default_factory=dict)
     switches: Mapping[str, KillSwitch | None] = field(default_factory=dict)
+    limits: Mapping[str, Limit | None] = field(default_factory=dict)
     subscriptions: Mapping[str, Subscription | None] = field(default_factory=dict)
     credentials: Mapping[str, UserCredential | None] = field(default_factory=dict)
 
@@ -92,6 +95,9 @@ class Snapshot:
     grants_by_id: Mapping[str, Grant]
     switches: Mapping[tuple[SwitchScope, str | None], tuple[KillSwitch, ...]]
     switches_by_id: Mapping[str, KillSwitch]
+    limits: LimitIndex | None
+    """None if there are no limits."""
+    limits_by_id: Mapping[str, Limit]
     subscriptions: Mapping[tuple[str, str], Subscription]
     subscriptions_by_id: Mapping[str, Subscription]
     credentials: Mapping[tuple[str, str], UserCredential]
@@ -125,6 +131,8 @@ class Snapshot:
             grants_by_id={grant.grant_id: grant for grant in rows.grants},
             switches=_SWITCHES_BY_TARGET.build(switches),
             switches_by_id={switch.switch_id: switch for switch in switches},
+            limits=LimitIndex.of(rows.limits),
+            limits_by_id={limit.limit_id: limit for limit in rows.limits},
             subscriptions={
                 _client_and_mcp(subscription): subscription for subscription in rows.subscriptions
             },
@@ -152,6 +160,7 @@ class Snapshot:
             for switch_id, switch in changes.switches.items()
         }
         switches = with_changes(self.switches_by_id, effective)
+        limits = with_changes(self.limits_by_id, changes.limits)
         group_ids_of = with_changes(
             self.group_ids_of, {user: tuple(sorted(ids)) or None for user, ids in changes.memberships.items()}
         )
@@ -170,6 +179,8 @@ class Snapshot:
             grants_by_id=grants,
             switches=_SWITCHES_BY_TARGET.updated(self.switches, self.switches_by_id, switches, effective),
             switches_by_id=switches,
+            limits=self.limits if limits is self.limits_by_id else LimitIndex.of(limits.values()),
+            limits_by_id=limits,
             subscriptions=_by_pair(
                 self.subscriptions, self.subscriptions_by_id, changes.subscriptions, _client_and_mcp
             ),

@@ -5,7 +5,7 @@ back to the downstream; a call of a legacy downstream is held meanwhile.
 """
 
 from collections.abc import Coroutine, Mapping
-from typing import Final, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import msgspec
 from msgspec import Raw
@@ -237,8 +237,12 @@ def refusal_of(deny: Deny, kind: CapabilityKind, name: str) -> Reply:
     """Return the error for a denied request; what is hidden from the caller looks like what does not exist."""
     is_invalid = not deny.disclosed or deny.reason is Reason.FIXED_ARGUMENT
     code = Code.INVALID_PARAMS if is_invalid else Code.DENIED
-    reason = {"reason": told_reason(deny, kind).value}
-    return Reply(result=None, error=error_object(code, refusal_text(deny, name, kind), reason))
+    data: dict[str, Any] = {"reason": told_reason(deny, kind).value}
+    if deny.limit is not None:
+        data["limit"] = deny.limit.name
+        if deny.limit.wait_seconds is not None:
+            data["retryAfterSeconds"] = deny.limit.wait_seconds
+    return Reply(result=None, error=error_object(code, refusal_text(deny, name, kind), data))
 
 
 def named_questions(raw: Raw, mcp_name: str) -> Raw:

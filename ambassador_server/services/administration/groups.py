@@ -14,6 +14,7 @@ from ambassador_server.domain.people.role_rules import (
     check_may_lift_switches,
 )
 from ambassador_server.domain.policy.grants import Effect
+from ambassador_server.domain.policy.limits import LimitScope
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
@@ -23,6 +24,7 @@ from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.kill_switches import check_not_stopped, is_stopped
+from ambassador_server.services.changes.limited_objects import check_not_limited
 from ambassador_server.services.changes.lookups import find_group, find_user
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
 
@@ -113,6 +115,9 @@ class Groups:
                 group.group_id,
                 self._clock.now(),
                 name=f"the members of group {group.name!r}",
+            )
+            await check_not_limited(
+                change.work, LimitScope.GROUP, group.group_id, name=f"group {group.name!r}"
             )
             await change.work.groups.remove(group.group_id)
             change.record(AuditAction.GROUP_REMOVE, group_resource(group), before=_details(group))

@@ -7,34 +7,25 @@ from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
-from ambassador_server.domain.catalog.mcps import ToolClass
-from ambassador_server.domain.policy.pattern_spelling import exact_name
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.domain.shared.listing import Listing, Slice
-from ambassador_server.domain.shared.names import check_text, near
+from ambassador_server.domain.shared.names import check_text
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.pattern_checks import PatternChecks
-from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.administration.scope_targets import ScopeTargets, subject_of
 from ambassador_server.services.changes.audited_change import Change, Changes
-from ambassador_server.services.changes.lookups import find_group, find_mcp, find_user
 from ambassador_server.services.changes.writing import WriteResult, Written
 from ambassador_server.services.credentials.stored_credentials import RevokedBecause, revoke_grants
-
-_TOOL_CLASSES = [tool_class.value for tool_class in ToolClass]
 
 
 class Switches:
     """The use cases of operators for kill switches, which take effect from the next call."""
 
-    def __init__(
-        self, *, store: Store, changes: Changes, catalog: Catalog, patterns: PatternChecks, clock: Clock
-    ) -> None:
+    def __init__(self, *, store: Store, changes: Changes, targets: ScopeTargets, clock: Clock) -> None:
         self._store = store
         self._changes = changes
-        self._patterns = patterns
-        self._catalog = catalog
+        self._targets = targets
         self._clock = clock
 
     async def activate(
@@ -57,8 +48,8 @@ class Switches:
             raise InvalidInputError("A kill switch needs a reason.")
         now = self._clock.now()
         async with self._changes.open(requester) as change:
-            target_id = await self._target_id(change.work, scope, target)
-            warnings = await self._unmatched(change.work, scope, target_id, allow=allow_unmatched)
+            target_id = await self._targets.target_id(change.work, scope, target)
+            warnings = await self._targets.unmatched(change.work, scope, target_id, allow=allow_unmatched)
             change.warnings += warnings
             switch = KillSwitch(
                 switch_id=str(uuid.uuid4()),
@@ -75,7 +66,7 @@ class Switches:
                 lifted_by=None,
             )
             if not drill and any(_stops_same(switch, other) for other in await self._active(change.work)):
-                raise ConflictError(f"{_subject(scope, target)} is stopped already")
+                raise ConflictError(f"{subject_of(scope, target)} is stopped already")
             await change.work.switches.add(switch)
             change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), **_details(switch))
             if scope is SwitchScope.USER and not drill:
@@ -112,15 +103,6 @@ class Switches:
         async with self._store.read() as work:
             return await work.switches.page(wanted)
 
-    async def _unmatched(
-        self, work: UnitOfWork, scope: SwitchScope, target: str | None, *, allow: bool
-    ) -> tuple[str, ...]:
-        if scope is not SwitchScope.TOOL or target is None:
-            return ()
-        mcp_name, _, tool = target.partition(".")
-        findings = await self._patterns.check_tool(work, await find_mcp(work, mcp_name), tool)
-        return findings.warnings(allow_unmatched=allow)
-
     async def _end_grants(self, change: Change, switch: KillSwitch) -> tuple[str, ...]:
         """End the access by OAuth of a user who is stopped, and say so: to lift the switch gives none of it back."""
         credentials = await change.work.credentials.of(user_id=switch.target or "")
@@ -137,60 +119,13 @@ class Switches:
         now = self._clock.now()
         return [switch for switch in await work.switches.all() if switch.is_active(now)]
 
-    async def _target_id(self, work: UnitOfWork, scope: SwitchScope, target: str | None) -> str | None:
-        if scope is SwitchScope.EVERYONE:
-            if target is not None:
-                raise InvalidInputError("The scope 'everyone' takes no target.")
-            return None
-        if not target:
-            raise InvalidInputError(f"The scope {scope.value!r} needs a target.")
-        return await self._known_target_id(work, scope, target)
-
-    async def _known_target_id(self, work: UnitOfWork, scope: SwitchScope, target: str) -> str:
-        match scope:
-            case SwitchScope.USER:
-                return (await find_user(work, target)).user_id
-            case SwitchScope.GROUP:
-                return (await find_group(work, target)).group_id
-            case SwitchScope.MCP:
-                return (await find_mcp(work, target)).mcp_id
-            case SwitchScope.KEY if await work.keys.get(target) is not None:
-                return target
-            case SwitchScope.SESSION if await work.sessions.get(target) is not None:
-                return target
-            case SwitchScope.TOOL:
-                return await self._tool_name(work, exact_name(target))
-            case SwitchScope.TOOL_CLASS if target in _TOOL_CLASSES:
-                return target
-            case SwitchScope.TOOL_CLASS:
-                raise NotFoundError(f"No {_subject(scope, target)}{near(target, _TOOL_CLASSES)}")
-            case _:
-                raise NotFoundError(f"No {_subject(scope, target)}")
-
-    async def _tool_name(self, work: UnitOfWork, name: str) -> str:
-        entry = self._catalog.tool(name)
-        if entry is not None:
-            return entry.ref.name
-        if not await _names_tool_of_known_mcp(work, name):
-            raise NotFoundError(f"No tool {name!r}{self._catalog.near(name)}")
-        return name
-
-
-async def _names_tool_of_known_mcp(work: UnitOfWork, canonical: str) -> bool:
-    """Tell whether the name may be that of a tool of a known MCP, whose downstream may be unavailable now."""
-    return any(canonical.startswith(f"{mcp.name}.") for mcp in await work.mcps.all())
-
 
 def _stops_same(left: KillSwitch, right: KillSwitch) -> bool:
     return (left.scope, left.target) == (right.scope, right.target)
 
 
-def _subject(scope: SwitchScope, target: str | None) -> str:
-    return "everyone" if target is None else f"{scope.value.replace('_', ' ')} {target!r}"
-
-
 def _resource(switch: KillSwitch) -> Resource:
-    return Resource(kind="switch", id=switch.switch_id, name=_subject(switch.scope, switch.target_name))
+    return Resource(kind="switch", id=switch.switch_id, name=subject_of(switch.scope, switch.target_name))
 
 
 def _details(switch: KillSwitch) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The use cases of administrators for users, groups, keys, grants, sessions and kill switches."""
+"""The use cases of administrators for users, groups, keys, grants, sessions, limits and kill switches."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
+from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.session_control import SessionControl
@@ -33,6 +34,7 @@ class AdministrationUseCases:
     subscriptions: Subscriptions
     credentials: CredentialAdministration
     sessions: SessionControl
+    limits: Limits
     switches: Switches
     switch_effects: SwitchEffects
     access: AccessQueries

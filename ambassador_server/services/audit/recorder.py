@@ -115,6 +115,10 @@ class Recorder:
         details: dict[str, Any] = {}
         if deny.switch is not None:
             details["switch"] = deny.switch.switch_id
+        if deny.limit is not None:
+            details["limit"] = deny.limit.name
+            if deny.limit.wait_seconds is not None:
+                details["wait_seconds"] = deny.limit.wait_seconds
         if deny.grant_id is not None:
             details["grant"] = deny.grant_id
         if deny.refused is not None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, OrderedDict
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
@@ -24,14 +24,26 @@ class CallStoppedError(Exception):
         self.deny = deny
 
 
+class Entered(Protocol):
+    """What a call has entered and must leave at its end, such as its limits."""
+
+    def leave(self) -> None:
+        """Count the end of the call."""
+        ...
+
+    def check_result(self, size: int) -> None:
+        """Raise CallStoppedError for a result of this size that is not allowed."""
+        ...
+
+
 class CallInFlight:
     """A call of the current task, in flight while its `with` block runs.
 
-    If a new policy stops it, `deny` is set, and the end of the block raises CallStoppedError. If the shutdown of the
-    server stops it, the end of the block raises ServerStoppingError.
+    At its end the call leaves its `limits`. If a new policy stops it, `deny` is set, and the end of the block raises
+    CallStoppedError. If the shutdown of the server stops it, the end of the block raises ServerStoppingError.
     """
 
-    __slots__ = ("_running", "capability", "deny", "is_cut", "principal", "task")
+    __slots__ = ("_running", "capability", "deny", "is_cut", "limits", "principal", "task")
 
     def __init__(self, principal: Principal, capability: CapabilityRef, running: "set[CallInFlight]") -> None:
         task = asyncio.current_task()
@@ -42,6 +54,7 @@ class CallInFlight:
         self.task = task
         self.deny: Deny | None = None
         self.is_cut = False
+        self.limits: Entered | None = None
         self._running = running
 
     def __enter__(self) -> Self:
@@ -52,6 +65,8 @@ class CallInFlight:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         self._running.discard(self)
+        if self.limits is not None:
+            self.limits.leave()
         if self.deny is not None and self.was_stopped_by(error):
             self.task.uncancel()
             raise CallStoppedError(self.deny) from None

@@ -32,13 +32,15 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply, Tell, error_reply
 from ambassador_server.ports.payload import PayloadReader
-from ambassador_server.ports.throttle import Rate, RateRefusal
+from ambassador_server.ports.throttle import RateRefusal
 from ambassador_server.services.audit.rate_refusals import refuse_for_rate
 from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.calls.call_rates import CallRates
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.services.calls.downstream_calls import DownstreamCalls, Lent
 from ambassador_server.services.calls.in_flight import CallInFlight, CallsInFlight, CallStoppedError
+from ambassador_server.services.calls.limits import CallLimits
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 NAME_MEMBER: Mapping[CapabilityKind, str] = {
@@ -52,8 +54,6 @@ _QUESTIONS: Final = b'"inputRequests"'
 _MAX_NAME = 256
 _LARGE_ANSWER: Final = 64 * 1024
 """A smaller answer without notices fits into the buffer of its connection: its task does not wait for the reader."""
-_RECORD_BYTES = 2048
-"""About what the records of a call take in the log without its arguments."""
 _LARGE_VALUES, _LARGE_SIZE, _FULL_VALUES = 500, 8192, 100_000
 """How much of large arguments is read for the record: less than redaction keeps, so it has nothing to count or cut."""
 _COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
@@ -87,19 +87,6 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     serve: Callable[[CatalogEntry, Credential | None], Awaitable[Reply]] | None = None
 
 
-class CallRates(Struct, frozen=True):
-    """The rates of a client key: of its calls, and of the bytes they add to the audit log."""
-
-    calls: Rate
-    audit_bytes: Rate
-
-    def take(self, call: CapabilityCall, arguments: bytes) -> RateRefusal | None:
-        """Count a call, or return the refusal if its key has to wait."""
-        key_id = call.principal.key_id
-        size = _RECORD_BYTES + 2 * len(call.name) + len(arguments)
-        return self.calls.take(key_id) or self.audit_bytes.take(key_id, size)
-
-
 class Answered(Struct, frozen=True):
     """The downstream's answer, byte for byte."""
 
@@ -131,6 +118,7 @@ class CallPipeline:
         self._downstreams = downstreams.downstreams
         self._credentials = downstreams
         self._payloads = payloads
+        self._is_error = payloads.is_error_result
         self._clock = clock
         self._rates = rates
 
@@ -140,7 +128,7 @@ class CallPipeline:
         Raises RateLimitedError and AuditUnavailableError before anything ran, and the errors of the downstream.
         """
         raw = _arguments(call)
-        refused = self._rates.take(call, raw)
+        refused = self._rates.take(call.principal.key_id, call.name, raw)
         if refused is not None:
             await self._refuse_for_rate(call, refused)
         entry = self._catalog.resolve(call.kind, call.name)
@@ -149,13 +137,16 @@ class CallPipeline:
         if entry is None or isinstance(decision, Deny):
             unknown = _UNKNOWN[call.kind]
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else unknown)
-        mcp = self._policy.snapshot.mcps[entry.ref.mcp_id]
+        snapshot = self._policy.snapshot
+        mcp = snapshot.mcps[entry.ref.mcp_id]
         lent: Lent | None = None
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
-                if entry.edits is not None or decision.constrained:
-                    call, raw, decision = await self._with_arguments(call, entry, decision)
+                if entry.edits is not None or decision.constrained or snapshot.limits is not None:
+                    call, raw, decision = await _admitted(
+                        self._policy, self._rates.limits, call, entry, decision, running
+                    )
                 if mcp.credentials is not NO_CREDENTIALS:
                     user_id = call.principal.user_id
                     lent = self._credentials.known(user_id, mcp) or await self._credentials.lend(user_id, mcp)
@@ -165,10 +156,8 @@ class CallPipeline:
                     else await off_loop(self._recorded_arguments, entry, raw)
                 )
                 await self._record_attempt(call, mcp, resource, decision, arguments, len(raw), lent)
-                for method in call.answered:
-                    _ = self._recorder.question_answered(
-                        call.principal, call.origin, resource, method, refused=False
-                    )
+                if call.answered:
+                    self._record_answers(call, resource)
                 outcome, recorded = await self._forward(call, entry, mcp, lent, resource, running)
         except CallStoppedError as stopped:
             return await self._refuse(call, resource, stopped.deny)
@@ -190,27 +179,6 @@ class CallPipeline:
             # A stale catalog may lack the tool; and the two answers together would tell which hidden tools exist.
             return STALE if moment.stale else _UNKNOWN[call.kind]
         return decide(self._policy.snapshot, call.principal, entry.ref, moment)
-
-    async def _with_arguments(
-        self, call: CapabilityCall, entry: CatalogEntry, permit: Permit
-    ) -> tuple[CapabilityCall, bytes, Permit]:
-        """Return the call with the arguments that the downstream gets, and what permits these.
-
-        Raises CallStoppedError for arguments that are not permitted.
-        """
-        if entry.edits is not None:
-            members = await entry.edits.arguments(call.method, call.members)
-            if isinstance(members, Deny):
-                raise CallStoppedError(members)
-            call = replace(call, members=members)
-        # A request about a task is no call with arguments of its own.
-        if permit.constrained and call.sends_name:
-            snapshot, moment = self._policy.snapshot, self._policy.current_moment()
-            decision = decide(snapshot, call.principal, entry.ref, moment, call.members)
-            if isinstance(decision, Deny):
-                raise CallStoppedError(decision)
-            permit = decision
-        return call, _arguments(call), permit
 
     async def _refuse_for_rate(self, call: CapabilityCall, refused: RateRefusal) -> NoReturn:
         await refuse_for_rate(
@@ -257,20 +225,20 @@ class CallPipeline:
                 send = partial(self._send, call, entry, mcp, request)
                 reply = await self._credentials.send(call.principal.user_id, mcp, lent, send)
             seconds = self._clock.monotonic() - started
+            if running.limits is not None:
+                running.limits.check_result(len(reply.result or b""))
             if call.reads_questions and reply.result is not None and _QUESTIONS in reply.result:
                 await self._record_questions(call, resource, reply.result)
             body = reply.result if reply.result is not None else reply.error or b""
-            is_error = self._payloads.is_error_result
             failed = reply.result is None or (
-                is_error(body) if len(body) <= LARGE else await off_loop(is_error, body)
+                self._is_error(body) if len(body) <= LARGE else await off_loop(self._is_error, body)
             )
         except DefinitionChangedError:
             raise CallStoppedError(DEFINITION_CHANGED) from None
         except AmbassadorError as error:
             return error, self._failed(call, resource, started, failure_reason(error))
         except asyncio.CancelledError as error:
-            # A call that a kill switch stopped is recorded as denied instead.
-            if not running.was_stopped_by(error):
+            if not running.was_stopped_by(error):  # one that a kill switch stopped is recorded as denied
                 _ = self._failed(call, resource, started, running.cancelled_by)
             raise
         recorded = self._recorder.answered(
@@ -333,6 +301,10 @@ class CallPipeline:
         for method in read(result) if len(result) <= LARGE else await off_loop(read, result):
             await self._recorder.question(call.principal, call.origin, resource, method)
 
+    def _record_answers(self, call: CapabilityCall, resource: Resource) -> None:
+        for method in call.answered:
+            _ = self._recorder.question_answered(call.principal, call.origin, resource, method, refused=False)
+
     def _recorded_ask(self, call: CapabilityCall, ask: Ask, entry: CatalogEntry, resource: Resource) -> Ask:
         """Return `ask` with a record of each question and of its answer, and with the name of the MCP that asks."""
 
@@ -365,6 +337,34 @@ class CallPipeline:
             # What cannot be recorded may still have a meaning for the downstream.
             return WITHHELD
         return redact(value, policy)
+
+
+async def _admitted(
+    policy: PolicyKeeper,
+    limits: CallLimits,
+    call: CapabilityCall,
+    entry: CatalogEntry,
+    permit: Permit,
+    running: CallInFlight,
+) -> tuple[CapabilityCall, bytes, Permit]:
+    """Return the call with the arguments that the downstream gets, and what permits these; and count it.
+
+    Raises CallStoppedError for arguments that are not permitted, and for limits.
+    """
+    if entry.edits is not None:
+        members = await entry.edits.arguments(call.method, call.members)
+        if isinstance(members, Deny):
+            raise CallStoppedError(members)
+        call = replace(call, members=members)
+    snapshot, raw = policy.snapshot, _arguments(call)
+    # A request about a task is no call with arguments of its own.
+    if permit.constrained and call.sends_name:
+        decision = decide(snapshot, call.principal, entry.ref, policy.current_moment(), call.members)
+        if isinstance(decision, Deny):
+            raise CallStoppedError(decision)
+        permit = decision
+    limits.enter(snapshot, call.principal, entry.ref, len(raw), running)
+    return call, raw, permit
 
 
 def _resource(entry: CatalogEntry | None, call: CapabilityCall) -> Resource:

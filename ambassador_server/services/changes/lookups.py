@@ -7,6 +7,7 @@ from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.users import User
+from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.store import NamedRepository, UnitOfWork
@@ -50,6 +51,14 @@ async def find_mcp(work: UnitOfWork, name: str) -> Mcp:
     if mcp is None:
         raise await unknown_name(work.mcps, "MCP", name)
     return mcp
+
+
+async def find_limit(work: UnitOfWork, name: str) -> Limit:
+    """Return the limit of this name, or raise NotFoundError."""
+    limit = await work.limits.by_name(name)
+    if limit is None:
+        raise await unknown_name(work.limits, "limit", name)
+    return limit
 
 
 async def unknown_name(repository: NamedRepository[Any], kind: str, name: str) -> NotFoundError:

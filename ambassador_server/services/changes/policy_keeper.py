@@ -95,6 +95,7 @@ class PolicyKeeper:
             approved=await work.approved.all(),
             grants=await work.grants.all(),
             switches=await work.switches.all(),
+            limits=await work.limits.all(),
             subscriptions=await work.subscriptions.all(),
             credentials=await work.credentials.all(),
         )

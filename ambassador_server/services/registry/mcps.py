@@ -8,6 +8,7 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
+from ambassador_server.domain.policy.limits import LimitScope
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError
@@ -16,6 +17,7 @@ from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.kill_switches import check_not_stopped
+from ambassador_server.services.changes.limited_objects import check_not_limited
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
 from ambassador_server.services.registry.approvals import author_of, put_approved
@@ -154,7 +156,8 @@ class Mcps:
     async def remove(self, requester: Requester, name: str, *, expected: ExpectedRevisions = None) -> None:
         """Delete an entry, its grants, and what users have given for it.
 
-        Raises ConflictError if it is published, a kill switch stops it, or users are connected to it by OAuth.
+        Raises ConflictError if it is published, a kill switch or a limit is about it, or users are connected to it by
+        OAuth.
         """
         async with self._changes.open(requester) as change:
             mcp = await find_mcp(change.work, name)
@@ -164,6 +167,7 @@ class Mcps:
             await check_not_stopped(
                 change.work, SwitchScope.MCP, mcp.mcp_id, self._clock.now(), name=f"MCP {name!r}"
             )
+            await check_not_limited(change.work, LimitScope.MCP, mcp.mcp_id, name=f"MCP {name!r}")
             given = await check_grants_ended(change.work, mcp)
             await change.work.mcps.remove(mcp.mcp_id)
             details = {"users_with_values": given} if given else {}

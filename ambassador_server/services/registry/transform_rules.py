@@ -8,6 +8,7 @@ from ambassador_server.domain.catalog.mcps import Mcp, Tool, canonical_name
 from ambassador_server.domain.catalog.published_names import published_names
 from ambassador_server.domain.catalog.transforms import EVERY_TOOL, NO_TRANSFORMS, ToolTransform
 from ambassador_server.domain.policy.grants import Effect, Grant
+from ambassador_server.domain.policy.limits import LimitScope
 from ambassador_server.domain.policy.pattern_spelling import near_names
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.names import near
@@ -18,6 +19,7 @@ from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.calls.published_tools import argument_names
 from ambassador_server.services.changes.audited_change import Change
 from ambassador_server.services.changes.kill_switches import is_stopped
+from ambassador_server.services.changes.limited_objects import check_not_limited
 
 _SHOWN = 3
 
@@ -76,7 +78,7 @@ class TransformRules:
                 )
 
     async def _check_rules(self, change: Change, mcp: Mcp, renamed: Mapping[str, tuple[str, str]]) -> None:
-        """Refuse to rename a tool that is stopped or denied by its old name; warn of permissions that end."""
+        """Refuse to rename a tool that is stopped, denied or limited by its old name; warn of permissions that end."""
         grants = [each for each in await change.work.grants.all() if each.mcp_id == mcp.mcp_id]
         left, gained = list[str](), list[str]()
         for old, new in ((_ref(mcp, old), _ref(mcp, new)) for old, new in renamed.values()):
@@ -85,6 +87,7 @@ class TransformRules:
                     f"A kill switch stops {old.name}, and would not stop it by its new name",
                     advice=Advice.LIFT_SWITCH,
                 )
+            await check_not_limited(change.work, LimitScope.TOOL, old.name, name=f"tool {old.name!r}")
             for grant in _lost(grants, old, new):
                 if grant.effect is Effect.DENY and not _is_denied(grants, grant.group_id, new):
                     raise ConflictError(

@@ -20,6 +20,7 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.domain.policy.explain import ConsideredRule
 from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.policy.uri_spelling import spell_uri
@@ -35,6 +36,7 @@ from ambassador_server.web.endpoints import LIST, Endpoint, Handler, Parameter
 from ambassador_server.web.listing import listing, page
 from ambassador_server.wording.explained_access import (
     grant_text,
+    limit_text,
     remedy_text,
     subscription_text,
     switch_text,
@@ -179,13 +181,15 @@ def _rule_view(considered: ConsideredRule, kind: CapabilityKind, names: Names) -
     )
 
 
-def _described(rule: KillSwitch | Grant | Subscription, names: Names) -> tuple[str, str, str]:
+def _described(rule: KillSwitch | Grant | Subscription | Limit, names: Names) -> tuple[str, str, str]:
     """Return the kind, the id and the text of a rule."""
     match rule:
         case KillSwitch():
             return "kill switch", rule.switch_id, switch_text(rule)
         case Grant():
             return "grant", rule.grant_id, grant_text(rule, names.group(rule.group_id) or rule.group_id)
+        case Limit():
+            return "limit", rule.limit_id, limit_text(rule)
         case Subscription():
             key_name = names.key(rule.key_id) or rule.key_id
             return "subscription", rule.subscription_id, subscription_text(rule, key_name)

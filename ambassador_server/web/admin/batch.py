@@ -16,10 +16,12 @@ from ambassador_protocol.admin.batch import (
     BatchOperation,
     PutGrant,
     PutGroup,
+    PutLimit,
     PutMcp,
     PutUser,
     RemoveGrant,
     RemoveGroup,
+    RemoveLimit,
     RemoveMember,
     RevokeKey,
 )
@@ -30,12 +32,14 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError, OperationFailedError
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
+from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.changes.batch import Step
 from ambassador_server.services.registry.mcps import Mcps
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
 from ambassador_server.web.admin.grants import grant_spec
 from ambassador_server.web.admin.groups import group_spec
+from ambassador_server.web.admin.limits import limit_spec
 from ambassador_server.web.admin.mcps import mcp_spec
 from ambassador_server.web.admin.users import user_spec
 from ambassador_server.web.bodies import json_response
@@ -81,6 +85,8 @@ def _step(administration: AdministrationUseCases, mcps: Mcps, operation: BatchOp
     match operation:
         case PutGrant() | RemoveGrant():
             return Step(Right.MANAGE, _grant_step(administration.grants, operation))
+        case PutLimit() | RemoveLimit():
+            return Step(Right.MANAGE, _limit_step(administration.limits, operation))
         case PutMcp(name=name):
             if operation.set.one_time_values:
                 raise InvalidInputError("one_time_values: a batch tests no connection")
@@ -105,6 +111,16 @@ def _grant_step(grants: Grants, operation: PutGrant | RemoveGrant) -> Run:
             return lambda by: grants.put(by, spec)
         case RemoveGrant(id=grant_id):
             return lambda by: grants.remove(by, grant_id)
+
+
+def _limit_step(limits: Limits, operation: PutLimit | RemoveLimit) -> Run:
+    name = operation.name
+    match operation:
+        case PutLimit():
+            spec = limit_spec(operation.set)
+            return lambda by: limits.put(by, name, spec)
+        case RemoveLimit():
+            return lambda by: limits.remove(by, name)
 
 
 def _group_step(groups: Groups, operation: PutGroup | RemoveGroup | AddMember | RemoveMember) -> Run:

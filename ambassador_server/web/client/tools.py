@@ -17,6 +17,7 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
     OverloadedError,
+    RateLimitedError,
     ServerStoppingError,
 )
 from ambassador_server.host_definitions import host_definition
@@ -91,6 +92,8 @@ async def invoke(request: web.Request) -> web.Response:
     ) as error:
         return _outcome(request, _text(error.message), {"is_error": True})
     if isinstance(answer, Deny):
+        if answer.limit is not None and answer.limit.wait_seconds is not None:
+            raise RateLimitedError(refusal_text(answer, body.tool), retry_after=answer.limit.wait_seconds)
         return _outcome(request, _text(refusal_text(answer, body.tool)), {"is_error": True})
     reply = await valid_result(answer.reply)
     if len(reply.result or b"") > LARGE:

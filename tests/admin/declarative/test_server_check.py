@@ -40,7 +40,7 @@ def test_batches_create_what_they_refer_to_and_leave_nothing_out(scenario, prune
     for batch in batches:
         done = set()
         for each in batch:
-            for kind, name in references(each.kind, each.key):
+            for kind, name in references(each.kind, each.key, each.attributes):
                 assert (kind, (name,)) not in created or (kind, (name,)) in done
             done.add((each.kind, each.key))
 

@@ -16,17 +16,21 @@ from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.mcp.payload_reader import MsgspecPayloads
 from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.services.administration.pattern_checks import PatternChecks
+from ambassador_server.services.administration.scope_targets import ScopeTargets
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.calls.call_rates import CallRates
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallsInFlight
-from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CallRates, CapabilityCall
+from ambassador_server.services.calls.limits import CallLimits
+from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CapabilityCall
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.throttling.key_rates import KeyRate
+from ambassador_server.throttling.limit_counters import LimitCountersInMemory
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.fakes.credential_lender import FakeCredentialLender
@@ -92,8 +96,9 @@ class World:
             switches=Switches(
                 store=store,
                 changes=changes,
-                catalog=catalog,
-                patterns=PatternChecks(catalog=catalog, separator="__"),
+                targets=ScopeTargets(
+                    catalog=catalog, patterns=PatternChecks(catalog=catalog, separator="__")
+                ),
                 clock=clock,
             ),
             in_flight=in_flight,
@@ -108,7 +113,11 @@ class World:
                 ),
                 payloads=MsgspecPayloads(),
                 clock=clock,
-                rates=CallRates(KeyRate(10_000, clock.monotonic), KeyRate(100_000_000, clock.monotonic)),
+                rates=CallRates(
+                    KeyRate(10_000, clock.monotonic),
+                    KeyRate(100_000_000, clock.monotonic),
+                    CallLimits(LimitCountersInMemory(monotonic=clock.monotonic, now=clock.now)),
+                ),
             ),
         )
 

@@ -39,7 +39,8 @@ _FROZEN = {
     "0006_credentials": "91f27156abd35f8e7054df53c99e1c00470fc90eddb9af5ecc31a24e3fbbe02d",
     "0007_connections": "2d4f4907853485cf37706fde56b99a5ffb813457d6072d69eba8d1b32871af8f",
     "0008_argument_constraints": "8686bab670fd116b49781776efffd049a665931fbfa79218dc1a6ae0281d5149",
-    "0011_transforms": "b31b4a95220c9e919e16a2af916ad92a719b45369d3230e1d422a676cbe5ed1e",
+    "0009_limits": "dfe4508fc9d582b7877c3158cd57c14457c0a7733c0e1c4030d638e7790904a1",
+    "0011_transforms": "785b924634a9b30c2739dd9e4e4edc6b656e81acbb548df2bbbd4c17ee584c60",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -52,7 +53,8 @@ _FROZEN_LAYOUTS = {
     "0006_credentials": "7da8976c9a610b3b44a26e3f4584abce08dbbac05bb2f614f4d8edd3fd7dcf01",
     "0007_connections": "ccda3e1505620c93a914d7dee2c11c4691aa763f4a868f6f6e8ed55d16723ebc",
     "0008_argument_constraints": "c2061e03bad6031e0fcf46820be2df8c9a93375ad00986f962d82aa15d220560",
-    "0011_transforms": "da98287699b66915427dc9445e64e077f0266aade8b73b9546c8abf05fbdb371",
+    "0009_limits": "bda7b254496a1010611c0c87d87703366782d249d3ef1b5ad85dc60a9d972a67",
+    "0011_transforms": "f0ba2ea91af223e338bf8ce2dbb079e3eabf70c3b17e1818b5fa75d36458d953",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -97,6 +97,11 @@ manage      DELETE /v1/admin/grants/{id}
 read        GET    /v1/admin/subscriptions
 provision   PUT    /v1/admin/subscriptions/{key_id}/{mcp}
 provision   DELETE /v1/admin/subscriptions/{key_id}/{mcp}
+read        GET    /v1/admin/limits
+read        GET    /v1/admin/limits/{name}
+manage      PUT    /v1/admin/limits/{name}
+manage      DELETE /v1/admin/limits/{name}
+read        GET    /v1/admin/limit-counters
 read        GET    /v1/admin/kill-switches
 read        GET    /v1/admin/kill-switches/{id}
 operate     POST   /v1/admin/kill-switches
@@ -139,6 +144,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/v1/admin/mcps/{name}"): {"description": "Other"},
     ("POST", "/v1/admin/grants"): {"group": "staff", "mcp": "files"},
     ("PUT", "/v1/admin/grants"): {"group": "staff", "mcp": "files", "tools": ["read*"]},
+    ("PUT", "/v1/admin/limits/{name}"): {"scope": "everyone", "measure": "in_flight", "value": 9},
     ("POST", "/v1/admin/kill-switches"): {"scope": "everyone", "reason": "test"},
     ("POST", "/v1/admin/batch"): {"operations": [{"kind": "put-group", "name": "more", "set": {}}]},
     ("POST", "/v1/admin/audit/prune"): {"older_than_seconds": 86400},
@@ -221,6 +227,7 @@ async def _path_values(http: "TestClient[Any, Any]", secrets: dict[str, str]) ->
     issued = await ask("POST", "keys", {"user": "alice", "name": "laptop"})
     secrets["client key"] = issued["preshared_key"]
     await ask("PUT", f"subscriptions/{issued['key']['id']}/files", {})
+    limit = {"scope": "everyone", "measure": "in_flight", "value": 100}
     enrolment = await ask("POST", "enrolments", {"user": "alice", "name": "desk"})
     switch = {"scope": "user", "target": "alice", "reason": "test", "drill": True}
     return {
@@ -231,6 +238,7 @@ async def _path_values(http: "TestClient[Any, Any]", secrets: dict[str, str]) ->
         "keys": issued["key"]["id"],
         "enrolments": enrolment["id"],
         "grants": grant["id"],
+        "limits": (await ask("PUT", "limits/careful", limit))["name"],
         "kill-switches": (await ask("POST", "kill-switches", switch))["id"],
         "audit": "x",
         "subscriptions": "x",

@@ -15,7 +15,9 @@ from ambassador_server.wording.advice import hint_text
 @pytest.mark.parametrize("advice", Advice)
 def test_every_advice_has_a_text_without_gaps(advice: Advice):
     text = hint_text(
-        AmbassadorError("It failed.", advice=advice, user="alice", seconds=7, roles="admin", mcp="wiki")
+        AmbassadorError(
+            "It failed.", advice=advice, user="alice", seconds=7, roles="admin", mcp="wiki", limit="calm"
+        )
     )
     assert text
     assert "{" not in text

@@ -6,7 +6,7 @@ from alembic import op
 from ambassador_server.storage.types import CodePointText
 
 revision = "0011_transforms"
-down_revision = "0008_argument_constraints"
+down_revision = "0009_limits"
 
 
 def upgrade() -> None:

@@ -1,0 +1,24 @@
+"""What bounds the calls of a client key, and of whom and what the policy limits."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from ambassador_server.ports.throttle import Rate, RateRefusal
+from ambassador_server.services.calls.limits import CallLimits
+
+_RECORD_BYTES: Final = 2048
+"""About what the records of a call take in the log without its arguments."""
+
+
+class CallRates(Struct, frozen=True):
+    """The rates of a client key, of calls and of the bytes they add to the audit log, and the limits of the policy."""
+
+    calls: Rate
+    audit_bytes: Rate
+    limits: CallLimits
+
+    def take(self, key_id: str, name: str, arguments: bytes) -> RateRefusal | None:
+        """Count a call, or return the refusal if its key has to wait."""
+        size = _RECORD_BYTES + 2 * len(name) + len(arguments)
+        return self.calls.take(key_id) or self.audit_bytes.take(key_id, size)

@@ -17,6 +17,7 @@ from ambassador_protocol.admin.audit import Pruning
 from ambassador_protocol.admin.credential_needs import without_defaults
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
+from ambassador_protocol.admin.limits import LimitPut
 from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.tool_transforms import short_transforms
@@ -108,6 +109,11 @@ def application(api: FakeState) -> web.Application:
             web.delete(paths.GRANTS + "/{id}", _for("manage", _remove_grant)),
             web.get(paths.SESSIONS, _for("read", lambda request: _page_of_user(request, api.sessions))),
             web.post(paths.SESSIONS + "/{id}/revoke", _for("operate", _end_session)),
+            web.get(paths.LIMITS, _for("read", lambda request: _page(request, api.limits))),
+            web.get(paths.LIMITS + "/{name}", _for("read", _show_limit)),
+            web.put(paths.LIMITS + "/{name}", _for("manage", _put_limit)),
+            web.delete(paths.LIMITS + "/{name}", _for("manage", _remove_limit)),
+            web.get(paths.LIMIT_COUNTERS, _for("read", _limit_counters)),
             web.get(paths.SWITCHES, _for("read", _list_switches)),
             web.post(paths.SWITCHES, _for("operate", _activate)),
             web.get(paths.SWITCHES + "/{id}", _for("read", _show_switch)),
@@ -468,6 +474,40 @@ async def _end_session(request: web.Request) -> web.Response:
     session = _known(request.app[API].sessions, "session", request.match_info["id"])
     session["ended_at"] = "2026-05-04T13:30:00.000Z"
     return web.json_response(session)
+
+
+async def _show_limit(request: web.Request) -> web.Response:
+    return web.json_response(_known(request.app[API].limits, "limit", request.match_info["name"]))
+
+
+async def _put_limit(request: web.Request) -> web.Response:
+    api, name = request.app[API], request.match_info["name"]
+    given = {key: value for key, value in asdict(await _read(request, LimitPut)).items() if value is not None}
+    given.pop("allow_unmatched", None)
+    status = 200 if name in api.limits else 201
+    return web.json_response(api.add_limit(name, **given) | {"warnings": api.warnings}, status=status)
+
+
+async def _remove_limit(request: web.Request) -> web.Response:
+    name = request.match_info["name"]
+    _known(request.app[API].limits, "limit", name)
+    del request.app[API].limits[name]
+    return web.Response(status=204)
+
+
+async def _limit_counters(request: web.Request) -> web.Response:
+    used = {
+        name: {
+            "limit": name,
+            **{each: limit[each] for each in ("scope", "target", "measure")},
+            "user": None if limit["target"] else "alice",
+            "used": 3,
+            "most": limit["burst"] or limit["value"],
+            "percent": 300 // (limit["burst"] or limit["value"]),
+        }
+        for name, limit in request.app[API].limits.items()
+    }
+    return await _page(request, used)
 
 
 async def _list_switches(request: web.Request) -> web.Response:

@@ -40,6 +40,7 @@ class FakeState:
     subscriptions: dict[str, Item] = field(default_factory=dict)
     given: list[Item] = field(default_factory=list)
     switches: dict[str, Item] = field(default_factory=dict)
+    limits: dict[str, Item] = field(default_factory=dict)
     enrolments: dict[str, Item] = field(default_factory=dict)
     sessions: dict[str, Item] = field(default_factory=dict)
     definitions: dict[str, list[Item]] = field(default_factory=dict)
@@ -198,6 +199,23 @@ class FakeState:
             "lifted_by": None,
         } | members
         return self.switches[switch_id]
+
+    def add_limit(self, name: str, *, scope: str, measure: str, value: int, **members: Any) -> Item:
+        """Add a limit."""
+        self.limits[name] = {
+            "id": f"limit-{len(self.limits) + 1}",
+            "name": name,
+            "scope": scope,
+            "target": None,
+            "measure": measure,
+            "value": value,
+            "burst": value if measure == "calls_per_minute" else None,
+            "owner": None,
+            "created_at": AT,
+            "created_by": "ops",
+            "updated_at": AT,
+        } | members
+        return self.limits[name]
 
     def impact_of(self, switch: Item) -> Item:
         """Return the impact of a switch, as if every user could call every published tool."""

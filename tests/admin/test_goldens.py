@@ -345,6 +345,16 @@ COMMANDS = {
     "session-list": ["session", "list"],
     "session-list-user": ["session", "list", "--user", "bob"],
     "session-revoke": ["session", "revoke", "session-1", "--yes"],
+    "limit-set": ["limit", "set", "calm", "--user", "alice", "--calls-per-minute", "60", "--burst", "5"],
+    "limit-set-everyone": ["limit", "set", "many", "--everyone", "--in-flight", "20", "--owner", "ci/limits"],
+    "limit-set-nothing": ["limit", "set", "calm", "--in-flight", "20"],
+    "limit-set-two": ["limit", "set", "calm", "--everyone", "--in-flight", "20", "--calls-per-day", "9"],
+    "limit-set-burst": ["limit", "set", "calm", "--everyone", "--in-flight", "20", "--burst", "2"],
+    "limit-list": ["limit", "list"],
+    "limit-show": ["limit", "show", "fragile"],
+    "limit-show-unknown": ["limit", "show", "fragil"],
+    "limit-top": ["limit", "top"],
+    "limit-remove": ["limit", "remove", "fragile", "--yes"],
     "kill-everyone": ["kill", "everyone", "--reason", "incident 42", "--yes"],
     "kill-user": [
         "kill",
@@ -485,6 +495,8 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_key("key-1", user="alice", name="desktop")
     api.add_subscription("key-1", "git", "*")
     api.given.append(credential("alice", "git", "token"))
+    api.add_limit("fragile", scope="mcp", target="git", measure="in_flight", value=4)
+    api.add_limit("everybody", scope="everyone", measure="calls_per_minute", value=120, burst=30)
     api.add_switch("switch-1", scope="tool", target="git.git_push", reason="destroys history")
     api.add_switch(
         "switch-2", scope="mcp", target="draft", reason="over", active=False, lifted_at=AT, lifted_by="ops"

@@ -168,9 +168,10 @@ def transform(
 
 def _check_tool(admin: Invocation, mcp: str, tool: str) -> None:
     """Raise NotFoundError, with similar names, for a tool that the MCP does not have."""
-    offered = [str(each["own_name"]) for each in admin.api.items(mcps.tools(mcp))]
-    if tool != EVERY_TOOL and tool not in offered:
-        near = get_close_matches(tool, offered)
+    names = {str(each["own_name"]): str(each["name"]) for each in admin.api.items(mcps.tools(mcp))}
+    if tool != EVERY_TOOL and tool not in names:
+        near = [own for own, name in names.items() if name == f"{mcp}.{tool}"]
+        near = near or get_close_matches(tool, names)
         raise NotFoundError(
             f"MCP {mcp!r} has no tool {tool!r}.",
             hint=f"did you mean {' or '.join(near)}?" if near else f"ambassador-admin mcp tools {mcp}",

@@ -149,6 +149,7 @@ COMMANDS = {
     "mcp-transform-list": ["mcp", "transform", "git"],
     "mcp-transform-reset": ["mcp", "transform", "git", "--reset"],
     "mcp-transform-unknown": ["mcp", "transform", "git", "git_lgo"],
+    "mcp-transform-new-name": ["mcp", "transform", "git", "history"],
     "mcp-transform-no-key": ["mcp", "transform", "git", "git_log", "--fixed", "brnch="],
     "mcp-transform-dry-run": ["mcp", "transform", "git", "git_log", "--hide", "--dry-run"],
     "mcp-transform-no-tool": ["mcp", "transform", "git", "--hide"],

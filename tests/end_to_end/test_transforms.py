@@ -222,6 +222,7 @@ def test_rename_needs_no_approval_and_a_change_by_the_downstream_does(world: Wor
     ("transforms", "words"),
     [
         ({"serach": {"hidden": True}}, "has no tool 'serach'; near: 'search'"),
+        ({"search": {"name": "find"}, "find": {"hidden": True}}, "it is the name that 'search' was given"),
         ({"search": {"fixed_arguments": {"tennant": 1}}}, "has no argument 'tennant'; near: 'tenant'"),
         ({"search": {"name": "list"}}, "another tool of the MCP has that name"),
         ({"search": {"name": "a.b"}}, "is not a name to publish a tool by"),

@@ -135,7 +135,9 @@ def _check_known(mcp: Mcp, changed: Mapping[str, ToolTransform], tools: Collecti
         if not transform.changed:
             continue
         if name != EVERY_TOOL and name not in known:
-            raise InvalidInputError(f"MCP {mcp.name!r} has no tool {name!r}{near_names(name, known)}")
+            own = next((own for own, each in mcp.transforms.by_tool.items() if each.name == name), None)
+            hint = near_names(name, known) if own is None else f"; it is the name that {own!r} was given"
+            raise InvalidInputError(f"MCP {mcp.name!r} has no tool {name!r}{hint}")
         described = list(known.values()) if name == EVERY_TOOL else [known[name]]
         arguments = sorted({each for tool in described for each in argument_names(tool.definition)})
         for given in (*transform.fixed_arguments, *transform.default_arguments):

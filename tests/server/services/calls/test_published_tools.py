@@ -16,6 +16,8 @@ from ambassador_server.domain.catalog.mcps import (
     classify_tool,
 )
 from ambassador_server.domain.catalog.transforms import ToolTransform, ToolTransforms
+from ambassador_server.ports.exchange import Reply
+from ambassador_server.services.calls.call_edits import CallEdits
 from ambassador_server.services.calls.catalog_index import CatalogIndex, build_index
 from ambassador_server.services.calls.published_tools import published_tool, published_tools
 from tests.server.worlds import MCP
@@ -153,3 +155,29 @@ def test_definition_that_cannot_be_changed_is_not_offered() -> None:
     raw = b'{"name":"search","inputSchema":{"properties":{"\\ud800":{}},"required":["\\ud800"]}}'
     broken = replace(tool(), definition=raw)
     assert index(changed(search=ToolTransform(fixed_arguments={"a": "1"})), broken).tools == ()
+
+
+async def replied(result: bytes | None, error: bytes | None = None) -> Reply:
+    return Reply(result=result, error=error)
+
+
+async def test_large_result_becomes_a_failed_one_and_that_of_a_task_an_error() -> None:
+    edits = CallEdits(result_bytes=10)
+    large = b'{"content":[]}'
+    for fits in (b'{"a":1234}', None):
+        assert await edits.bounded("tools/call", replied(fits, b"{}")) == Reply(result=fits, error=b"{}")
+    found = await edits.bounded("tools/call", replied(large))
+    assert found.result is not None
+    result = json.loads(found.result)
+    assert result["isError"]
+    assert "14 bytes, and an administrator permits 10" in result["content"][0]["text"]
+    found = await edits.bounded("tasks/get", replied(large))
+    assert found.result is None
+    assert b"an administrator permits 10" in (found.error or b"")
+
+
+async def test_requests_about_a_task_get_no_arguments() -> None:
+    edits = CallEdits(refused=frozenset({"a"}), fixed=(b'"a":1',))
+    members = {"taskId": b'"t"'}
+    assert await edits.arguments("tasks/get", members) is members
+    assert await edits.arguments("tools/call", {}) == {"arguments": b'{"a":1}'}

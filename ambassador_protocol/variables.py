@@ -17,7 +17,7 @@ VARIABLES: Final = frozenset(
         *("KEY_USER", "KEY_NAME"),
         # ambassador-server
         *("DATA_DIR", "HOST", "PORT", "ADMIN_HOST", "ADMIN_PORT", "TLS", "DATABASE_URL", "NODE", "LOG_LEVEL"),
-        "PUBLIC_URL",
+        *("PUBLIC_URL", "LOG_FORMAT"),
     )
 )
 """Every variable that one of the programs reads; they share an environment, so each knows those of the others."""

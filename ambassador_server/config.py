@@ -20,6 +20,8 @@ from ambassador_server.setting_sections import (
     CorsSection,
     DownstreamsSection,
     LimitsSection,
+    LogLevel,
+    LogLevelsSection,
     Section,
     SessionSection,
     StdioSection,
@@ -44,6 +46,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "MCP_AMBASSADOR_NODE": ("node",),
     "MCP_AMBASSADOR_PUBLIC_URL": ("public_url",),
     "MCP_AMBASSADOR_LOG_LEVEL": ("log_level",),
+    "MCP_AMBASSADOR_LOG_FORMAT": ("log_format",),
 }
 """The setting that each environment variable sets."""
 
@@ -88,9 +91,12 @@ class ServerConfig(Section):
             description="Seconds at the end during which /ready is 503 while calls are still served.",
         ),
     ] = 0.0
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field(description="Lowest level of messages on stderr.")
-    ] = "info"
+    log_level: Annotated[LogLevel, Field(description="Lowest level of messages on stderr.")] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "text"],
+        Field(description="Form of messages on stderr; auto is text on a terminal, else json."),
+    ] = "auto"
+    log_levels: LogLevelsSection = LogLevelsSection()
     legacy_sse: Annotated[
         bool, Field(description="Whether /sse serves hosts that know only the HTTP+SSE of 2024-11-05.")
     ] = False

@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -40,6 +40,29 @@ class Section(BaseModel):
     """Settings that belong together; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+
+class LogLevelsSection(Section):
+    """The lowest level of the messages of one room of the server; `log_level` holds for the others.
+
+    Below a warning some libraries write what they send, such as values of the database.
+    """
+
+    web: LogLevel | None = None
+    mcp: LogLevel | None = None
+    downstream: LogLevel | None = None
+    services: LogLevel | None = None
+    audit: LogLevel | None = None
+    storage: LogLevel | None = None
+    server: LogLevel | None = None
+    libraries: Literal["warning", "error"] | None = None
+
+    def chosen(self) -> dict[str, LogLevel]:
+        """Return the level of each room that has one of its own."""
+        return {room: level for room, level in self if level is not None}
 
 
 class SessionSection(Section):

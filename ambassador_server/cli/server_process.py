@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import shlex
 import signal
 import ssl
@@ -22,6 +21,7 @@ from ambassador_server.bootstrap.open_files import connection_bounds, raise_desc
 from ambassador_server.bootstrap.options import program_settings
 from ambassador_server.bootstrap.periodic import run_periodically
 from ambassador_server.bootstrap.server import Ambassador, build
+from ambassador_server.cli.server_log import configure_logging
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import (
     Certificates,
@@ -66,7 +66,7 @@ def run_server(
     settings: ServerConfig, ready_file: Path | None, *, when_serving: WhenServing | None = None
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. `when_serving` runs once the ports are open; an error in it ends the server."""
-    _configure_logging(settings.log_level)
+    configure_logging(settings)
     hide_own_memory()
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -278,21 +278,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     import uvloop
 
     return uvloop.new_event_loop
-
-
-def _configure_logging(level: str) -> None:
-    number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")
-    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
-    if sys.stderr.isatty():
-        renderer = structlog.dev.ConsoleRenderer()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -78,7 +78,7 @@ _SECTIONS = {
             "arguments": readers.choice("none", "keys", "redacted", "full"),
             "call_timeout_seconds": readers.number,
             "isolation": readers.choice("shared", "per_user"),
-            "pin": readers.choice("off", "block"),
+            "pin": readers.choice("off", "warn", "block"),
             "prefixed": readers.boolean,
             "sessions": readers.choice("shared", "per_user", "auto"),
             "credentials": credentials,

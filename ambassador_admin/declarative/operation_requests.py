@@ -135,7 +135,7 @@ def _grant(operation: Operation, owner: str | None) -> NewGrant:
         expires_at=operation.attributes["expires_at"],
         owner=owner,
         # An absent value would leave the constraints as they are.
-        constraints=operation.attributes["constraints"] or {},
+        constraints=operation.attributes.get("constraints") or {},
     )
 
 

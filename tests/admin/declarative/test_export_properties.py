@@ -104,6 +104,12 @@ TRANSFORMS = st.dictionaries(
     ),
     max_size=3,
 ).map(short_transforms)
+CONSTRAINTS = st.dictionaries(
+    ANY_TEXT | TEXTS,
+    st.just(False) | st.dictionaries(st.sampled_from(["const", "pattern", "enum"]), VALUES, max_size=2),
+    min_size=1,
+    max_size=2,
+)
 REFERENCES = st.none() | st.sampled_from(["env://TOKEN", "file:///run/token", "hashicorp://secret/git#token"])
 CREDENTIALS = st.builds(
     CredentialsBody,
@@ -220,7 +226,8 @@ def grants(draw: st.DrawFn, group: str, mcps: list[str]) -> CurrentObject:
         delivery="automatic" if effect == "deny" else draw(st.sampled_from(["automatic", "opt_in"])),
         **draw(named(mcp))._asdict(),
     ).key
-    attributes = {"expires_at": draw(st.sampled_from([None, PAST, SOON, LATER]))}
+    constraints = None if effect == "deny" else draw(st.none() | CONSTRAINTS)
+    attributes = {"expires_at": draw(st.sampled_from([None, PAST, SOON, LATER])), "constraints": constraints}
     item_id = str(draw(st.uuids()))
     return CurrentObject(
         kind=ObjectKind.GRANT, key=key, attributes=attributes, owner=draw(OWNERS), item_id=item_id

@@ -101,6 +101,24 @@ def test_names_given_twice_are_refused_as_they_are_written(world: World, behind:
     assert arrived.count() == 0
 
 
+def test_arguments_that_a_transform_adds_are_checked_as_well(world: World, behind: Downstream) -> None:
+    for text, permitted in (("acme/x", True), ("evil", False)):
+        name = world.fresh("edited")
+        transforms = {"echo": {"default_arguments": {"text": text}}}
+        world.publish(name, "streamable_http", {"url": behind.url}, transforms=transforms)
+        group = world.fresh("group")
+        world.ask("POST", "groups", {"name": group})
+        world.ask("POST", "grants", {"group": group, "mcp": name, "constraints": RULE})
+        person = world.person(group)
+        caller, arrived = world.session(person), behind.from_here()
+        for face in FACES:
+            assert caller.call(face, f"{name}__echo", {}).succeeded is permitted
+            assert caller.call(face, f"{name}__echo", {"text": "evil"}).failed
+        assert arrived.count() == (len(FACES) if permitted else 0)
+        explained = world.rig.admin_json("access", "explain", person.name, f"{name}.echo", "--args", "{}")
+        assert explained["allowed"] is permitted
+
+
 def test_changed_constraints_are_in_force_with_the_next_call(world: World) -> None:
     group, grant_id = constrained(world, RULE)
     caller = world.session(world.person(group))

@@ -9,6 +9,7 @@ import typer
 from ambassador_admin.api import grants, mcps
 from ambassador_admin.api.request import Request
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.findings import warn_of_findings
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.mcp_options import McpOptions, secret_warnings
 from ambassador_admin.cli.one_time_values import OneTime, one_time_values
@@ -138,6 +139,8 @@ def add(
     added = submit_all(admin, requests, mcps.show(name), MCP)
     if added is not None:
         warn_of_tools(admin, added)
+        if publish:
+            warn_of_findings(admin, name)
     if added is not None and not publish:
         admin.output.advise(
             f"The MCP is a draft and serves no calls yet. Next: ambassador-admin mcp publish {name}"
@@ -204,7 +207,8 @@ def show(admin: Invocation, name: Name) -> None:
 def publish(admin: Invocation, names: Names, credential: OneTime = None) -> None:
     """Publish MCPs, so that users with a grant can call their tools; this approves the tools that they offer now.
 
-    The connection is tested first. If only users have the credentials that an MCP needs, it is published untested, or
+    The connection is tested first. Cues of hidden instructions in the definitions are shown; `mcp test` shows them
+    before. If only users have the credentials that an MCP needs, it is published untested, or
     tested with a --credential that is used once.
 
     Example: ambassador-admin mcp publish time
@@ -216,7 +220,11 @@ def publish(admin: Invocation, names: Names, credential: OneTime = None) -> None
     def request_of(name: str) -> Request:
         return mcps.with_one_time_values(mcps.publish(name), values)
 
-    submit_each(admin, names, request_of, MCP, then=lambda entry: warn_of_tools(admin, entry))
+    def warn(entry: Mapping[str, Any]) -> None:
+        warn_of_tools(admin, entry)
+        warn_of_findings(admin, entry["name"])
+
+    submit_each(admin, names, request_of, MCP, then=warn)
     if not admin.options.dry_run:
         admin.output.advise(f"Calls need a grant. Next: ambassador-admin grant add GROUP {names[0]}")
 
@@ -230,6 +238,7 @@ def check_connection(admin: Invocation, name: Name, credential: OneTime = None) 
     values = one_time_values(admin, credential)
     answer = admin.api.fetch(mcps.with_one_time_values(mcps.test(name), values))
     admin.output.rows(TOOL, answer["items"])
+    warn_of_findings(admin, name, answer["items"])
     warn_of_tools(admin, admin.api.fetch(mcps.show(name)))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from ambassador_admin.api import mcps
 from ambassador_admin.cli.command import verb
+from ambassador_admin.cli.findings import finding_lines
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.mcps import MCP, TOOL, Name, warn_of_tools
 from ambassador_admin.cli.several import listed
@@ -107,7 +108,7 @@ def _show_findings(admin: Invocation, name: str, chosen: Sequence[Item], *, stri
 
     Raises ConflictError if `strict`, and what `confirm` raises.
     """
-    found = [line for item in chosen for line in _findings(item)]
+    found = [line for item in chosen for line in finding_lines(str(item["tool"]), item)]
     if not found:
         return
     for line in found:
@@ -118,13 +119,6 @@ def _show_findings(admin: Invocation, name: str, chosen: Sequence[Item], *, stri
             hint=f"ambassador-admin mcp tools {name} --diff",
         )
     admin.confirm(f"Approve {listed([str(item['tool']) for item in chosen])} of MCP {name} nevertheless?")
-
-
-def _findings(item: Item) -> Iterator[str]:
-    for each in item["findings"]:
-        yield printable(f"{item['tool']} {each['place'] or '/'}: {each['cue']}: {each['excerpt']}")
-    if item["findings_left_out"]:
-        yield printable(f"{item['tool']}: {item['findings_left_out']} more findings are not shown")
 
 
 def _state(item: Item) -> str:
@@ -157,7 +151,7 @@ def _check_offered(admin: Invocation, name: str, unknown: Sequence[str], waiting
 def _difference(item: Item) -> Iterator[str]:
     """Yield the lines that show how a definition differs, safe for a terminal."""
     yield printable(f"{item['tool']}: {_state(item)}")
-    yield from (f"  ! {line}" for line in _findings(item))
+    yield from (f"  ! {line}" for line in finding_lines(str(item["tool"]), item))
     approved, offered = item["approved"], item["offered"]
     before, after = _lines(approved), _lines(offered)
     if before == after:

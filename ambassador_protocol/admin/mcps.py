@@ -161,13 +161,27 @@ class OutputView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindingView:
+    """A text in a definition that may be meant to steer the model that reads it.
+
+    `place` is a JSON pointer in the definition, `excerpt` the text around the cue, with escapes for what is not
+    printable.
+    """
+
+    place: str
+    cue: Cue
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolView:
     """One tool of a catalog entry with its canonical name (`name`), its exact spelling and its published name.
 
     The spelling (`pattern`) is what grants and kill switches take; it tells characters apart that look alike.
     `approval` compares its definition with the approved one; a tool that is `gone` is not offered any more.
     The names, the class and the description are those that users get; what begins with `own` is the downstream's.
-    `changed` names the members of its transforms. A tool that is `hidden` is not offered.
+    `changed` names the members of its transforms. A tool that is `hidden` is not offered. `findings` are about the
+    definition that the downstream offers; `findings_left_out` counts those beyond the first.
     """
 
     name: str
@@ -181,6 +195,8 @@ class ToolView:
     own_description: str
     hidden: bool
     changed: list[str]
+    findings: list[FindingView]
+    findings_left_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,19 +223,6 @@ class PromptView:
     pattern: str
     published_as: str
     description: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingView:
-    """A text in a definition that may be meant to steer the model that reads it.
-
-    `place` is a JSON pointer in the definition, `excerpt` the text around the cue, with escapes for what is not
-    printable.
-    """
-
-    place: str
-    cue: Cue
-    excerpt: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -341,6 +341,8 @@ def _tool_view(mcp: str, tool: str, tool_class: str) -> Item:
         "own_description": f"What {tool} does.",
         "hidden": False,
         "changed": [],
+        "findings": [],
+        "findings_left_out": 0,
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES, LEGACY
-from tests.end_to_end.scripted_server import tool
+from tests.end_to_end.scripted_server import options, tool
 from tests.end_to_end.test_pins import REFUSED, Hostile, about, edit
 from tests.end_to_end.world import World, assert_refused, running
 from tests.rig import Rig
@@ -94,3 +94,18 @@ def test_with_pin_warn_what_waits_is_used_and_recorded(world: World, directory: 
     world.rig.admin("mcp", "approve", hostile.name)
     after = world.rig.admin_json("mcp", "show", hostile.name)
     assert after["approved_set"] == after["offered_set"] == shown["offered_set"]
+
+
+def test_findings_are_shown_before_and_after_the_first_approval(world: World, directory: Path) -> None:
+    name = world.fresh("first")
+    world.offer(name, "stdio", options(directory, {"tools": [edit() | {"description": EVIL}, tool("fine")]}))
+    tested = world.rig.admin("mcp", "test", name)
+    assert f"warning: {name}: edit /description: secret: " in tested.stderr
+    published = world.rig.admin("mcp", "publish", name)
+    assert f"warning: {name}: edit /description: instruction: " in published.stderr
+    for text in (tested.stderr, published.stderr):
+        assert "fine" not in text
+        assert "\x1b" not in text
+    listed = {each["own_name"]: each["findings"] for each in world.ask("GET", f"mcps/{name}/tools")["items"]}
+    assert {each["cue"] for each in listed["edit"]} == {"hidden_characters", "instruction", "secret"}
+    assert listed["fine"] == []

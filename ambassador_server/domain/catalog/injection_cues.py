@@ -57,6 +57,9 @@ class Findings:
     left_out: int = 0
 
 
+NO_FINDINGS: Final = Findings()
+
+
 class Pairs(list[tuple[str, object]]):
     """A JSON object as its members in order, so that a key given twice hides neither value."""
 

@@ -1,7 +1,7 @@
 """Reports about catalog entries: their configuration and the state of their downstreams."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ambassador_server.domain.catalog.approved_tools import (
@@ -10,7 +10,7 @@ from ambassador_server.domain.catalog.approved_tools import (
     compare_tools,
     set_digest,
 )
-from ambassador_server.domain.catalog.injection_cues import Findings
+from ambassador_server.domain.catalog.injection_cues import NO_FINDINGS, Findings
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
@@ -64,7 +64,7 @@ class ToolReport:
     """A tool that is offered or approved, as hosts get it, and as its downstream offers it.
 
     `published` is empty while no published entry offers it, or while it is hidden. `changed` names the members of its
-    transforms.
+    transforms. `findings` are about what its downstream offers.
     """
 
     name: str
@@ -74,6 +74,7 @@ class ToolReport:
     approval: Approval
     hidden: bool = False
     changed: tuple[str, ...] = ()
+    findings: Findings = NO_FINDINGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +202,8 @@ class McpReports:
         async with self._store.read() as work:
             approved = await work.approved_definitions.get(mcp.mcp_id)
         published = self._catalog.published_names(mcp.mcp_id)
-        return _TOOLS.page(_reports(mcp, self._compare(mcp), approved, published), listing)
+        found = _TOOLS.page(_reports(mcp, self._compare(mcp), approved, published), listing)
+        return replace(found, items=tuple(await self._searched(mcp, found.items)))
 
     async def resources(self, name: str, listing: Listing) -> Slice[ResourceReport]:
         """Return one page of the resources and templates that a published entry offers."""
@@ -242,10 +244,11 @@ class McpReports:
         )
         return _PROMPTS.page(found, listing)
 
-    def offered(self, mcp: Mcp, tools: Iterable[Tool]) -> list[ToolReport]:
+    async def offered(self, mcp: Mcp, tools: Iterable[Tool]) -> list[ToolReport]:
         """Return reports about tools that a test of the connection has found."""
         found = compare_tools(self._policy.snapshot.approved.get(mcp.mcp_id), tools)
-        return _reports(mcp, [each for each in found if each.offered is not None], (), {})
+        reports = _reports(mcp, [each for each in found if each.offered is not None], (), {})
+        return await self._searched(mcp, reports)
 
     async def definitions(self, name: str) -> list[DefinitionReport]:
         """Return the tools that wait for an approval, each with the approved definition and what was found in it."""
@@ -264,6 +267,10 @@ class McpReports:
         written = groupby(self._downstreams.recent_output(mcp.mcp_id), key=lambda line: line.user_id)
         return [line for _, connection in written for line in list(connection)[-lines:]]
 
+    async def _searched(self, mcp: Mcp, reports: Sequence[ToolReport]) -> list[ToolReport]:
+        """Return the reports with what was found in each definition that is offered."""
+        return await off_loop(_with_findings, mcp, reports, self._catalog.index())
+
     def _compare(self, mcp: Mcp) -> list[ToolComparison]:
         offered = self._downstreams.state(mcp.mcp_id).tools
         return compare_tools(self._policy.snapshot.approved.get(mcp.mcp_id), offered)
@@ -281,6 +288,16 @@ class McpReports:
             return await find_mcp(work, name)
 
 
+def _with_findings(mcp: Mcp, reports: Sequence[ToolReport], index: CatalogIndex) -> list[ToolReport]:
+    names = names_of_tools(index)
+    return [
+        each
+        if each.approval is Approval.GONE
+        else replace(each, findings=findings_of(mcp.name, each.offered, names))
+        for each in reports
+    ]
+
+
 def _definition_reports(
     mcp: Mcp, waiting: Sequence[ToolComparison], approved: Mapping[str, Tool], index: CatalogIndex
 ) -> list[DefinitionReport]:
@@ -290,7 +307,7 @@ def _definition_reports(
         DefinitionReport(
             compared=each,
             approved=approved.get(each.name),
-            findings=Findings() if each.offered is None else findings_of(mcp.name, each.offered, names),
+            findings=NO_FINDINGS if each.offered is None else findings_of(mcp.name, each.offered, names),
             renamed_from=renamed_from.get(each.name),
             renamed_to=renamed_to.get(each.name),
         )

@@ -10,6 +10,7 @@ from ambassador_protocol.admin.mcps import (
     ResourceView,
     ToolView,
 )
+from ambassador_server.domain.catalog.injection_cues import Findings
 from ambassador_server.domain.catalog.mcps import OutputLine, Tool
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.uri_spelling import spell_uri
@@ -90,6 +91,8 @@ def tool_view(report: ToolReport) -> ToolView:
         own_description=report.offered.description,
         hidden=report.hidden,
         changed=list(report.changed),
+        findings=_findings(report.findings),
+        findings_left_out=report.findings.left_out,
     )
 
 
@@ -128,12 +131,13 @@ def definition_view(report: DefinitionReport) -> DefinitionView:
         offered=_definition(compared.offered),
         renamed_from=report.renamed_from,
         renamed_to=report.renamed_to,
-        findings=[
-            FindingView(place=each.place, cue=each.cue, excerpt=each.excerpt)
-            for each in report.findings.first
-        ],
+        findings=_findings(report.findings),
         findings_left_out=report.findings.left_out,
     )
+
+
+def _findings(findings: Findings) -> list[FindingView]:
+    return [FindingView(place=each.place, cue=each.cue, excerpt=each.excerpt) for each in findings.first]
 
 
 def _definition(tool: Tool | None) -> str | None:

@@ -138,7 +138,7 @@ async def test(request: web.Request, body: OneTimeValues) -> web.Response:
     """Connect to an entry and list the tools that it offers, without changing anything."""
     name = request.match_info["name"]
     mcp, found = await request.app[REGISTRY].mcps.test(requester(request), name, body.one_time_values)
-    views = [tool_view(each) for each in request.app[REGISTRY].reports.offered(mcp, found)]
+    views = [tool_view(each) for each in await request.app[REGISTRY].reports.offered(mcp, found)]
     return json_response(Page(items=views, next_cursor=None, total=len(views)))
 
 

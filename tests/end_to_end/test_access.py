@@ -91,7 +91,7 @@ def test_list_follows_a_kill_switch(rig: Rig):
 def test_check_exits_with_an_error_for_a_denial(rig: Rig):
     assert rig.admin("access", "explain", "alice", "box.echo", "--check").stderr == ""
     denied = rig.admin("access", "explain", "alice", "box.slow", "--check", expect=1)
-    assert "ALLOWED  no" in denied.stdout
+    assert "ALLOWED      no" in denied.stdout
     assert "error: AMB-3001 alice may not call box.slow: no_grant." in denied.stderr
 
 

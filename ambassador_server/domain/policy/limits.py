@@ -1,6 +1,6 @@
 """Limits: how much may be called, and which limits apply to a call."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -140,15 +140,16 @@ class LimitIndex(Struct, frozen=True):
     ) -> list[AppliedLimit]:
         """Return the limits of a call: of each measure at most one of what is called, and one of who calls."""
         found: list[AppliedLimit] = []
-        taken: set[Measure] = set()
+        # Lists, because the hash of a member of an enumeration takes longer than a look at a few of them.
+        taken: list[Measure] = []
         for limit in self._of_capability(capability):
             if limit.measure not in taken:
-                taken.add(limit.measure)
+                taken.append(limit.measure)
                 found.append(AppliedLimit(limit, ""))
-        taken.clear()
+        taken = []
         for limit in self._of_principal(principal, group_ids, keys):
             if limit.measure not in taken:
-                taken.add(limit.measure)
+                taken.append(limit.measure)
                 found.append(AppliedLimit(limit, principal.user_id if limit.is_per_user else ""))
         return found
 
@@ -165,26 +166,30 @@ class LimitIndex(Struct, frozen=True):
         matching = (*self._of_capability(capability), *self._of_principal(principal, group_ids, keys))
         return [ConsideredLimit(each, each.limit_id in applied) for each in matching]
 
-    def _of_capability(self, capability: CapabilityRef) -> Iterator[Limit]:
+    def _of_capability(self, capability: CapabilityRef) -> Sequence[Limit]:
+        """Return the limits of what is called, the most specific first."""
+        found = self.mcps.get(capability.mcp_id, ())
         if self.tools and capability.kind is CapabilityKind.TOOL:
-            yield from self.tools.get(capability.name, ())
-        yield from self.mcps.get(capability.mcp_id, ())
+            found = (*self.tools.get(capability.name, ()), *found)
         if self.tool_classes and capability.tool_class is not None:
-            yield from self.tool_classes.get(capability.tool_class, ())
+            found = (*found, *self.tool_classes.get(capability.tool_class, ()))
+        return found
 
     def _of_principal(
         self, principal: Principal, group_ids: Iterable[str], keys: Mapping[str, ClientKey]
-    ) -> Iterator[Limit]:
+    ) -> Sequence[Limit]:
+        """Return the limits of who calls, the most specific first."""
+        found = self.everyone
+        if self.groups:
+            of_groups = (limit for group_id in group_ids for limit in self.groups.get(group_id, ()))
+            found = (*_strictest_first(of_groups), *found)
+        if self.users:
+            found = (*self.users.get(principal.user_id, ()), *found)
         if self.keys:
             # Also the limits of the keys that this one replaced: a new key must not be a new allowance.
-            for key_id in line_of(principal.key_id, keys):
-                yield from self.keys.get(key_id, ())
-        yield from self.users.get(principal.user_id, ())
-        if self.groups:
-            yield from _strictest_first(
-                limit for group_id in group_ids for limit in self.groups.get(group_id, ())
-            )
-        yield from self.everyone
+            line = line_of(principal.key_id, keys)
+            found = (*(limit for key_id in line for limit in self.keys.get(key_id, ())), *found)
+        return found
 
 
 def _strictest_first(limits: Iterable[Limit]) -> list[Limit]:

@@ -210,7 +210,8 @@ def _attributes(kind: ObjectKind, random: Random) -> dict[str, Any]:
         case ObjectKind.MCP:
             return {"transport": "stdio", "options": {}, "published": random.random() < 0.8}
         case ObjectKind.GRANT:
-            return {"expires_at": random.choice([None, None, None, None, PAST, SOON, LATER])}
+            ends = random.choice([None, None, None, None, PAST, SOON, LATER])
+            return {"expires_at": ends, "constraints": None}
         case _:
             return {}
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from ambassador_server.argument_rules.checking import ArgumentRule, check_arguments
+from ambassador_server.argument_rules.raw_arguments import ArgumentRule, check_arguments
 from ambassador_server.domain.policy.argument_checks import ArgumentCheck, refuse_every_argument
 from ambassador_server.domain.policy.constraint_schemas import (
     OPTIONAL,

@@ -26,6 +26,7 @@ from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.shared.listing import Condition, Field, InMemoryList, Listing, Position
 from ambassador_server.errors import InvalidInputError
+from tests.admin.fake_impact import impact_of
 from tests.admin.fake_state import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, FakeState, Item, mcp_view
 
 RIGHTS = {
@@ -534,14 +535,14 @@ async def _activate(request: web.Request) -> web.Response:
         active=not new.drill,
         expires_at=_expiry(new.expires_in_seconds),
     )
-    answer = switch | {"impact": api.impact_of(switch), "warnings": api.warnings}
+    answer = switch | {"impact": impact_of(api, switch), "warnings": api.warnings}
     return web.json_response(answer, status=201)
 
 
 async def _show_switch(request: web.Request) -> web.Response:
     api = request.app[API]
     switch = _known(api.switches, "kill switch", request.match_info["id"])
-    return web.json_response(switch | {"impact": api.impact_of(switch)})
+    return web.json_response(switch | {"impact": impact_of(api, switch)})
 
 
 async def _lift(request: web.Request) -> web.Response:

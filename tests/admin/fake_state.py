@@ -217,28 +217,6 @@ class FakeState:
         } | members
         return self.limits[name]
 
-    def impact_of(self, switch: Item) -> Item:
-        """Return the impact of a switch, as if every user could call every published tool."""
-        users = sorted(
-            name
-            for name, user in self.users.items()
-            if user["status"] == "active"
-            and (switch["scope"] not in ("user", "group") or switch["target"] in (name, *user["groups"]))
-        )
-        tools = sorted(
-            tool["name"]
-            for mcp, offered in self.tools.items()
-            for tool in offered
-            if switch["scope"] not in ("mcp", "tool", "tool_class")
-            or switch["target"] in (mcp, tool["name"], tool["tool_class"])
-        )
-        mcps = sorted({tool.partition(".")[0] for tool in tools})
-        of_tools = switch["scope"] in ("mcp", "tool", "tool_class")
-        sessions = 0 if of_tools else sum(session["user"] in users for session in self.sessions.values())
-        named = {"users": users, "mcps": mcps, "tools": tools, "resources": [], "prompts": []}
-        hits = {kind: {"count": len(names), "first": names[:100]} for kind, names in named.items()}
-        return {**hits, "sessions": sessions, "calls": 0}
-
     def add_finding(self, writer: str, problem: str | None = None, **members: Any) -> None:
         """Add the result of verifying a writer."""
         fault = {"writer": writer, "segment": 2, "line": 3, "seq": 41, "problem": problem}

@@ -40,6 +40,7 @@ class Step:
 
 USER, GROUP, MCP = {"name": "dora"}, {"name": "dryers"}, {"name": "dry"}
 ONE_KEY, ONE_MCP = f"{paths.KEYS}/{{id}}", f"{paths.MCPS}/{{name}}"
+LIMIT, ONE_LIMIT = {"name": "dry-calls"}, f"{paths.LIMITS}/{{name}}"
 SUBSCRIPTION = (f"{paths.SUBSCRIPTIONS}/{{key_id}}/{{mcp}}", {"key_id": "<key>", "mcp": "tools"})
 MEMBER = (f"{paths.GROUPS}/{{name}}/members/{{user}}", {"name": "dryers", "user": "dora"})
 STEPS = [
@@ -76,6 +77,9 @@ STEPS = [
     Step("PATCH", ONE_MCP, MCP, {"options": stdio_options(env={"CHANGED": "yes"})}),
     Step("POST", f"{ONE_MCP}/approve", MCP, {"tools": {}}, idle=True),
     Step("POST", f"{ONE_MCP}/restart", MCP),
+    Step("PUT", ONE_LIMIT, LIMIT, {"scope": "mcp", "target": "dry", "measure": "in_flight", "value": 4}),
+    Step("PUT", ONE_LIMIT, LIMIT, {"scope": "mcp", "target": "dry", "measure": "in_flight", "value": 8}),
+    Step("DELETE", ONE_LIMIT, LIMIT),
     Step("POST", f"{ONE_MCP}/archive", MCP),
     Step("DELETE", ONE_MCP, MCP),
     Step("POST", paths.SWITCHES, {}, {"scope": "user", "target": "dora", "reason": "x"}, keep="switch"),

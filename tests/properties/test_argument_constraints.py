@@ -10,8 +10,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.argument_rules.checking import ArgumentRule, check_arguments
 from ambassador_server.argument_rules.json_schema import JsonSchemaRules
+from ambassador_server.argument_rules.raw_arguments import ArgumentRule, check_arguments
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.services.calls.pipeline import Answered
 from tests.effort import examples

@@ -13,7 +13,7 @@ from ambassador_protocol import paths
 from ambassador_server.storage.tables import metadata
 from ambassador_server.web.admin.routes import admin_endpoints
 from tests.end_to_end.credentials import give
-from tests.end_to_end.world import World
+from tests.end_to_end.world import World, until
 from tests.fakes.mcp_servers import stdio_options
 from tests.patience import PATIENCE
 
@@ -174,6 +174,8 @@ def test_every_change_can_be_tried_and_is_then_recorded_as_foretold(caller: Call
             caller.ids[step.keep] = made.get("key", made)["id"]
         if not step.idle:
             assert foretold
+            # The index may be behind the log while it starts.
+            until(lambda answer=done: caller.recorded(answer), f"{step} is recorded")
             assert foretold == [each for each in caller.recorded(done) if each not in CONNECTS], step
 
 

@@ -117,4 +117,6 @@ class CallCounts:
         mcp = self.mcps.get(resource.id or "")
         if mcp is None:
             mcp = self.mcps[resource.id or ""] = McpCounts()
-        return mcp, mcp.tool(resource)
+        # Most calls are of a tool that was called before.
+        known = mcp.tools.get(resource.name or "") if resource.kind == CapabilityKind.TOOL else None
+        return mcp, known or mcp.tool(resource)

@@ -46,8 +46,8 @@ class PolicyKeeper:
 
     def is_stale(self) -> bool:
         """Tell whether the store has not confirmed the snapshot's version for too long."""
-        age = self.age_seconds()
-        return age is None or age > STALE_AFTER_SECONDS
+        confirmed_at = self._confirmed_at
+        return confirmed_at is None or self._clock.monotonic() - confirmed_at > STALE_AFTER_SECONDS
 
     def age_seconds(self) -> float | None:
         """Return how long ago the store confirmed the snapshot's version; None if it never has."""

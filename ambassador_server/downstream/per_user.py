@@ -115,10 +115,9 @@ class UserConnections:
     ) -> Reply:
         """Send one request over the user's own connection, which the first call starts.
 
-        With `alone` a call whose host can be asked gets a connection that no other such call uses meanwhile. A call
-        with a credential of another generation than the connections there are retires them: `key` has that of the
-        credential. Raises OverloadedError when a limit is reached and every connection is busy, and the errors of a
-        supervisor.
+        With `alone` a call whose host can be asked gets a connection that no other such call uses meanwhile. `key`
+        names the generation of the credential; opening a connection retires those of another one. Raises
+        OverloadedError when a limit is reached and every connection is busy, and the errors of a supervisor.
         """
         asking, credential = can_be_asked(request), request.credential
         find = self._free if alone and asking else self._connection

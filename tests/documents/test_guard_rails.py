@@ -3,10 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from ambassador_protocol import bounded_yaml
 from ambassador_server.domain.catalog.injection_cues import Cue
@@ -28,17 +25,6 @@ def chapter(title: str) -> str:
 def commands(title: str) -> list[list[str]]:
     """Return the commands of one chapter."""
     return [shlex.split(line) for line in re.findall(r"^\$ (.+)$", chapter(title), re.MULTILINE)]
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path, is_preloaded=True)
-    rig.init()
-    rig.start()
-    try:
-        yield rig
-    finally:
-        rig.stop()
 
 
 def run(rig: Rig, title: str) -> dict[str, str]:

@@ -2,33 +2,15 @@
 
 import json
 import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from ambassador_server.domain.catalog.transforms import ToolTransform
-from tests.architecture.test_sizes import ROOT
+from tests.documents.test_guard_rails import chapter, commands
 from tests.end_to_end.scripted_server import options, tool
 from tests.rig import Rig
 
-CHAPTER = (
-    (ROOT / "docs" / "guard-rails.md").read_text().partition("\n## Transforms\n")[2].partition("\n## ")[0]
-)
-COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ (.+)$", CHAPTER, re.MULTILINE)]
+CHAPTER, COMMANDS = chapter("Transforms"), commands("Transforms")
 SEARCH = {"query": {"type": "string"}, "project": {"type": "string"}, "limit": {"type": "integer"}}
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path, is_preloaded=True)
-    rig.init()
-    rig.start()
-    try:
-        yield rig
-    finally:
-        rig.stop()
 
 
 def publish(rig: Rig, directory: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ambassador_server.argument_rules.json_schema import JsonSchemaRules
@@ -81,6 +81,7 @@ def folded(value: Any) -> Any:
 
 @examples(400)
 @given(ARGUMENTS)
+@example('{"repo":[],"other":1E400}')
 def test_the_value_that_is_checked_is_the_one_that_every_reader_reads(text: str) -> None:
     seen: list[Any] = []
 
@@ -92,7 +93,14 @@ def test_the_value_that_is_checked_is_the_one_that_every_reader_reads(text: str)
         return
     (value,) = seen
     for read in READERS:
-        assert folded(read(raw.decode())["repo"]) == folded(value)
+        try:
+            read_value = read(raw.decode())["repo"]
+        except msgspec.ValidationError:
+            # This reader takes no number beyond the largest float, not even in an argument without a rule: it
+            # refuses the whole text, so it reads no other value.
+            assert read is msgspec.json.decode
+            continue
+        assert folded(read_value) == folded(value)
 
 
 @examples(60)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ambassador_server.audit_log.reader import count_records, read_records
 from ambassador_server.domain.audit.events import AuditRecord
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 
 
 class BoundedLog:

@@ -33,9 +33,9 @@ from ambassador_server.domain.audit.events import (
     Resource,
 )
 from ambassador_server.errors import AuditUnavailableError, ConfigurationError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import AuditQueue, CheckpointSigner, Removal
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import LogPosition
 
 
 class JsonlAuditLog:

@@ -7,7 +7,7 @@ from ambassador_protocol.audit.files import segment_name, segment_numbers
 from ambassador_server.audit_log.reader import count_records, read_records
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import AuditUnavailableError
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 
 
 class ReadOnlyLog:

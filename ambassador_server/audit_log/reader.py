@@ -11,8 +11,8 @@ from ambassador_protocol.audit.lines import digest_of
 from ambassador_server.audit_log.event_json import decode_event_line
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import LogPiece
-from ambassador_server.ports.store import LogPosition
 
 _START = LogPosition(seq=0, segment=0, offset=0)
 _EVENT = b'{"event":'

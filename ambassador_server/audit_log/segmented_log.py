@@ -7,8 +7,8 @@ from pathlib import Path
 from ambassador_protocol.audit.files import segment_name, segment_numbers
 from ambassador_server.audit_log.reader import line_seq, read_piece
 from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import LogPiece
-from ambassador_server.ports.store import LogPosition
 
 _LINES = 1_000
 _BYTES = 4 * 1024 * 1024

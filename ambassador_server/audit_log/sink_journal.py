@@ -10,7 +10,7 @@ import msgspec
 from ambassador_server.audit_log.event_json import encode_event
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import AuditUnavailableError, DamagedPositionsError
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 
 _FOLDER = "sinks"
 _decoder = msgspec.json.Decoder(dict[str, LogPosition])

@@ -9,7 +9,7 @@ from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.mcp.envelope import Request
 from ambassador_server.ports.exchange import Ask, Reply, Tell
-from ambassador_server.services.calls.pipeline import Answered
+from ambassador_server.services.calls.capability_call import Answered
 
 
 class Caller(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 
 
 class AuditLogReader(Protocol):

@@ -11,7 +11,7 @@ from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord, Ou
 from ambassador_server.domain.audit.index_differences import RowDifferences, differences
 from ambassador_server.domain.audit.query import Attribute, Query
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, HourCount, HourCounts, LogPosition
+from ambassador_server.ports.audit_index import EventCounts, HourCount, HourCounts, LogPosition
 from ambassador_server.storage.audit_conditions import branches, check_query, condition
 from ambassador_server.storage.audit_rows import COLUMNS, from_row, is_copy, to_row
 from ambassador_server.storage.dialects import Lock

@@ -27,7 +27,8 @@ from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
 from ambassador_server.domain.policy.limits import Limit, LimitScope, Measure
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
-from ambassador_server.ports.store import LogPosition, UnitOfWork
+from ambassador_server.ports.audit_index import LogPosition
+from ambassador_server.ports.store import UnitOfWork
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -11,8 +11,8 @@ import pytest
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import AuditLog
-from ambassador_server.ports.store import LogPosition
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import EVENT, SIGNER, numbered, read_all

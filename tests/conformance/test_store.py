@@ -26,7 +26,8 @@ from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
-from ambassador_server.ports.store import LogPosition, Store, UnitOfWork
+from ambassador_server.ports.audit_index import LogPosition
+from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.storage.value_checks import MAX_KEY
 from tests.conformance.store_samples import (
     HOUR,

@@ -25,7 +25,8 @@ from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Like
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, HourCount, HourCounts, Store
+from ambassador_server.ports.audit_index import EventCounts, HourCount, HourCounts
+from ambassador_server.ports.store import Store
 from ambassador_server.storage.value_checks import MAX_KEY
 from tests.conformance.store_samples import HOUR, NOW, event, position, record
 from tests.effort import examples

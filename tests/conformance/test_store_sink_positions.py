@@ -3,7 +3,8 @@
 import pytest
 
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import LogPosition, Store
+from ambassador_server.ports.audit_index import LogPosition
+from ambassador_server.ports.store import Store
 from ambassador_server.storage.value_checks import MAX_KEY
 
 POSITION = LogPosition(seq=2**40, segment=3, offset=2**41)

@@ -21,7 +21,7 @@ from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.index_differences import IndexDifference
 from ambassador_server.domain.catalog.credential_needs import CredentialField, Place
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.index import AuditSearch

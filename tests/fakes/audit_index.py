@@ -12,7 +12,7 @@ from ambassador_server.domain.audit.events import AuditEvent, AuditRecord, Index
 from ambassador_server.domain.audit.index_differences import RowDifferences, differences
 from ambassador_server.domain.audit.query import Attribute, Query, matches, value_of
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, HourCount, HourCounts, LogPosition
+from ambassador_server.ports.audit_index import EventCounts, HourCount, HourCounts, LogPosition
 from ambassador_server.storage.audit_conditions import check_query
 from ambassador_server.storage.value_checks import check_item, check_key, check_value, encode_json
 

@@ -15,8 +15,8 @@ from ambassador_server.domain.audit.events import (
     Resource,
 )
 from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import AuditQueue
-from ambassador_server.ports.store import LogPosition
 from tests.fakes.clock import START
 
 _BESIDE_EVENT = 100

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.storage.value_checks import check_item, check_key
 
 _Positions = dict[tuple[str, str, str], LogPosition]

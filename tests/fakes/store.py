@@ -26,7 +26,8 @@ from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import ConflictError, NotFoundError, StorageError
-from ambassador_server.ports.store import LogPosition, UnitOfWork
+from ambassador_server.ports.audit_index import LogPosition
+from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.storage.value_checks import (
     check_item,
     check_key,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ambassador_server.argument_rules.json_schema import JsonSchemaRules
 from ambassador_server.argument_rules.raw_arguments import ArgumentRule, check_arguments
 from ambassador_server.domain.policy.decision import Deny, Reason
-from ambassador_server.services.calls.pipeline import Answered
+from ambassador_server.services.calls.capability_call import Answered
 from tests.effort import examples
 from tests.server.services.world import World
 from tests.server.worlds import GRANT

@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from ambassador_server.domain.audit.index_differences import IndexDifference
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 
 T = TypeVar("T")
 

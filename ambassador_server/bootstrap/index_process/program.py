@@ -24,7 +24,7 @@ from ambassador_server.bootstrap.index_process.messages import (
 from ambassador_server.bootstrap.index_process.pace import Pace
 from ambassador_server.downstream.programs import kernel
 from ambassador_server.errors import AmbassadorError
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.services.audit.copying import LogCopier
 from ambassador_server.storage.database_url import database_file
 from ambassador_server.storage.sql_store import open_store

@@ -3,8 +3,8 @@
 import asyncio
 
 from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.log_indexing import IndexProgress
 
 

@@ -20,9 +20,10 @@ from ambassador_server.bootstrap.index_process.messages import (
 from ambassador_server.bootstrap.index_process.process import IndexProcess
 from ambassador_server.bootstrap.index_process.rounds import Rounds
 from ambassador_server.errors import AmbassadorError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import LogPosition, Store
+from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.index_comparison import KnownDifferences
 from ambassador_server.services.audit.log_indexing import (
     LONGEST_WAIT,

@@ -9,8 +9,8 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.mcp.caller import Caller, Outcome
 from ambassador_server.mcp.envelope import EnvelopeError, Request, read_members
 from ambassador_server.mcp.methods.governed_request import GovernedRequests, Target
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.pipeline import Answered
 
 
 class CompletionMethods:

@@ -36,8 +36,9 @@ from ambassador_server.mcp.questions.request_states import (
     RequestStates,
 )
 from ambassador_server.ports.exchange import Ask, Question, Reply, Tell
+from ambassador_server.services.calls.capability_call import NAME_MEMBER, Answered, CapabilityCall
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.pipeline import NAME_MEMBER, Answered, CallPipeline, CapabilityCall
+from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.wording.refusals import refusal_text, told_reason
 
 ASKED_ABOUT: Final = frozenset({"tools/call", "prompts/get", "resources/read"})

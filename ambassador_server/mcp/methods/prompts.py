@@ -9,8 +9,8 @@ from ambassador_server.mcp.methods.governed_request import GovernedRequests, Tar
 from ambassador_server.mcp.methods.pages import check_cursor, page_of, renamed
 from ambassador_server.mcp.methods.result_uris import map_prompt_result
 from ambassador_server.mcp.methods.results import mapped_result
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.pipeline import Answered
 
 
 class PromptMethods:

@@ -14,8 +14,8 @@ from ambassador_server.mcp.methods.pages import check_cursor, page_of, renamed
 from ambassador_server.mcp.methods.result_uris import map_contents
 from ambassador_server.mcp.methods.results import mapped_result
 from ambassador_server.ports.exchange import Reply
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.pipeline import Answered
 
 _LEGACY_NOT_FOUND: Final = -32002
 _NOT_CACHED: Final = {"ttlMs": msgspec.Raw(b"0"), "cacheScope": msgspec.Raw(b'"private"')}

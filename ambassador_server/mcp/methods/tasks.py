@@ -26,8 +26,8 @@ from ambassador_server.mcp.methods.result_uris import map_tool_result
 from ambassador_server.mcp.questions.capabilities import extensions_of
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.sealing import Sealer
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.pipeline import Answered
 
 _TASK: Final = b'"task"'
 _LONGEST_ID: Final = 8192

@@ -26,9 +26,9 @@ from ambassador_server.mcp.methods.results import mapped_result
 from ambassador_server.mcp.methods.tasks import TaskMethods, is_task
 from ambassador_server.mirrored_arguments import mirrored_arguments
 from ambassador_server.ports.face import Headers
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogIndex, ToolEntry
-from ambassador_server.services.calls.pipeline import Answered
 from ambassador_server.tool_results import valid_result
 
 _ANNOTATION: Final = b"x-mcp-header"

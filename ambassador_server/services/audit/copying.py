@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import LogPosition, Store
+from ambassador_server.ports.store import Store
 
 _SMALLEST, _FIRST, _LARGEST = 250, 250, 1_000
 _WANTED_SECONDS = 0.05

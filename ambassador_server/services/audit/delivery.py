@@ -10,10 +10,10 @@ from datetime import datetime
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.errors import AmbassadorError, SinkRefusedError, SinkUnavailableError, StorageError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.audit_sink import AuditSink, SinkJournal
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.sink_positions import SinkAnomaly, SinkPositions
 
 LONGEST_WAIT = 60.0

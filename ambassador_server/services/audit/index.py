@@ -9,7 +9,8 @@ from ambassador_server.domain.audit.request_summary import RequestSummary, summa
 from ambassador_server.domain.policy.grants import Grant
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.errors import NotFoundError
-from ambassador_server.ports.store import EventCounts, HourCounts, Store
+from ambassador_server.ports.audit_index import EventCounts, HourCounts
+from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
 from ambassador_server.services.audit.subjects import with_subjects
 

@@ -10,9 +10,10 @@ from ambassador_server.domain.audit.events import AuditAction, AuditRecord, Inde
 from ambassador_server.domain.audit.index_differences import IndexDifference, RowDifferences
 from ambassador_server.domain.audit.query import Attribute, Is, all_of
 from ambassador_server.errors import AuditUnavailableError, StorageError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import LogPiece, SegmentedLog
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import LogPosition, Store
+from ambassador_server.ports.store import Store
 
 _log = logging.getLogger(__name__)
 _PRUNES = all_of(Is(Attribute.ACTION, AuditAction.AUDIT_PRUNE), Is(Attribute.OUTCOME, Outcome.PERMITTED))

@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import LogPosition, Store
+from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.copying import Copied, LogCopier
 
 LONGEST_WAIT = 1.0

@@ -6,8 +6,9 @@ from enum import StrEnum
 
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.errors import DamagedPositionsError
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_sink import SinkJournal
-from ambassador_server.ports.store import LogPosition, Store
+from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.shared.database_deadline import within_deadline
 

@@ -19,9 +19,10 @@ from ambassador_server.errors import InvalidInputError, OverloadedError
 from ambassador_server.ports.credentials import Credential
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.exchange import Reply
+from ambassador_server.services.calls.capability_call import Answered, CapabilityCall
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry
-from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CapabilityCall
+from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 SUBSCRIBE: Final = "resources/subscribe"

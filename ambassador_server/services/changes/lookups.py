@@ -10,7 +10,8 @@ from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import NotFoundError
-from ambassador_server.ports.store import NamedRepository, UnitOfWork
+from ambassador_server.ports.repositories import NamedRepository
+from ambassador_server.ports.store import UnitOfWork
 
 
 async def find_user(work: UnitOfWork, name: str) -> User:

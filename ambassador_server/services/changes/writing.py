@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ambassador_server.domain.audit.events import AuditAction, Resource
-from ambassador_server.ports.store import Repository
+from ambassador_server.ports.repositories import Repository
 from ambassador_server.services.changes.audited_change import Change
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from ambassador_server.errors import (
 )
 from ambassador_server.host_definitions import host_definition
 from ambassador_server.ports.exchange import Question, Reply, error_reply
+from ambassador_server.services.calls.capability_call import Answered, CapabilityCall
 from ambassador_server.services.calls.catalog_index import ToolEntry
-from ambassador_server.services.calls.pipeline import Answered, CapabilityCall
 from ambassador_server.tool_results import (
     INVALID_RESULT_TEXT,
     unfinished_kind,

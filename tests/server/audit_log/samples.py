@@ -22,8 +22,8 @@ from ambassador_server.domain.audit.events import (
     Outcome,
     Resource,
 )
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.ports.audit_log import AuditLog
-from ambassador_server.ports.store import LogPosition
 from tests.fakes.clock import START, ManualClock
 
 WRITER = "node-1"

@@ -21,7 +21,7 @@ from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.errors import ConfigurationError
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import (
     KEYS,

@@ -24,7 +24,7 @@ from ambassador_server.domain.audit.events import (
     Resource,
 )
 from ambassador_server.errors import AuditUnavailableError, SinkUnavailableError
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 from tests.patience import PATIENCE
 from tests.server.audit_log.samples import EVENT
 from tests.server.audit_sinks.receivers import SyslogDatagrams, SyslogStream

@@ -20,7 +20,7 @@ from ambassador_server.mcp.questions.request_states import (
     RequestStates,
 )
 from ambassador_server.ports.exchange import Reply
-from ambassador_server.services.calls.pipeline import Answered
+from ambassador_server.services.calls.capability_call import Answered
 from tests.server.services.world import ORIGIN, World
 from tests.server.worlds import MCP, PRINCIPAL
 

@@ -19,12 +19,15 @@ from ambassador_server.services.administration.pattern_checks import PatternChec
 from ambassador_server.services.administration.scope_targets import ScopeTargets
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.calls.admission import Admission
 from ambassador_server.services.calls.call_rates import CallRates
+from ambassador_server.services.calls.call_records import CallRecords
+from ambassador_server.services.calls.capability_call import Answered, CapabilityCall
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.limits import CallLimits
-from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CapabilityCall
+from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.key_proof import KeyProver
@@ -107,16 +110,19 @@ class World:
                 policy=policy,
                 catalog=catalog,
                 in_flight=in_flight,
-                recorder=recorder,
+                records=CallRecords(
+                    policy=policy, recorder=recorder, payloads=MsgspecPayloads(), clock=clock
+                ),
                 downstreams=DownstreamCalls(
                     downstreams, lender, "https://here.example/credentials/{}".format
                 ),
-                payloads=MsgspecPayloads(),
                 clock=clock,
                 rates=CallRates(
                     KeyRate(10_000, clock.monotonic),
                     KeyRate(100_000_000, clock.monotonic),
-                    CallLimits(LimitCountersInMemory(monotonic=clock.monotonic, now=clock.now)),
+                ),
+                admission=Admission(
+                    policy, CallLimits(LimitCountersInMemory(monotonic=clock.monotonic, now=clock.now))
                 ),
             ),
         )

@@ -28,7 +28,7 @@ from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.own_offers import OfferedMcp
 from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.calls.pipeline import Answered
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.services.sign_in.sessions import Sessions
 from tests.fakes.session_tokens import RememberedTokens
 from tests.server.services.world import ORIGIN, ROOT, World

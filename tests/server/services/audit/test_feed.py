@@ -9,7 +9,7 @@ import pytest
 
 from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Query
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.services.audit.feed import MAX_LISTENERS, AuditFeed, FeedUpdate
 from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
 from ambassador_server.services.audit.log_indexing import InServerIndexer

@@ -17,7 +17,7 @@ from ambassador_server.audit_log.segmented_log import JsonlSegments
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, AuditRecord
 from ambassador_server.domain.audit.index_differences import IndexDifference, differences
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.index_comparison import IndexComparison, KnownDifferences
 from ambassador_server.services.audit.log_indexing import InServerIndexer

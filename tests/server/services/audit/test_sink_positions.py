@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.errors import DamagedPositionsError
-from ambassador_server.ports.store import LogPosition
+from ambassador_server.ports.audit_index import LogPosition
 from ambassador_server.services.audit.sink_positions import SinkAnomalyKind, SinkPositions, compare
 from tests.fakes.store import InMemoryStore
 

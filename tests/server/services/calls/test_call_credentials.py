@@ -19,7 +19,7 @@ from ambassador_server.domain.policy.decision import CredentialFault, Deny, Reas
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import CredentialRefusedError, DownstreamUnavailableError, StepUpNeededError
 from ambassador_server.ports.credentials import Credential, Missing, MissingBecause
-from ambassador_server.services.calls.pipeline import Answered
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.wording.refusals import refusal_text
 from tests.server.services.world import World
 from tests.server.worlds import MCP, USER

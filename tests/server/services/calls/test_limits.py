@@ -11,7 +11,7 @@ from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import AuditUnavailableError, DownstreamTimeoutError
-from ambassador_server.services.calls.pipeline import Answered
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.wording.refusals import refusal_text
 from tests.conformance.store_samples import limit
 from tests.fakes.downstream import text_reply

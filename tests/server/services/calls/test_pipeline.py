@@ -17,7 +17,7 @@ from ambassador_server.errors import (
     ServerStoppingError,
     StorageError,
 )
-from ambassador_server.services.calls.pipeline import Answered
+from ambassador_server.services.calls.capability_call import Answered
 from ambassador_server.wording.refusals import refusal_text
 from tests.fakes.downstream import error_reply, text_reply
 from tests.server.services.world import ROOT, World

@@ -1,0 +1,66 @@
+"""Builds the pipeline of calls and what stands around it."""
+
+from ambassador_server.bootstrap.foundation import Foundation
+from ambassador_server.bootstrap.key_rates import KeyRates
+from ambassador_server.config import ServerConfig
+from ambassador_server.mcp.payload_reader import MsgspecPayloads
+from ambassador_server.services.calls.admission import Admission
+from ambassador_server.services.calls.call_rates import CallRates
+from ambassador_server.services.calls.call_records import CallRecords
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.downstream_calls import DownstreamCalls
+from ambassador_server.services.calls.in_flight import CallsInFlight
+from ambassador_server.services.calls.limits import CallLimits
+from ambassador_server.services.calls.list_changes import ListChanges
+from ambassador_server.services.calls.pipeline import CallPipeline
+from ambassador_server.services.calls.resource_updates import ResourceUpdates
+from ambassador_server.services.calls.use_cases import CallUseCases
+from ambassador_server.services.registry.first_lists import FirstLists
+from ambassador_server.services.sign_in.sessions import Sessions
+
+
+def create_catalog(config: ServerConfig, base: Foundation, first_lists: FirstLists) -> Catalog:
+    """Build the catalog."""
+    return Catalog(
+        policy=base.policy,
+        downstreams=base.downstreams,
+        separator=config.separator,
+        asked=first_lists.asked,
+    )
+
+
+def create_calls(
+    config: ServerConfig,
+    base: Foundation,
+    catalog: Catalog,
+    in_flight: CallsInFlight,
+    sessions: Sessions,
+    rates: KeyRates,
+) -> CallUseCases:
+    """Build the use cases of clients for capabilities."""
+    pipeline = CallPipeline(
+        policy=base.policy,
+        catalog=catalog,
+        in_flight=in_flight,
+        records=CallRecords(
+            policy=base.policy, recorder=base.recorder, payloads=MsgspecPayloads(), clock=base.clock
+        ),
+        downstreams=DownstreamCalls(base.downstreams, base.lending, config.credential_link),
+        clock=base.clock,
+        rates=CallRates(rates.calls, rates.audit_bytes),
+        admission=Admission(base.policy, CallLimits(base.limit_counters)),
+    )
+    return CallUseCases(
+        catalog=catalog,
+        pipeline=pipeline,
+        in_flight=in_flight,
+        list_changes=ListChanges(
+            policy=base.policy,
+            catalog=catalog,
+            downstreams=base.downstreams,
+            session_is_open=sessions.is_open,
+        ),
+        resource_updates=ResourceUpdates(
+            policy=base.policy, catalog=catalog, downstreams=base.downstreams, pipeline=pipeline
+        ),
+    )

@@ -1,0 +1,72 @@
+"""Builds the ways in."""
+
+from datetime import timedelta
+
+from ambassador_server.bootstrap.foundation import Foundation
+from ambassador_server.bootstrap.key_rates import KeyRates
+from ambassador_server.bootstrap.options import session_bounds
+from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.session_tokens import HmacSessionTokens
+from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
+from ambassador_server.services.sign_in.code_redemption import CodeRedemption
+from ambassador_server.services.sign_in.key_proof import KeyProver
+from ambassador_server.services.sign_in.logins import Logins
+from ambassador_server.services.sign_in.password_proof import PasswordProver
+from ambassador_server.services.sign_in.sessions import Sessions
+from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
+
+
+def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRates) -> ClientSignIn:
+    """Build the ways in of clients."""
+    keys = KeyProver(
+        store=base.store,
+        policy=base.policy,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+        rate=rates.sessions,
+        pepper=base.key_ring.pepper,
+    )
+    codes = CodeRedemption(
+        store=base.store,
+        changes=base.changes,
+        prover=keys,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+        pepper=base.key_ring.pepper,
+    )
+    sessions = Sessions(
+        store=base.store,
+        policy=base.policy,
+        tokens=HmacSessionTokens(base.key_ring),
+        prover=keys,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+        bounds=session_bounds(config),
+    )
+    return ClientSignIn(codes=codes, keys=keys, sessions=sessions)
+
+
+def create_administrator_sign_in(
+    config: ServerConfig, base: Foundation, passwords: PasswordProver
+) -> AdministratorSignIn:
+    """Build the ways in of administrators."""
+    logins = Logins(
+        store=base.store,
+        changes=base.changes,
+        prover=passwords,
+        clock=base.clock,
+        lifetime=timedelta(seconds=config.session.login_seconds),
+        pepper=base.key_ring.pepper,
+    )
+    prover = AdministratorProver(
+        store=base.store,
+        policy=base.policy,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+        pepper=base.key_ring.pepper,
+    )
+    return AdministratorSignIn(logins=logins, prover=prover)

@@ -701,7 +701,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit export' -l reason -
 complete -c ambassador-admin -n '__ambassador_admin_at audit export' -l request -x -d 'The id of a request.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit export' -l since -x -d 'Events from this time on: 1h, 7d or 2026-01-31T12:00:00Z.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit export' -l until -x -d 'Events before this time.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit export' -l format -x -a 'jsonl csv cef ocsf' -d 'One of jsonl, csv, cef, ocsf.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit export' -l format -x -a 'jsonl csv cef ocsf original secure_gateway' -d 'One of jsonl, csv, cef, ocsf, original, secure_gateway.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit export' -l file -r -F -d 'Write to this new file; with --cursor, append to an existing one.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit export' -l cursor -x -d 'Continue after this position of an earlier export. At least 0.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l from -x -d 'Verify only segments with records after this time.'

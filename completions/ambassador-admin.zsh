@@ -1554,7 +1554,7 @@ _ambassador-admin_audit_export() {
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
-        --format='[One of jsonl, csv, cef, ocsf.]:FORMAT:(jsonl csv cef ocsf)' \
+        --format='[One of jsonl, csv, cef, ocsf, original, secure_gateway.]:FORMAT:(jsonl csv cef ocsf original secure_gateway)' \
         --file='[Write to this new file; with --cursor, append to an existing one.]:FILE:_files' \
         --cursor='[Continue after this position of an earlier export. At least 0.]:N: ' \
         $shared \

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from ambassador_server.audit_sinks.shared.http import Poster
 from ambassador_server.audit_sinks.shared.options import Reference, TlsOptions, Url, resolve
-from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.ports.audit_sink import AuditSink
 
@@ -46,7 +45,7 @@ class SplunkHec:
     """Implements `ports.audit_sink.AuditSink`."""
 
     def __init__(self, options: Options) -> None:
-        self._max_bytes = options.record_bytes
+        self._encode = options.encode
         self._headers = {
             "Content-Type": "application/json",
             "Authorization": f"Splunk {resolve(options.token, options.name)}",
@@ -71,7 +70,7 @@ class SplunkHec:
         await self._poster.close()
 
     def _event(self, record: AuditRecord) -> bytes:
-        whole = encode_record(record, self._max_bytes)
+        whole = self._encode(record)
         return b'{"event":%b,"time":%.6f,%b' % (whole, record.event.at.timestamp(), self._about)
 
 

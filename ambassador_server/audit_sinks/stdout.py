@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ambassador_server.audit_sinks.shared.options import SinkOptions
-from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
@@ -32,14 +31,14 @@ class Stdout:
     """
 
     def __init__(self, options: Options, descriptor: int = _STDOUT) -> None:
-        self._max_bytes = options.record_bytes
+        self._encode = options.encode
         self._descriptor = descriptor
         # A killed server may have left the beginning of a line.
         self._unfinished = True
 
     async def deliver(self, records: Sequence[AuditRecord]) -> None:
         """Write each record on its own line."""
-        text = b"".join(encode_record(record, self._max_bytes) + b"\n" for record in records)
+        text = b"".join(self._encode(record) + b"\n" for record in records)
         rest = memoryview(b"\n" + text if self._unfinished else text)
         try:
             while rest:

@@ -16,7 +16,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ambassador_server.audit_sinks.shared.options import TlsOptions
-from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord, Outcome
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
@@ -114,7 +113,13 @@ class Syslog:
         at = event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         sequence = (record.seq - 1) % _HIGHEST_SEQUENCE + 1
         head = f'<{priority}>1 {at} {self._origin} {event.action} [meta sequenceId="{sequence}"] '
-        return head.encode() + _encode_within(record, self._options.record_bytes)
+        return head.encode() + self._encoded(record)
+
+    def _encoded(self, record: AuditRecord) -> bytes:
+        options, max_bytes = self._options, self._options.record_bytes
+        text = _ascii(options.encode(record))
+        # Escaped as ASCII, a character may take three times as many bytes.
+        return text if len(text) <= max_bytes else _ascii(options.encode(record, max_bytes // 3))
 
 
 class _Stream:
@@ -201,12 +206,6 @@ def _unacknowledged(writer: asyncio.StreamWriter) -> int:
 
 def _severity(event: AuditEvent) -> int:
     return _SEVERITIES.get(event.outcome, _INFORMATIONAL)
-
-
-def _encode_within(record: AuditRecord, max_bytes: int) -> bytes:
-    text = _ascii(encode_record(record, max_bytes))
-    # Escaped as ASCII, a character may take three times as many bytes.
-    return text if len(text) <= max_bytes else _ascii(encode_record(record, max_bytes // 3))
 
 
 def _ascii(text: bytes) -> bytes:

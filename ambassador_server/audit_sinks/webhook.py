@@ -10,7 +10,6 @@ from pydantic import Field
 
 from ambassador_server.audit_sinks.shared.http import Poster
 from ambassador_server.audit_sinks.shared.options import Reference, TlsOptions, Url, resolve
-from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.ports.audit_sink import AuditSink
 
@@ -33,7 +32,7 @@ class Webhook:
     """Implements `ports.audit_sink.AuditSink`."""
 
     def __init__(self, options: Options) -> None:
-        self._max_bytes = options.record_bytes
+        self._encode = options.encode
         self._secret = resolve(options.secret, options.name).encode()
         self._headers = {"Content-Type": "application/json"}
         if options.token is not None:
@@ -42,7 +41,7 @@ class Webhook:
 
     async def deliver(self, records: Sequence[AuditRecord]) -> None:
         """POST the records as `{"records": [...]}`."""
-        body = b'{"records":[%b]}' % b",".join(encode_record(record, self._max_bytes) for record in records)
+        body = b'{"records":[%b]}' % b",".join(self._encode(record) for record in records)
         at = str(int(time.time()))
         signature = signature_of(self._secret, at, body)
         headers = {**self._headers, TIMESTAMP_HEADER: at, SIGNATURE_HEADER: f"sha256={signature}"}

@@ -57,6 +57,8 @@ def on_a_terminal(home: Shell, api: FakeApi, *words: str) -> str:
         ["audit", "export", "--format", "csv"],
         ["audit", "export", "--format", "cef"],
         ["audit", "export", "--format", "ocsf"],
+        ["audit", "export", "--format", "original"],
+        ["audit", "export", "--format", "secure_gateway"],
         ["audit", "export", "--format", "jsonl"],
     ],
     ids=" ".join,

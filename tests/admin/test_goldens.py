@@ -572,7 +572,7 @@ def test_other_formats_print_their_goldens(scene: Shell, api: FakeApi, name: str
     _compare(f"{name}.{format}.txt", _transcript(words, scene.run(*words), scene, api))
 
 
-@pytest.mark.parametrize("format", ["jsonl", "csv", "cef", "ocsf"])
+@pytest.mark.parametrize("format", ["jsonl", "csv", "cef", "ocsf", "original", "secure_gateway"])
 def test_export_formats_print_their_goldens(scene: Shell, api: FakeApi, format: str) -> None:
     words = ["audit", "export", "--format", format]
     add_hostile_events(api)

@@ -18,6 +18,8 @@ class ExportFormat(StrEnum):
     CSV = "csv"
     CEF = "cef"
     OCSF = "ocsf"
+    ORIGINAL = "original"
+    SECURE_GATEWAY = "secure_gateway"
 
 
 class Layout(Protocol):

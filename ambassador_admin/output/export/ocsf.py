@@ -1,12 +1,11 @@
 """Formats audit events in the Open Cybersecurity Schema Framework: one JSON object per line."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
 from ambassador_admin.output.export.cef import epoch
-from ambassador_admin.output.formats import json_line
+from ambassador_admin.output.export.json_objects import JsonObjects
 from ambassador_admin.output.view import Item, lookup
 from ambassador_protocol import __version__
 
@@ -57,14 +56,6 @@ ACTIVITIES: dict[int, dict[str, tuple[int, str]]] = {
 _SEVERITIES = {"denied": (3, "Medium"), "failed": (2, "Low")}
 _KILL = (4, "High")
 _INFORMATIONAL = (1, "Informational")
-
-
-class _Ocsf:
-    def header(self) -> Sequence[str]:
-        return ()
-
-    def line(self, event: Item) -> str:
-        return json_line(_without_none(ocsf_event(event)))
 
 
 def ocsf_event(event: Item) -> dict[str, Any]:
@@ -171,4 +162,4 @@ def _without_none(value: Any) -> Any:
     return {name: member for name, member in members.items() if member != {}}
 
 
-LAYOUT = _Ocsf()
+LAYOUT = JsonObjects(lambda event: _without_none(ocsf_event(event)))

@@ -4,7 +4,7 @@ import ssl
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from ambassador_protocol.references import SecretReferenceError
 from ambassador_protocol.server_urls import is_loopback
 from ambassador_protocol.tls import client_context
-from ambassador_server.domain.audit.events import AuditEvent
+from ambassador_server.audit_sinks.shared.record_json import encode_record
+from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
 from ambassador_server.domain.audit.query import Query, Since, Until, comparisons, matches
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.domain.audit.subjects import subjects_in
@@ -103,7 +104,10 @@ class SinkOptions(BaseModel):
     timeout_seconds: Annotated[
         float, Field(ge=0.1, le=600, description="How long the receiver has to take a batch.")
     ] = 30.0
-
+    format: Annotated[
+        Literal["ambassador", "original", "secure_gateway"],
+        Field(description="Members of a record: its own, or those of another gateway."),
+    ] = "ambassador"
     where: Annotated[
         str,
         AfterValidator(_check_query),
@@ -115,6 +119,10 @@ class SinkOptions(BaseModel):
     def wants(self, event: AuditEvent) -> bool:
         """Tell whether the sink gets this event."""
         return matches(self._query, event)
+
+    def encode(self, record: AuditRecord, max_bytes: int | None = None) -> bytes:
+        """Return the record in the format, as one line of JSON of at most `record_bytes`."""
+        return encode_record(record, max_bytes or self.record_bytes, self.format)
 
     @cached_property
     def _query(self) -> Query:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ambassador_protocol.audit.foreign import FORMATS
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_sinks import build_sink, read_options
 from ambassador_server.audit_sinks.shared.record_json import encode_record
@@ -27,7 +28,7 @@ from ambassador_server.errors import AuditUnavailableError, SinkUnavailableError
 from ambassador_server.ports.audit_index import LogPosition
 from tests.patience import PATIENCE
 from tests.server.audit_log.samples import EVENT
-from tests.server.audit_sinks.receivers import SyslogDatagrams, SyslogStream
+from tests.server.audit_sinks.receivers import Pipe, SyslogDatagrams, SyslogStream
 
 RECORD = AuditRecord(writer="main", seq=2_147_483_650, digest="ab" * 32, event=EVENT)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=4000)
@@ -173,3 +174,21 @@ async def test_a_missing_directory_is_an_audit_error(tmp_path: Path):
         await journal.save("siem", {})
     with pytest.raises(AuditUnavailableError, match="cannot be used"):
         await journal.add_dead_letter("siem", RECORD, "refused")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_a_sink_sends_the_format_of_another_gateway(tmp_path: Path, form: str):
+    receiver = Pipe(tmp_path)
+    await receiver.start()
+    sink = receiver.sink(format=form)
+    large = replace(RECORD, event=replace(EVENT, details={"arguments": {"text": "x" * 300_000}}))
+    await sink.deliver([RECORD, large])
+    async with asyncio.timeout(PATIENCE):
+        while len(receiver.documents) < 2:  # noqa: ASYNC110 - it arrives at the other end of a pipe
+            await asyncio.sleep(0.01)
+    await receiver.stop()
+    first, second = receiver.documents
+    member, inner = ("parameters", None) if form == "secure_gateway" else ("request", "arguments")
+    assert first["timestamp"] == "2026-01-01T00:00:00Z"
+    assert (first[member] if inner is None else first[member][inner])["city"] == "Zürich"
+    assert "omitted_bytes" in json.dumps(second)

@@ -103,10 +103,14 @@ def quickstart(
 def _answers(given: Mapping[str, str | None], group: str) -> Answers:
     """Check each answer that is given, and ask for the others."""
     from ambassador_server.domain.catalog.mcps import check_mcp_name
+    from ambassador_server.domain.catalog.published_names import check_not_own
     from ambassador_server.domain.shared.names import check_name
 
     def user_name(text: str) -> str:
         return check_name("user", text)
+
+    def mcp_name(text: str) -> str:
+        return check_not_own(check_mcp_name(text))
 
     check_name("group", group)
     return Answers(
@@ -117,7 +121,7 @@ def _answers(given: Mapping[str, str | None], group: str) -> Answers:
             "localhost",
             _hostname,
         ),
-        mcp=_answer(given["--mcp"], "Name of the first MCP", "time", check_mcp_name),
+        mcp=_answer(given["--mcp"], "Name of the first MCP", "time", mcp_name),
         connection=_answer(
             given["-- COMMAND or --url"], "Its command or URL", "uvx mcp-server-time", _connection
         ),

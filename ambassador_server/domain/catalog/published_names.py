@@ -4,6 +4,12 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from ambassador_server.errors import InvalidInputError
+
+OWN_PREFIXES: Final = ("broadcast",)
+"""What the names of tools that this server serves itself begin with; they count as MCPs older than any other."""
 
 _MAX_LENGTH = 64
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
@@ -42,6 +48,15 @@ def published_names(
         prefixes = tuple(_plain(name + separator) for name in mcp_names)
         names |= _own_names([key for key in names if key[0] in without_prefix], prefixes)
     return names
+
+
+def check_not_own(mcp_name: str) -> str:
+    """Return the name of a new MCP, or raise InvalidInputError if names of tools of this server begin with it."""
+    if mcp_name in OWN_PREFIXES:
+        raise InvalidInputError(
+            f"Names of tools that begin with {mcp_name!r} are those of this server itself. Choose another name."
+        )
+    return mcp_name
 
 
 def _own_names(keys: Sequence[tuple[str, str]], prefixes: tuple[str, ...]) -> dict[tuple[str, str], str]:

@@ -55,7 +55,8 @@ class ToolMethods:
             if turns.is_due(len(entry.tool.definition)):
                 await asyncio.sleep(0)
         era = int(caller.is_modern)
-        return Page(b"tools", b",".join([described[entry.published][era] for entry in entries]))
+        own = [self._describe(entry)[era] for entry in self._catalog.own_tools(caller.principal)]
+        return Page(b"tools", b",".join([described[entry.published][era] for entry in entries] + own))
 
     async def call(self, request: Request, caller: Caller) -> Outcome:
         """Serve tools/call."""

@@ -115,7 +115,9 @@ class OwnAccess:
             groups=tuple(sorted(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)),
             key=key,
             session=self._sessions.held(principal),
-            tools=0 if policy.denial is not None else len(self._catalog.permitted(principal, tools)),
+            tools=0
+            if policy.denial is not None
+            else len(self._catalog.permitted(principal, tools)) + len(self._catalog.own_tools(principal)),
             refused=None if policy.denial is None else policy.denial.reason,
             stops=stops_on(policy, self._catalog.index().every()) if snapshot.switches else (),
             missing=tuple(

@@ -8,7 +8,7 @@ from typing import TypeVar
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp
 from ambassador_server.domain.catalog.offers import NO_FEATURES, DownstreamFeatures
-from ambassador_server.domain.catalog.published_names import reserved_prefixes
+from ambassador_server.domain.catalog.published_names import OWN_PREFIXES, reserved_prefixes
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
@@ -23,6 +23,7 @@ from ambassador_server.services.calls.catalog_index import (
     ToolEntry,
     build_index,
 )
+from ambassador_server.services.calls.own_tools import OwnToolKinds, View
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Catalog:
     """An index rebuilt when the policy or a downstream's tools change, never on a call.
 
     `asked` is called with the id of each user who asks what is offered; `lists_of_tools` counts the lists of tools.
+    `own` has the tools that this server serves itself; they are not in the index.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Catalog:
         downstreams: Downstreams,
         separator: str,
         asked: Callable[[str], None] = lambda _: None,
+        own: OwnToolKinds | None = None,
     ) -> None:
         self._policy = policy
         self._downstreams = downstreams
@@ -51,6 +54,7 @@ class Catalog:
         self._mcps: Mapping[str, Mcp] = {}
         self._warned: Mapping[str, tuple[str, ...]] = {}
         self.lists_of_tools = 0
+        self.own = own or OwnToolKinds()
         policy.subscribe(self._policy_changed)
         downstreams.subscribe(self._downstream_changed)
 
@@ -105,6 +109,16 @@ class Catalog:
         self._asked(principal.user_id)
         return [entry for entry in entries if isinstance(policy.decide(entry.ref), Permit)]
 
+    def view(self, principal: Principal) -> View:
+        """Return the policy for a principal right now, with the catalog."""
+        snapshot = self._policy.snapshot
+        policy = PrincipalPolicy(snapshot, principal, self._policy.current_moment())
+        return View(policy, snapshot, self.index())
+
+    def own_tools(self, principal: Principal) -> list[ToolEntry]:
+        """Return the tools of our own that the principal may use right now."""
+        return self.own.listed(self.view(principal))
+
     def features(self, principal: Principal) -> DownstreamFeatures:
         """Return the features that any MCP has of which the principal may use something."""
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
@@ -139,7 +153,7 @@ class Catalog:
 
     def _build(self, mcps: Mapping[str, Mcp]) -> CatalogIndex:
         by_age = [mcp.name for mcp in sorted(mcps.values(), key=lambda mcp: (mcp.created_at, mcp.mcp_id))]
-        self._warn(reserved_prefixes(by_age, self._separator))
+        self._warn(reserved_prefixes([*OWN_PREFIXES, *by_age], self._separator))
         return build_index(mcps.values(), self._offered, self._separator)
 
     def _offered(self, mcp_id: str) -> DownstreamState:
@@ -152,8 +166,8 @@ class Catalog:
         for mcp_name, prefixes in reserved.items():
             if self._warned.get(mcp_name) != prefixes:
                 _log.warning(
-                    "names of tools that begin with %s belong to older MCPs: tools of MCP %s with such names are "
-                    "published with a suffix",
+                    "names of tools that begin with %s belong to older MCPs or to this server: tools of MCP %s with "
+                    "such names are published with a suffix",
                     " or ".join(prefixes),
                     mcp_name,
                 )

@@ -14,7 +14,7 @@ from ambassador_server.domain.catalog.capabilities import (
     tool_ref,
 )
 from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp, McpStatus, Tool
-from ambassador_server.domain.catalog.published_names import published_names
+from ambassador_server.domain.catalog.published_names import OWN_PREFIXES, published_names
 from ambassador_server.domain.catalog.template_lookup import TemplateLookup
 from ambassador_server.domain.catalog.uris import (
     LONGEST_MATCHED,
@@ -149,7 +149,11 @@ def build_index(mcps: Iterable[Mcp], state: Callable[[str], DownstreamState], se
     by_age = sorted(mcps, key=lambda mcp: (mcp.created_at, mcp.mcp_id))
     published = [mcp for mcp in by_age if mcp.status is McpStatus.PUBLISHED]
     offered = [(mcp, state(mcp.mcp_id)) for mcp in sorted(published, key=lambda mcp: mcp.name)]
-    names = _Names([mcp.name for mcp in by_age], {mcp.name for mcp in by_age if not mcp.prefixed}, separator)
+    names = _Names(
+        [*OWN_PREFIXES, *(mcp.name for mcp in by_age)],
+        {mcp.name for mcp in by_age if not mcp.prefixed},
+        separator,
+    )
     tools = _tools(offered, names)
     prompts = _prompts(offered, names)
     with_resources = [(mcp, state(mcp.mcp_id)) for mcp in published if state(mcp.mcp_id).features.resources]

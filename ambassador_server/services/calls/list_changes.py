@@ -20,6 +20,7 @@ from ambassador_server.domain.policy.snapshot import Moment, Snapshot
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, CatalogIndex
+from ambassador_server.services.calls.own_tools import OwnToolKinds, View
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 DEBOUNCE_SECONDS: Final = 0.25
@@ -73,7 +74,7 @@ class ListChanges:
         self._session_is_open = session_is_open
         self._debounce_seconds = debounce_seconds
         self._listeners: dict[ListListener, None] = {}
-        self._views = _Views()
+        self._views = _Views(catalog.own)
         self._timer: asyncio.TimerHandle | None = None
         self._round: asyncio.Task[None] | None = None
         policy.subscribe(lambda _: self._begin_soon())
@@ -147,7 +148,7 @@ class ListChanges:
         self._views.use(snapshot, index, moment)
         basis = _basis(snapshot, self._views.subscriptions, listener.principal, policy)
         for kind in listener.kinds:
-            found = await self._views.fingerprint(basis, kind, policy, index)
+            found = await self._views.fingerprint(basis, kind, View(policy, snapshot, index))
             if listener.seen.get(kind) != found:
                 listener.seen[kind] = found
                 if not is_first and listener in self._listeners:
@@ -170,7 +171,8 @@ class ListChanges:
 class _Views:
     """What was computed of one policy and one catalog, until something in the policy expires."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: OwnToolKinds) -> None:
+        self._own = own
         self._snapshot: Snapshot | None = None
         self._index: CatalogIndex | None = None
         self._expires_at: datetime | None = None
@@ -201,19 +203,20 @@ class _Views:
             self._expiries = (snapshot, sorted(each for each in ends if each is not None))
         return next((at for at in self._expiries[1] if at > now), None)
 
-    async def fingerprint(
-        self, basis: _Basis, kind: CapabilityKind, policy: PrincipalPolicy, index: CatalogIndex
-    ) -> int:
+    async def fingerprint(self, basis: _Basis, kind: CapabilityKind, view: View) -> int:
         """Return the fingerprint of the list of one kind."""
         known = self._known
         found = known.get((basis, kind))
         if found is None:
-            found = known[basis, kind] = await _fingerprint(policy, _entries(index, kind))
+            own = self._own.listed(view) if kind is CapabilityKind.TOOL else ()
+            found = known[basis, kind] = await _fingerprint(view.policy, _entries(view.index, kind), own)
         return found
 
 
-async def _fingerprint(policy: PrincipalPolicy, entries: Sequence[CatalogEntry]) -> int:
-    permitted: list[tuple[str, bytes]] = []
+async def _fingerprint(
+    policy: PrincipalPolicy, entries: Sequence[CatalogEntry], own: Sequence[CatalogEntry]
+) -> int:
+    permitted = [(entry.published, entry.definition) for entry in own]
     for start in range(0, len(entries), _SLICE):
         permitted += [
             (entry.published, entry.definition)

@@ -84,10 +84,7 @@ class CallPipeline:
         decision = self._decide(call, entry)
         resource = resource_of(entry, call)
         if entry is None or isinstance(decision, Deny):
-            unknown = _UNKNOWN[call.kind]
-            return await self._records.deny(
-                call, resource, decision if isinstance(decision, Deny) else unknown
-            )
+            return await self._without_entry(call, resource, decision, entry)
         snapshot = self._policy.snapshot
         mcp = snapshot.mcps[entry.ref.mcp_id]
         lent: Lent | None = None
@@ -121,6 +118,21 @@ class CallPipeline:
         if len(outcome.reply.result or b"") > _LARGE_ANSWER or call.tell is not None:
             self._in_flight.watch_answer(running)
         return outcome
+
+    async def _without_entry(
+        self, call: CapabilityCall, resource: Resource, decision: Decision, entry: CatalogEntry | None
+    ) -> Answered | Deny:
+        """Serve a call of one of our own tools; every other one is denied."""
+        answer: Answered | Decision = decision
+        is_unknown = entry is None and decision is not STALE
+        found = self._catalog.own.find(call, self._catalog.index()) if is_unknown else None
+        if found is not None:
+            answer = await found.serve(call, self._catalog.view(call.principal), self.call)
+        if isinstance(answer, Answered):
+            return answer
+        return await self._records.deny(
+            call, resource, answer if isinstance(answer, Deny) else _UNKNOWN[call.kind]
+        )
 
     def _decide(self, call: CapabilityCall, entry: CatalogEntry | None) -> Decision:
         moment = self._policy.current_moment()

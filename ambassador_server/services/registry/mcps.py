@@ -8,6 +8,7 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
+from ambassador_server.domain.catalog.published_names import check_not_own
 from ambassador_server.domain.policy.limits import LimitScope
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
@@ -247,7 +248,7 @@ class Mcps:
         now = self._clock.now()
         return Mcp(
             mcp_id=str(uuid.uuid4()),
-            name=check_mcp_name(name),
+            name=check_not_own(check_mcp_name(name)),
             display_name=name,
             description="",
             transport=spec.transport,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import Mcp, Tool, canonical_name
-from ambassador_server.domain.catalog.published_names import published_names
+from ambassador_server.domain.catalog.published_names import OWN_PREFIXES, published_names
 from ambassador_server.domain.catalog.transforms import EVERY_TOOL, NO_TRANSFORMS, ToolTransform
 from ambassador_server.domain.policy.grants import Effect, Grant
 from ambassador_server.domain.policy.limits import LimitScope
@@ -66,7 +66,7 @@ class TransformRules:
         by_age = sorted([*others, mcp], key=lambda each: (each.created_at, each.mcp_id))
         own = {tool.name for tool in tools if mcp.transforms.is_offered(tool.name)} | renamed.keys()
         keys = {(mcp.name, mcp.transforms.name_of(name)) for name in own}
-        found = published_names(keys, [each.name for each in by_age], self._separator)
+        found = published_names(keys, [*OWN_PREFIXES, *(each.name for each in by_age)], self._separator)
         for name, (_, given) in renamed.items():
             if mcp.transforms.by_tool.get(name, ToolTransform()).name is None:
                 continue

@@ -54,7 +54,8 @@ class _Error(msgspec.Struct):
 
 async def list_tools(request: web.Request) -> web.Response:
     """List the tools that the principal may call."""
-    entries = request.app[CALLS].catalog.visible(request[PRINCIPAL])
+    catalog = request.app[CALLS].catalog
+    entries = [*catalog.visible(request[PRINCIPAL]), *catalog.own_tools(request[PRINCIPAL])]
     now = timestamp(datetime.now(UTC))
     turns = Turns()
     tools = []

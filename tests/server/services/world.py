@@ -27,6 +27,7 @@ from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.limits import CallLimits
+from ambassador_server.services.calls.own_tools import OwnToolKinds, OwnTools
 from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -65,7 +66,7 @@ class World:
     lender: FakeCredentialLender
 
     @classmethod
-    async def build(cls) -> Self:
+    async def build(cls, *own: OwnTools) -> Self:
         clock, store, log, downstreams = ManualClock(), InMemoryStore(), FakeAuditLog(), FakeDownstreams()
         tools = (
             make_tool("log", readOnlyHint=True),
@@ -82,7 +83,7 @@ class World:
             await work.grants.add(GRANT)
         policy = PolicyKeeper(store=store, clock=clock, compile_check=RULES.compiled)
         recorder = Recorder(log=log, clock=clock)
-        catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
+        catalog = Catalog(policy=policy, downstreams=downstreams, separator="__", own=OwnToolKinds(*own))
         changes = Changes(store=store, policy=policy, recorder=recorder)
         in_flight, lender = CallsInFlight(policy), FakeCredentialLender()
         await policy.refresh()

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 
 from ambassador_server.domain.catalog.transforms import compared_name
 from ambassador_server.domain.policy.argument_checks import ARGUMENTS, ArgumentFault, RefusedArgument
+from ambassador_server.member_names import written_members
 
 _LARGEST_INTEGER: Final = 2**53 - 1
 """Readers that have only floating-point numbers take larger integers for others."""
@@ -38,9 +39,6 @@ def check_arguments(rules: Mapping[str, ArgumentRule], params: Mapping[str, byte
     that was checked: a name given twice, or again in another spelling, a number with more digits than a floating-point
     number has, and a text that is no Unicode.
     """
-    for each in params:
-        if each != ARGUMENTS and compared_name(each) == ARGUMENTS:
-            return RefusedArgument(ArgumentFault.AMBIGUOUS)
     try:
         given = _members_of(params.get(ARGUMENTS, b"{}"))
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -71,15 +69,6 @@ def _check(name: str, rule: ArgumentRule, found: Mapping[str, Raw]) -> RefusedAr
     return None if broken is None else RefusedArgument(ArgumentFault.AGAINST_RULE, name, broken)
 
 
-class _Name:
-    """The name of one member, which is equal to no other, so that members that are given twice are all decoded."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
 class _Members(list[tuple[str, Any]]):
     """The members of an object, in order, with those that are given twice."""
 
@@ -99,8 +88,7 @@ class _UnclearError(Exception):
 def _members_of(arguments: bytes) -> list[tuple[str, Raw]]:
     """Return the members as they are written, with those that are given twice; the values are not decoded."""
     arguments.decode()
-    found = msgspec.json.decode(arguments, type=dict[_Name, Raw], dec_hook=lambda _, text: _Name(text))
-    return [(name.text, value) for name, value in found.items()]
+    return written_members(arguments)
 
 
 def _refuse_word(word: str) -> Any:

@@ -9,7 +9,7 @@ from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
 from ambassador_server.mcp.message_arrays import BATCH_VERSIONS, answer_batch, is_array
 from ambassador_server.mcp.open_streams import OpenStreams
-from ambassador_server.mcp.replies import refusal
+from ambassador_server.mcp.replies import refusal, unreadable
 from ambassador_server.mcp.validation import check_media_types
 from ambassador_server.ports.face import EventStream, FaceReply, FaceRequest
 
@@ -35,7 +35,7 @@ class McpEndpoint:
         try:
             message = read_message(body) if len(body) <= LARGE else await off_loop(read_message, body)
         except EnvelopeError as error:
-            return refusal(400, None, error.code, error.message)
+            return unreadable(error)
         era = self._legacy if is_legacy(version) else self._modern
         return await era.handle(message, request)
 

@@ -1,26 +1,56 @@
 """JSON-RPC envelopes: decodes them without decoding their params and results, and encodes them around raw bytes."""
 
 import re
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code, error_reply
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.shared.large_documents import LARGE
+from ambassador_server.member_names import MemberNames
 from ambassador_server.ports.exchange import Reply
+
+PARAM_NAMES: Final = MemberNames(
+    (
+        "name",
+        "uri",
+        "ref",
+        "taskId",
+        "arguments",
+        "argument",
+        "inputResponses",
+        "requestState",
+        "_meta",
+    ),
+    usual=(
+        "cursor",
+        "level",
+        "context",
+        "task",
+        "requestId",
+        "protocolVersion",
+        "capabilities",
+        "clientInfo",
+    ),
+)
+"""The parameters that name what a request is for or hold its arguments, and those that this server rewrites."""
 
 _ABSENT = msgspec.Raw()
 _INTEGER = re.compile(rb"-?[0-9]+")
 
 
 class EnvelopeError(Exception):
-    """A message that cannot be served; the code and the message go into its error response."""
+    """A message that cannot be served; the code and the message go into its error response.
 
-    def __init__(self, code: Code, message: str) -> None:
+    `message_id` is the raw id of the request, if it is one of which only the params are invalid.
+    """
+
+    def __init__(self, code: Code, message: str, message_id: bytes | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.message_id = message_id
 
 
 class _Wire(msgspec.Struct):
@@ -86,7 +116,7 @@ def read_message(body: bytes) -> Message:
         raise EnvelopeError(Code.INVALID_PARAMS, "Parameters are an object")
     if len(raw_params) > LARGE:
         _check_large(raw_params)
-    params = read_members(wire.params) if raw_params else {}
+    params = read_clear_members(raw_params, PARAM_NAMES, "params", message_id) if raw_params else {}
     if message_id is None:
         return Notification(wire.method, params)
     return Request(message_id, wire.method, params)
@@ -98,6 +128,17 @@ def read_members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
         return _members.decode(raw)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise EnvelopeError(Code.INVALID_PARAMS, "Expected an object") from error
+
+
+def read_clear_members(
+    raw: bytes | msgspec.Raw, names: MemberNames, what: str, message_id: bytes | None = None
+) -> dict[str, msgspec.Raw]:
+    """Split a JSON object into its members. Raises EnvelopeError also if readers may differ about one of `names`."""
+    members = read_members(raw)
+    fault = names.fault(members, raw)
+    if fault is not None:
+        raise EnvelopeError(Code.INVALID_PARAMS, f"{what} {fault}", message_id)
+    return members
 
 
 def write_members(members: dict[str, msgspec.Raw]) -> bytes:

@@ -9,7 +9,7 @@ from ambassador_protocol.mcp import BATCH_VERSION, MAX_BATCH
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.envelope import EnvelopeError, Message, Request, read_message
-from ambassador_server.mcp.replies import ACCEPTED, json_reply, refusal
+from ambassador_server.mcp.replies import ACCEPTED, json_reply, refusal, unreadable
 from ambassador_server.ports.face import Event, FaceReply, FaceRequest, FirstEvent
 
 BATCH_VERSIONS: Final = (None, BATCH_VERSION)
@@ -114,7 +114,7 @@ def _read(part: bytes) -> Message | EnvelopeError:
 
 async def _answer(message: Message | EnvelopeError, request: FaceRequest, era: Era) -> FaceReply:
     if isinstance(message, EnvelopeError):
-        return refusal(400, None, message.code, message.message)
+        return unreadable(message)
     if isinstance(message, Request) and message.method == "initialize":
         return refusal(200, message.id, Code.INVALID_REQUEST, "initialize cannot be part of a batch")
     return await era.handle(message, request)

@@ -45,6 +45,11 @@ ACCEPTED: Final = FaceReply(status=202)
 """The reply to a notification or a response."""
 
 
+def unreadable(error: EnvelopeError) -> FaceReply:
+    """Return the response to a message that is refused before it is served."""
+    return refusal(400 if error.message_id is None else 200, error.message_id, error.code, error.message)
+
+
 def json_reply(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> FaceReply:
     """Return a reply with a JSON body."""
     return FaceReply(status=status, body=body, headers=_JSON if headers is None else _JSON | headers)

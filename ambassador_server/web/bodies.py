@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import InvalidInputError
+from ambassador_server.member_names import MemberNames
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -22,6 +23,7 @@ _BODY_SECONDS = 60
 _LARGEST_STRICT: Final = 2 * 1024 * 1024
 """The largest body, in bytes, whose every value is checked; that takes time, and no administrator sends more."""
 
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
@@ -74,25 +76,33 @@ async def read_strict(request: web.Request, kind: type[T], *, limit: int | None 
         raise InvalidInputError(f"{where}: {first['msg']}") from None
 
 
-async def read_tolerant(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:
-    """Parse a body of the original protocol, ignoring unknown members."""
+async def read_tolerant(
+    request: web.Request, kind: type[T], *, limit: int | None = None, names: MemberNames | None = None
+) -> T:
+    """Parse a body of the original protocol, ignoring unknown members, but for other spellings of `names`."""
     _require_json(request)
     body = await read_body(request, limit=limit)
-    return _parse_tolerant(body, kind) if len(body) <= LARGE else await off_loop(_parse_tolerant, body, kind)
+    if len(body) <= LARGE:
+        return _parse_tolerant(body, kind, names)
+    return await off_loop(_parse_tolerant, body, kind, names)
 
 
-def _parse_tolerant(body: bytes, kind: type[T]) -> T:
+def _parse_tolerant(body: bytes, kind: type[T], names: MemberNames | None) -> T:
     """Parse what `read_tolerant` reads."""
     _check_nesting(body)
     try:
         # The decoder does not check the encoding of raw members.
         if not body.isascii():
             body.decode()
-        return msgspec.json.decode(body, type=kind)
+        parsed = msgspec.json.decode(body, type=kind)
+        fault = None if names is None else names.fault(_members_decoder.decode(body), body)
     except msgspec.ValidationError as error:
         raise InvalidInputError(f"Missing or invalid fields: {error}") from None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise InvalidInputError("The body is not JSON") from None
+    if fault is not None:
+        raise InvalidInputError(f"The body {fault}")
+    return parsed
 
 
 def _require_json(request: web.Request) -> None:

@@ -11,7 +11,14 @@ import msgspec
 from msgspec import Raw
 
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import INPUT_REQUIRED, TASK_METHODS
+from ambassador_protocol.mcp import (
+    INPUT_REQUIRED,
+    META_CLIENT_CAPABILITIES,
+    META_CLIENT_INFO,
+    META_LOG_LEVEL,
+    META_VERSION,
+    TASK_METHODS,
+)
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.decision import Deny, MissingCredential, Reason
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
@@ -20,6 +27,7 @@ from ambassador_server.mcp.envelope import (
     EnvelopeError,
     Request,
     error_object,
+    read_clear_members,
     read_members,
     write_members,
 )
@@ -35,6 +43,7 @@ from ambassador_server.mcp.questions.request_states import (
     PassedState,
     RequestStates,
 )
+from ambassador_server.member_names import MemberNames
 from ambassador_server.ports.exchange import Ask, Question, Reply, Tell
 from ambassador_server.services.calls.capability_call import NAME_MEMBER, Answered, CapabilityCall
 from ambassador_server.services.calls.catalog import Catalog
@@ -46,6 +55,11 @@ ASKED_ABOUT: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 _READ_QUESTIONS: Final = ASKED_ABOUT.union(TASK_METHODS)
 _RETRY: Final = ("inputResponses", "requestState")
 _INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
+
+_META_NAMES: Final = MemberNames(
+    (PROGRESS_TOKEN, META_VERSION, META_CLIENT_INFO, META_CLIENT_CAPABILITIES, META_LOG_LEVEL),
+    usual=("traceparent", "tracestate", "baggage"),
+)
 
 
 class _Asking(msgspec.Struct, rename="camel"):
@@ -330,7 +344,9 @@ def _forwarded_members(request: Request, target: Target) -> tuple[dict[str, byte
         raise EnvelopeError(Code.INVALID_PARAMS, "params.arguments must be an object")
     # Decoded instead of searched, because a member name may contain escapes. A forwarded token could equal the token
     # that this server has given to another call.
-    meta = read_members(members["_meta"]) if "_meta" in members else {}
+    if "_meta" not in members:
+        return members, None
+    meta = read_clear_members(members["_meta"], _META_NAMES, "params._meta")
     token = meta.pop(PROGRESS_TOKEN, None)
     if token is None:
         return members, None

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -21,6 +21,7 @@ from ambassador_server.errors import (
     ServerStoppingError,
 )
 from ambassador_server.host_definitions import host_definition
+from ambassador_server.member_names import MemberNames
 from ambassador_server.ports.exchange import Question, Reply, error_reply
 from ambassador_server.services.calls.capability_call import Answered, CapabilityCall
 from ambassador_server.services.calls.catalog_index import ToolEntry
@@ -36,6 +37,8 @@ from ambassador_server.web.client.app_keys import CALLS
 from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.timestamps import timestamp
 from ambassador_server.wording.refusals import refusal_text
+
+_NAMES: Final = MemberNames(("tool", "arguments"))
 
 
 class _Invocation(msgspec.Struct):
@@ -68,7 +71,7 @@ async def list_tools(request: web.Request) -> web.Response:
 
 async def invoke(request: web.Request) -> web.Response:
     """Call a tool; failures of the call are returned as text, because the original client shows nothing else."""
-    body = await read_tolerant(request, _Invocation)
+    body = await read_tolerant(request, _Invocation, names=_NAMES)
     arguments = bytes(body.arguments)
     if not body.tool or not arguments.startswith((b"{", b"[")):
         raise InvalidInputError('Missing or invalid "tool" or "arguments" field')

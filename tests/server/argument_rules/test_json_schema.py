@@ -100,14 +100,6 @@ def test_bytes_that_are_no_utf_8_are_refused() -> None:
     assert found == RefusedArgument(ArgumentFault.UNREADABLE)
 
 
-def test_a_second_parameter_that_a_reader_may_take_for_the_arguments_is_refused() -> None:
-    good = '{"repo":"acme/x"}'
-    assert refused(REPO, good) is None
-    assert refused(REPO, good, _meta=b"{}") is None
-    found = refused(REPO, good, Arguments=b'{"repo":"evil"}')
-    assert found == RefusedArgument(ArgumentFault.AMBIGUOUS)
-
-
 @pytest.mark.parametrize(
     "number",
     ["9007199254740993", "1e400", "-1e400", "10.0000000000000000001", "1e99999999999999999999", "1" * 5000],

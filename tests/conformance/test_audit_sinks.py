@@ -33,14 +33,17 @@ KINDS: dict[str, Callable[[Path], Receiver]] = {
     "fake": receivers.InMemory,
     "webhook": receivers.WebhookReceiver,
     "splunk_hec": receivers.SplunkReceiver,
+    "datadog": receivers.DatadogReceiver,
+    "otlp": receivers.OtlpReceiver,
     "syslog-tcp": receivers.SyslogStream,
     "syslog-tls": receivers.SyslogTls,
     "syslog-udp": receivers.SyslogDatagrams,
     "stdout": receivers.Pipe,
 }
 STOPPABLE = [kind for kind in KINDS if kind != "stdout"]
-ANSWERING = ["fake", "webhook", "splunk_hec"]
-OVER_TLS = ["webhook", "splunk_hec", "syslog-tls"]
+OVER_HTTP = ["webhook", "splunk_hec", "datadog", "otlp"]
+ANSWERING = ["fake", *OVER_HTTP]
+OVER_TLS = [*OVER_HTTP, "syslog-tls"]
 
 
 @dataclass
@@ -203,7 +206,7 @@ async def test_a_receiver_that_was_down_gets_every_record(bench: Bench):
     assert well.last_error is not None, "what went wrong last is still told"
 
 
-@pytest.mark.parametrize("bench", ["fake", "webhook", "splunk_hec", "stdout"], indirect=True)
+@pytest.mark.parametrize("bench", [*ANSWERING, "stdout"], indirect=True)
 async def test_a_slow_receiver_gets_one_batch_at_a_time_and_delays_no_append(bench: Bench):
     bench.receiver.answering.clear()
     delivery = bench.delivery(batch=20)
@@ -248,7 +251,7 @@ async def test_a_refused_record_becomes_a_dead_letter_and_its_neighbours_arrive(
     assert json.loads(letters[0])["reason"] == "the receiver answers 400"
 
 
-@pytest.mark.parametrize("bench", ["webhook", "splunk_hec"], indirect=True)
+@pytest.mark.parametrize("bench", OVER_HTTP, indirect=True)
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 429, 301, 500, 503])
 async def test_an_answer_that_is_not_about_the_records_loses_none(bench: Bench, status: int):
     bench.receiver.status = status
@@ -316,7 +319,7 @@ async def test_closing_delivers_the_remaining_records(bench: Bench):
     bench.assert_complete()
 
 
-@pytest.mark.parametrize("bench", ["fake", "webhook", "splunk_hec", "stdout"], indirect=True)
+@pytest.mark.parametrize("bench", [*ANSWERING, "stdout"], indirect=True)
 async def test_closing_does_not_wait_for_a_receiver_that_hangs(bench: Bench):
     bench.receiver.answering.clear()
     await bench.append(2000)

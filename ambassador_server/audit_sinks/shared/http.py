@@ -1,15 +1,20 @@
 """Sends batches of records by POST and tells from the answer whether to send them again."""
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from io import BytesIO
+from typing import NoReturn
 
 import aiohttp
 
+from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import SinkRefusedError, SinkUnavailableError
 
 _LARGEST_ANSWER = 4096
+_COMPRESSION_LEVEL = 5
 _BLAMES_RECORDS = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -24,7 +29,10 @@ _BLAMES_RECORDS = frozenset(
 
 
 class Poster:
-    """Sends bodies to one URL over one connection; the session is made on first use, inside the running loop."""
+    """Sends bodies to one URL over one connection; the session is made on first use, inside the running loop.
+
+    One that `compresses` sends them with gzip.
+    """
 
     def __init__(
         self,
@@ -32,21 +40,27 @@ class Poster:
         tls: ssl.SSLContext,
         *,
         is_about_records: Callable[[int, bytes], bool] = lambda status, _: status in _BLAMES_RECORDS,
+        compresses: bool = False,
     ) -> None:
         self._url = url
         self._tls = tls
         self._is_about_records = is_about_records
+        self._compresses = compresses
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> None:
-        """Return when the answer is 2xx; else raises SinkRefusedError or SinkUnavailableError."""
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Return the beginning of the answer if it is 2xx; else raises SinkRefusedError or SinkUnavailableError."""
+        if self._compresses:
+            body = await off_loop(gzip.compress, body, _COMPRESSION_LEVEL)
+            headers = {**headers, "Content-Encoding": "gzip"}
         try:
             async with self._open().post(
-                self._url, data=body, headers=headers, allow_redirects=False, ssl=self._tls
+                self._url, data=BytesIO(body), headers=headers, allow_redirects=False, ssl=self._tls
             ) as answer:
                 text = await _read_limited(answer)
                 if not 200 <= answer.status < 300:
                     self._refuse(answer, text)
+                return text
         except (aiohttp.ClientError, OSError) as error:
             raise SinkUnavailableError(_describe(error)) from error
 
@@ -66,7 +80,7 @@ class Poster:
             )
         return self._session
 
-    def _refuse(self, answer: aiohttp.ClientResponse, text: bytes) -> None:
+    def _refuse(self, answer: aiohttp.ClientResponse, text: bytes) -> NoReturn:
         words = f"the receiver answers {answer.status}"
         if self._is_about_records(answer.status, text):
             raise SinkRefusedError(words)

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
+from google.protobuf import json_format
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from ambassador_server.audit_sinks import build_sink, read_options
 from ambassador_server.audit_sinks.stdout import Options as StdoutOptions
@@ -153,6 +156,58 @@ class SplunkReceiver(Http):
         url = f"https://127.0.0.1:{self.port}/"
         given = {"type": "splunk_hec", "url": url, "token": self.secret(), "index": "audit"}
         return build_sink(read_options({**given, "ca_file": self.certificate, **options}, "sink"))
+
+
+class DatadogReceiver(Http):
+    """The log intake of Datadog, with its limits of a request."""
+
+    def read(self, request: web.Request, body: bytes) -> list[Document]:
+        assert request.path == "/api/v2/logs"
+        assert request.headers["DD-API-KEY"] == SECRET
+        assert request.headers["Content-Encoding"] == "gzip"
+        assert len(body) <= 5_000_000
+        entries = json.loads(body)
+        assert 1 <= len(entries) <= 1000
+        for entry in entries:
+            assert set(entry) == {
+                *("ddsource", "service", "hostname", "ddtags", "timestamp", "status", "message", "audit")
+            }
+        return [entry["audit"] for entry in entries]
+
+    def sink(self, **options: Any) -> AuditSink:
+        url = f"https://127.0.0.1:{self.port}/"
+        given = {"type": "datadog", "url": url, "api_key": self.secret(), "ca_file": self.certificate}
+        return build_sink(read_options({**given, **options}, "sink"))
+
+
+class OtlpReceiver(Http):
+    """A collector that reads requests with the types of the protocol itself; an unknown member is an error."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.records: list[LogRecord] = []
+        self.resource: dict[str, str] = {}
+
+    def read(self, request: web.Request, body: bytes) -> list[Document]:
+        assert request.path == "/v1/logs"
+        assert request.headers["X-Api-Key"] == SECRET
+        assert request.headers["Content-Type"] == "application/json"
+        [resource] = json_format.Parse(body, ExportLogsServiceRequest()).resource_logs
+        [scope] = resource.scope_logs
+        self.resource = attributes_of(resource.resource)
+        self.records += scope.log_records
+        return [json.loads(record.body.string_value) for record in scope.log_records]
+
+    def sink(self, **options: Any) -> AuditSink:
+        url = f"https://127.0.0.1:{self.port}"
+        headers = {"X-Api-Key": self.secret()}
+        given = {"type": "otlp", "url": url, "headers": headers, "ca_file": self.certificate}
+        return build_sink(read_options({**given, **options}, "sink"))
+
+
+def attributes_of(holder: Any) -> dict[str, str]:
+    """Return the attributes of a resource or of a log record; all have texts as values."""
+    return {each.key: each.value.string_value for each in holder.attributes}
 
 
 class SyslogStream(_Base):

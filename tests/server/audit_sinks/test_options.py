@@ -15,11 +15,16 @@ from tests.server.audit_log.samples import EVENT
 HOOK = {"type": "webhook", "url": "https://siem.example/audit", "secret": "env://HOOK_SECRET"}
 SYSLOG = {"type": "syslog", "host": "logs.example"}
 SPLUNK = {"type": "splunk_hec", "url": "https://splunk.example:8088", "token": "file:///etc/hec-token"}
+DATADOG = {"type": "datadog", "api_key": "env://DD_API_KEY"}
+OTLP = {"type": "otlp", "url": "http://127.0.0.1:4318"}
 
 FAULTS: list[tuple[Any, str]] = [
     ({}, "audit.sinks: must be a list"),
     (["webhook"], "audit.sinks: must be a list"),
-    ([{}], "audit.sinks.0.type: None is no audit sink; known: splunk_hec, stdout, syslog, webhook"),
+    (
+        [{}],
+        "audit.sinks.0.type: None is no audit sink; known: datadog, otlp, splunk_hec, stdout, syslog, webhook",
+    ),
     ([{"type": "shared"}], "'shared' is no audit sink"),
     ([{"type": ["stdout"]}], "is no audit sink"),
     ([{"type": "stdout", "colour": 1}], "audit.sinks.0.colour: there is no such option; known: type, name, "),
@@ -43,12 +48,20 @@ FAULTS: list[tuple[Any, str]] = [
     ([SYSLOG | {"protocol": "udp", "ca_file": "/c.pem"}], "belong to the protocol tls"),
     ([SYSLOG | {"protocol": "udp", "record_bytes": 100_000}], "a datagram holds at most"),
     ([SYSLOG | {"app_name": "two words"}], "audit.sinks.0.app_name"),
+    ([DATADOG | {"api_key": "hunter22"}], "audit.sinks.0.api_key: must say where the secret is"),
+    ([DATADOG | {"site": "datadoghq.com/hunter22?"}], "audit.sinks.0.site"),
+    ([DATADOG | {"url": "http://proxy.example"}], "must be https://"),
+    ([DATADOG | {"record_bytes": 1_000_000}], "an entry of Datadog holds at most 900000"),
+    ([OTLP | {"headers": {"X-Api-Key": "hunter22"}}], "must say where the secret is"),
+    ([OTLP | {"headers": {"Content-Type": "env://A"}}], "not that of a header that can be set"),
+    ([OTLP | {"headers": {"a: b\n": "env://A"}}], "not that of a header that can be set"),
+    ([OTLP | {"format": "ocsf"}], "audit.sinks.0.format"),
     ([SPLUNK | {"token": "11111111-2222"}], "must say where the secret is"),
 ]
 
 
 def test_every_file_of_the_folder_is_a_sink_type():
-    assert known_sinks() == ["splunk_hec", "stdout", "syslog", "webhook"]
+    assert known_sinks() == ["datadog", "otlp", "splunk_hec", "stdout", "syslog", "webhook"]
 
 
 @pytest.mark.parametrize(("sinks", "words"), FAULTS)

@@ -46,6 +46,8 @@ Cue = Annotated[
 ]
 CredentialPlace = Annotated[str, OneOf("environment", "header", "query", "argument")]
 OAuthGrant = Annotated[str, OneOf("user", "service_account")]
+RequestKind = Annotated[str, OneOf("call", "access")]
+RequestStatus = Annotated[str, OneOf("pending", "approved", "used", "denied", "cancelled", "expired")]
 Approval = Annotated[str, OneOf("approved", "changed", "new", "gone")]
 McpStatus = Annotated[str, OneOf("draft", "published", "archived")]
 CredentialStatus = Annotated[str, OneOf("active", "dead")]
@@ -121,6 +123,12 @@ AUDIT_ACTIONS = OneOf(
     "admin:key:revoke",
     "admin:admin-key:issue",
     "admin:admin-key:revoke",
+    "approval:request:ask",
+    "approval:request:approve",
+    "approval:request:deny",
+    "approval:request:cancel",
+    "approval:request:expire",
+    "approval:request:use",
     "credential:user:set",
     "credential:user:remove",
     "credential:user:revoke",

@@ -13,6 +13,7 @@ from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch
+from ambassador_server.ports.approval_requests import ApprovalRequestRepository
 from ambassador_server.ports.audit_anchors import AuditAnchors
 from ambassador_server.ports.audit_index import AuditIndex, AuditSinkPositions
 from ambassador_server.ports.oauth_records import PendingConnectionRepository, RegistrationRepository
@@ -63,6 +64,8 @@ class UnitOfWork(Protocol):
     def switches(self) -> Repository[KillSwitch]: ...
     @property
     def limits(self) -> NamedRepository[Limit]: ...
+    @property
+    def requests(self) -> ApprovalRequestRepository: ...
     @property
     def sessions(self) -> SessionRepository: ...
     @property

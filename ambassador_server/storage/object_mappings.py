@@ -18,6 +18,7 @@ from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
+from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestStatus
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.policy.switches import KillSwitch
@@ -229,6 +230,24 @@ LIMITS = ObjectMapping(
     fields={
         **_own(tables.limits, "name", "scope", "measure", "owner", "created_at"),
         "target": OwnColumn(tables.limits.c.target_name),
+    },
+)
+APPROVAL_REQUESTS = ObjectMapping(
+    ApprovalRequest,
+    tables.approval_requests,
+    "request",
+    owners="user or MCP",
+    is_policy=False,
+    fields={
+        "user": ReferencedName(tables.approval_requests.c.user_id),
+        "mcp": ReferencedName(tables.approval_requests.c.mcp_id),
+        "status": StatusUntilExpiry(
+            tables.approval_requests.c.status,
+            tables.approval_requests.c.expires_at,
+            last=RequestStatus.EXPIRED,
+            expired=RequestStatus.EXPIRED,
+        ),
+        **_own(tables.approval_requests, "kind", "capability", "approvers", "user_id", "created_at"),
     },
 )
 SUBSCRIPTIONS = ObjectMapping(

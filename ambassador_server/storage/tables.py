@@ -16,11 +16,13 @@ from sqlalchemy import (
 )
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Pin, Sessions
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
+from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
@@ -183,6 +185,8 @@ grants = Table(
     Column("resources", TextTuple),
     Column("prompts", TextTuple),
     Column("constraints", SharedText),
+    Column("approval_seconds", BigInteger),
+    Column("approvers", SharedText),
 )
 
 subscriptions = Table(
@@ -231,6 +235,34 @@ limits = Table(
     Column("created_at", UtcDateTime, nullable=False),
     required_text("created_by"),
     Column("updated_at", UtcDateTime, nullable=False),
+)
+
+approval_requests = Table(
+    "approval_requests",
+    metadata,
+    Column("request_id", CodePointText, primary_key=True),
+    Column("kind", EnumText(RequestKind), nullable=False),
+    owner_column("user_id", "users.user_id"),
+    owner_column("mcp_id", "mcps.mcp_id"),
+    Column("content", JsonDocument, nullable=False),
+    Column("valid_seconds", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("status", EnumText(RequestStatus), nullable=False),
+    optional_text("key_id"),
+    Column("capability_kind", EnumText(CapabilityKind)),
+    optional_text("capability"),
+    optional_text("digest"),
+    optional_text("basis"),
+    optional_text("approvers"),
+    optional_text("grant_id"),
+    optional_text("reason"),
+    Column("decided_at", UtcDateTime),
+    optional_text("decided_by"),
+    optional_text("decision_reason"),
+    Column("used_at", UtcDateTime),
+    Column("rounds", BigInteger, nullable=False),
+    Index(None, "status", "expires_at"),
 )
 
 sessions = Table(

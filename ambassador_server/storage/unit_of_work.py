@@ -2,6 +2,7 @@
 
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.admin_keys import AdminKeyRepository
+from ambassador_server.storage.approval_requests import ApprovalRequestRepository
 from ambassador_server.storage.audit_anchors import AuditAnchorRepository
 from ambassador_server.storage.audit_index import AuditIndexRepository
 from ambassador_server.storage.audit_sink_positions import AuditSinkPositionRepository
@@ -51,6 +52,7 @@ class SqlUnitOfWork:
         self.grants = TableRepository(transaction, GRANTS)
         self.switches = TableRepository(transaction, KILL_SWITCHES)
         self.limits = NamedTableRepository(transaction, LIMITS)
+        self.requests = ApprovalRequestRepository(transaction)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)
         self.credentials = TableRepository(transaction, CREDENTIALS)
         self.secrets = SecretRepository(transaction)

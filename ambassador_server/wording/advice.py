@@ -13,12 +13,14 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.APPOINT_ADMINISTRATOR: (
         "Give another user the role admin and a password, or issue an admin key with it, first."
     ),
+    Advice.CANCEL_REQUEST: "Cancel one that you need no longer: ambassador-client request cancel ID",
     Advice.CHECK_CODE: "Type it again, or ask your administrator for a new one.",
     Advice.CONNECT_AGAIN: "Run: ambassador-client connect {mcp}",
     Advice.GIVE_ALL_OPTIONS: "Give every option again, secrets as env://NAME or file:///PATH.",
     Advice.GIVE_ROLE: "ambassador-admin user update {user} --role ROLE",
     Advice.LIFT_SWITCH: "Find it with 'ambassador-admin kill list', and lift it first: ambassador-admin kill lift ID",
     Advice.LIST_GRANTED_MCPS: "Run: ambassador-client catalog list",
+    Advice.LIST_REQUESTS: "List them with 'ambassador-admin approval list' or 'ambassador-client request list'.",
     Advice.LOG_OUT: "ambassador-admin logout",
     Advice.NAME_ROLE: f"One or more of {', '.join(Role)}.",
     Advice.NEEDS_NO_CREDENTIAL: "It can be called without one.",

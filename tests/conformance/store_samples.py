@@ -24,6 +24,7 @@ from ambassador_server.domain.people.groups import Group, GroupStatus
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User, UserStatus
+from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestKind
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
 from ambassador_server.domain.policy.limits import Limit, LimitScope, Measure
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
@@ -184,6 +185,26 @@ def grant(number: int = 1, **changes: Any) -> Grant:
         "created_by": "root",
     }
     return Grant(**values | changes)
+
+
+def request(number: int = 1, **changes: Any) -> ApprovalRequest:
+    """Return a request of user 1 for a call of MCP 1."""
+    values: dict[str, Any] = {
+        "request_id": f"q{number}",
+        "kind": RequestKind.CALL,
+        "user_id": "u1",
+        "mcp_id": "m1",
+        "content": {"arguments": {"text": "hello"}},
+        "valid_seconds": 600,
+        "created_at": NOW,
+        "expires_at": NOW + HOUR,
+        "key_id": "k1",
+        "capability_kind": CapabilityKind.TOOL,
+        "capability": "mcp-1.write",
+        "digest": "0" * 64,
+        "basis": "1" * 64,
+    }
+    return ApprovalRequest(**values | changes)
 
 
 def subscription(number: int = 1, **changes: Any) -> Subscription:

@@ -22,6 +22,7 @@ from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.users import AuthSource, UserStatus
+from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
@@ -45,6 +46,7 @@ from tests.conformance.store_samples import (
     password,
     position,
     record,
+    request,
     session,
     subscription,
     switch,
@@ -116,6 +118,30 @@ OBJECTS = [
     ("switches", switch(3, expires_at=NOW, lifted_at=NOW, lifted_by=ODD)),
     ("limits", limit(2, scope=LimitScope.TOOL, target=ODD, target_name=ODD, owner="ci/limits")),
     ("limits", limit(3, measure=Measure.RESULT_BYTES, value=2**60, burst=None, created_by=ODD)),
+    ("grants", grant(6, approval_seconds=600)),
+    ("grants", grant(7, approval_seconds=10, approvers="g1")),
+    ("requests", request(2, content={ODD: [1, None, {"a": ODD}]}, capability=LONG, reason=ODD)),
+    (
+        "requests",
+        request(
+            3,
+            kind=RequestKind.ACCESS,
+            status=RequestStatus.DENIED,
+            expires_at=None,
+            key_id=None,
+            capability_kind=None,
+            capability=None,
+            digest=None,
+            basis=None,
+            approvers="g1",
+            grant_id="r1",
+            decided_at=NOW,
+            decided_by=ODD,
+            decision_reason=LONG,
+            used_at=NOW,
+            rounds=2**40,
+        ),
+    ),
     ("sessions", session(2, friendly_name=ODD, host_tool="")),
     ("sessions", session(3, ended_at=NOW, end_reason="idle")),
     ("admin_keys", admin_key(2, name=ODD, roles=(), expires_at=NOW, revoked_at=NOW)),
@@ -236,6 +262,8 @@ CONFLICTS = [
     ("credentials", credential(2, mcp_id="m9"), "credential 'c2' refers to an unknown user or MCP."),
     ("admin_keys", admin_key(2, user_id="nobody"), "admin key 'admin-2' refers to an unknown user."),
     ("grants", grant(2, mcp_id="nothing"), "grant 'r2' refers to an unknown group or MCP."),
+    ("requests", request(2, user_id="nobody"), "request 'q2' refers to an unknown user or MCP."),
+    ("requests", request(2, mcp_id="nothing"), "request 'q2' refers to an unknown user or MCP."),
     ("sessions", session(2, key_id="none"), "session 's2' refers to an unknown user or client key."),
 ]
 

@@ -16,6 +16,7 @@ from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.users import User, UserStatus
+from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
@@ -36,6 +37,7 @@ from tests.conformance.store_samples import (
     limit,
     mcp,
     password,
+    request,
     session,
     subscription,
     switch,
@@ -86,6 +88,10 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
         {"user", "key", "host_tool", "friendly_name", "created_at", "last_seen_at"},
     ),
     "passwords": (set(), set()),
+    "requests": (
+        {"user", "mcp", "status", "kind", "capability", "approvers", "user_id"},
+        {"user", "mcp", "status", "kind", "capability", "approvers", "user_id", "created_at"},
+    ),
     "credentials": (
         {"user", "mcp", "status", "issuer"},
         {"user", "mcp", "status", "issuer", "created_at", "updated_at"},
@@ -129,6 +135,7 @@ _ID = {
     "admin_keys": "admin_key_id",
     "sessions": "session_id",
     "passwords": "user_id",
+    "requests": "request_id",
     "credentials": "credential_id",
 }
 
@@ -177,6 +184,12 @@ async def _stock_dependent_objects(work: UnitOfWork) -> None:
     await work.subscriptions.add(subscription(2, key_id="k2", mcp_id="m2"))
     await work.credentials.add(credential(1, status=CredentialStatus.DEAD, issuer="https://issuer"))
     await work.credentials.add(credential(2, user_id="u2", created_at=NOW + SECOND))
+    await work.requests.add(request(1))
+    await work.requests.add(
+        request(2, user_id="u2", kind=RequestKind.ACCESS, capability=None, created_at=NOW + SECOND)
+    )
+    await work.requests.add(request(3, approvers="g1", status=RequestStatus.USED, expires_at=None))
+    await work.requests.add(request(4, status=RequestStatus.APPROVED, expires_at=NOW))
     await work.switches.add(switch(1, lifted_at=NOW))
     await work.switches.add(switch(2, scope=SwitchScope.MCP, target="m1", target_name="mcp-1"))
     await work.switches.add(switch(3, expires_at=NOW + HOUR, author="other", drill=True))
@@ -197,6 +210,11 @@ async def _stock_dependent_objects(work: UnitOfWork) -> None:
 
 
 ANSWERS: list[tuple[str, list[str], list[str]]] = [
+    ("requests", ["user=user-2"], ["q2"]),
+    ("requests", ["user_id=u1", "status=pending"], ["q1"]),
+    ("requests", ["kind=access"], ["q2"]),
+    ("requests", ["capability="], ["q2"]),
+    ("requests", ["approvers=g1"], ["q3"]),
     ("users", ["name=user-2"], ["u2"]),
     ("users", ["name!=user-2"], ["u1", "u3"]),
     ("users", ["name~user-*"], ["u1", "u2", "u3"]),

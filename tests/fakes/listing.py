@@ -10,6 +10,7 @@ from ambassador_server.domain.people.client_keys import SHOWN_STATUSES
 from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.users import AuthSource, UserStatus
+from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
@@ -32,6 +33,7 @@ def stored_list(
         "MCP": _mcps,
         "grant": lambda: _grants(table),
         "subscription": lambda: _subscriptions(table),
+        "request": lambda: _requests(table, now),
         "kill switch": lambda: _switches(now),
         "limit": _limits,
         "admin key": lambda: _admin_keys(table),
@@ -120,6 +122,20 @@ def _enrolments(table: Tables) -> dict[str, Field[Any]]:
         "name": Field(lambda enrolment: enrolment.key_name),
         **_own("created_by"),
         **_times("created_at", "expires_at"),
+    }
+
+
+def _requests(table: Tables, now: datetime | None) -> dict[str, Field[Any]]:
+    def status(request: Any) -> str:
+        return str(request.status if now is None else request.status_at(now))
+
+    return {
+        "user": _name(table, "user", "user_id"),
+        "mcp": _name(table, "MCP", "mcp_id"),
+        "status": Field(status, values=list(RequestStatus)),
+        **_own("kind", values=list(RequestKind)),
+        **_own("capability", "approvers", "user_id"),
+        **_times("created_at"),
     }
 
 

@@ -19,6 +19,7 @@ from ambassador_server.domain.people.groups import Group, Membership
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
+from ambassador_server.domain.policy.approval_requests import OPEN, ApprovalRequest, RequestStatus
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.incremental_index import collect
 from ambassador_server.domain.policy.limits import Limit
@@ -84,6 +85,8 @@ class _State:
         """Delete as `ON DELETE CASCADE` does, and return the nouns and ids of what is gone."""
         gone: set[tuple[str, str]] = set()
         for noun, table in self.tables.items():
+            if noun == "request" and id_field not in {"user_id", "mcp_id"}:
+                continue  # it names its key and its grant, and outlives them
             for key, item in tuple(table.items()):
                 if getattr(item, id_field, None) == item_id:
                     del table[key]
@@ -417,6 +420,48 @@ class _Sessions(_Repository[Session]):
         return sorted(found, key=self._order, reverse=True)
 
 
+class _ApprovalRequests(_Repository[ApprovalRequest]):
+    async def move(self, before: ApprovalRequest, after: ApprovalRequest, *, now: datetime | None) -> bool:
+        check_item(after)
+        check_value(now, "now")
+        table = self._transaction.writing().table(self._kind.noun)
+        stored = table.get(before.request_id)
+        if stored is None or (stored.status, stored.rounds) != (before.status, before.rounds):
+            return False
+        if now is not None and stored.expires_at is not None and stored.expires_at <= now:
+            return False
+        table[before.request_id] = _as_stored(after)
+        return True
+
+    async def with_digest(self, *, user_id: str, digest: str, limit: int) -> list[ApprovalRequest]:
+        check_key(user_id, "The id")
+        check_key(digest, "The digest")
+        newest_first = reversed(await self.all())
+        return [each for each in newest_first if (each.user_id, each.digest) == (user_id, digest)][:limit]
+
+    async def count_pending(self, now: datetime, *, user_id: str | None = None) -> int:
+        check_value(now, "now")
+        pending = [each for each in await self.all() if each.status_at(now) is RequestStatus.PENDING]
+        return sum(user_id in {None, each.user_id} for each in pending)
+
+    async def over(self, now: datetime, *, limit: int) -> list[ApprovalRequest]:
+        check_value(now, "now")
+        found = [
+            (each.expires_at, each.request_id, each)
+            for each in self._all().values()
+            if each.status in OPEN and each.expires_at is not None and each.expires_at <= now
+        ]
+        return [each for _, _, each in sorted(found, key=lambda one: one[:2])][:limit]
+
+    async def forget(self, before: datetime) -> int:
+        check_value(before, "before")
+        table = self._transaction.writing().table(self._kind.noun)
+        old = [key for key, each in table.items() if each.created_at < before and each.expires_at is None]
+        for key in old:
+            del table[key]
+        return len(old)
+
+
 class _Registrations(_Repository[StoredRegistration], RegistrationQueries):
     def _table(self, *, writing: bool) -> dict[str, Any]:
         state = self._transaction.writing() if writing else self._transaction.reading()
@@ -467,6 +512,16 @@ class InMemoryUnitOfWork:
         self.approved_definitions = _ToolLists(transaction, lambda state: state.definitions)
         self.grants = _Repository[Grant](
             transaction, _Kind("grant", "grant_id", {"group_id": "group", "mcp_id": "MCP"}, "group or MCP")
+        )
+        self.requests = _ApprovalRequests(
+            transaction,
+            _Kind(
+                "request",
+                "request_id",
+                {"user_id": "user", "mcp_id": "MCP"},
+                "user or MCP",
+                is_policy=False,
+            ),
         )
         self.subscriptions = _Repository[Subscription](
             transaction,

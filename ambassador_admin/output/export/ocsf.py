@@ -33,6 +33,7 @@ CLASSES = {
     "session": AUTHENTICATION,
     "admin": ENTITY,
     "kill": ENTITY,
+    "approval": ENTITY,
     "credential": ENTITY,
     "system": LIFECYCLE,
 }

@@ -7,6 +7,7 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
+from ambassador_server.domain.policy.approval_requests import ApprovalRequest
 from ambassador_server.domain.policy.grants import Grant
 from ambassador_server.domain.policy.limits import Limit
 
@@ -39,6 +40,11 @@ def grant_resource(grant: Grant) -> Resource:
 def limit_resource(limit: Limit) -> Resource:
     """Return the resource for events about a limit."""
     return Resource(kind="limit", id=limit.limit_id, name=limit.name)
+
+
+def request_resource(request: ApprovalRequest) -> Resource:
+    """Return the resource for events about a request that another person decides."""
+    return Resource(kind="request", id=request.request_id, name=request.capability)
 
 
 def mcp_resource(mcp: Mcp) -> Resource:

@@ -16,6 +16,8 @@ class Right(StrEnum):
     MANAGE = "manage"
     OPERATE = "operate"
     MCP_EXECUTE = "mcp:execute"
+    APPROVALS_READ = "approvals:read"
+    APPROVALS_DECIDE = "approvals:decide"
     AUDIT_READ = "audit:read"
     AUDIT_PRUNE = "audit:prune"
     METRICS_READ = "metrics:read"
@@ -42,13 +44,15 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.MANAGE,
             Right.OPERATE,
             Right.MCP_EXECUTE,
+            Right.APPROVALS_READ,
+            Right.APPROVALS_DECIDE,
             Right.AUDIT_PRUNE,
             Right.METRICS_READ,
         }
     ),
     Role.OPERATOR: frozenset({Right.READ, Right.OPERATE, Right.METRICS_READ}),
     Role.PROVISIONER: frozenset({Right.READ, Right.PROVISION}),
-    Role.AUDITOR: frozenset({Right.READ, Right.AUDIT_READ}),
+    Role.AUDITOR: frozenset({Right.READ, Right.APPROVALS_READ, Right.AUDIT_READ}),
     Role.MONITOR: frozenset({Right.METRICS_READ}),
 }
 

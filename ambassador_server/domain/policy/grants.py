@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
+from ambassador_server.domain.policy.approval_rules import ApprovalRule
 from ambassador_server.domain.policy.pattern_spelling import (
     EVERYTHING,
     PatternError,
@@ -104,7 +105,9 @@ class CapabilityPatterns:
 class Grant:
     """Capabilities of one MCP for one group; `patterns` are those of tools, see CapabilityPatterns.
 
-    `constraints` are the schemas for arguments of tools, as canonical JSON by argument; None if there are none.
+    `constraints` are the schemas for arguments of tools, as canonical JSON by argument; None if there are none. With
+    `approval_seconds`, each call needs an approval, which is good for so long; `approvers` is the id of the group that
+    gives it, None for administrators.
     """
 
     grant_id: str
@@ -120,11 +123,18 @@ class Grant:
     resources: tuple[str, ...] | None = None
     prompts: tuple[str, ...] | None = None
     constraints: str | None = None
+    approval_seconds: int | None = None
+    approvers: str | None = None
 
     @property
     def named(self) -> CapabilityPatterns:
         """Return the patterns of all kinds."""
         return CapabilityPatterns(self.patterns, self.resources, self.prompts)
+
+    @property
+    def approval(self) -> ApprovalRule | None:
+        """Return what the grant demands before a call; None for no approval."""
+        return None if self.approval_seconds is None else ApprovalRule(self.approval_seconds, self.approvers)
 
     def covers(self, capability: CapabilityRef) -> bool:
         """Tell whether the grant is about this capability."""

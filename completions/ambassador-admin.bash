@@ -64,7 +64,7 @@ _ambassador_admin_words() {
         "credential status") options="--watch --every $shared" ;;
         "credential revoke") options="--user --mcp --dry-run -y --yes $shared" ;;
         "grant") commands="add update show list remove" options="-h --help" ;;
-        "grant add") options="--tool --resource --prompt --when --constraints --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
+        "grant add") options="--tool --resource --prompt --when --constraints --deny --opt-in --allow-unmatched --owner --for --until --dry-run $shared" ;;
         "grant update") options="--when --constraints --no-constraints --dry-run $shared" ;;
         "grant show") options="$shared" ;;
         "grant list") options="--filter --sort --limit --watch --every $shared" ;;
@@ -112,7 +112,7 @@ _ambassador_admin_words() {
         "access") commands="explain list who-can test" options="-h --help" ;;
         "access explain") options="--resource --prompt --key --args --check $shared" ;;
         "access list") options="--filter --sort --limit --key --resources --prompts --watch --every $shared" ;;
-        "access who-can") options="--filter --sort --limit --resource --prompt --watch --every $shared" ;;
+        "access who-can") options="--filter --sort --limit --resource --prompt --expired --watch --every $shared" ;;
         "access test") options="$shared" ;;
         "audit") commands="query show stats tail export verify key fetch prune" options="-h --help" ;;
         "audit query") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
@@ -143,7 +143,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | *:--tool-class | *:--calls-per-minute | *:--burst | *:--calls-per-day | *:--in-flight | *:--argument-bytes | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--for | *:--until | *:--name | *:--to-command | *:--key-for | *:--overlap | *:--tool-class | *:--calls-per-minute | *:--burst | *:--calls-per-day | *:--in-flight | *:--argument-bytes | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;

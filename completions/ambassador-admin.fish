@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin --sessions --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --for --name --key-file --to-command --key-for --overlap --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --until --by --top --format --cursor --to --offline --writer --anchor --older-than
+            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin --sessions --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --for --until --name --key-file --to-command --key-for --overlap --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -405,6 +405,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l opt-in -d '
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l allow-unmatched -d 'Accept names and patterns that match no known tool.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l owner -x -d 'The label of the declarative file that owns the grant.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l for -x -d 'Expire after 8h, 30d, …'
+complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l until -x -d 'Expire at 2026-01-31T12:00:00Z.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -a '(__ambassador_admin_at_names group)'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -a '(__ambassador_admin_at_names mcp)'
@@ -648,6 +649,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l sort -
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l limit -x -d 'The maximum number of rows. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l resource -x -d 'A resource instead of a tool, by its URI.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l prompt -x -d 'A prompt instead of a tool, as mcp.prompt or as published.'
+complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l expired -d 'Also list users who may not any more: their grant has expired.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l every -x -d 'How often --watch looks; by default 2s.'
 complete -c ambassador-admin -n '__ambassador_admin_at access test' -F

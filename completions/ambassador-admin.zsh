@@ -812,6 +812,7 @@ _ambassador-admin_grant_add() {
         --allow-unmatched'[Accept names and patterns that match no known tool.]' \
         --owner='[The label of the declarative file that owns the grant.]:LABEL: ' \
         --for='[Expire after 8h, 30d, …]:DURATION: ' \
+        --until='[Expire at 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':GROUP:_ambassador-admin_names group' \
@@ -1439,6 +1440,7 @@ _ambassador-admin_access_who-can() {
         --limit='[The maximum number of rows. At least 1.]:N: ' \
         --resource='[A resource instead of a tool, by its URI.]:URI: ' \
         --prompt='[A prompt instead of a tool, as mcp.prompt or as published.]:NAME: ' \
+        --expired'[Also list users who may not any more\: their grant has expired.]' \
         --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
         --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \

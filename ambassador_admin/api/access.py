@@ -26,6 +26,10 @@ def usable(kind: str, user: str, key: str | None) -> Request:
     return get(f"{ACCESS}/{kind}s", query={"user": user, "key": key}, missing_hint=_PEOPLE)
 
 
-def who_can(kind: str, name: str) -> Request:
-    """List the users who may use a tool, a resource or a prompt, or one that matches a pattern."""
-    return get(f"{ACCESS}/who-can", query={kind: name}, missing_hint=_LISTS[kind])
+def who_can(kind: str, name: str, *, expired: bool = False) -> Request:
+    """List the users who may use a tool, a resource or a prompt, or one that matches a pattern.
+
+    With `expired`, also those whose grant for it has expired.
+    """
+    query = {kind: name, "expired": "true" if expired else None}
+    return get(f"{ACCESS}/who-can", query=query, missing_hint=_LISTS[kind])

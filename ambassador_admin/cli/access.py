@@ -17,7 +17,7 @@ from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, ExitCode, RefusedError, UsageError
 from ambassador_admin.output import Format, View
-from ambassador_admin.output.view import Column, fields_of
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.access import (
     AccessView,
     CallableToolView,
@@ -90,6 +90,14 @@ PROMPT = View(
 
 PERMITTED_USER = View(
     "users", (*USER.columns, Column("CONSTRAINED", "constrained")), fields_of(PermittedUserView)
+)
+FORMER_USER = replace(
+    PERMITTED_USER,
+    columns=(
+        *PERMITTED_USER.columns,
+        Column("EXPIRED GRANT", "expired_grant", id=True),
+        Column("EXPIRED", "expired_at", relative_time),
+    ),
 )
 
 CASE = View(
@@ -217,13 +225,17 @@ def who_can(
     ] = None,
     resource: Resource = None,
     prompt: Prompt = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Also list users who may not any more: their grant has expired.")
+    ] = False,
 ) -> None:
     """List the users who may use something now: a tool, what --resource or --prompt names, or a match of a pattern.
 
     Example: ambassador-admin access who-can 'time.*'
     """
     kind, name = _asked(tool, resource, prompt)
-    list_options.show(admin, access.who_can(kind, name), PERMITTED_USER)
+    view = FORMER_USER if expired else PERMITTED_USER
+    list_options.show(admin, access.who_can(kind, name, expired=expired), view)
 
 
 def _asked(tool: str | None, resource: str | None, prompt: str | None) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from ambassador_admin.api import grants
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.constraint_options import Constraints, When, constraints_of
 from ambassador_admin.cli.list_options import ListOptions
-from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.cli.parsing import parse_duration, parse_end
 from ambassador_admin.cli.pattern_options import Prompts, Resources, tools_of
 from ambassador_admin.cli.several import listed, send_each
 from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
@@ -16,7 +16,7 @@ from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import NotFoundError, UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, relative_time
+from ambassador_admin.output.view import Column, end_time, fields_of, relative_time
 from ambassador_protocol.admin.grants import GrantView, NewGrant
 
 GRANT = View(
@@ -29,7 +29,7 @@ GRANT = View(
         Column("COVERS", "tools", more=("resources", "prompts")),
         Column("CONSTRAINTS", "constraints"),
         Column("DELIVERY", "delivery", wide=True),
-        Column("EXPIRES", "expires_at", relative_time),
+        Column("EXPIRES", "expires_at", end_time),
         Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("BY", "created_by", wide=True),
@@ -44,6 +44,21 @@ Tools = Annotated[
     typer.Option("--tool", metavar="PATTERN", help="Tools by name; '*' matches anything; may be repeated."),
 ]
 
+Deny = Annotated[
+    bool, typer.Option("--deny", help="Deny it; a denial takes precedence over every permission.")
+]
+
+OptIn = Annotated[bool, typer.Option("--opt-in", help="Only clients that have subscribed to the MCP get it.")]
+
+Owner = Annotated[
+    str | None,
+    typer.Option("--owner", metavar="LABEL", help="The label of the declarative file that owns the grant."),
+]
+
+Duration = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="Expire after 8h, 30d, …")]
+
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Expire at 2026-01-31T12:00:00Z.")]
+
 
 @verb(app, "add", changes=True)
 def add(
@@ -57,31 +72,22 @@ def add(
     prompt: Prompts = None,
     when: When = None,
     constraints: Constraints = None,
-    deny: Annotated[
-        bool,
-        typer.Option("--deny", help="Deny it; a denial takes precedence over every permission."),
-    ] = False,
-    opt_in: Annotated[
-        bool,
-        typer.Option("--opt-in", help="Only clients that have subscribed to the MCP get it."),
-    ] = False,
+    deny: Deny = False,
+    opt_in: OptIn = False,
     allow_unmatched: AllowUnmatched = False,
-    owner: Annotated[
-        str | None,
-        typer.Option(
-            "--owner", metavar="LABEL", help="The label of the declarative file that owns the grant."
-        ),
-    ] = None,
-    duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="Expire after 8h, 30d, …")
-    ] = None,
+    owner: Owner = None,
+    duration: Duration = None,
+    until: Until = None,
 ) -> None:
     """Permit the members of a group to use an MCP: all of it, or what --tool, --resource and --prompt name.
 
-    With --when or --constraints, tools can be called only with arguments that meet all conditions.
+    With --when or --constraints, tools can be called only with arguments that meet all conditions. With --for or
+    --until, the grant has no effect from that time on, also with --deny; running calls that it permitted are stopped.
 
     Example: ambassador-admin grant add developers time --tool 'get_*' --for 30d
     """
+    if duration is not None and until is not None:
+        raise UsageError("--for and --until exclude each other.", hint="ambassador-admin grant add --help")
     grant = NewGrant(
         group=group,
         mcp=mcp,
@@ -92,6 +98,7 @@ def add(
         delivery="opt_in" if opt_in else "automatic",
         owner=owner,
         expires_in_seconds=parse_duration(duration),
+        expires_at=parse_end(until, admin.environment.now(), "--until"),
         allow_unmatched=allow_unmatched or None,
         constraints=constraints_of(when, constraints, admin.environment.stdin),
     )

@@ -42,6 +42,18 @@ def parse_time(text: str | None, now: datetime, option: str) -> str | None:
     return format_time(at)
 
 
+def parse_end(text: str | None, now: datetime, option: str) -> str | None:
+    """Return a time to come in ISO-8601 UTC; raises UsageError for any other text."""
+    if text is None:
+        return None
+    if _WHOLE.fullmatch(text) is not None:
+        raise UsageError(f"{option}: {text!r} is a duration, not a time.", hint=f"--for {text}")
+    end = parse_time(text, now, option)
+    if end is not None and datetime.fromisoformat(end) <= now:
+        raise UsageError(f"{option}: {end} is over already.")
+    return end
+
+
 def format_time(at: datetime) -> str:
     """Return a time in UTC in the format of the admin API."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

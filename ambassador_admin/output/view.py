@@ -49,6 +49,12 @@ def relative_time(value: Any, now: datetime) -> str:
     return f"in {round(seconds / size)}{unit}" if moment > now else f"{seconds // size}{unit} ago"
 
 
+def end_time(value: Any, now: datetime) -> str:
+    """Format the time at which something ends, or has ended."""
+    moment, text = _moment(value), relative_time(value, now)
+    return f"expired {text}" if moment is not None and moment <= now else text
+
+
 def duration(value: Any, now: datetime) -> str:
     """Format a number of seconds."""
     return f"{value:g}s" if isinstance(value, int | float) else plain(value, now)

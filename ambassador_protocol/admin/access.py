@@ -97,6 +97,11 @@ class UsablePromptView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermittedUserView(UserView):
-    """A user who may use something now; `constrained` tells that it is so with certain arguments only."""
+    """A user who may use something now; `constrained` tells that it is so with certain arguments only.
+
+    With `expired_grant`, the id of the grant that expired last, it is a user who may not any more.
+    """
 
     constrained: bool
+    expired_grant: str | None
+    expired_at: str | None

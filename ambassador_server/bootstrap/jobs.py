@@ -8,12 +8,14 @@ from ambassador_server.bootstrap.periodic import Job
 from ambassador_server.bootstrap.server import Ambassador
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import ensure_certificates
+from ambassador_server.services.administration.expired_grants import ExpiredGrants
 
 
 def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Sequence[Job]:
     """Return the jobs; `tls` is the TLS context of the listeners."""
     config, base, services = ambassador.config, ambassador.base, ambassador.services
     clients, administrators = services.client_sign_in, services.administrator_sign_in
+    expired_grants = ExpiredGrants(policy=base.policy, changes=base.changes, clock=base.clock)
 
     async def probe_log() -> None:
         base.log.probe()
@@ -49,6 +51,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         Job("logins", 3600.0, administrators.logins.forget_expired),
         Job("enrolments", 3600.0, services.administration.enrolments.forget_expired),
         Job("unfinished connections", 60.0, base.oauth.pending.revoke_expired),
+        Job("expired grants", 3600.0, expired_grants.remove_old),
         Job("audit retention", 3600.0, prune_audit),
         Job("certificates", 86400.0, renew_certificates),
     )

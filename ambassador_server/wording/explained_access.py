@@ -6,12 +6,13 @@ from shlex import quote
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.policy.decision import UNKNOWN, Permit, Reason
 from ambassador_server.domain.policy.explain import Explanation, NotApplicable
-from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Grant, Subscription
+from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Effect, Grant, Subscription
 from ambassador_server.domain.policy.limits import Limit, Measure
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.policy.uri_spelling import spell_uri
 from ambassador_server.wording.refusals import argument_text, command_of
+from ambassador_server.wording.times import time_text
 
 _WHY_NOT: Mapping[NotApplicable, str] = {
     NotApplicable.SWITCH_EXPIRED: "expired",
@@ -36,7 +37,8 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.SESSION_ENDED: "Let the client register again; a restart of its application does.",
     Reason.MCP_NOT_PUBLISHED: "Publish the MCP: ambassador-admin mcp publish {mcp}",
     Reason.EXPLICIT_DENY: "Remove the grant that denies: ambassador-admin grant remove {rule_id}",
-    Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --{kind} {name}, for a group of the user",
+    Reason.NO_GRANT: "{expired}Permit it: ambassador-admin grant add GROUP {mcp} --{kind} {name}, for a group of the "
+    "user",
     Reason.ARGUMENT_NOT_ALLOWED: "{argument}. Permit other arguments: ambassador-admin grant update {rule_id} "
     "--when CONDITION",
     Reason.NOT_SUBSCRIBED: "Subscribe the client: ambassador-admin subscription set {key} {mcp}",
@@ -85,8 +87,9 @@ def why_not_text(reason: NotApplicable, kind: CapabilityKind) -> str:
 def grant_text(grant: Grant, group_name: str) -> str:
     """Return what a grant permits or denies."""
     opting_in = " to clients that subscribe" if grant.delivery is Delivery.OPT_IN else ""
+    until = "" if grant.expires_at is None else f", until {time_text(grant.expires_at)}"
     arguments = "" if grant.constraints is None else f", with arguments that meet {grant.constraints}"
-    return f"{grant.effect} {_named_text(grant.named)} to group {group_name}{opting_in}{arguments}"
+    return f"{grant.effect} {_named_text(grant.named)} to group {group_name}{opting_in}{arguments}{until}"
 
 
 def subscription_text(subscription: Subscription, key_name: str) -> str:
@@ -120,9 +123,26 @@ def remedy_text(
         name=quote(spell_uri(name) if is_uri else spell_name(name)),
         key=key_id,
         selected=_options_of_selection(explanation),
+        expired=_expired_text(explanation),
         argument="" if deny.refused is None else _sentence(argument_text(deny.refused)),
         command="credential set" if deny.missing is None else command_of(deny.missing),
     )
+
+
+def _expired_text(explanation: Explanation) -> str:
+    """Return which grant permitted the request last, as a sentence; empty if none that has expired did."""
+    expired = [
+        (each.rule.expires_at, each.rule.grant_id)
+        for each in explanation.rules
+        if isinstance(each.rule, Grant)
+        and each.not_applicable is NotApplicable.GRANT_EXPIRED
+        and each.rule.effect is Effect.PERMIT
+        and each.rule.expires_at is not None
+    ]
+    if not expired:
+        return ""
+    at, grant_id = max(expired)
+    return f"Grant {grant_id} expired at {time_text(at)}. "
 
 
 def _sentence(text: str) -> str:

@@ -217,7 +217,7 @@ def _take(items: dict[str, Item], kind: str, name: str, item: Item) -> web.Respo
 
 async def _page(request: web.Request, items: dict[str, Item]) -> web.Response:
     query = request.query
-    if set(query) - {"limit", "cursor", "filter", "sort", "user", "all", "tool"}:
+    if set(query) - {"limit", "cursor", "filter", "sort", "user", "all", "tool", "resource", "expired"}:
         raise Refusal(400, "unknown parameter")
     sort = query.get("sort")
     cursor = json.loads(query["cursor"]) if "cursor" in query else None
@@ -444,7 +444,7 @@ async def _add_grant(request: web.Request) -> web.Response:
         prompts=new.prompts,
         effect=new.effect,
         delivery=new.delivery,
-        expires_at=_expiry(new.expires_in_seconds),
+        expires_at=new.expires_at or _expiry(new.expires_in_seconds),
         owner=new.owner,
         constraints=new.constraints,
     )
@@ -615,7 +615,7 @@ async def _who_can(request: web.Request) -> web.Response:
     name = request.query[kind]
     grants = api.grants.values()
     may = {
-        user["name"]: user | {"constrained": False}
+        user["name"]: user | {"constrained": False, "expired_grant": None, "expired_at": None}
         for user in api.users.values()
         if any(_permits(each, user, kind, name) for each in grants)
     }

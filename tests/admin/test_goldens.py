@@ -257,6 +257,13 @@ COMMANDS = {
         "--for",
         "2h",
     ],
+    "grant-add-until": ["grant", "add", "developers", "git", "--until", "2026-05-05T13:00:00+01:00"],
+    "grant-add-until-over": ["grant", "add", "developers", "git", "--until", "2026-05-04T10:00:00Z"],
+    "grant-add-until-duration": ["grant", "add", "developers", "git", "--until", "8h"],
+    "grant-add-two-ends": [
+        *("grant", "add", "developers", "git", "--for", "8h", "--until", "2026-05-05T12:00:00Z")
+    ],
+    "grant-show-expired": ["grant", "show", "grant-old"],
     "grant-deny": ["grant", "add", "developers", "git", "--tool", "git_push", "--deny"],
     "grant-opt-in": ["grant", "add", "developers", "git", "--opt-in", "--owner", "ci/grants"],
     "grant-add-resources": [
@@ -390,6 +397,7 @@ COMMANDS = {
     "access-list": ["access", "list", "alice"],
     "access-list-none": ["access", "list", "bob"],
     "access-who-can": ["access", "who-can", "git.git_log"],
+    "access-who-can-expired": ["access", "who-can", "git.git_log", "--expired"],
     "access-who-can-resource": ["access", "who-can", "--resource", "git://readme"],
     "access-who-can-nothing": ["access", "who-can"],
     "access-test-kinds": ["access", "test", "{home}/kinds.yaml"],
@@ -490,6 +498,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
         {"user": "alice", "text": "not \x1b[31mMCP\u202e"},
     ]
     api.add_grant("grant-1", group="developers", mcp="git")
+    api.add_grant("grant-old", group="empty", mcp="git", expires_at="2026-05-04T10:00:00.000Z")
     api.add_session("session-1", user="alice")
     api.add_enrolment("enrolment-1", user="alice", name="desk", key_expires_in_seconds=86400)
     api.add_enrolment("enrolment-2", user="bob", name="phone")

@@ -1,6 +1,8 @@
 """Laws of the policy: the order of grants is irrelevant, a denial never widens, no match is a denial."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import cycle
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,9 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind, Capabi
 from ambassador_server.domain.catalog.mcps import Pin, ToolClass
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit, Reason
+from ambassador_server.domain.policy.explain import last_expired_permit
 from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Effect, Grant
+from ambassador_server.domain.policy.snapshot import Moment
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from tests.server.worlds import GRANT, MCP, NOW, PRINCIPAL, SUBSCRIPTION, capability, snapshot, switch
 
@@ -162,6 +166,47 @@ def test_a_switch_on_an_mcp_stops_every_kind(capability):
     everything = [replace(GRANT, patterns=("*",))]
     assert permitted(everything, capability)
     assert not permitted(everything, capability, [switch(SwitchScope.MCP, "m1")])
+
+
+ENDS = st.none() | st.integers(-3, 3).map(lambda hours: NOW.now + timedelta(hours=hours))
+MOMENTS = st.integers(-4, 4).map(lambda hours: Moment(NOW.now + timedelta(hours=hours)))
+
+
+def with_ends(grants: list[Grant], ends: list[datetime | None]) -> list[Grant]:
+    return [replace(grant, expires_at=end) for grant, end in zip(grants, cycle(ends), strict=False)]
+
+
+@given(GRANTS, st.lists(ENDS, min_size=1), CAPABILITIES, MOMENTS)
+def test_an_expired_grant_counts_as_if_it_were_removed(grants, ends, capability, moment):
+    """Whatever its effect: an expired denial denies nothing, so that what others permit is permitted again."""
+    ending = with_ends(grants, ends)
+    left = [grant for grant in ending if grant.expires_at is None or grant.expires_at > moment.now]
+    decision = decide(snapshot(grants=ending), PRINCIPAL, capability, moment)
+    assert decision == decide(snapshot(grants=left), PRINCIPAL, capability, moment)
+    lasting = [replace(grant, expires_at=None) for grant in left]
+    assert decision == decide(snapshot(grants=lasting), PRINCIPAL, capability, moment)
+
+
+@given(GRANTS, st.lists(ENDS, min_size=1), CAPABILITIES, MOMENTS, MOMENTS)
+def test_time_changes_a_decision_only_when_something_expires(grants, ends, capability, one, other):
+    ending = with_ends(grants, ends)
+    first, last = sorted((one.now, other.now))
+    between = [each for each in ending if each.expires_at is not None and first < each.expires_at <= last]
+    world = snapshot(grants=ending)
+    if not between:
+        assert decide(world, PRINCIPAL, capability, one) == decide(world, PRINCIPAL, capability, other)
+
+
+@given(GRANTS, st.lists(ENDS, min_size=1), CAPABILITIES, MOMENTS)
+def test_of_expired_permits_the_last_one_is_named(grants, ends, capability, moment):
+    ending = with_ends(grants, ends)
+    found = last_expired_permit(snapshot(grants=ending), PRINCIPAL.user_id, [capability], moment.now)
+    over = [
+        each.expires_at
+        for each in snapshot(grants=ending).grants_by_id.values()
+        if each.has_expired(moment.now) and each.effect is Effect.PERMIT and each.covers(capability)
+    ]
+    assert (None if found is None else found.expires_at) == max(over, default=None)
 
 
 DIGESTS = st.sampled_from([None, "a" * 64, "b" * 64, "c" * 64])

@@ -1,6 +1,6 @@
 """Explains a decision: every rule about the call, why a rule does not apply, and which rule decides."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -118,9 +118,27 @@ def _grant_not_applicable(
         return NotApplicable.USER_NOT_IN_GROUP
     if grant.effect is Effect.PERMIT and (group is None or group.status is not GroupStatus.ACTIVE):
         return NotApplicable.GROUP_SUSPENDED
-    if grant.expires_at is not None and grant.expires_at <= now:
-        return NotApplicable.GRANT_EXPIRED
-    return None if grant.covers(capability) else NotApplicable.NO_PATTERN_MATCHES
+    if not grant.covers(capability):
+        return NotApplicable.NO_PATTERN_MATCHES
+    return NotApplicable.GRANT_EXPIRED if grant.has_expired(now) else None
+
+
+def last_expired_permit(
+    snapshot: Snapshot, user_id: str, capabilities: Iterable[CapabilityRef], now: datetime
+) -> Grant | None:
+    """Return, of the permits of a user for one of these that have expired, the one that expired last."""
+    group_ids = snapshot.group_ids_of.get(user_id, ())
+    found = {
+        grant.grant_id: (grant.expires_at, grant.grant_id)
+        for capability in capabilities
+        for group_id in group_ids
+        for grant in snapshot.grants.get(capability.mcp_id, {}).get(group_id, ())
+        if grant.expires_at is not None
+        and grant.has_expired(now)
+        and grant.effect is Effect.PERMIT
+        and grant.covers(capability)
+    }
+    return snapshot.grants_by_id[max(found.values())[1]] if found else None
 
 
 def _permits_arguments(snapshot: Snapshot, grant: Grant, capability: CapabilityRef, params: Params) -> bool:

@@ -136,6 +136,10 @@ class Grant:
         """Return what the grant demands before a call; None for no approval."""
         return None if self.approval_seconds is None else ApprovalRule(self.approval_seconds, self.approvers)
 
+    def has_expired(self, now: datetime) -> bool:
+        """Tell whether the grant says nothing any more, neither permits nor denies."""
+        return self.expires_at is not None and self.expires_at <= now
+
     def covers(self, capability: CapabilityRef) -> bool:
         """Tell whether the grant is about this capability."""
         # Asked 10,000 times for a list of 10,000 tools.

@@ -15,12 +15,12 @@ from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp, ToolClas
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.principals import Principal
-from ambassador_server.domain.people.users import AuthSource, User
+from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.policy.argument_checks import ARGUMENTS
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny, Permit
-from ambassador_server.domain.policy.explain import Explanation, explain
-from ambassador_server.domain.policy.grants import matches_any, matches_any_uri
+from ambassador_server.domain.policy.explain import Explanation, explain, last_expired_permit
+from ambassador_server.domain.policy.grants import Grant, matches_any, matches_any_uri
 from ambassador_server.domain.policy.pattern_spelling import PatternError, exact_name, spell_pattern
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.policy.uri_spelling import spell_uri_pattern
@@ -60,10 +60,14 @@ class Usable(Generic[_E]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermittedUser:
-    """A user who may use something; `constrained` tells that certain arguments are demanded."""
+    """A user who may use something; `constrained` tells that certain arguments are demanded.
+
+    With `expired`, it is a user who may not any more, because that grant has expired.
+    """
 
     user: User
     constrained: bool
+    expired: Grant | None = None
 
 
 class AccessQueries:
@@ -104,11 +108,17 @@ class AccessQueries:
         return ExplainedAccess(user=user, key=key, capability=capability, explanation=explanation)
 
     def who_can(
-        self, name: str, listing: Listing, kind: CapabilityKind = CapabilityKind.TOOL
+        self,
+        name: str,
+        listing: Listing,
+        kind: CapabilityKind = CapabilityKind.TOOL,
+        *,
+        with_expired: bool = False,
     ) -> Slice[PermittedUser]:
         """Return one page of the users who may use the capability now, or one that matches the pattern.
 
-        Raises NotFoundError if there is none, and PolicyStaleError.
+        `with_expired` adds those whose grant for it has expired. Raises NotFoundError if there is no such capability,
+        and PolicyStaleError.
         """
         snapshot = self._policy.snapshot
         is_pattern = "*" in name
@@ -122,10 +132,18 @@ class AccessQueries:
                 constrained = _constrained(policy, wanted)
                 if constrained is not None:
                     found[key.user_id] = constrained
-        users = (
+        users = [
             PermittedUser(user=snapshot.users[each], constrained=constrained)
             for each, constrained in found.items()
-        )
+        ]
+        if with_expired:
+            active = (each for each in snapshot.users.values() if each.status is UserStatus.ACTIVE)
+            others = [each for each in active if each.user_id not in found]
+            users += [
+                PermittedUser(user=user, constrained=False, expired=grant)
+                for user in others
+                if (grant := last_expired_permit(snapshot, user.user_id, wanted, moment.now)) is not None
+            ]
         return _users(snapshot).page(users, listing)
 
     def tools_of(

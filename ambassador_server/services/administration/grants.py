@@ -64,6 +64,8 @@ class Grants:
         """
         async with self._changes.open(requester) as change:
             grant = await self._new(change.work, requester, spec)
+            if grant.has_expired(grant.created_at):
+                raise InvalidInputError("expires_at: is over already")
             if any(each.expires_at == grant.expires_at for each in await _same(change.work, grant)):
                 raise ConflictError(f"Group {spec.group!r} has this grant for {spec.mcp!r} already")
             return await self._create(change, grant, spec)
@@ -89,18 +91,7 @@ class Grants:
             grant = await change.work.grants.get(grant_id)
             if grant is None:
                 raise NotFoundError(f"No grant {grant_id!r}")
-            group, mcp = (
-                await change.work.groups.get(grant.group_id),
-                await change.work.mcps.get(grant.mcp_id),
-            )
-            await change.work.grants.remove(grant_id)
-            change.record(
-                AuditAction.GRANT_REMOVE,
-                grant_resource(grant),
-                group=None if group is None else group.name,
-                mcp=None if mcp is None else mcp.name,
-                before=_details(grant),
-            )
+            await remove_grant(change, grant)
 
     async def page(self, listing: Listing) -> Slice[Grant]:
         """Return one page of the grants."""
@@ -142,6 +133,19 @@ class Grants:
             owner=None if spec.owner is None else check_owner(spec.owner),
             constraints=constraints,
         )
+
+
+async def remove_grant(change: Change, grant: Grant) -> None:
+    """Remove a grant that is stored."""
+    group, mcp = await change.work.groups.get(grant.group_id), await change.work.mcps.get(grant.mcp_id)
+    await change.work.grants.remove(grant.grant_id)
+    change.record(
+        AuditAction.GRANT_REMOVE,
+        grant_resource(grant),
+        group=None if group is None else group.name,
+        mcp=None if mcp is None else mcp.name,
+        before=_details(grant),
+    )
 
 
 async def _same(work: UnitOfWork, grant: Grant) -> list[Grant]:

@@ -103,10 +103,7 @@ class CredentialAdministration:
         groups = (
             snapshot.groups.get(group_id)
             for group_id, grants in snapshot.grants.get(mcp.mcp_id, {}).items()
-            if any(
-                grant.effect is Effect.PERMIT and (grant.expires_at is None or grant.expires_at > now)
-                for grant in grants
-            )
+            if any(grant.effect is Effect.PERMIT and not grant.has_expired(now) for grant in grants)
         )
         user_ids = {
             user_id

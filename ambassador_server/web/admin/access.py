@@ -34,6 +34,8 @@ from ambassador_server.web.admin.people_views import user_view
 from ambassador_server.web.bodies import extended, json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Handler, Parameter
 from ambassador_server.web.listing import listing, page
+from ambassador_server.web.requests import flag
+from ambassador_server.web.timestamps import optional_timestamp
 from ambassador_server.wording.explained_access import (
     grant_text,
     limit_text,
@@ -92,11 +94,18 @@ async def prompts(request: web.Request) -> web.Response:
 async def who_can(request: web.Request) -> web.Response:
     """List the users who may use a tool, resource or prompt, or any published one that matches it as a pattern."""
     administration, (kind, name) = request.app[ADMINISTRATION], _asked(request)
-    users = administration.access.who_can(name, listing(request), kind)
+    with_expired = flag(request, "expired", default=False)
+    users = administration.access.who_can(name, listing(request), kind, with_expired=with_expired)
 
     def view(found: PermittedUser) -> PermittedUserView:
         shown = user_view(found.user, administration.names)
-        return extended(PermittedUserView, shown, constrained=found.constrained)
+        return extended(
+            PermittedUserView,
+            shown,
+            constrained=found.constrained,
+            expired_grant=None if found.expired is None else found.expired.grant_id,
+            expired_at=None if found.expired is None else optional_timestamp(found.expired.expires_at),
+        )
 
     return json_response(page(request, users, view))
 
@@ -216,6 +225,11 @@ def endpoints() -> list[Endpoint]:
         name="arguments",
         description="The arguments of a call of the tool, as a JSON object. Default: those that permit most.",
     )
+    expired = Parameter(
+        name="expired",
+        description="`true` also lists users who may not any more, because their grant has expired.",
+        kind="boolean",
+    )
     return [
         Endpoint(
             method="GET",
@@ -234,7 +248,7 @@ def endpoints() -> list[Endpoint]:
             right=Right.READ,
             handler=who_can,
             response_type=Page[PermittedUserView],
-            query=(*LIST, *_about(", or a pattern with '*'")),
+            query=(*LIST, *_about(", or a pattern with '*'"), expired),
         ),
     ]
 

@@ -1,6 +1,7 @@
 """How an explained decision reads, and the command that changes it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_refused_call_says_what_would_change_it(changes: dict[str, Any], comma
     text = remedy(explain(snapshot(**changes), PRINCIPAL, LOG_TOOL, NOW))
     assert text is not None
     assert f"ambassador-admin {command}" in text
+
+
+def test_the_remedy_names_the_grant_that_expired_last():
+    expired = [
+        replace(GRANT, grant_id="first", expires_at=NOW.now - timedelta(hours=1)),
+        replace(GRANT, grant_id="last", expires_at=NOW.now),
+        replace(GRANT, grant_id="other", expires_at=NOW.now, patterns=("git.s*",)),
+        replace(GRANT, grant_id="denial", expires_at=NOW.now, effect=Effect.DENY),
+    ]
+    text = remedy(explain(snapshot(grants=expired), PRINCIPAL, LOG_TOOL, NOW))
+    assert text is not None
+    assert text.startswith(
+        "Grant last expired at 2026-01-01 00:00:00Z. Permit it: ambassador-admin grant add"
+    )
+    assert grant_text(expired[1], "developers") == "permit * to group developers, until 2026-01-01 00:00:00Z"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,10 @@ def test_a_permitted_call_names_its_grant():
         ({"groups": [replace(GROUP, status=GroupStatus.SUSPENDED)]}, NotApplicable.GROUP_SUSPENDED),
         ({"grants": [replace(GRANT, expires_at=NOW.now)]}, NotApplicable.GRANT_EXPIRED),
         ({"grants": [replace(GRANT, patterns=("git.status",))]}, NotApplicable.NO_PATTERN_MATCHES),
+        (
+            {"grants": [replace(GRANT, patterns=("git.status",), expires_at=NOW.now)]},
+            NotApplicable.NO_PATTERN_MATCHES,
+        ),
     ],
 )
 def test_a_grant_that_does_not_apply_says_why(changes: dict[str, Any], why_not: NotApplicable):

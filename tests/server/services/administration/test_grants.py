@@ -125,6 +125,13 @@ async def test_expired_grant_is_renewed():
     assert (await grants.put(ROOT, SPEC)).item.expires_at is None
 
 
+async def test_a_grant_that_is_over_already_is_not_added():
+    world, grants = await build()
+    with pytest.raises(InvalidInputError, match="over already"):
+        await grants.add(ROOT, replace(SPEC, expires_at=world.clock.now()))
+    assert recorded(world) == []
+
+
 async def test_of_two_equal_grants_the_one_without_a_difference_is_kept():
     _, grants = await build()
     await grants.add(ROOT, replace(SPEC, lifetime=HOUR))

@@ -10,6 +10,7 @@ import structlog
 from ambassador_server.config import ServerConfig
 from ambassador_server.domain.secrets import shapes
 from ambassador_server.domain.secrets.shapes import mask_text
+from ambassador_server.domain.shared.running_request import running_request_id
 
 LONGEST_VALUE: Final = 2_000
 LONGEST_TRACE: Final = 20_000
@@ -107,6 +108,13 @@ def _add_room(logger: Any, _: str, line: MutableMapping[str, Any]) -> MutableMap
     return line
 
 
+def _add_request(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    request_id = running_request_id()
+    if request_id is not None:
+        line["request_id"] = request_id
+    return line
+
+
 def _show(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Make each value fit to be shown."""
     if line["_record"].name == shapes.__name__:
@@ -125,6 +133,7 @@ def _show(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str
 
 _COMMON: Final[tuple[structlog.typing.Processor, ...]] = (
     _add_room,
+    _add_request,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )

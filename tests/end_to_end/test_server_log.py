@@ -9,6 +9,7 @@ import pytest
 
 from ambassador_server.setting_sections import LogLevelsSection
 from tests.end_to_end.faces import REST
+from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.test_database_hangs import hanging
 from tests.end_to_end.world import Downstream, World, running, until
 from tests.rig import Rig
@@ -46,3 +47,11 @@ def test_a_request_that_failed_is_told_with_its_id(world: World) -> None:
     )
     assert (line["room"], line["level"]) == ("web", "warning")
     assert person.key not in world.log_text()
+
+
+def test_what_is_told_below_the_edge_has_the_id_of_the_request(world: World) -> None:
+    with broken_log(world):
+        pass
+    found = [line for line in lines(world) if "cannot take records" in line["event"]]
+    assert [line["room"] for line in found] == ["audit"]
+    assert len(found[0]["request_id"]) == 32

@@ -1,5 +1,6 @@
 """The log of the server: its rooms and levels, and that no line shows a secret, moves a terminal or has no end."""
 
+import asyncio
 import json
 import logging
 import re
@@ -11,6 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ambassador_server.cli import server_log
 from ambassador_server.cli.server_log import (
     LONGEST_TRACE,
     LONGEST_VALUE,
@@ -21,6 +23,8 @@ from ambassador_server.cli.server_log import (
 )
 from ambassador_server.config import ServerConfig, load_config
 from ambassador_server.domain.secrets import shapes
+from ambassador_server.domain.shared.large_documents import off_loop
+from ambassador_server.domain.shared.running_request import RunningRequest
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.setting_sections import LogLevelsSection
 from tests.architecture.test_sizes import ROOT
@@ -127,6 +131,54 @@ def test_a_trace_forges_no_line_of_text(capsys: pytest.CaptureFixture[str]) -> N
     assert "forged" in written[0]
     assert "\x1b" not in "".join(written)
     assert "\r" not in "".join(written)
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+async def test_a_line_has_the_id_of_the_request_it_was_written_in(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    configure(log_format=log_format)
+    log = structlog.get_logger("server")
+
+    async def work(number: int, stays: asyncio.Event, goes_on: asyncio.Event) -> None:
+        with RunningRequest(f"request-{number}"):
+            log.warning(f"in {number}")
+            background = asyncio.create_task(outlive(number, goes_on))
+            await stays.wait()
+            await asyncio.to_thread(logging.getLogger("asyncio").warning, "below in a thread of %d", number)
+            await off_loop(
+                logging.getLogger(f"{OURS}.domain").warning, f"in the thread for documents {number}"
+            )
+        goes_on.set()
+        await background
+
+    async def outlive(number: int, goes_on: asyncio.Event) -> None:
+        await goes_on.wait()
+        log.warning(f"after {number}")
+
+    stays = asyncio.Event()
+    both = [asyncio.create_task(work(number, stays, asyncio.Event())) for number in (1, 2)]
+    await asyncio.sleep(0)
+    stays.set()
+    await asyncio.gather(*both)
+    written = capsys.readouterr().err.splitlines()
+    assert len(written) == 8
+    for line in written:
+        number = re.search(r"(?:in|of|documents|after) ([12])", line)
+        assert number is not None
+        assert re.findall(r"request-[12]", line) == ([] if "after" in line else [f"request-{number[1]}"])
+        assert ("request_id" in line) == ("after" not in line)
+
+
+def test_the_id_costs_nothing_while_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(log_level="error")
+
+    def asked() -> str | None:
+        raise AssertionError("a line that is not written asks for nothing")
+
+    monkeypatch.setattr(server_log, "running_request_id", asked)
+    structlog.get_logger("web").warning("not told")
+    logging.getLogger(f"{OURS}.web").warning("not told")
 
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=50), st.booleans())

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final, TypeVar, TypeVarTuple
 
 LARGE: Final = 256 * 1024
@@ -24,7 +25,8 @@ async def off_loop(work: Callable[[*Ts], T], *arguments: *Ts) -> T:
     The event loop still waits while the work is inside one call of the interpreter's own functions or of a library that
     keeps its lock, so the work has to consist of short calls.
     """
-    return await asyncio.get_running_loop().run_in_executor(_thread, work, *arguments)
+    run = copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_thread, run, work, *arguments)
 
 
 class Turns:

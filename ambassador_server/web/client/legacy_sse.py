@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.mcp import SESSION_HEADER
 from ambassador_protocol.paths import LEGACY_MESSAGES, LEGACY_STREAM
+from ambassador_server.domain.shared.running_request import RunningRequest
 from ambassador_server.errors import AmbassadorError, NotFoundError
 from ambassador_server.ports.face import FaceReply, FaceRequest, FirstEvent
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
@@ -104,6 +105,14 @@ def _do_nothing(_: FirstEvent) -> None:
 
 
 async def _serve(
+    request: web.Request, stream: SseStream, body: bytes, accepted: asyncio.Event
+) -> FaceReply | None:
+    # The request that brought the message may be answered before its call.
+    with RunningRequest(request[ORIGIN].request_id):
+        return await _answer(request, stream, body, accepted)
+
+
+async def _answer(
     request: web.Request, stream: SseStream, body: bytes, accepted: asyncio.Event
 ) -> FaceReply | None:
     """Send the answer to a message on the stream; return a refusal instead while the message is not accepted yet."""

@@ -14,9 +14,11 @@ from ambassador_server.web.middleware.origin import set_origin
 @web.middleware
 async def entry_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Serve a request that is for this server; every error becomes a response."""
-    set_origin(request)
+    running = set_origin(request)
     try:
         check_hosts(request)
         return await handler(request)
     except Exception as error:  # the outermost handler: internal details must not reach a client
         return error_response(request, error)
+    finally:
+        running.end()

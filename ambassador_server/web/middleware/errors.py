@@ -93,9 +93,7 @@ def error_response(request: web.Request, error: Exception) -> web.Response:
         return _for_error(request, error)
     if isinstance(error, web.HTTPException):
         return _for_http(request, error)
-    _log.error(
-        "unhandled error", request_id=request[ORIGIN].request_id, path=shown_path(request), exc_info=error
-    )
+    _log.error("unhandled error", path=shown_path(request), exc_info=error)
     return problem_response(
         request, 500, ProblemCode.INTERNAL, "internal_error", "The server failed to answer the request."
     )
@@ -126,7 +124,7 @@ def problem_response(
 def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
     status, code, name = _row(error.cause if isinstance(error, OperationFailedError) else error)
     if status >= 500:
-        _log.warning("request failed", request_id=request[ORIGIN].request_id, error=name, cause=error.message)
+        _log.warning("request failed", error=name, cause=error.message)
     response = problem_response(
         request, status, code, name, error.message, hint_text(error), **_further_members(error)
     )

@@ -9,6 +9,7 @@ from aiohttp import web
 from ambassador_protocol.paths import REQUEST_ID_HEADER
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.secrets.shapes import mask_text
+from ambassador_server.domain.shared.running_request import RunningRequest
 from ambassador_server.web.app_keys import ORIGIN, SETTINGS
 
 _ALWAYS: Final = {
@@ -21,8 +22,8 @@ _OVER_TLS: Final = {**_ALWAYS, "Strict-Transport-Security": "max-age=31536000; i
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
-def set_origin(request: web.Request) -> None:
-    """Create the id of the request, which begins with the caller's own if that is well formed and is not a secret.
+def set_origin(request: web.Request) -> RunningRequest:
+    """Begin the request under a new id, which begins with the caller's own if that is well formed and is not a secret.
 
     Ours is always a part of it: otherwise a caller could give a request the id of another's and join their traces.
     """
@@ -31,6 +32,7 @@ def set_origin(request: web.Request) -> None:
     if received is not None and _is_usable(received):
         request_id = f"{received}.{request_id}"
     request[ORIGIN] = Origin(request_id, request.remote or "unknown")
+    return RunningRequest(request_id)
 
 
 async def add_response_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -1,0 +1,36 @@
+"""The request that is being served, for whatever is told about it in a place that does not know it, such as the log."""
+
+from contextvars import ContextVar
+from typing import Self
+
+
+class RunningRequest:
+    """A request from its begin to its end, in the context of its task and of what that starts.
+
+    Connections and other work outlive the request that started them, with its context; they have no request after that.
+    """
+
+    __slots__ = ("request_id",)
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id: str | None = request_id
+        _running.set(self)
+
+    def end(self) -> None:
+        """End the request, wherever its context was copied to."""
+        self.request_id = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+_running: ContextVar[RunningRequest | None] = ContextVar("running_request", default=None)
+
+
+def running_request_id() -> str | None:
+    """Return the id of the request that is being served here; None outside of one."""
+    running = _running.get()
+    return None if running is None else running.request_id

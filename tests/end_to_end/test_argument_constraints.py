@@ -2,14 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.conftest import GENEROUS
-from tests.end_to_end.faces import FACES, MODERN, REST
-from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, downstream, running
+from tests.end_to_end.faces import FACES, MODERN, REST, Face
+from tests.end_to_end.test_kill_switches import slow_call
+from tests.end_to_end.world import (
+    Caller,
+    Downstream,
+    World,
+    assert_nothing_internal,
+    downstream,
+    running,
+    until,
+)
+from tests.patience import PATIENCE
 from tests.rig import Rig
 
 SECRET = "evil/s3cret-value"
@@ -128,6 +139,42 @@ def test_changed_constraints_are_in_force_with_the_next_call(world: World) -> No
     world.rig.admin("grant", "update", grant_id, "--no-constraints")
     assert caller.call(REST, "far__echo", {"text": "anything"}).succeeded
     assert world.rig.admin_json("grant", "show", grant_id)["constraints"] is None
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_a_running_call_is_stopped_when_its_arguments_are_no_longer_permitted(
+    world: World, face: Face
+) -> None:
+    group, grant_id = constrained(world, {"text": {"enum": ["slow", "other"]}})
+    person = world.person(group)
+    with slow_call(world, world.session(person), face, "far__slow") as running:
+        # Constraints that permit the call as well do not stop it.
+        world.rig.admin("grant", "update", grant_id, "--when", "text=s*")
+        assert not running.done()
+        world.rig.admin("grant", "update", grant_id, "--when", "text=acme/*")
+        answer = running.result(timeout=PATIENCE)
+    assert answer.failed
+    assert "argument_not_allowed" in answer.text
+    assert '"text" is not permitted by the rule pattern' in answer.text
+    denied = world.events(action="call:tool:deny", actor=person.name)[0]
+    assert (denied["details"]["grant"], denied["details"]["argument"]) == (grant_id, "text")
+
+
+def test_the_first_constraint_of_a_grant_stops_a_call_that_the_client_runs(world: World) -> None:
+    group = world.group("far")
+    (grant,) = world.rig.admin_json("grant", "list", "--filter", f"group={group}")
+    client = world.rig.client_environment(world.person(group).key)
+    known = len(world.events(action="call:tool:attempt", resource="far.slow"))
+    with ThreadPoolExecutor(1) as thread:
+        words = ("call", "far__slow", "--json", '{"seconds":600,"text":"x"}')
+        running = thread.submit(world.rig.run, "ambassador-client", *words, env=client, expect=4)
+        until(
+            lambda: len(world.events(action="call:tool:attempt", resource="far.slow")) > known,
+            "the call is in flight",
+        )
+        world.rig.admin("grant", "update", grant["id"], "--when", "text=y")
+        done = running.result(timeout=PATIENCE)
+    assert "argument_not_allowed" in done.stdout + done.stderr
 
 
 def test_the_client_is_refused_as_well(world: World, behind: Downstream) -> None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 ARGUMENTS: Final = "arguments"
 """The parameter of a request that holds the arguments."""
+_MOST_REMEMBERED: Final = 100
 
 
 class ArgumentFault(StrEnum):
@@ -36,6 +37,24 @@ class RefusedArgument(Struct, frozen=True):
 
 ArgumentCheck = Callable[[Mapping[str, bytes]], RefusedArgument | None]
 """Takes the raw JSON of every parameter of a request; None permits its arguments."""
+
+
+class CallParams:
+    """The raw parameters of a call; of each check they remember what it said, so that it is asked only once."""
+
+    __slots__ = ("_params", "_said")
+
+    def __init__(self, params: Mapping[str, bytes]) -> None:
+        self._params = params
+        self._said: dict[ArgumentCheck, RefusedArgument | None] = {}
+
+    def refused_by(self, check: ArgumentCheck) -> RefusedArgument | None:
+        """Return the argument that a check refuses, None if it permits the call."""
+        if check not in self._said:
+            if len(self._said) >= _MOST_REMEMBERED:
+                self._said.clear()
+            self._said[check] = check(self._params)
+        return self._said[check]
 
 
 def refuse_every_argument(params: Mapping[str, bytes]) -> RefusedArgument:

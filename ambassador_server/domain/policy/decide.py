@@ -1,6 +1,6 @@
 """Decides whether a principal may use a capability; what no grant permits is denied."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from msgspec import Struct
 
@@ -10,7 +10,7 @@ from ambassador_server.domain.people.client_keys import KeyStatus, line_of
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import UserStatus
-from ambassador_server.domain.policy.argument_checks import ArgumentCheck, refuse_every_argument
+from ambassador_server.domain.policy.argument_checks import ArgumentCheck, CallParams, refuse_every_argument
 from ambassador_server.domain.policy.decision import Decision, Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, Subscription
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot
@@ -22,8 +22,8 @@ DEFINITION_CHANGED = Deny(Reason.DEFINITION_CHANGED, disclosed=True)
 """The decision about a tool that is granted, but whose definition waits for an approval."""
 
 
-Params = Mapping[str, bytes] | None
-"""The raw parameters of a call of a tool; None asks whether there are arguments with which the tool may be called."""
+Params = CallParams | None
+"""The parameters of a call of a tool; None asks whether there are arguments with which the tool may be called."""
 
 
 def decide(
@@ -249,7 +249,7 @@ def _decide_by_constrained(
             otherwise = decision
         elif capability.kind is not CapabilityKind.TOOL:
             return Permit(grant.grant_id)
-        elif params is None or (argument := check(params)) is None:
+        elif params is None or (argument := params.refused_by(check)) is None:
             return decision
         else:
             refused = refused or Deny(

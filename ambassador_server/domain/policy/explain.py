@@ -144,7 +144,7 @@ def last_expired_permit(
 def _permits_arguments(snapshot: Snapshot, grant: Grant, capability: CapabilityRef, params: Params) -> bool:
     if params is None or grant.constraints is None or capability.kind is not CapabilityKind.TOOL:
         return True
-    return snapshot.checks.get(grant.grant_id, refuse_every_argument)(params) is None
+    return params.refused_by(snapshot.checks.get(grant.grant_id, refuse_every_argument)) is None
 
 
 def _subscriptions(

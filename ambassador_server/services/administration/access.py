@@ -16,7 +16,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
-from ambassador_server.domain.policy.argument_checks import ARGUMENTS
+from ambassador_server.domain.policy.argument_checks import ARGUMENTS, CallParams
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.domain.policy.explain import Explanation, explain, last_expired_permit
@@ -98,7 +98,7 @@ class AccessQueries:
         capability = self._capability(snapshot, kind, name)
         moment = self._policy.current_moment()
         edited = None if arguments is None else self._edited(kind, name, arguments)
-        params = {ARGUMENTS: edited} if isinstance(edited, bytes) else None
+        params = CallParams({ARGUMENTS: edited}) if isinstance(edited, bytes) else None
         explanation = explain(snapshot, _principal(user, key), capability, moment, params)
         if isinstance(edited, Deny) and isinstance(explanation.decision, Permit):
             explanation = replace(explanation, decision=edited)

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from ambassador_server.domain.policy.argument_checks import CallParams
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.services.calls.capability_call import CapabilityCall, argument_bytes
@@ -34,7 +35,7 @@ class Admission:
         # A request about a task is no call with arguments of its own.
         if permit.constrained and call.sends_name:
             decision = decide(
-                snapshot, call.principal, entry.ref, self._policy.current_moment(), call.members
+                snapshot, call.principal, entry.ref, self._policy.current_moment(), CallParams(call.members)
             )
             if isinstance(decision, Deny):
                 raise CallStoppedError(decision)

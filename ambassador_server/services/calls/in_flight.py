@@ -7,9 +7,11 @@ from typing import Final, Protocol, Self
 
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.policy.argument_checks import CallParams
 from ambassador_server.domain.policy.decide import DEFINITION_CHANGED, decide
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.errors import ServerStoppingError
+from ambassador_server.services.calls.capability_call import CapabilityCall
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 _MOST_ENDED_SESSIONS: Final = 10_000
@@ -39,11 +41,12 @@ class Entered(Protocol):
 class CallInFlight:
     """A call of the current task, in flight while its `with` block runs.
 
-    At its end the call leaves its `limits`. If a new policy stops it, `deny` is set, and the end of the block raises
-    CallStoppedError. If the shutdown of the server stops it, the end of the block raises ServerStoppingError.
+    `sent` is the call as the downstream gets it, once that is known. At its end the call leaves its `limits`. If a new
+    policy stops it, `deny` is set, and the end of the block raises CallStoppedError. If the shutdown of the server
+    stops it, the end of the block raises ServerStoppingError.
     """
 
-    __slots__ = ("_running", "capability", "deny", "is_cut", "limits", "principal", "task")
+    __slots__ = ("_params", "_running", "capability", "deny", "is_cut", "limits", "principal", "sent", "task")
 
     def __init__(self, principal: Principal, capability: CapabilityRef, running: "set[CallInFlight]") -> None:
         task = asyncio.current_task()
@@ -55,6 +58,8 @@ class CallInFlight:
         self.deny: Deny | None = None
         self.is_cut = False
         self.limits: Entered | None = None
+        self.sent: CapabilityCall | None = None
+        self._params: CallParams | None = None
         self._running = running
 
     def __enter__(self) -> Self:
@@ -75,6 +80,13 @@ class CallInFlight:
             raise ServerStoppingError(
                 "The server is shutting down and has stopped the call, which may have run"
             )
+
+    @property
+    def params(self) -> CallParams | None:
+        """Return the parameters that constraints are about; a request about a task has no arguments of its own."""
+        if self._params is None and self.sent is not None and self.sent.sends_name:
+            self._params = CallParams(self.sent.members)
+        return self._params
 
     def was_stopped_by(self, error: BaseException | None) -> bool:
         """Tell whether a new policy is the only cause of this error.
@@ -145,6 +157,7 @@ class CallsInFlight:
     def decide_again(self) -> None:
         """Stop the calls that are no longer permitted: a grant or a key may have expired since they began.
 
+        Constraints decide again about the arguments that the downstream has got.
         Nothing happens while the policy is stale, because that says nothing about these calls. A call goes on when
         another definition of its tool is approved: the one that it began with was approved then.
         """
@@ -152,7 +165,7 @@ class CallsInFlight:
         if moment.stale:
             return
         for running in (*self._running, *self._being_read):
-            decision = decide(snapshot, running.principal, running.capability, moment)
+            decision = decide(snapshot, running.principal, running.capability, moment, running.params)
             if isinstance(decision, Deny) and decision is not DEFINITION_CHANGED:
                 _stop(running, decision)
 

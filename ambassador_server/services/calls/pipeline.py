@@ -93,6 +93,7 @@ class CallPipeline:
             with self._in_flight.register(call.principal, entry.ref) as running:
                 if entry.edits is not None or decision.constrained or snapshot.limits is not None:
                     call, raw, decision = await self._admission.admit(call, entry, decision, running)
+                running.sent = call
                 if mcp.credentials is not NO_CREDENTIALS:
                     user_id = call.principal.user_id
                     lent = self._credentials.known(user_id, mcp) or await self._credentials.lend(user_id, mcp)

@@ -7,7 +7,7 @@ import pytest
 
 from ambassador_server.argument_rules.json_schema import JsonSchemaRules
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
-from ambassador_server.domain.policy.argument_checks import ArgumentFault, RefusedArgument
+from ambassador_server.domain.policy.argument_checks import ArgumentFault, CallParams, RefusedArgument
 from ambassador_server.domain.policy.decide import PrincipalPolicy, decide
 from ambassador_server.domain.policy.decision import Deny, Permit, Reason
 from ambassador_server.domain.policy.explain import NotApplicable, explain
@@ -27,8 +27,8 @@ def world(*grants: Grant, **changes: Any) -> Snapshot:
     return replace(plain, compile_check=RULES.compiled).updated(2, changed)
 
 
-def params(repo: str) -> dict[str, bytes]:
-    return {"arguments": b'{"repo":"%b"}' % repo.encode()}
+def params(repo: str) -> CallParams:
+    return CallParams({"arguments": b'{"repo":"%b"}' % repo.encode()})
 
 
 def test_a_constrained_grant_permits_what_meets_it_and_names_what_does_not() -> None:
@@ -38,7 +38,7 @@ def test_a_constrained_grant_permits_what_meets_it_and_names_what_does_not() -> 
     assert decide(policy, PRINCIPAL, LOG_TOOL, NOW, params("evil/x")) == Deny(
         Reason.ARGUMENT_NOT_ALLOWED, grant_id="acme", disclosed=True, refused=broken
     )
-    missing = decide(policy, PRINCIPAL, LOG_TOOL, NOW, {})
+    missing = decide(policy, PRINCIPAL, LOG_TOOL, NOW, CallParams({}))
     assert isinstance(missing, Deny)
     assert missing.refused == RefusedArgument(ArgumentFault.MISSING, "repo")
 
@@ -66,7 +66,7 @@ def test_constraints_are_about_tools_only() -> None:
     whole = replace(CONSTRAINED, patterns=("*",))
     for kind in (CapabilityKind.PROMPT, CapabilityKind.RESOURCE):
         asked = CapabilityRef("m1", kind, "git.any")
-        assert decide(world(whole), PRINCIPAL, asked, NOW, {}) == Permit("acme")
+        assert decide(world(whole), PRINCIPAL, asked, NOW, CallParams({})) == Permit("acme")
 
 
 def test_denials_come_before_constraints_and_selections_after_them() -> None:

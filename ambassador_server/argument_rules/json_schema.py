@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final
 
-from ambassador_server.argument_rules.raw_arguments import ArgumentRule, check_arguments
+from ambassador_server.argument_rules.raw_arguments import ArgumentRule, ArgumentRules
 from ambassador_server.domain.policy.argument_checks import ArgumentCheck, refuse_every_argument
 from ambassador_server.domain.policy.constraint_schemas import (
     OPTIONAL,
@@ -46,7 +46,7 @@ def _compiled_or_refusing(text: str) -> ArgumentCheck:
 
 
 def _compile(text: str) -> ArgumentCheck:
-    return partial(check_arguments, {name: _rule(name, each) for name, each in json.loads(text).items()})
+    return ArgumentRules({name: _rule(name, each) for name, each in json.loads(text).items()})
 
 
 def _rule(name: str, written: Any) -> ArgumentRule:
@@ -67,8 +67,10 @@ def _rule(name: str, written: Any) -> ArgumentRule:
         raise InvalidInputError(_fault(name, error.instance_path, schema)) from None
 
     def broken_rule(value: Any) -> str | None:
-        error = next(validator.iter_errors(value), None)
-        return None if error is None else _shown_rule(error.schema_path, schema)
+        if validator.is_valid(value):
+            return None
+        error = next(validator.iter_errors(value))
+        return _shown_rule(error.schema_path, schema)
 
     return ArgumentRule(broken_rule, may_be_missing=bool(written.get(OPTIONAL)))
 

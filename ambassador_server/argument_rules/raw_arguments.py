@@ -17,6 +17,7 @@ _LARGEST_INTEGER: Final = 2**53 - 1
 """Readers that have only floating-point numbers take larger integers for others."""
 _LONGEST_NUMBER: Final = 400
 _LARGEST_VALUE: Final = 256 * 1024
+_PLAIN_TEXT: Final = 1024
 _LONGEST_TEXT: Final = 64 * 1024
 _MOST_VALUES: Final = 10_000
 """With these three, the check of one argument takes a fraction of a second, whatever the patterns are."""
@@ -32,41 +33,71 @@ class ArgumentRule(Struct, frozen=True):
     may_be_missing: bool = False
 
 
-def check_arguments(rules: Mapping[str, ArgumentRule], params: Mapping[str, bytes]) -> RefusedArgument | None:
-    """Check the arguments that these rules are about.
+class ArgumentRules:
+    """Checks the arguments of a call against the rules of one grant, by the name of the argument.
 
     What two readers of the same bytes can take for different values is refused, so that the downstream gets the value
     that was checked: a name given twice, or again in another spelling, a number with more digits than a floating-point
     number has, and a text that is no Unicode.
     """
-    try:
-        given = _members_of(params.get(ARGUMENTS, b"{}"))
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return RefusedArgument(ArgumentFault.UNREADABLE)
-    by_folded_name = {compared_name(name): name for name in rules}
-    found: dict[str, Raw] = {}
-    for name, value in given:
-        if name in rules and name not in found:
-            found[name] = value
-        elif name in rules or compared_name(name) in by_folded_name:
-            return RefusedArgument(ArgumentFault.AMBIGUOUS, by_folded_name[compared_name(name)])
-    refused = (_check(name, rule, found) for name, rule in rules.items())
-    return next((each for each in refused if each is not None), None)
+
+    __slots__ = ("_by_compared_name", "_rules")
+
+    def __init__(self, rules: Mapping[str, ArgumentRule]) -> None:
+        self._rules = rules
+        self._by_compared_name = {compared_name(name): name for name in rules}
+
+    def __call__(self, params: Mapping[str, bytes]) -> RefusedArgument | None:
+        """Check the arguments that the rules are about; `params` has the raw JSON of every parameter."""
+        raw = params.get(ARGUMENTS, b"{}")
+        try:
+            raw.decode()
+            given = written_members(raw)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return RefusedArgument(ArgumentFault.UNREADABLE)
+        found: dict[str, Raw] = {}
+        rules, by_compared_name = self._rules, self._by_compared_name
+        for name, value in given:
+            if name in rules and name not in found:
+                found[name] = value
+            elif (meant := by_compared_name.get(compared_name(name))) is not None:
+                return RefusedArgument(ArgumentFault.AMBIGUOUS, meant)
+        for name, rule in rules.items():
+            refused = _check(name, rule, found.get(name))
+            if refused is not None:
+                return refused
+        return None
 
 
-def _check(name: str, rule: ArgumentRule, found: Mapping[str, Raw]) -> RefusedArgument | None:
+def _check(name: str, rule: ArgumentRule, raw: Raw | None) -> RefusedArgument | None:
     broken_rule = rule.broken_rule
-    if name not in found:
+    if raw is None:
         may_be_missing = rule.may_be_missing or broken_rule is None
         return None if may_be_missing else RefusedArgument(ArgumentFault.MISSING, name)
     if broken_rule is None:
         return RefusedArgument(ArgumentFault.FORBIDDEN, name)
     try:
-        value = _ExactReader().read(bytes(found[name]))
+        value = _exact_value(bytes(raw))
     except _UnclearError as error:
         return RefusedArgument(error.fault, name)
     broken = broken_rule(value)
     return None if broken is None else RefusedArgument(ArgumentFault.AGAINST_RULE, name, broken)
+
+
+def _exact_value(raw: bytes) -> Any:
+    """Return the value; raises _UnclearError where readers may differ."""
+    if len(raw) > _LARGEST_VALUE:
+        raise _UnclearError(ArgumentFault.TOO_LARGE)
+    try:
+        text = raw.decode()
+        # Most arguments are a short text in which every character stands for itself.
+        if len(text) <= _PLAIN_TEXT and text[0] == '"' and text.isascii() and text.isprintable():
+            plain = text[1:-1]
+            if "\\" not in plain and '"' not in plain:
+                return plain
+        return _ExactReader().read(text)
+    except (ValueError, RecursionError):
+        raise _UnclearError(ArgumentFault.UNREADABLE) from None
 
 
 class _Members(list[tuple[str, Any]]):
@@ -85,36 +116,23 @@ class _UnclearError(Exception):
         self.fault = fault
 
 
-def _members_of(arguments: bytes) -> list[tuple[str, Raw]]:
-    """Return the members as they are written, with those that are given twice; the values are not decoded."""
-    arguments.decode()
-    return written_members(arguments)
-
-
 def _refuse_word(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
+_VALUES: Final = json.JSONDecoder(
+    object_pairs_hook=_Members, parse_int=_Number, parse_float=_Number, parse_constant=_refuse_word
+)
+
+
 class _ExactReader:
-    """Converts one value; raises _UnclearError where readers may differ."""
+    """Converts one value; raises _UnclearError where readers may differ, ValueError for what is no JSON."""
 
     def __init__(self) -> None:
         self._left = _MOST_VALUES
 
-    def read(self, raw: bytes) -> Any:
-        if len(raw) > _LARGEST_VALUE:
-            raise _UnclearError(ArgumentFault.TOO_LARGE)
-        try:
-            found = json.loads(
-                raw.decode(),
-                object_pairs_hook=_Members,
-                parse_int=_Number,
-                parse_float=_Number,
-                parse_constant=_refuse_word,
-            )
-            return self._value(found)
-        except (ValueError, RecursionError):
-            raise _UnclearError(ArgumentFault.UNREADABLE) from None
+    def read(self, text: str) -> Any:
+        return self._value(_VALUES.decode(text))
 
     def _value(self, found: Any) -> Any:
         self._left -= 1

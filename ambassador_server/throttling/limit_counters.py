@@ -24,9 +24,10 @@ Key = tuple[str, str]
 class _Bucket:
     """What may still be called, when it was counted, and how it refills."""
 
-    __slots__ = ("at", "full", "left", "per_second")
+    __slots__ = ("at", "full", "left", "limit", "per_second")
 
     def __init__(self, limit: Limit, at: float) -> None:
+        self.limit = limit
         self.full = self.left = float(limit.burst or limit.value)
         self.per_second = limit.value / _MINUTE
         self.at = at
@@ -34,14 +35,17 @@ class _Bucket:
     def refill(self, limit: Limit, now: float) -> None:
         """Bring the bucket to this moment; the limit may have changed since."""
         self.fill(now)
-        self.full = float(limit.burst or limit.value)
-        self.per_second = limit.value / _MINUTE
-        self.left = min(self.left, self.full)
+        if limit is not self.limit:
+            self.limit = limit
+            self.full = float(limit.burst or limit.value)
+            self.per_second = limit.value / _MINUTE
+            self.left = min(self.left, self.full)
 
     def fill(self, now: float) -> None:
         """Bring the bucket to this moment; a clock that was set back adds nothing."""
         if now > self.at:
-            self.left = min(self.full, self.left + (now - self.at) * self.per_second)
+            left = self.left + (now - self.at) * self.per_second
+            self.left = left if left < self.full else self.full
             self.at = now
 
     def used(self, now: float) -> float:

@@ -19,7 +19,7 @@ def test_scenarios_are_measured_beside_the_relay(tmp_path: Path, capsys: pytest.
     file = tmp_path / "figures.json"
     only = [
         word
-        for name in ("latency", "filter", "provisioning", "sandboxes", "credential")
+        for name in ("latency", "filter", "provisioning", "sandboxes", "credential", "guard-rails")
         for word in ("--only", name)
     ]
 
@@ -30,7 +30,11 @@ def test_scenarios_are_measured_beside_the_relay(tmp_path: Path, capsys: pytest.
     measured = {"latency_p50", "latency_p99", "filter"}
     applied = {"provisioning_apply", "provisioning_diff"}
     sandboxed = {name for name in figures if name.startswith("sandbox_")}
-    assert set(figures) == measured | applied | sandboxed | {"credential_computed"}
+    assert set(figures) == measured | applied | sandboxed | {
+        "credential_computed",
+        "limit_computed",
+        "guard_rails_computed",
+    }
     assert all(math.isfinite(value) and value > 0 for figure in figures.values() for value in figure["ours"])
     assert len(figures["latency_p50"]["relay"]) == len(figures["latency_p50"]["ours"]) > 0
     assert all(len(figures[name]["ours"]) == 1 for name in applied)

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ambassador_server.argument_rules.json_schema import JsonSchemaRules
-from ambassador_server.argument_rules.raw_arguments import ArgumentRule, check_arguments
+from ambassador_server.argument_rules.raw_arguments import ArgumentRule, ArgumentRules
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.services.calls.capability_call import Answered
 from tests.effort import examples
@@ -89,7 +89,7 @@ def test_the_value_that_is_checked_is_the_one_that_every_reader_reads(text: str)
         seen.append(value)
 
     raw = text.encode(errors="surrogatepass")
-    if check_arguments({"repo": ArgumentRule(look)}, {"arguments": raw}) is not None:
+    if ArgumentRules({"repo": ArgumentRule(look)})({"arguments": raw}) is not None:
         return
     (value,) = seen
     for read in READERS:

@@ -1,5 +1,9 @@
 """Holds calls to the limits of the policy; a call that exceeds one is denied before anything of it has run."""
 
+from typing import Final, Self
+
+from msgspec import Struct
+
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decision import Deny, Reason
@@ -8,23 +12,44 @@ from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.ports.limits import LimitCounters
 from ambassador_server.services.calls.in_flight import CallInFlight, CallStoppedError
 
+_MOST_REMEMBERED: Final = 10_000
+
 
 class EnteredLimits:
     """The limits that a call has entered; `leave` must be called once, when the call has ended."""
 
     __slots__ = ("_counters", "_limits")
 
-    def __init__(self, counters: LimitCounters, limits: list[AppliedLimit]) -> None:
+    def __init__(self, counters: LimitCounters, limits: "_LimitsOfCall") -> None:
         self._counters = counters
         self._limits = limits
 
     def leave(self) -> None:
         """Count the end of the call."""
-        self._counters.leave(self._limits)
+        self._counters.leave(self._limits.counted)
 
     def check_result(self, size: int) -> None:
         """Raise CallStoppedError for a result that is larger than a limit allows."""
-        _check_size(self._limits, Measure.RESULT_BYTES, size)
+        _check_size(self._limits.result_bytes, size)
+
+
+class _LimitsOfCall(Struct, frozen=True):
+    """The limits of one kind of call, by when they are looked at; `last` tells whether any is, when the call ends."""
+
+    counted: list[AppliedLimit]
+    argument_bytes: list[Limit]
+    result_bytes: list[Limit]
+    last: bool
+
+    @classmethod
+    def of(cls, applied: list[AppliedLimit]) -> Self:
+        sizes = (Measure.ARGUMENT_BYTES, Measure.RESULT_BYTES)
+        arguments, results = (
+            [each.limit for each in applied if each.limit.measure is size] for size in sizes
+        )
+        counted = [each for each in applied if each.limit.measure not in sizes]
+        in_flight = any(each.limit.measure is Measure.IN_FLIGHT for each in counted)
+        return cls(counted, arguments, results, in_flight or bool(results))
 
 
 class CallLimits:
@@ -32,6 +57,8 @@ class CallLimits:
 
     def __init__(self, counters: LimitCounters) -> None:
         self._counters = counters
+        self._snapshot: Snapshot | None = None
+        self._found: dict[tuple[str, str, CapabilityRef], _LimitsOfCall] = {}
 
     def enter(
         self,
@@ -45,22 +72,35 @@ class CallLimits:
 
         Raises CallStoppedError for a call that exceeds a limit; it is counted in none.
         """
-        if snapshot.limits is None:
-            return
-        group_ids = snapshot.group_ids_of.get(principal.user_id, ())
-        limits = snapshot.limits.applying(principal, capability, group_ids, snapshot.keys)
-        if not limits:
-            return
-        _check_size(limits, Measure.ARGUMENT_BYTES, size)
-        waiting = self._counters.enter(limits)
-        if waiting is not None:
-            raise CallStoppedError(_exceeded(waiting.limit, waiting.seconds))
-        running.limits = EnteredLimits(self._counters, limits)
+        if snapshot is not self._snapshot:
+            self._snapshot, self._found = snapshot, {}
+        called = principal.user_id, principal.key_id, capability
+        limits = self._found.get(called) or self._find(snapshot, principal, capability)
+        if limits.argument_bytes:
+            _check_size(limits.argument_bytes, size)
+        if limits.counted:
+            waiting = self._counters.enter(limits.counted)
+            if waiting is not None:
+                raise CallStoppedError(_exceeded(waiting.limit, waiting.seconds))
+        if limits.last:
+            running.limits = EnteredLimits(self._counters, limits)
+
+    def _find(self, snapshot: Snapshot, principal: Principal, capability: CapabilityRef) -> _LimitsOfCall:
+        """Find the limits of a call, and remember them as long as the policy stays the same."""
+        if len(self._found) >= _MOST_REMEMBERED:
+            self._found = {}
+        applied: list[AppliedLimit] = []
+        if snapshot.limits is not None:
+            group_ids = snapshot.group_ids_of.get(principal.user_id, ())
+            applied = snapshot.limits.applying(principal, capability, group_ids, snapshot.keys)
+        found = _LimitsOfCall.of(applied)
+        self._found[principal.user_id, principal.key_id, capability] = found
+        return found
 
 
-def _check_size(limits: list[AppliedLimit], measure: Measure, size: int) -> None:
-    for limit, _ in limits:
-        if limit.measure is measure and size > limit.value:
+def _check_size(limits: list[Limit], size: int) -> None:
+    for limit in limits:
+        if size > limit.value:
             raise CallStoppedError(_exceeded(limit, None))
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS
 from ambassador_server.domain.catalog.mcps import Mcp, Pin
+from ambassador_server.domain.policy.argument_checks import CallParams
 from ambassador_server.domain.policy.decide import DEFINITION_CHANGED, STALE, decide
 from ambassador_server.domain.policy.decision import UNKNOWN, Decision, Deny
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
@@ -70,6 +71,7 @@ class CallPipeline:
         self._clock = clock
         self._rates = rates
         self._admission = admission
+        self._enter_limits = admission.limits.enter
 
     async def call(self, call: CapabilityCall) -> Answered | Deny:
         """Run one call, or return why it is denied.
@@ -87,21 +89,23 @@ class CallPipeline:
             return await self._without_entry(call, resource, decision, entry)
         snapshot = self._policy.snapshot
         mcp = snapshot.mcps[entry.ref.mcp_id]
-        lent: Lent | None = None
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
-                if entry.edits is not None or decision.constrained or snapshot.limits is not None:
-                    call, raw, decision = await self._admission.admit(call, entry, decision, running)
+                if entry.edits is not None:
+                    call, decision = await self._admission.edit(call, entry, decision)
+                    raw = argument_bytes(call)
                 running.sent = call
-                if mcp.credentials is not NO_CREDENTIALS:
-                    user_id = call.principal.user_id
-                    lent = self._credentials.known(user_id, mcp) or await self._credentials.lend(user_id, mcp)
-                arguments = (
-                    self._records.arguments(entry, raw)
-                    if len(raw) <= LARGE
-                    else await off_loop(self._records.arguments, entry, raw)
+                if snapshot.limits is not None:
+                    self._enter_limits(snapshot, call.principal, entry.ref, len(raw), running)
+                user_id, credentials = call.principal.user_id, self._credentials
+                lent: Lent | None = (
+                    None
+                    if mcp.credentials is NO_CREDENTIALS
+                    else credentials.known(user_id, mcp) or await credentials.lend(user_id, mcp)
                 )
+                read = self._records.arguments
+                arguments = read(entry, raw) if len(raw) <= LARGE else await off_loop(read, entry, raw)
                 await self._records.attempt(call, mcp, resource, decision, arguments, len(raw), lent)
                 if call.answered:
                     self._records.answers(call, resource)
@@ -140,7 +144,11 @@ class CallPipeline:
         if entry is None:
             # A stale catalog may lack the tool; and the two answers together would tell which hidden tools exist.
             return STALE if moment.stale else _UNKNOWN[call.kind]
-        return decide(self._policy.snapshot, call.principal, entry.ref, moment)
+        snapshot, params = self._policy.snapshot, None
+        # Arguments that are edited first are decided about when they are those of the downstream, see `Admission`.
+        if snapshot.checks and entry.edits is None and call.sends_name:
+            params = CallParams(call.members)
+        return decide(snapshot, call.principal, entry.ref, moment, params)
 
     async def _forward(
         self,

@@ -25,8 +25,8 @@ from ambassador_server.domain.policy.approval_rules import ApprovalRule
 from ambassador_server.errors import Advice, ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.changes.approver_rights import check_may_decide
 from ambassador_server.services.changes.audited_change import Change, Changes
-from ambassador_server.services.changes.deciders import check_may_decide
 
 MOST_PENDING_OF_USER: Final = 20
 MOST_PENDING: Final = 10_000

@@ -47,6 +47,7 @@ _REMEDIES: Mapping[Reason, str] = {
     "mcp approve {mcp} {name}",
     Reason.CREDENTIAL_MISSING: "The user does: ambassador-client {command} {mcp}; what users have given shows: "
     "ambassador-admin credential list --mcp {mcp}",
+    Reason.ARGUMENTS_UNREADABLE: "Call it with a JSON object as its arguments",
     Reason.FIXED_ARGUMENT: "Call it without the argument; what is fixed shows: ambassador-admin mcp show {mcp} -o json",
     Reason.LIMIT_EXCEEDED: "Wait, or change the limit: ambassador-admin limit list",
     **dict.fromkeys(UNKNOWN.values(), "Look at what is published: ambassador-admin mcp list"),

@@ -25,7 +25,8 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.DEFINITION_CHANGED: "its definition waits for an approval (definition_changed). Ask your administrator.",
     Reason.CREDENTIAL_MISSING: "it needs a credential of yours (credential_missing). See: ambassador-client credential "
     "list.",
-    Reason.FIXED_ARGUMENT: "its arguments cannot be read (fixed_argument).",
+    Reason.FIXED_ARGUMENT: "an administrator has fixed one of its arguments (fixed_argument).",
+    Reason.ARGUMENTS_UNREADABLE: "its arguments are no JSON object that can be read (arguments_unreadable).",
     Reason.LIMIT_EXCEEDED: "a limit does not allow more calls now (limit_exceeded). Wait, then call again.",
     Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
     Reason.SESSION_ENDED: "its session was ended (session_ended).",

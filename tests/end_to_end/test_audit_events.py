@@ -121,7 +121,12 @@ def test_table_uses_the_values_of_the_code() -> None:
     for kind in CapabilityKind:
         never = {reason for other, reason in UNKNOWN.items() if other is not kind}
         # Only the definitions of tools are approved, and only their arguments fixed or constrained.
-        of_tools = {Reason.DEFINITION_CHANGED, Reason.FIXED_ARGUMENT, Reason.ARGUMENT_NOT_ALLOWED}
+        of_tools = {
+            Reason.DEFINITION_CHANGED,
+            Reason.FIXED_ARGUMENT,
+            Reason.ARGUMENTS_UNREADABLE,
+            Reason.ARGUMENT_NOT_ALLOWED,
+        }
         never |= set() if kind is CapabilityKind.TOOL else of_tools
         assert rows[f"call:{kind.value}:deny"].reasons == {each.value for each in set(Reason) - never}
     assert {word for row in rows.values() for word in row.outcomes} == {each.value for each in Outcome}

@@ -140,6 +140,21 @@ def test_repeated_key_does_not_smuggle_a_fixed_argument_past(world: World, notes
     assert len(world.events(action="call:tool:attempt")) == before
 
 
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_arguments_that_cannot_be_read_are_refused_as_such(world: World, notes: str, face: Face) -> None:
+    change(world, notes, {"search": {"fixed_arguments": FIXED}})
+    caller, before = world.caller(), len(world.events(action="call:tool:attempt"))
+    wire = face.call(caller.secret, f"{notes}__search", "ARGUMENTS")
+    body = wire.body.replace(b'"ARGUMENTS"', b'{"\\ud800":1}')
+    response = caller.http.request(wire.method, wire.path, headers=wire.headers, content=body)
+    answer = face.read(response.status_code, response.content)
+    assert answer.failed
+    assert "no JSON object that can be read (arguments_unreadable)" in answer.text
+    assert answer.code == (None if face is REST else -32602)
+    assert world.events(action="call:tool:deny")[0]["reason"] == "arguments_unreadable"
+    assert len(world.events(action="call:tool:attempt")) == before
+
+
 def test_hidden_tool_does_not_exist(world: World, notes: str, tmp_path: Path) -> None:
     change(world, notes, {"delete": {"hidden": True}})
     assert_refused(world.caller(), "Unknown tool", tool=f"{notes}__delete")

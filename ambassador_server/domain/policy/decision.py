@@ -32,6 +32,7 @@ class Reason(StrEnum):
     DEFINITION_CHANGED = "definition_changed"
     CREDENTIAL_MISSING = "credential_missing"
     FIXED_ARGUMENT = "fixed_argument"
+    ARGUMENTS_UNREADABLE = "arguments_unreadable"
     LIMIT_EXCEEDED = "limit_exceeded"
     UNKNOWN_TOOL = "unknown_tool"
     UNKNOWN_RESOURCE = "unknown_resource"

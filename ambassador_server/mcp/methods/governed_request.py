@@ -56,6 +56,7 @@ _READ_QUESTIONS: Final = ASKED_ABOUT.union(TASK_METHODS)
 _RETRY: Final = ("inputResponses", "requestState")
 _INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
 
+_INVALID: Final = frozenset({Reason.FIXED_ARGUMENT, Reason.ARGUMENTS_UNREADABLE})
 _META_NAMES: Final = MemberNames(
     (PROGRESS_TOKEN, META_VERSION, META_CLIENT_INFO, META_CLIENT_CAPABILITIES, META_LOG_LEVEL),
     usual=("traceparent", "tracestate", "baggage"),
@@ -250,7 +251,7 @@ def _is_final(answer: Answered | Deny, caller: Caller) -> TypeGuard[Answered]:
 
 def refusal_of(deny: Deny, kind: CapabilityKind, name: str) -> Reply:
     """Return the error for a denied request; what is hidden from the caller looks like what does not exist."""
-    is_invalid = not deny.disclosed or deny.reason is Reason.FIXED_ARGUMENT
+    is_invalid = not deny.disclosed or deny.reason in _INVALID
     code = Code.INVALID_PARAMS if is_invalid else Code.DENIED
     data: dict[str, Any] = {"reason": told_reason(deny, kind).value}
     if deny.limit is not None:

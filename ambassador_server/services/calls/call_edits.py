@@ -45,7 +45,7 @@ class CallEdits(Struct, frozen=True, kw_only=True):
         try:
             given = _names_decoder.decode(raw)
         except (msgspec.MsgspecError, RecursionError):
-            return Deny(Reason.FIXED_ARGUMENT, disclosed=True)
+            return Deny(Reason.ARGUMENTS_UNREADABLE, disclosed=True)
         for name in given:
             if compared_name(name) in self.refused:
                 return Deny(Reason.FIXED_ARGUMENT, disclosed=True, argument=name[:_MOST_NAMED])

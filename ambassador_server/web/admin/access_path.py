@@ -43,6 +43,7 @@ END_OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.DEFINITION_CHANGED: _CAPABILITY,
     Reason.CREDENTIAL_MISSING: _MCP,
     Reason.FIXED_ARGUMENT: _CAPABILITY,
+    Reason.ARGUMENTS_UNREADABLE: _CAPABILITY,
     Reason.LIMIT_EXCEEDED: _CAPABILITY,
     **dict.fromkeys(UNKNOWN.values(), _CAPABILITY),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import bridges, peers
+from tests.benchmarks import bridges, guard_rails, peers
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.figures import tables
 from tests.benchmarks.processes import listening
@@ -19,7 +19,7 @@ def test_scenarios_are_measured_beside_the_relay(tmp_path: Path, capsys: pytest.
     file = tmp_path / "figures.json"
     only = [
         word
-        for name in ("latency", "filter", "provisioning", "sandboxes", "credential", "guard-rails")
+        for name in ("latency", "filter", "provisioning", "sandboxes", "credential")
         for word in ("--only", name)
     ]
 
@@ -30,16 +30,24 @@ def test_scenarios_are_measured_beside_the_relay(tmp_path: Path, capsys: pytest.
     measured = {"latency_p50", "latency_p99", "filter"}
     applied = {"provisioning_apply", "provisioning_diff"}
     sandboxed = {name for name in figures if name.startswith("sandbox_")}
-    assert set(figures) == measured | applied | sandboxed | {
-        "credential_computed",
-        "limit_computed",
-        "guard_rails_computed",
-    }
+    assert set(figures) == measured | applied | sandboxed | {"credential_computed"}
     assert all(math.isfinite(value) and value > 0 for figure in figures.values() for value in figure["ours"])
     assert len(figures["latency_p50"]["relay"]) == len(figures["latency_p50"]["ours"]) > 0
     assert all(len(figures[name]["ours"]) == 1 for name in applied)
     assert {"processor", "cores", "python", "date"} <= set(written["machine"])
     assert "policy filter over 10,000 tools" in capsys.readouterr().out
+
+
+@pytest.mark.endurance
+def test_guard_rails_are_measured_beside_a_server_without_any(tmp_path: Path) -> None:
+    world = World(tmp_path, hurries=True)
+    try:
+        limit, together = guard_rails.guard_rails(world, QUICK)
+    finally:
+        world.close()
+
+    assert len(limit.ours) == len(limit.relay) == QUICK.rounds
+    assert all(value > 0 for figure in (limit, together) for value in (*figure.ours, *figure.relay))
 
 
 def test_bridges_are_measured_in_turn(tmp_path: Path) -> None:

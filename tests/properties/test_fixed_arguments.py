@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ambassador_server.domain.catalog.transforms import ToolTransform
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.services.calls.call_edits import CallEdits, call_edits
+from ambassador_server.wording.refusals import refusal_text
 
 FIXED = {"tenant": '"acme"', "kind": "[1.0, null]"}
 DEFAULTS = {"limit": "20"}
@@ -104,3 +105,11 @@ def test_of_what_holds_for_all_tools_each_gets_what_it_describes() -> None:
     assert found is not None
     assert found.edited(b"{}") == b'{"kind":[1.0, null]}'
     assert isinstance(found.edited(b'{"tenant":1}'), Deny)
+
+
+def test_what_is_no_object_is_refused_with_the_words_for_it() -> None:
+    deny = edits().edited(b"[1]")
+    assert isinstance(deny, Deny)
+    assert refusal_text(deny, "x") == (
+        "x is refused: its arguments are no JSON object that can be read (arguments_unreadable)."
+    )

@@ -24,12 +24,14 @@ GRANT = View(
     (
         Column("ID", "id", id=True),
         Column("GROUP", "group"),
+        Column("USER", "user"),
         Column("MCP", "mcp"),
         Column("EFFECT", "effect", status=True),
         Column("COVERS", "tools", more=("resources", "prompts")),
         Column("CONSTRAINTS", "constraints"),
         Column("DELIVERY", "delivery", wide=True),
         Column("EXPIRES", "expires_at", end_time),
+        Column("REQUEST", "request", wide=True),
         Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("BY", "created_by", wide=True),
@@ -128,6 +130,11 @@ def update(
     if no_constraints is (wanted is not None):
         raise UsageError("Give one of --when, --constraints and --no-constraints.")
     found = _find(admin, grant_id)
+    if found["group"] is None:
+        raise UsageError(
+            f"Grant {found['id']} was made by the request {found['request']} of {found['user']}, and stays as it is.",
+            hint=f"ambassador-admin grant remove {found['id']}",
+        )
     grant = NewGrant(
         **{name: found[name] for name in ("group", "mcp", "tools", "resources", "prompts")},
         **{name: found[name] for name in ("effect", "delivery", "expires_at")},

@@ -38,18 +38,22 @@ _MCP = (
 def read_state(
     api: "ApiClient", now: datetime, step: Callable[[], None] = lambda: None
 ) -> list[CurrentObject]:
-    """Return all objects, of keys only valid or suspended ones; `step` is called for every object."""
+    """Return all objects that files can declare; `step` is called for every object.
+
+    Of keys these are the valid and the suspended ones, of grants those for groups: a grant for one user was made by the
+    approval of a request, and neither belongs to a file nor is in its way.
+    """
     lists: list[tuple[Request, Callable[[Item], CurrentObject]]] = [
         (users.list_all(), _user),
         (groups.list_all(), _group),
         (mcps.list_all(), _mcp),
         (limits.list_all(), _limit),
         (groups.memberships(), _membership),
-        (grants.list_all(), _grant),
     ]
     objects = [convert(item) for request, convert in lists for item in _items(api, request, step)]
+    of_groups = (item for item in _items(api, grants.list_all(), step) if item.get("user") is None)
     usable = (item for item in _items(api, client_keys.list_all(user=None), step) if _is_usable(item, now))
-    return [*objects, *map(_key, usable)]
+    return [*objects, *map(_grant, of_groups), *map(_key, usable)]
 
 
 def _items(api: "ApiClient", request: Request, step: Callable[[], None]) -> Iterator[Item]:

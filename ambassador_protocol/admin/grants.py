@@ -39,10 +39,15 @@ class NewGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantView:
-    """A grant; `resources`, `prompts` and `constraints` are null if it says nothing about them, see `NewGrant`."""
+    """A grant; `resources`, `prompts` and `constraints` are null if it says nothing about them, see `NewGrant`.
+
+    A grant is for a `group`, or for the `user` whose `request` for access was approved; what it is not is null.
+    """
 
     id: str
-    group: str
+    group: str | None
+    user: str | None
+    request: str | None
     mcp: str
     tools: list[str]
     resources: list[str] | None

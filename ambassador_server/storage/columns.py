@@ -24,7 +24,7 @@ def optional_text(name: str) -> Column[str]:
     return Column(name, CodePointText)
 
 
-def owner_column(name: str, column: str, *, primary_key: bool = False) -> Column[str]:
+def owner_column(name: str, column: str, *, primary_key: bool = False, nullable: bool = False) -> Column[str]:
     """Return a column with the id of what a row belongs to and is deleted with."""
     owner = ForeignKey(column, ondelete="CASCADE")
-    return Column(name, SharedText, owner, primary_key=primary_key, nullable=False, index=not primary_key)
+    return Column(name, SharedText, owner, primary_key=primary_key, nullable=nullable, index=not primary_key)

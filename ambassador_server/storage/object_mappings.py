@@ -204,9 +204,10 @@ GRANTS = ObjectMapping(
     Grant,
     tables.grants,
     "grant",
-    owners="group or MCP",
+    owners="group, user or MCP",
     fields={
         "group": ReferencedName(tables.grants.c.group_id),
+        "user": ReferencedName(tables.grants.c.user_id),
         "mcp": ReferencedName(tables.grants.c.mcp_id),
         **_own(tables.grants, "effect", "delivery", "owner", "created_at"),
     },

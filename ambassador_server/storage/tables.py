@@ -173,7 +173,7 @@ grants = Table(
     "grants",
     metadata,
     Column("grant_id", CodePointText, primary_key=True),
-    owner_column("group_id", "groups.group_id"),
+    owner_column("group_id", "groups.group_id", nullable=True),
     owner_column("mcp_id", "mcps.mcp_id"),
     Column("patterns", TextTuple, nullable=False),
     Column("effect", EnumText(Effect), nullable=False),
@@ -187,6 +187,8 @@ grants = Table(
     Column("constraints", SharedText),
     Column("approval_seconds", BigInteger),
     Column("approvers", SharedText),
+    owner_column("user_id", "users.user_id", nullable=True),
+    optional_text("request_id"),
 )
 
 subscriptions = Table(
@@ -243,7 +245,7 @@ approval_requests = Table(
     Column("request_id", CodePointText, primary_key=True),
     Column("kind", EnumText(RequestKind), nullable=False),
     owner_column("user_id", "users.user_id"),
-    owner_column("mcp_id", "mcps.mcp_id"),
+    owner_column("mcp_id", "mcps.mcp_id", nullable=True),
     Column("content", JsonDocument, nullable=False),
     Column("valid_seconds", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

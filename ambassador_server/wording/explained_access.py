@@ -85,12 +85,12 @@ def why_not_text(reason: NotApplicable, kind: CapabilityKind) -> str:
     return _WHY_NOT[reason].format(kind=kind)
 
 
-def grant_text(grant: Grant, group_name: str) -> str:
-    """Return what a grant permits or denies."""
+def grant_text(grant: Grant, grantee: str) -> str:
+    """Return what a grant permits or denies, and to whom, such as `group developers`."""
     opting_in = " to clients that subscribe" if grant.delivery is Delivery.OPT_IN else ""
     until = "" if grant.expires_at is None else f", until {time_text(grant.expires_at)}"
     arguments = "" if grant.constraints is None else f", with arguments that meet {grant.constraints}"
-    return f"{grant.effect} {_named_text(grant.named)} to group {group_name}{opting_in}{arguments}{until}"
+    return f"{grant.effect} {_named_text(grant.named)} to {grantee}{opting_in}{arguments}{until}"
 
 
 def subscription_text(subscription: Subscription, key_name: str) -> str:

@@ -559,9 +559,11 @@ async def _explain(request: web.Request) -> web.Response:
         {
             "kind": grant["effect"],
             "id": grant["id"],
-            "says": f"{grant['group']} {', '.join(grant['tools'])}",
-            "applies": grant["group"] in user["groups"],
-            "why": None if grant["group"] in user["groups"] else "not in the group",
+            "says": f"{grant['group'] or grant['user']} {', '.join(grant['tools'])}",
+            "applies": (grant["group"] in user["groups"] or grant["user"] == user["name"]),
+            "why": None
+            if (grant["group"] in user["groups"] or grant["user"] == user["name"])
+            else "not in the group",
             "decides": _permits(grant, user, kind, query[kind]),
         }
         for grant in api.grants.values()
@@ -628,7 +630,9 @@ def _permits(grant: Item, user: Item, kind: str, name: str) -> bool:
     patterns = grant["tools"] if kind == "tool" or is_silent else grant[f"{kind}s"] or []
     mcp, _, own = ("git", "", name) if kind == "resource" else name.partition(".")
     covers = any(fnmatchcase(own, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
-    return grant["mcp"] == mcp and grant["group"] in user["groups"] and covers
+    return (
+        grant["mcp"] == mcp and (grant["group"] in user["groups"] or grant["user"] == user["name"]) and covers
+    )
 
 
 async def _verification(request: web.Request) -> web.Response:

@@ -128,11 +128,13 @@ class FakeState:
         )
         self.mcps[mcp]["waiting"] = len(waiting)
 
-    def add_grant(self, grant_id: str, *, group: str, mcp: str, **members: Any) -> Item:
+    def add_grant(self, grant_id: str, *, group: str | None, mcp: str, **members: Any) -> Item:
         """Add a grant."""
         self.grants[grant_id] = {
             "id": grant_id,
             "group": group,
+            "user": None,
+            "request": None,
             "mcp": mcp,
             "tools": ["*"],
             "resources": None,

@@ -298,6 +298,7 @@ COMMANDS = {
         ),
     ],
     "grant-update": ["grant", "update", "grant-1", "--when", "branch=main", "--when", "count=10"],
+    "grant-update-of-a-request": ["grant", "update", "grant-own", "--no-constraints"],
     "grant-update-nothing": ["grant", "update", "grant-1"],
     "grant-update-unknown": ["grant", "update", "grant-9", "--no-constraints"],
     "grant-show": ["grant", "show", "grant-1"],
@@ -498,6 +499,9 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
         {"user": "alice", "text": "not \x1b[31mMCP\u202e"},
     ]
     api.add_grant("grant-1", group="developers", mcp="git")
+    api.add_grant(
+        "grant-own", group=None, user="alice", request="request-7", mcp="git", tools=["git.git_log"]
+    )
     api.add_grant("grant-old", group="empty", mcp="git", expires_at="2026-05-04T10:00:00.000Z")
     api.add_session("session-1", user="alice")
     api.add_enrolment("enrolment-1", user="alice", name="desk", key_expires_in_seconds=86400)

@@ -252,7 +252,7 @@ CONFLICTS = [
     ("mcps", mcp(2, name="mcp-1"), "MCP 'mcp-1' exists already."),
     ("keys", client_key(1, name="mine"), "client key 'mine' exists already."),
     ("keys", client_key(2, user_id="nobody"), "client key 'laptop-2' refers to an unknown user."),
-    ("grants", grant(2, group_id="nobody"), "grant 'r2' refers to an unknown group or MCP."),
+    ("grants", grant(2, group_id="nobody"), "grant 'r2' refers to an unknown group, user or MCP."),
     ("subscriptions", subscription(2), "subscription 'b2' exists already."),
     (
         "subscriptions",
@@ -261,7 +261,7 @@ CONFLICTS = [
     ),
     ("credentials", credential(2, mcp_id="m9"), "credential 'c2' refers to an unknown user or MCP."),
     ("admin_keys", admin_key(2, user_id="nobody"), "admin key 'admin-2' refers to an unknown user."),
-    ("grants", grant(2, mcp_id="nothing"), "grant 'r2' refers to an unknown group or MCP."),
+    ("grants", grant(2, mcp_id="nothing"), "grant 'r2' refers to an unknown group, user or MCP."),
     ("requests", request(2, user_id="nobody"), "request 'q2' refers to an unknown user or MCP."),
     ("requests", request(2, mcp_id="nothing"), "request 'q2' refers to an unknown user or MCP."),
     ("sessions", session(2, key_id="none"), "session 's2' refers to an unknown user or client key."),

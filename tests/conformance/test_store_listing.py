@@ -59,8 +59,8 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
         {"name", "transport", "status", "isolation", "owner", "created_at"},
     ),
     "grants": (
-        {"group", "mcp", "effect", "delivery", "owner"},
-        {"group", "mcp", "effect", "delivery", "owner", "created_at"},
+        {"group", "user", "mcp", "effect", "delivery", "owner"},
+        {"group", "user", "mcp", "effect", "delivery", "owner", "created_at"},
     ),
     "keys": (
         {"user", "name", "prefix", "status", "owner"},

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ambassador_server.errors import InvalidInputError
+from ambassador_server.domain.shared.listing import Condition, Listing
+from ambassador_server.errors import ConflictError, InvalidInputError
 from ambassador_server.ports.store import Store
 from tests.conformance.store_samples import (
     HOUR,
@@ -34,6 +35,27 @@ async def test_objects_are_found_by_all_their_owners(store: Store) -> None:
         assert await work.grants.of(mcp_id="m2") == [grant(4, mcp_id="m2")]
         assert await work.grants.of(group_id="g2", mcp_id="m2") == []
         assert await work.grants.of(group_id="none") == []
+
+
+async def test_a_grant_for_a_user_is_found_by_the_user_and_goes_with_the_user(store: Store) -> None:
+    own = grant(2, group_id=None, user_id="u2", request_id="q1")
+    async with store.write() as work:
+        await add_owners(work)
+        await work.users.add(user(2))
+        await work.grants.add(grant(1))
+        await work.grants.add(own)
+        with pytest.raises(ConflictError, match="unknown group, user or MCP"):
+            await work.grants.add(grant(3, group_id=None, user_id="u9"))
+    async with store.read() as work:
+        assert await work.grants.of(user_id="u2") == [own]
+        assert await work.grants.of(group_id="g1") == [grant(1)]
+        for said in ("user=user-2", "group="):
+            wanted = Listing(conditions=(Condition.parse(said),))
+            assert (await work.grants.page(wanted)).items == (own,), said
+    async with store.write() as work:
+        await work.users.remove("u2")
+    async with store.read() as work:
+        assert await work.grants.all() == [grant(1)]
 
 
 async def test_keys_and_subscriptions_are_found_by_their_owners(store: Store) -> None:

@@ -152,6 +152,7 @@ def _mcps() -> dict[str, Field[Any]]:
 def _grants(table: Tables) -> dict[str, Field[Any]]:
     return {
         "group": _name(table, "group", "group_id"),
+        "user": _name(table, "user", "user_id"),
         "mcp": _name(table, "MCP", "mcp_id"),
         **_own("effect", values=list(Effect)),
         **_own("delivery", values=list(Delivery)),

@@ -511,7 +511,13 @@ class InMemoryUnitOfWork:
         )
         self.approved_definitions = _ToolLists(transaction, lambda state: state.definitions)
         self.grants = _Repository[Grant](
-            transaction, _Kind("grant", "grant_id", {"group_id": "group", "mcp_id": "MCP"}, "group or MCP")
+            transaction,
+            _Kind(
+                "grant",
+                "grant_id",
+                {"group_id": "group", "user_id": "user", "mcp_id": "MCP"},
+                "group, user or MCP",
+            ),
         )
         self.requests = _ApprovalRequests(
             transaction,

@@ -11,13 +11,14 @@ from msgspec import structs
 from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import Pin, ToolClass
+from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit, Reason
 from ambassador_server.domain.policy.explain import last_expired_permit
 from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Effect, Grant
 from ambassador_server.domain.policy.snapshot import Moment
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
-from tests.server.worlds import GRANT, MCP, NOW, PRINCIPAL, SUBSCRIPTION, capability, snapshot, switch
+from tests.server.worlds import GRANT, GROUP, MCP, NOW, PRINCIPAL, SUBSCRIPTION, capability, snapshot, switch
 
 NAMES = st.sampled_from(["git.log", "git.status", "git.push", "git.l", "git."])
 URIS = st.sampled_from(["file:///a", "file:///a*", "file:///ä", "repo://{owner}/{path*}", "git.log"])
@@ -207,6 +208,34 @@ def test_of_expired_permits_the_last_one_is_named(grants, ends, capability, mome
         if each.has_expired(moment.now) and each.effect is Effect.PERMIT and each.covers(capability)
     ]
     assert (None if found is None else found.expires_at) == max(over, default=None)
+
+
+SUBJECTS = st.sampled_from(["u1", "u2", "g1", "g2"])
+
+
+@given(GRANTS, st.lists(SUBJECTS, min_size=1), CAPABILITIES)
+def test_a_grant_for_a_user_counts_like_one_for_a_group_that_has_this_user_alone(
+    grants, subjects, capability
+):
+    """It permits and denies as much, and nothing to others."""
+    given_to = list(zip(grants, cycle(subjects), strict=False))
+    own = [
+        replace(grant, group_id=None, user_id=subject)
+        if subject[0] == "u"
+        else replace(grant, group_id=subject)
+        for grant, subject in given_to
+    ]
+    of_one = [
+        replace(grant, group_id=f"of {subject}" if subject[0] == "u" else subject)
+        for grant, subject in given_to
+    ]
+    groups = [replace(GROUP, group_id=each) for each in ("g1", "of u1", "of u2")]
+    memberships = [Membership(user_id="u1", group_id=each) for each in ("g1", "of u1")]
+    alone = snapshot(grants=of_one, groups=groups, memberships=memberships)
+    decision = decide(snapshot(grants=own), PRINCIPAL, capability, NOW)
+    expected = decide(alone, PRINCIPAL, capability, NOW)
+    assert isinstance(decision, Permit) == isinstance(expected, Permit)
+    assert getattr(decision, "reason", None) == getattr(expected, "reason", None)
 
 
 DIGESTS = st.sampled_from([None, "a" * 64, "b" * 64, "c" * 64])

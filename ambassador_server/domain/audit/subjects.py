@@ -54,7 +54,7 @@ _OF_SUBSCRIPTION: Final = (AuditAction.SUBSCRIPTION_SET, AuditAction.SUBSCRIPTIO
 """The actions whose details name the key of a user."""
 
 _OF_GRANT: Final = (AuditAction.GRANT_ADD, AuditAction.GRANT_UPDATE, AuditAction.GRANT_REMOVE)
-"""The actions whose details name the group."""
+"""The actions whose details name the group, or the user of a request for access."""
 
 _OF_GROUP: Final = (AuditAction.GROUP_UPDATE, AuditAction.GROUP_REMOVE)
 """The actions whose resource is the group."""
@@ -99,7 +99,7 @@ def _about(subject: Subject) -> Query:
         (
             And((Is(Attribute.RESOURCE_KIND, "user"), Is(Attribute.RESOURCE_NAME, subject.user))),
             And((Is(Attribute.ACTION, AuditAction.KEY_REDEEM), Is(Attribute.ACTOR_NAME, subject.user))),
-            *_with(_OF_USER, [Mentions(Member.USER, (subject.user,))]),
+            *_with((*_OF_USER, *_OF_GRANT), [Mentions(Member.USER, (subject.user,))]),
             *_with(_OF_KEY, [OneOf(Attribute.RESOURCE_ID, keys) for keys in _parts(subject.keys)]),
             *_with(_OF_SUBSCRIPTION, [Mentions(Member.KEY, keys) for keys in _parts(subject.keys)]),
             *_with(_OF_GRANT, [Mentions(Member.GROUP, groups) for groups in _parts(subject.groups)]),

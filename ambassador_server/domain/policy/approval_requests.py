@@ -36,7 +36,7 @@ OPEN: Final = frozenset({RequestStatus.PENDING, RequestStatus.APPROVED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRequest:
-    """One request of a user about an MCP.
+    """One request of a user about an MCP, which a request for access names only in `capability`: it may not exist.
 
     Of a call, `digest` is that of what is called with which arguments, and `basis` that of what demands the approval:
     an approval serves no other call, user or key, and nothing after either has changed. `approvers` is the id of the
@@ -49,7 +49,7 @@ class ApprovalRequest:
     request_id: str
     kind: RequestKind
     user_id: str
-    mcp_id: str
+    mcp_id: str | None
     content: Mapping[str, Any]
     valid_seconds: int
     created_at: datetime

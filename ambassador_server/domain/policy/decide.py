@@ -38,7 +38,7 @@ def decide(
 
 
 class _McpRules(Struct, frozen=True):
-    """What the principal's groups say about one MCP, and the digests that are approved, None if it is not pinned."""
+    """What the grants for a principal say about an MCP, and the digests that are approved, None if it is not pinned."""
 
     published: bool
     approved: Collection[str] | None
@@ -52,12 +52,22 @@ class _McpRules(Struct, frozen=True):
 class PrincipalPolicy:
     """The policy for one principal at one moment; what several capabilities share is computed once."""
 
-    __slots__ = ("_group_ids", "_key_id", "_moment", "_rules", "_snapshot", "_status_denial", "_switch")
+    __slots__ = (
+        "_group_ids",
+        "_key_id",
+        "_moment",
+        "_rules",
+        "_snapshot",
+        "_status_denial",
+        "_switch",
+        "_user_id",
+    )
 
     def __init__(self, snapshot: Snapshot, principal: Principal, moment: Moment) -> None:
         self._snapshot = snapshot
         self._moment = moment
         self._key_id = principal.key_id
+        self._user_id = principal.user_id
         self._group_ids = snapshot.group_ids_of.get(principal.user_id, ())
         self._switch = self._switch_on_principal(principal)
         self._status_denial = self._deny_by_status(principal)
@@ -178,11 +188,11 @@ class PrincipalPolicy:
             [],
             [],
         )
-        by_group = self._snapshot.grants.get(mcp_id, {})
-        for group_id in self._group_ids:
-            group = self._snapshot.groups.get(group_id)
-            active = group is not None and group.status is GroupStatus.ACTIVE
-            for grant in by_group.get(group_id, ()):
+        by_subject, user_id = self._snapshot.grants.get(mcp_id, {}), self._user_id
+        for subject_id in (*self._group_ids, user_id) if user_id in by_subject else self._group_ids:
+            group = self._snapshot.groups.get(subject_id)
+            active = subject_id == user_id if group is None else group.status is GroupStatus.ACTIVE
+            for grant in by_subject.get(subject_id, ()):
                 if grant.expires_at is not None and grant.expires_at <= self._moment.now:
                     continue
                 if grant.effect is Effect.DENY:

@@ -98,9 +98,11 @@ def _grants(
     params: Params,
 ) -> Iterator[ConsideredRule]:
     group_ids = snapshot.group_ids_of.get(principal.user_id, ())
-    for group_id, grants in snapshot.grants.get(capability.mcp_id, {}).items():
+    for subject_id, grants in snapshot.grants.get(capability.mcp_id, {}).items():
         for grant in grants:
-            not_applicable = _grant_not_applicable(snapshot, grant, capability, group_id in group_ids, now)
+            if grant.user_id is not None and grant.user_id != principal.user_id:
+                continue
+            not_applicable = _grant_not_applicable(snapshot, grant, capability, subject_id in group_ids, now)
             if not_applicable is None and not _permits_arguments(snapshot, grant, capability, params):
                 not_applicable = NotApplicable.ARGUMENTS_NOT_PERMITTED
             yield ConsideredRule(
@@ -113,11 +115,12 @@ def _grants(
 def _grant_not_applicable(
     snapshot: Snapshot, grant: Grant, capability: CapabilityRef, is_member: bool, now: datetime
 ) -> NotApplicable | None:
-    group = snapshot.groups.get(grant.group_id)
-    if not is_member:
-        return NotApplicable.USER_NOT_IN_GROUP
-    if grant.effect is Effect.PERMIT and (group is None or group.status is not GroupStatus.ACTIVE):
-        return NotApplicable.GROUP_SUSPENDED
+    if grant.group_id is not None:
+        group = snapshot.groups.get(grant.group_id)
+        if not is_member:
+            return NotApplicable.USER_NOT_IN_GROUP
+        if grant.effect is Effect.PERMIT and (group is None or group.status is not GroupStatus.ACTIVE):
+            return NotApplicable.GROUP_SUSPENDED
     if not grant.covers(capability):
         return NotApplicable.NO_PATTERN_MATCHES
     return NotApplicable.GRANT_EXPIRED if grant.has_expired(now) else None
@@ -127,12 +130,12 @@ def last_expired_permit(
     snapshot: Snapshot, user_id: str, capabilities: Iterable[CapabilityRef], now: datetime
 ) -> Grant | None:
     """Return, of the permits of a user for one of these that have expired, the one that expired last."""
-    group_ids = snapshot.group_ids_of.get(user_id, ())
+    subject_ids = (*snapshot.group_ids_of.get(user_id, ()), user_id)
     found = {
         grant.grant_id: (grant.expires_at, grant.grant_id)
         for capability in capabilities
-        for group_id in group_ids
-        for grant in snapshot.grants.get(capability.mcp_id, {}).get(group_id, ())
+        for subject_id in subject_ids
+        for grant in snapshot.grants.get(capability.mcp_id, {}).get(subject_id, ())
         if grant.expires_at is not None
         and grant.has_expired(now)
         and grant.effect is Effect.PERMIT

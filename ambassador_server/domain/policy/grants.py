@@ -1,4 +1,4 @@
-"""Grants: which capabilities of which MCP a group may, or may not, use."""
+"""Grants: which capabilities of which MCP a group, or one user, may or may not use."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -103,7 +103,10 @@ class CapabilityPatterns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Capabilities of one MCP for one group; `patterns` are those of tools, see CapabilityPatterns.
+    """Capabilities of one MCP for one group, or for one user; `patterns` are those of tools, see CapabilityPatterns.
+
+    One of `group_id` and `user_id` is set. A grant for a user was made by the approval of a request for access, whose
+    id is `request_id` (docs/adr/0018-grants-for-one-user.md).
 
     `constraints` are the schemas for arguments of tools, as canonical JSON by argument; None if there are none. With
     `approval_seconds`, each call needs an approval, which is good for so long; `approvers` is the id of the group that
@@ -111,7 +114,7 @@ class Grant:
     """
 
     grant_id: str
-    group_id: str
+    group_id: str | None
     mcp_id: str
     patterns: tuple[str, ...]
     effect: Effect
@@ -125,6 +128,13 @@ class Grant:
     constraints: str | None = None
     approval_seconds: int | None = None
     approvers: str | None = None
+    user_id: str | None = None
+    request_id: str | None = None
+
+    @property
+    def subject_id(self) -> str:
+        """Return the id of the group or user that the grant is for."""
+        return self.group_id or self.user_id or ""
 
     @property
     def named(self) -> CapabilityPatterns:

@@ -154,8 +154,8 @@ class _Comparison:
 
     def _compare(self, principal: Principal) -> _Loss:
         """Compare both policies for one principal, and remove what it loses from the capabilities that nobody loses."""
-        groups = self._before.group_ids_of.get(principal.user_id, ())
-        mcp_ids = set[str]().union(*(self._permitted_mcp_ids.get(group_id, ()) for group_id in groups))
+        subjects = (*self._before.group_ids_of.get(principal.user_id, ()), principal.user_id)
+        mcp_ids = set[str]().union(*(self._permitted_mcp_ids.get(each, ()) for each in subjects))
         if not mcp_ids and self._switch.scope in _CAPABILITY_SCOPES:
             return _Loss(False, False)
         policies = self._policies(principal)
@@ -242,22 +242,23 @@ def _group_by_mcp(capabilities: Iterable[CapabilityRef]) -> dict[str, list[Capab
 
 
 def _permitted_mcp_ids(snapshot: Snapshot, mcp_ids: Container[str]) -> dict[str, set[str]]:
-    """Return, for each group, those of these MCPs that its grants permit something of."""
+    """Return, for each group or user with grants, those of these MCPs that they permit something of."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for mcp_id, by_group in snapshot.grants.items():
+    for mcp_id, by_subject in snapshot.grants.items():
         if mcp_id in mcp_ids:
-            for group_id, grants in by_group.items():
+            for subject_id, grants in by_subject.items():
                 if any(grant.effect is Effect.PERMIT for grant in grants):
-                    found[group_id].add(mcp_id)
+                    found[subject_id].add(mcp_id)
     return dict(found)
 
 
 def _ids_with_own_rules(snapshot: Snapshot) -> frozenset[str | None]:
-    """Return the users, keys and sessions that have a subscription or a kill switch of their own."""
+    """Return the users, keys and sessions that have a grant, a subscription or a kill switch of their own."""
     personal = (SwitchScope.USER, SwitchScope.SESSION)
     switches = [switch for same_target in snapshot.switches.values() for switch in same_target]
     return frozenset(
         (
+            *(grant.user_id for grant in snapshot.grants_by_id.values()),
             *(key_id for key_id, _ in snapshot.subscriptions),
             *(switch.target for switch in switches if switch.scope in personal),
             *(key_id for switch in switches for key_id in _affected_key_ids(switch, snapshot)),

@@ -25,8 +25,8 @@ CheckCompiler = Callable[[str], ArgumentCheck]
 """Takes the constraints of a grant; must return the same check for the same constraints."""
 
 _KEYS_BY_PREFIX = Index[ClientKey, str](lambda key: key.prefix, lambda key: key.key_id)
-_GRANTS_BY_MCP_AND_GROUP = TwoLevelIndex[Grant, str, str](
-    lambda grant: grant.mcp_id, Index(lambda grant: grant.group_id, lambda grant: grant.grant_id)
+_GRANTS_BY_MCP_AND_SUBJECT = TwoLevelIndex[Grant, str, str](
+    lambda grant: grant.mcp_id, Index(lambda grant: grant.subject_id, lambda grant: grant.grant_id)
 )
 _SWITCHES_BY_TARGET = Index[KillSwitch, tuple[SwitchScope, str | None]](
     lambda switch: (switch.scope, switch.target), lambda switch: switch.switch_id
@@ -91,7 +91,7 @@ class Snapshot:
     mcps: Mapping[str, Mcp]
     approved: Mapping[str, ApprovedTools]
     grants: Mapping[str, Mapping[str, tuple[Grant, ...]]]
-    """By MCP, and then by group."""
+    """By MCP, and then by the group or user that they are for."""
     grants_by_id: Mapping[str, Grant]
     switches: Mapping[tuple[SwitchScope, str | None], tuple[KillSwitch, ...]]
     switches_by_id: Mapping[str, KillSwitch]
@@ -127,7 +127,7 @@ class Snapshot:
             keys_by_prefix=_KEYS_BY_PREFIX.build(rows.keys),
             mcps={mcp.mcp_id: mcp for mcp in rows.mcps},
             approved={approved.mcp_id: approved for approved in rows.approved},
-            grants=_GRANTS_BY_MCP_AND_GROUP.build(rows.grants),
+            grants=_GRANTS_BY_MCP_AND_SUBJECT.build(rows.grants),
             grants_by_id={grant.grant_id: grant for grant in rows.grants},
             switches=_SWITCHES_BY_TARGET.build(switches),
             switches_by_id={switch.switch_id: switch for switch in switches},
@@ -175,7 +175,7 @@ class Snapshot:
             keys_by_prefix=_KEYS_BY_PREFIX.updated(self.keys_by_prefix, self.keys, keys, changes.keys),
             mcps=with_changes(self.mcps, changes.mcps),
             approved=with_changes(self.approved, changes.approved),
-            grants=_GRANTS_BY_MCP_AND_GROUP.updated(self.grants, self.grants_by_id, grants, changes.grants),
+            grants=_GRANTS_BY_MCP_AND_SUBJECT.updated(self.grants, self.grants_by_id, grants, changes.grants),
             grants_by_id=grants,
             switches=_SWITCHES_BY_TARGET.updated(self.switches, self.switches_by_id, switches, effective),
             switches_by_id=switches,

@@ -137,22 +137,38 @@ class Grants:
 
 async def remove_grant(change: Change, grant: Grant) -> None:
     """Remove a grant that is stored."""
-    group, mcp = await change.work.groups.get(grant.group_id), await change.work.mcps.get(grant.mcp_id)
+    mcp = await change.work.mcps.get(grant.mcp_id)
     await change.work.grants.remove(grant.grant_id)
     change.record(
         AuditAction.GRANT_REMOVE,
         grant_resource(grant),
-        group=None if group is None else group.name,
+        **await _grantee(change.work, grant),
         mcp=None if mcp is None else mcp.name,
-        before=_details(grant),
+        before=grant_details(grant),
     )
+
+
+async def add_grant_for_user(change: Change, grant: Grant, *, user: str, mcp: str) -> None:
+    """Add the grant that a request for access has asked for."""
+    await change.work.grants.add(grant)
+    details = {"user": user, "request": grant.request_id, "mcp": mcp, **grant_details(grant)}
+    change.record(AuditAction.GRANT_ADD, grant_resource(grant), **details)
+
+
+async def _grantee(work: UnitOfWork, grant: Grant) -> dict[str, str | None]:
+    """Return whom a grant is for, by the names that audit events use."""
+    if grant.user_id is None:
+        group = await work.groups.get(grant.subject_id)
+        return {"group": None if group is None else group.name}
+    user = await work.users.get(grant.user_id)
+    return {"user": None if user is None else user.name, "request": grant.request_id}
 
 
 async def _same(work: UnitOfWork, grant: Grant) -> list[Grant]:
     """Return the group's grants for the MCP that name the same, with the same effect and delivery."""
     return [
         each
-        for each in await work.grants.of(group_id=grant.group_id, mcp_id=grant.mcp_id)
+        for each in await work.grants.of(group_id=grant.subject_id, mcp_id=grant.mcp_id)
         if (each.named, each.effect, each.delivery) == (grant.named, grant.effect, grant.delivery)
     ]
 
@@ -166,7 +182,8 @@ async def _write(change: Change, before: Grant | None, grant: Grant, spec: Grant
     return await write(change, change.work.grants, before, grant, _EVENTS, group=spec.group, mcp=spec.mcp)
 
 
-def _details(grant: Grant) -> dict[str, Any]:
+def grant_details(grant: Grant) -> dict[str, Any]:
+    """Return what a grant says, by the names that audit events use."""
     return {
         **grant.named.details(),
         "effect": grant.effect,
@@ -181,5 +198,5 @@ _EVENTS = EventTemplate(
     created=AuditAction.GRANT_ADD,
     updated=AuditAction.GRANT_UPDATE,
     resource=grant_resource,
-    details=_details,
+    details=grant_details,
 )

@@ -1,6 +1,7 @@
 """Looks up the names of users, groups, keys and MCPs in the policy, without reading the database."""
 
 from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.policy.grants import Grant
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
@@ -19,6 +20,12 @@ class Names:
         """Return the name of a group."""
         group = self._policy.snapshot.groups.get(group_id)
         return None if group is None else group.name
+
+    def grantee(self, grant: Grant) -> str:
+        """Return the kind and the name of whom a grant is for."""
+        if grant.user_id is not None:
+            return f"user {self.user(grant.user_id) or grant.user_id}"
+        return f"group {self.group(grant.subject_id) or grant.subject_id}"
 
     def mcp(self, mcp_id: str) -> str | None:
         """Return the name of an MCP."""

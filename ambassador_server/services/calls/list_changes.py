@@ -146,7 +146,7 @@ class ListChanges:
             self._stop(listener)
             return
         self._views.use(snapshot, index, moment)
-        basis = _basis(snapshot, self._views.subscriptions, listener.principal, policy)
+        basis = _basis(snapshot, self._views, listener.principal, policy)
         for kind in listener.kinds:
             found = await self._views.fingerprint(basis, kind, View(policy, snapshot, index))
             if listener.seen.get(kind) != found:
@@ -179,6 +179,7 @@ class _Views:
         self._known: dict[tuple[_Basis, CapabilityKind], int] = {}
         self._expiries: tuple[Snapshot | None, Sequence[datetime]] = (None, ())
         self.subscriptions: Mapping[str, Sequence[Subscription]] = {}
+        self.users_with_grants: frozenset[str | None] = frozenset()
 
     def use(self, snapshot: Snapshot, index: CatalogIndex, moment: Moment) -> None:
         """Forget what was computed of another policy or catalog, or before something expired."""
@@ -191,6 +192,7 @@ class _Views:
         for subscription in snapshot.subscriptions.values():
             by_key[subscription.key_id].append(subscription)
         self.subscriptions = by_key
+        self.users_with_grants = frozenset(grant.user_id for grant in snapshot.grants_by_id.values())
 
     def next_expiry(self, snapshot: Snapshot, now: datetime) -> datetime | None:
         """Return when something in the policy expires next."""
@@ -235,13 +237,9 @@ def _entries(index: CatalogIndex, kind: CapabilityKind) -> Sequence[CatalogEntry
     return (*index.resources, *index.templates)
 
 
-def _basis(
-    snapshot: Snapshot,
-    subscriptions: Mapping[str, Sequence[Subscription]],
-    principal: Principal,
-    policy: PrincipalPolicy,
-) -> _Basis:
+def _basis(snapshot: Snapshot, views: _Views, principal: Principal, policy: PrincipalPolicy) -> _Basis:
     if policy.denial is not None:
         return ()
-    choices = frozenset((each.mcp_id, each.named) for each in subscriptions.get(principal.key_id, ()))
-    return (snapshot.group_ids_of.get(principal.user_id, ()), choices)
+    choices = frozenset((each.mcp_id, each.named) for each in views.subscriptions.get(principal.key_id, ()))
+    own = principal.user_id if principal.user_id in views.users_with_grants else None
+    return (snapshot.group_ids_of.get(principal.user_id, ()), own, choices)

@@ -47,7 +47,7 @@ class Wanted:
 
     kind: RequestKind
     user_id: str
-    mcp_id: str
+    mcp_id: str | None
     rule: ApprovalRule
     content: Mapping[str, Any]
     digest: str
@@ -250,7 +250,8 @@ class ApprovalRequests:
     async def _record(
         self, change: Change, action: AuditAction, request: ApprovalRequest, **details: Any
     ) -> None:
-        user, mcp = await change.work.users.get(request.user_id), await change.work.mcps.get(request.mcp_id)
+        user = await change.work.users.get(request.user_id)
+        mcp = None if request.mcp_id is None else await change.work.mcps.get(request.mcp_id)
         group = None if request.approvers is None else await change.work.groups.get(request.approvers)
         known = {
             "kind": request.kind.value,

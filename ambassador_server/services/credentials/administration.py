@@ -98,18 +98,19 @@ class CredentialAdministration:
         )
 
     def _users_of(self, snapshot: Snapshot, mcp: Mcp) -> Iterable[User]:
-        """Return the active users whose groups have a grant of something of the MCP."""
+        """Return the active users who have a grant of something of the MCP, themselves or in a group."""
         now = self._clock.now()
-        groups = (
-            snapshot.groups.get(group_id)
-            for group_id, grants in snapshot.grants.get(mcp.mcp_id, {}).items()
+        subject_ids = {
+            subject_id
+            for subject_id, grants in snapshot.grants.get(mcp.mcp_id, {}).items()
             if any(grant.effect is Effect.PERMIT and not grant.has_expired(now) for grant in grants)
-        )
-        user_ids = {
+        }
+        groups = (snapshot.groups.get(each) for each in subject_ids)
+        members = {
             user_id
             for group in groups
             if group is not None and group.status is GroupStatus.ACTIVE
             for user_id in snapshot.user_ids_of.get(group.group_id, ())
         }
-        users = (snapshot.users.get(user_id) for user_id in user_ids)
+        users = (snapshot.users.get(user_id) for user_id in members | subject_ids)
         return (user for user in users if user is not None and user.status is UserStatus.ACTIVE)

@@ -122,7 +122,7 @@ def _lost(grants: Collection[Grant], old: CapabilityRef, new: CapabilityRef) -> 
     return (each for each in grants if each.covers(old) and not each.covers(new))
 
 
-def _is_denied(grants: Collection[Grant], group_id: str, ref: CapabilityRef) -> bool:
+def _is_denied(grants: Collection[Grant], group_id: str | None, ref: CapabilityRef) -> bool:
     return any(
         each.effect is Effect.DENY and each.group_id == group_id and each.covers(ref) for each in grants
     )

@@ -196,7 +196,7 @@ def _described(rule: KillSwitch | Grant | Subscription | Limit, names: Names) ->
         case KillSwitch():
             return "kill switch", rule.switch_id, switch_text(rule)
         case Grant():
-            return "grant", rule.grant_id, grant_text(rule, names.group(rule.group_id) or rule.group_id)
+            return "grant", rule.grant_id, grant_text(rule, names.grantee(rule))
         case Limit():
             return "limit", rule.limit_id, limit_text(rule)
         case Subscription():

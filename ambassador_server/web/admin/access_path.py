@@ -74,7 +74,8 @@ def _steps(access: ExplainedAccess, names: Names) -> Iterator[tuple[str, str | N
         yield _GROUP, ", ".join(names.groups_of(access.user.user_id)) or None
         yield _GRANT, None
     else:
-        yield _GROUP, names.group(grant.group_id) or grant.group_id
+        if grant.group_id is not None:
+            yield _GROUP, names.group(grant.group_id) or grant.group_id
         yield _GRANT, grant.grant_id[:_SHOWN_OF_ID]
     yield _MCP, names.mcp(access.capability.mcp_id) or access.capability.mcp_id
     yield _CAPABILITY, access.capability.name

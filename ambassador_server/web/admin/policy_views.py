@@ -17,7 +17,9 @@ def grant_view(grant: Grant, names: Names) -> GrantView:
     """Convert a grant."""
     return GrantView(
         id=grant.grant_id,
-        group=names.group(grant.group_id) or grant.group_id,
+        group=None if grant.group_id is None else names.group(grant.group_id) or grant.group_id,
+        user=None if grant.user_id is None else names.user(grant.user_id) or grant.user_id,
+        request=grant.request_id,
         mcp=names.mcp(grant.mcp_id) or grant.mcp_id,
         tools=list(grant.patterns),
         resources=optional_list(grant.resources),

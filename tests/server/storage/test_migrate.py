@@ -41,6 +41,8 @@ _FROZEN = {
     "0008_argument_constraints": "8686bab670fd116b49781776efffd049a665931fbfa79218dc1a6ae0281d5149",
     "0009_limits": "dfe4508fc9d582b7877c3158cd57c14457c0a7733c0e1c4030d638e7790904a1",
     "0011_transforms": "785b924634a9b30c2739dd9e4e4edc6b656e81acbb548df2bbbd4c17ee584c60",
+    "0012_approvals": "fdecfb2bd5b21fd349e9d1abf66dea36017617fbe9c758cef72075db0fff96a6",
+    "0013_grants_for_one_user": "dae9882adf8955bbbc1636a695584799846daf0bc9b7992b2b700c140bbf13cb",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -55,6 +57,8 @@ _FROZEN_LAYOUTS = {
     "0008_argument_constraints": "c2061e03bad6031e0fcf46820be2df8c9a93375ad00986f962d82aa15d220560",
     "0009_limits": "bda7b254496a1010611c0c87d87703366782d249d3ef1b5ad85dc60a9d972a67",
     "0011_transforms": "f0ba2ea91af223e338bf8ce2dbb079e3eabf70c3b17e1818b5fa75d36458d953",
+    "0012_approvals": "8c8dc4648d468849a57a2d56f61443c5da94c5947cd7adc887e0963bafdeb766",
+    "0013_grants_for_one_user": "7fcbeb9efadd8f06f709ecbf3ea9fc3ad3fff27b32ced4bdf2a270b945155a4b",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 
@@ -101,8 +105,10 @@ async def test_sqlite_schema_is_the_same_text(sqlite_path: Path) -> None:
 
 
 async def _statements(url: str, query: str) -> dict[str, str]:
-    """Return the statement of each object; a column that a migration added is on the line of the one before."""
-    return {name: " ".join(sql.split()) for name, sql in await execute(url, query) if sql is not None}
+    """Return the statement of each object, as if no migration had added a column or copied the table."""
+    found = {name: " ".join(sql.split()) for name, sql in await execute(url, query) if sql is not None}
+    # A table that was copied is renamed to its name, which SQLite writes with quotes then.
+    return {name: sql.replace(f'TABLE "{name}" (', f"TABLE {name} (") for name, sql in found.items()}
 
 
 def test_revisions_are_one_sequence_of_files() -> None:
@@ -283,6 +289,30 @@ async def test_older_database_is_refused_and_both_revisions_named(
     with pytest.raises(StorageError, match=f"revision {HEAD}; this version needs 9998_next") as caught:
         await open_store(url)
     assert caught.value.hint == "Run `ambassador-server migrate`."
+
+
+async def test_grants_are_kept_when_their_table_is_copied(sqlite_path: Path) -> None:
+    url = f"sqlite:///{sqlite_path}"
+    load("sqlite").create(Database.parse(url).url)
+    await run(url, lambda connection: _upgrade_to(connection, "0012_approvals"))
+    at = "'2026-01-31 12:00:00'"
+    for statement in (
+        f"INSERT INTO groups VALUES ('g1', 'developers', '', 'active', {at}, {at}, NULL)",
+        "INSERT INTO mcps (mcp_id, name, display_name, description, transport, options, tags, status, arguments, "
+        "call_timeout_seconds, created_at, updated_at, isolation) VALUES ('m1', 'git', '', '', 'stdio', '{}', '', "
+        f"'published', 'redacted', 5, {at}, {at}, 'shared')",
+        "INSERT INTO grants (grant_id, group_id, mcp_id, patterns, effect, created_at, created_by, delivery, "
+        f"approval_seconds) VALUES ('r1', 'g1', 'm1', '[\"*\"]', 'permit', {at}, 'root', 'automatic', 60)",
+    ):
+        await execute(url, statement)
+    query = (
+        "SELECT grant_id, group_id, mcp_id, patterns, effect, created_at, owner, approval_seconds FROM grants"
+    )
+    before = await execute(url, query)
+    await upgrade(url)
+    assert await execute(url, query) == before
+    assert await execute(url, "SELECT user_id, request_id FROM grants") == [(None, None)]
+    await execute(url, "DELETE FROM groups")
 
 
 async def test_migration_that_leaves_dangling_rows_is_refused(

@@ -65,7 +65,10 @@ def test_the_remedy_names_the_grant_that_expired_last():
     assert text.startswith(
         "Grant last expired at 2026-01-01 00:00:00Z. Permit it: ambassador-admin grant add"
     )
-    assert grant_text(expired[1], "developers") == "permit * to group developers, until 2026-01-01 00:00:00Z"
+    assert (
+        grant_text(expired[1], "group developers")
+        == "permit * to group developers, until 2026-01-01 00:00:00Z"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,14 +103,14 @@ def test_every_reason_why_a_rule_does_not_apply_has_a_text():
 
 
 def test_a_grant_reads_as_what_it_permits_to_which_group():
-    assert grant_text(GRANT, "developers") == "permit * to group developers"
+    assert grant_text(GRANT, "group developers") == "permit * to group developers"
     opt_in = replace(GRANT, delivery=Delivery.OPT_IN)
-    assert grant_text(opt_in, "developers") == "permit * to group developers to clients that subscribe"
+    assert grant_text(opt_in, "group developers") == "permit * to group developers to clients that subscribe"
 
 
 def test_a_grant_reads_as_what_it_names_of_each_kind():
     def says(**named: tuple[str, ...]) -> str:
-        return grant_text(replace(GRANT, **named), "developers")
+        return grant_text(replace(GRANT, **named), "group developers")
 
     assert says(patterns=(), resources=("file:///*",), prompts=("git.a", "git.b")) == (
         "permit resources file:///*, prompts git.a, git.b to group developers"

@@ -27,7 +27,6 @@ def upgrade() -> None:
             "mcp_id",
             CodePointText,
             sa.ForeignKey("mcps.mcp_id", ondelete="CASCADE", name="fk_approval_requests_mcp_id"),
-            nullable=False,
         ),
         sa.Column("content", CodePointText, nullable=False),
         sa.Column("valid_seconds", sa.BigInteger, nullable=False),
@@ -50,4 +49,4 @@ def upgrade() -> None:
     )
     op.create_index("ix_approval_requests_user_id", "approval_requests", ["user_id"])
     op.create_index("ix_approval_requests_mcp_id", "approval_requests", ["mcp_id"])
-    op.create_index("ix_approval_requests_status", "approval_requests", ["status", "expires_at"])
+    op.create_index("ix_approval_requests_status_expires_at", "approval_requests", ["status", "expires_at"])

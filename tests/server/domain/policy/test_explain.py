@@ -51,6 +51,14 @@ def test_a_grant_that_does_not_apply_says_why(changes: dict[str, Any], why_not: 
     )
 
 
+def test_a_grant_for_the_user_is_a_rule_and_one_for_another_user_is_none():
+    own = replace(GRANT, grant_id="own", group_id=None, user_id="u1")
+    other = replace(GRANT, grant_id="other", group_id=None, user_id="u2")
+    explanation = explain(snapshot(grants=[own, other], memberships=[]), PRINCIPAL, LOG_TOOL, NOW)
+    assert explanation.decision == Permit("own")
+    assert explanation.rules == (ConsideredRule(rule=own, decides=True),)
+
+
 def test_a_kill_switch_that_does_not_apply_says_why():
     mcp, tool = switch(SwitchScope.MCP, "m1"), switch(SwitchScope.TOOL, LOG_TOOL.name)
     other = switch(SwitchScope.MCP, "m2")

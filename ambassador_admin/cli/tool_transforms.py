@@ -14,7 +14,7 @@ from ambassador_admin.cli.parsing import parse_pairs
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import NotFoundError, UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of
+from ambassador_admin.output.view import Column, duration, fields_of
 from ambassador_protocol.admin.tool_transforms import EVERY_TOOL, ToolTransformBody, short_transforms
 from ambassador_protocol.json_text import parse_value
 
@@ -31,6 +31,7 @@ TRANSFORM = View(
         Column("DEFAULTS", "default_arguments"),
         Column("ANNOTATIONS", "annotations"),
         Column("RESULT BYTES", "result_bytes"),
+        Column("TIMEOUT", "call_timeout_seconds", duration),
     ),
     ("mcp", "tool", *fields_of(ToolTransformBody)),
 )
@@ -92,6 +93,12 @@ class TransformOptions:
             help="The largest result; a larger one is an error; 0 for any.",
         ),
     ] = None
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout", metavar="SECONDS", min=0, help="The deadline of one call; 0 for that of the MCP."
+        ),
+    ] = None
 
     def applied(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """Return the transform of a tool with what is given."""
@@ -113,6 +120,8 @@ class TransformOptions:
                 after[member] = _merged(before.get(member, {}), option, given)
         if self.result_bytes is not None:
             after["result_bytes"] = self.result_bytes or None
+        if self.timeout is not None:
+            after["call_timeout_seconds"] = self.timeout or None
         return after
 
 
@@ -136,7 +145,7 @@ def transform(
         bool, typer.Option("--reset", help="Undo all changes of the tool first; without TOOL, of all tools.")
     ] = False,
 ) -> None:
-    """Change how a tool of an MCP is published: its name, description, arguments, annotations and largest result.
+    """Change how a tool of an MCP is published: its name, description, arguments, annotations and bounds.
 
     Grants, kill switches and the audit know a tool by its new name. The approval is about the MCP's own definition, so
     this needs none. Without options, what is changed is shown.

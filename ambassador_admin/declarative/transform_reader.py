@@ -46,6 +46,7 @@ _TRANSFORM: Final[dict[str, Reader]] = {
     "default_arguments": readers.options,
     "annotations": _annotations,
     "result_bytes": _count,
+    "call_timeout_seconds": readers.number,
 }
 _read = readers.record(_TRANSFORM)
 

@@ -17,7 +17,7 @@ class ToolTransformBody:
     `name` is the new name without that of the MCP. `description` replaces the downstream's, and `description_suffix`
     follows it. A `hidden` tool is neither listed nor callable. Callers cannot send `fixed_arguments`, and
     `default_arguments` are added where they are not sent. `annotations` replace single ones of the downstream. A result
-    of more than `result_bytes` is replaced by an error.
+    of more than `result_bytes` is replaced by an error. `call_timeout_seconds` replaces the deadline of the MCP.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -29,6 +29,7 @@ class ToolTransformBody:
     default_arguments: dict[str, Any] = field(default_factory=dict)
     annotations: dict[str, bool | str] = field(default_factory=dict)
     result_bytes: int | None = None
+    call_timeout_seconds: float | None = None
 
 
 _DEFAULTS: Final = asdict(ToolTransformBody())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ambassador_protocol.backoff import Backoff
+from ambassador_protocol.mcp import MAX_CALL_SECONDS
 from ambassador_server.audit_log.archive import JsonlArchive
 from ambassador_server.audit_log.archive_files import ArchiveFiles
 from ambassador_server.audit_log.read_only_log import ReadOnlyLog
@@ -45,7 +46,6 @@ from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.first_lists import FirstLists
 from ambassador_server.services.registry.mcp_reports import McpReports
-from ambassador_server.services.registry.mcp_spec import MAX_CALL_SECONDS
 from ambassador_server.services.registry.mcps import Mcps
 from ambassador_server.services.registry.transform_rules import TransformRules
 from ambassador_server.services.registry.use_cases import RegistryUseCases

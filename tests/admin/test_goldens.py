@@ -144,7 +144,7 @@ COMMANDS = {
         *("--fixed", 'branch="main"', "--default", "max_count=50", "--annotation", "readOnlyHint=true"),
         *("--result-bytes", "65536"),
     ],
-    "mcp-transform-all": ["mcp", "transform", "git", "*", "--hide"],
+    "mcp-transform-all": ["mcp", "transform", "git", "*", "--hide", "--timeout", "90"],
     "mcp-transform-show": ["mcp", "transform", "git", "git.git_push"],
     "mcp-transform-list": ["mcp", "transform", "git"],
     "mcp-transform-reset": ["mcp", "transform", "git", "--reset"],

@@ -67,6 +67,7 @@ TRANSFORMS = ToolTransforms(
             default_arguments={"limit": "null"},
             annotations={"readOnlyHint": True, "title": ODD},
             result_bytes=1,
+            call_timeout_seconds=0.1,
         ),
     }
 )

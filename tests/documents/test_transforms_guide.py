@@ -29,7 +29,7 @@ def test_the_commands_work_as_written(rig: Rig, tmp_path: Path) -> None:
     for program, *words in COMMANDS:
         assert program == "ambassador-admin"
         printed[" ".join(words)] = rig.admin(*words).stdout
-    assert len(COMMANDS) == 9
+    assert len(COMMANDS) == 10
     shown = {each["own_name"]: each for each in json.loads(printed["mcp tools issues -o json"])}
     found = shown["search_issues"]
     assert (found["name"], found["published_as"]) == ("issues.search", "issues__search")
@@ -75,5 +75,6 @@ def test_every_option_is_described() -> None:
         "default",
         "annotation",
         "result-bytes",
+        "timeout",
     }
     assert len(options) - 1 == len(ToolTransform.__dataclass_fields__)

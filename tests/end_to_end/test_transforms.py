@@ -189,6 +189,33 @@ def test_large_result_becomes_an_error_and_is_never_cut(world: World, mirror: st
     assert world.events(action="call:tool:outcome")[0]["outcome"] == "failed"
 
 
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_call_past_the_deadline_of_its_tool_is_cancelled_downstream(
+    world: World, mirror: str, face: Face
+) -> None:
+    change(world, mirror, {"slow": {"call_timeout_seconds": 0.3}, "*": {"call_timeout_seconds": 50}})
+    caller = world.caller()
+    before = int(caller.call(LEGACY, f"{mirror}__cancelled").text)
+    answer = caller.call(face, f"{mirror}__slow", {"seconds": 600})
+    assert answer.failed
+    assert f"{mirror}: no answer within 0.3 s" in answer.text
+    event = world.events(action="call:tool:outcome")[0]
+    assert (event["outcome"], event["reason"]) == ("failed", "downstream_timeout")
+    until(lambda: int(caller.call(LEGACY, f"{mirror}__cancelled").text) == before + 1, "it is cancelled")
+
+
+def test_deadline_of_a_tool_may_be_longer_than_that_of_its_mcp(world: World, tmp_path: Path) -> None:
+    name = world.fresh("hasty")
+    slower = {"slow": {"call_timeout_seconds": 600}}
+    world.publish(name, "stdio", stdio_options(), call_timeout_seconds=0.3, transforms=slower)
+    client = Client(world, tmp_path)
+    client.login(world.person())
+    assert client.run("call", f"{name}__slow", "--json", '{"seconds": 1}').stdout == "awake\n"
+    world.rig.admin("mcp", "transform", name, "slow", "--timeout", "0")
+    refused = client.run("call", f"{name}__slow", "--json", '{"seconds": 600}', expect=7)
+    assert "no answer within 0.3 s" in refused.stderr
+
+
 def test_grants_and_switches_see_the_new_name_and_class(world: World, notes: str) -> None:
     change(world, notes, {"list": {"name": "index", "annotations": {"readOnlyHint": False}}})
     group = world.fresh("group")
@@ -246,6 +273,8 @@ def test_rename_needs_no_approval_and_a_change_by_the_downstream_does(world: Wor
         ({"search": {"annotations": {"readOnly": True}}}, "the annotation 'readOnly' is none"),
         ({"search": {"annotations": {"readOnlyHint": "yes"}}}, "each true or false"),
         ({"search": {"result_bytes": 0}}, "must lie between 1"),
+        ({"search": {"call_timeout_seconds": 0}}, "must lie between 0 and 3600 seconds"),
+        ({"search": {"call_timeout_seconds": 3601}}, "'search': the call timeout must lie"),
         ({"search": {"description": "\x1b[2J"}}, "must be printable text"),
         ({"search": {"fixed_arguments": {"tenant": "amb_pk_" + "C" * 48}}}, "looks like a secret"),
         (

@@ -19,7 +19,7 @@ class ToolTransform:
     """What is changed of one tool, or of all; a member that is None or empty changes nothing.
 
     A caller cannot send a fixed argument, and a default argument is added where the caller sends none. A result of more
-    than `result_bytes` becomes an error.
+    than `result_bytes` becomes an error. `call_timeout_seconds` replaces that of the MCP.
     """
 
     name: str | None = None
@@ -30,6 +30,7 @@ class ToolTransform:
     default_arguments: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, bool | str] = field(default_factory=dict)
     result_bytes: int | None = None
+    call_timeout_seconds: float | None = None
 
     def over(self, every: "ToolTransform") -> "ToolTransform":
         """Return both together; a member of this one, and a key in one of its mappings, comes first."""
@@ -42,6 +43,7 @@ class ToolTransform:
             default_arguments={**every.default_arguments, **self.default_arguments},
             annotations={**every.annotations, **self.annotations},
             result_bytes=_first(self.result_bytes, every.result_bytes),
+            call_timeout_seconds=_first(self.call_timeout_seconds, every.call_timeout_seconds),
         )
 
     def described(self, description: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.catalog.transforms import ToolTransform, compared_name
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
@@ -31,6 +32,7 @@ class CallEdits(Struct, frozen=True, kw_only=True):
     fixed: tuple[bytes, ...] = ()
     defaults: tuple[tuple[str, bytes], ...] = ()
     result_bytes: int | None = None
+    timeout_seconds: float | None = None
 
     async def arguments(self, method: str, members: Mapping[str, bytes]) -> Mapping[str, bytes] | Deny:
         """Return the parameters of a call with the arguments that are added; a denial if it brings a fixed one."""
@@ -55,6 +57,10 @@ class CallEdits(Struct, frozen=True, kw_only=True):
             return raw
         own = raw.rstrip()[:-1]
         return b"".join((own, b"," if given else b"", b",".join(added), b"}"))
+
+    def timeout(self, mcp: Mcp) -> float:
+        """Return the deadline of a call in seconds: that of the tool, else of its MCP."""
+        return mcp.call_timeout_seconds if self.timeout_seconds is None else self.timeout_seconds
 
     async def bounded(self, method: str, reply: Awaitable[Reply]) -> Reply:
         """Return the reply of the downstream, or an error in its place if its result is too large."""
@@ -93,6 +99,7 @@ def call_edits(transform: ToolTransform, own: ToolTransform, described: Collecti
             and (name in own.default_arguments or name in described)
         ),
         result_bytes=transform.result_bytes,
+        timeout_seconds=transform.call_timeout_seconds,
     )
     return None if edits == CallEdits() else edits
 

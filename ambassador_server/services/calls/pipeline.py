@@ -218,7 +218,11 @@ class CallPipeline:
                 request = replace(request, credential=credential)
         if call.serve is not None:
             return call.serve(entry, request.credential)
+        edits = entry.edits
         reply = self._downstreams.call(
-            mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
+            mcp.mcp_id,
+            request,
+            user_id=call.principal.user_id,
+            timeout=mcp.call_timeout_seconds if edits is None else edits.timeout(mcp),
         )
-        return reply if entry.edits is None else entry.edits.bounded(call.method, reply)
+        return reply if edits is None else edits.bounded(call.method, reply)

@@ -15,9 +15,7 @@ from ambassador_server.domain.shared.names import check_name, check_owner, check
 from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.services.changes.writing import EventTemplate
 from ambassador_server.services.registry.credential_rules import recorded_needs
-from ambassador_server.services.registry.transform_checks import checked_transforms
-
-MAX_CALL_SECONDS = 3600.0
+from ambassador_server.services.registry.transform_checks import checked_timeout, checked_transforms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,7 @@ class McpSpec:
         plain = {
             "transport": self.transport,
             "arguments": self.arguments,
-            "call_timeout_seconds": _checked_timeout(self.call_timeout_seconds),
+            "call_timeout_seconds": checked_timeout(self.call_timeout_seconds),
             "isolation": self.isolation,
             "pin": self.pin,
             "prefixed": self.prefixed,
@@ -64,12 +62,6 @@ class McpSpec:
         if self.owner is not None:
             fields["owner"] = check_owner(self.owner)
         return replace(mcp, **fields)
-
-
-def _checked_timeout(seconds: float | None) -> float | None:
-    if seconds is not None and not 0 < seconds <= MAX_CALL_SECONDS:
-        raise InvalidInputError(f"The call timeout must lie between 0 and {MAX_CALL_SECONDS:.0f} seconds.")
-    return seconds
 
 
 def _unmasked_options(options: Mapping[str, Any], transport: str, mcp: Mcp) -> Mapping[str, Any]:

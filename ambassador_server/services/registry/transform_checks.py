@@ -22,6 +22,7 @@ LONGEST_NAME: Final = 64
 LONGEST_TEXT: Final = 4000
 MOST_ARGUMENTS: Final = 50
 LARGEST_VALUE: Final = 16 * 1024
+MAX_CALL_SECONDS: Final = 3600.0
 LARGEST_RESULT: Final = 64 * 1024 * 1024
 LARGEST_IN_ALL: Final = 512 * 1024
 HINTS: Final = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
@@ -50,6 +51,14 @@ def checked_transforms(transforms: ToolTransforms) -> ToolTransforms:
     return checked
 
 
+def checked_timeout(seconds: float | None, subject: str = "") -> float | None:
+    """Return the deadline of a call, or raise InvalidInputError; `subject` says what it is about."""
+    if seconds is not None and not 0 < seconds <= MAX_CALL_SECONDS:
+        what = f"{subject}: the" if subject else "The"
+        raise InvalidInputError(f"{what} call timeout must lie between 0 and {MAX_CALL_SECONDS:.0f} seconds.")
+    return seconds
+
+
 def _check(tool: str, transform: ToolTransform) -> None:
     subject = "Of all tools" if tool == EVERY_TOOL else f"Tool {tool[:_LONGEST_KEY]!r}"
     if not 0 < len(tool) <= _LONGEST_KEY or not _is_text(tool):
@@ -68,6 +77,7 @@ def _check(tool: str, transform: ToolTransform) -> None:
     _check_annotations(transform, subject)
     if transform.result_bytes is not None and not 0 < transform.result_bytes <= LARGEST_RESULT:
         raise InvalidInputError(f"{subject}: the result bytes must lie between 1 and {LARGEST_RESULT}.")
+    checked_timeout(transform.call_timeout_seconds, subject)
 
 
 def _check_name(tool: str, name: str, subject: str) -> None:

@@ -24,6 +24,7 @@ def _transform(tool: str, body: ToolTransformBody) -> ToolTransform:
         default_arguments=_texts(tool, body.default_arguments),
         annotations=body.annotations,
         result_bytes=body.result_bytes,
+        call_timeout_seconds=body.call_timeout_seconds,
     )
 
 

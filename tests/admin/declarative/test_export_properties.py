@@ -100,6 +100,7 @@ TRANSFORMS = st.dictionaries(
             "default_arguments": st.dictionaries(TEXTS, VALUES, max_size=2),
             "annotations": st.dictionaries(TEXTS, st.booleans() | TEXTS, max_size=2),
             "result_bytes": st.integers(1, 2**26),
+            "call_timeout_seconds": st.sampled_from([60, 0.5, 1e-05, 3600]),
         },
     ),
     max_size=3,

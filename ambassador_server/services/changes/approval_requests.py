@@ -22,7 +22,7 @@ from ambassador_server.domain.policy.approval_requests import (
     waits_until,
 )
 from ambassador_server.domain.policy.approval_rules import ApprovalRule
-from ambassador_server.errors import Advice, ConflictError, NotFoundError
+from ambassador_server.errors import Advice, ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.approver_rights import check_may_decide
@@ -57,6 +57,8 @@ class Wanted:
     capability: str | None = None
     grant_id: str | None = None
     reason: str | None = None
+    waits: timedelta | None = None
+    """How long it waits for its decision; by default as long as `waits_until` says."""
 
     def is_met_by(self, request: ApprovalRequest) -> bool:
         """Tell whether a request is about the same, for the same reasons, and of the same client."""
@@ -112,7 +114,9 @@ class ApprovalRequests:
                 content=wanted.content,
                 valid_seconds=wanted.rule.valid_seconds,
                 created_at=now,
-                expires_at=waits_until(now, wanted.rule.valid_seconds),
+                expires_at=waits_until(now, wanted.rule.valid_seconds)
+                if wanted.waits is None
+                else now + wanted.waits,
                 key_id=wanted.key_id,
                 capability_kind=wanted.capability_kind,
                 capability=wanted.capability,
@@ -128,9 +132,15 @@ class ApprovalRequests:
         return request
 
     async def decide(
-        self, requester: Requester, request_id: str, *, approve: bool, reason: str | None
+        self,
+        requester: Requester,
+        request_id: str,
+        *,
+        approve: bool,
+        reason: str | None,
+        valid_seconds: int | None = None,
     ) -> ApprovalRequest:
-        """Approve or deny a pending request.
+        """Approve or deny a pending request; `valid_seconds` approves it for a shorter time than was asked for.
 
         Raises NotFoundError, ConflictError for one that is decided or over, and MissingRightError for an administrator
         or a user who may not decide it, which includes who asked.
@@ -141,14 +151,15 @@ class ApprovalRequests:
             await check_may_decide(change.work, requester, request)
             now = self._clock.now()
             self._check_status(request, RequestStatus.PENDING)
-            decided = request.approved if approve else request.denied
+            shortened = request if valid_seconds is None else _shortened(request, valid_seconds)
+            decided = shortened.approved if approve else request.denied
             after = decided(by=requester.actor.name or requester.actor.kind, at=now, reason=_cut(reason))
             await self._move(change, request, after)
-            await self._record(change, action, after)
             effect = self.on_approval.get(request.kind)
             if approve and effect is not None:
                 after = await effect(change, requester, after)
                 await change.work.requests.replace(after)
+            await self._record(change, action, after)
         self._moved(after)
         return after
 
@@ -263,6 +274,8 @@ class ApprovalRequests:
             "expires_at": None if request.expires_at is None else request.expires_at.isoformat(),
             "decided_by": request.decided_by,
             "decision_reason": request.decision_reason,
+            "valid_seconds": request.valid_seconds if request.kind is RequestKind.ACCESS else None,
+            "reason": request.reason,
         }
         said = {name: value for name, value in known.items() if value is not None}
         change.record(action, request_resource(request), **said, **details)
@@ -270,6 +283,12 @@ class ApprovalRequests:
     def _moved(self, request: ApprovalRequest) -> None:
         for notify in self.on_move:
             notify(request.request_id)
+
+
+def _shortened(request: ApprovalRequest, valid_seconds: int) -> ApprovalRequest:
+    if not 0 < valid_seconds <= request.valid_seconds:
+        raise InvalidInputError(f"for_seconds: 1 to {request.valid_seconds}, as long as was asked for")
+    return replace(request, valid_seconds=valid_seconds)
 
 
 def _was_denied_since(request: ApprovalRequest, at: datetime) -> bool:

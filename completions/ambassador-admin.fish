@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation --pin --sessions --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --for --until --name --key-file --to-command --key-for --overlap --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
+            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --sessions --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --for --until --name --key-file --to-command --key-for --overlap --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -252,6 +252,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l description -
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l tag -x -d 'A tag; may be repeated; \'\' for none.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l arguments -x -a 'none keys redacted full' -d 'What the audit stores of a call\'s arguments; by default redacted.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l timeout -x -d 'The deadline of one call; by default 60. At least 0.1.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l max-in-flight -x -d 'How many calls each connection may have in flight; by default 256. At least 1.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l failures -x -d 'Failures in a row after which its circuit breaker opens; 0, the default, for the server\'s setting. At least 0.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l grace -x -d 'How long its last known tools are listed while it fails; 0, the default, for the server\'s setting. At least 0.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l isolation -x -a 'shared per-user' -d 'Whether users share one connection; by default shared.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l pin -x -a 'off warn block' -d 'What a new or changed tool does: block, the default, stops it until `mcp approve`; warn lets it be used while it waits; off: none waits.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l prefix -l no-prefix -d 'Whether published names begin with the MCP\'s name, also where the plain one is unique; by default they do.'
@@ -270,6 +273,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l descriptio
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l tag -x -d 'A tag; may be repeated; \'\' for none.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l arguments -x -a 'none keys redacted full' -d 'What the audit stores of a call\'s arguments; by default redacted.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l timeout -x -d 'The deadline of one call; by default 60. At least 0.1.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l max-in-flight -x -d 'How many calls each connection may have in flight; by default 256. At least 1.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l failures -x -d 'Failures in a row after which its circuit breaker opens; 0, the default, for the server\'s setting. At least 0.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l grace -x -d 'How long its last known tools are listed while it fails; 0, the default, for the server\'s setting. At least 0.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l isolation -x -a 'shared per-user' -d 'Whether users share one connection; by default shared.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l pin -x -a 'off warn block' -d 'What a new or changed tool does: block, the default, stops it until `mcp approve`; warn lets it be used while it waits; off: none waits.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l prefix -l no-prefix -d 'Whether published names begin with the MCP\'s name, also where the plain one is unique; by default they do.'

@@ -489,6 +489,9 @@ _ambassador-admin_mcp_add() {
         '*'--tag='[A tag; may be repeated; '\'''\'' for none.]:WORD: ' \
         --arguments='[What the audit stores of a call'\''s arguments; by default redacted.]:WORD:(none keys redacted full)' \
         --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
+        --max-in-flight='[How many calls each connection may have in flight; by default 256. At least 1.]:N: ' \
+        --failures='[Failures in a row after which its circuit breaker opens; 0, the default, for the server'\''s setting. At least 0.]:N: ' \
+        --grace='[How long its last known tools are listed while it fails; 0, the default, for the server'\''s setting. At least 0.]:SECONDS: ' \
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
         --pin='[What a new or changed tool does\: block, the default, stops it until `mcp approve`; warn lets it be used while it waits; off\: none waits.]:WORD:(off warn block)' \
         '(--prefix --no-prefix)'{--prefix,--no-prefix}'[Whether published names begin with the MCP'\''s name, also where the plain one is unique; by default they do.]' \
@@ -514,6 +517,9 @@ _ambassador-admin_mcp_update() {
         '*'--tag='[A tag; may be repeated; '\'''\'' for none.]:WORD: ' \
         --arguments='[What the audit stores of a call'\''s arguments; by default redacted.]:WORD:(none keys redacted full)' \
         --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
+        --max-in-flight='[How many calls each connection may have in flight; by default 256. At least 1.]:N: ' \
+        --failures='[Failures in a row after which its circuit breaker opens; 0, the default, for the server'\''s setting. At least 0.]:N: ' \
+        --grace='[How long its last known tools are listed while it fails; 0, the default, for the server'\''s setting. At least 0.]:SECONDS: ' \
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
         --pin='[What a new or changed tool does\: block, the default, stops it until `mcp approve`; warn lets it be used while it waits; off\: none waits.]:WORD:(off warn block)' \
         '(--prefix --no-prefix)'{--prefix,--no-prefix}'[Whether published names begin with the MCP'\''s name, also where the plain one is unique; by default they do.]' \

@@ -106,6 +106,35 @@ class McpOptions:
             "--timeout", metavar="SECONDS", min=0.1, help="The deadline of one call; by default 60."
         ),
     ] = None
+    max_in_flight: Annotated[
+        int | None,
+        typer.Option(
+            "--max-in-flight",
+            metavar="N",
+            min=1,
+            max=4096,
+            help="How many calls each connection may have in flight; by default 256.",
+        ),
+    ] = None
+    failures: Annotated[
+        int | None,
+        typer.Option(
+            "--failures",
+            metavar="N",
+            min=0,
+            max=1000,
+            help="Failures in a row after which its circuit breaker opens; 0, the default, for the server's setting.",
+        ),
+    ] = None
+    grace: Annotated[
+        float | None,
+        typer.Option(
+            "--grace",
+            metavar="SECONDS",
+            min=0,
+            help="How long its last known tools are listed while it fails; 0, the default, for the server's setting.",
+        ),
+    ] = None
     isolation: Annotated[
         Isolation | None,
         typer.Option("--isolation", help="Whether users share one connection; by default shared."),
@@ -155,6 +184,9 @@ class McpOptions:
             "tags": None if self.tag is None else [tag for tag in self.tag if tag],
             "arguments": self.arguments,
             "call_timeout_seconds": self.timeout,
+            "max_in_flight": self.max_in_flight,
+            "breaker_failures": self.failures,
+            "grace_seconds": self.grace,
             "isolation": None if self.isolation is None else self.isolation.wire,
             "pin": self.pin,
             "prefixed": self.prefix,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -18,9 +19,20 @@ from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, duration, fields_of, relative_time
+from ambassador_admin.output.view import Column, duration, fields_of, plain, relative_time
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp, OutputView, ToolView
+
+
+def _or_setting(value: Any, now: datetime) -> str:
+    """Format a number that is 0 where the setting of the server holds."""
+    return "of the server" if value == 0 else plain(value, now)
+
+
+def _seconds_or_setting(value: Any, now: datetime) -> str:
+    """Format a number of seconds, likewise."""
+    return _or_setting(value, now) if value == 0 else duration(value, now)
+
 
 MCP = View(
     "MCPs",
@@ -40,6 +52,9 @@ MCP = View(
         Column("TAGS", "tags", wide=True),
         Column("ARGUMENTS", "arguments", wide=True),
         Column("TIMEOUT", "call_timeout_seconds", duration, wide=True),
+        Column("MAX IN FLIGHT", "max_in_flight", wide=True),
+        Column("BREAKER FAILURES", "breaker_failures", _or_setting, wide=True),
+        Column("GRACE", "grace_seconds", _seconds_or_setting, wide=True),
         Column("ISOLATION", "isolation", wide=True),
         Column("PIN", "pin", wide=True),
         Column("PREFIX", "prefixed", wide=True),
@@ -70,6 +85,9 @@ HEALTH = View(
         Column("NEXT PROBE", "next_probe_at", relative_time),
         Column("CONNECTIONS", "connections"),
         Column("IN FLIGHT", "calls_in_flight"),
+        Column("MAX IN FLIGHT", "max_in_flight", wide=True),
+        Column("BREAKER FAILURES", "breaker_failures", _or_setting, wide=True),
+        Column("GRACE", "grace_seconds", _seconds_or_setting, wide=True),
         Column("RESTARTS", "restarts"),
         Column("ERROR", "error"),
     ),

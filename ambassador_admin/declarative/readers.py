@@ -136,6 +136,14 @@ def count(node: Node) -> int:
     return value
 
 
+def whole(node: Node) -> int:
+    """Read a whole number."""
+    value = number(node)
+    if not isinstance(value, int):
+        raise FaultError(node.position, "must be a whole number")
+    return value
+
+
 def number(node: Node) -> int | float:
     """Read a number."""
     if isinstance(node, Scalar) and node.tag == "int" and _INTEGER.fullmatch(node.text):

@@ -28,13 +28,6 @@ def _annotations(node: Node) -> dict[str, bool | str]:
     return {name: _annotation(value) for name, value in _entries(node)}
 
 
-def _count(node: Node) -> int:
-    value = readers.number(node)
-    if not isinstance(value, int):
-        raise FaultError(node.position, "must be a whole number")
-    return value
-
-
 _TRANSFORM: Final[dict[str, Reader]] = {
     "name": readers.matching(
         re.compile(r"[A-Za-z0-9_-]{1,64}"), "a name of a tool: letters, digits, '_' and '-', at most 64"
@@ -45,7 +38,7 @@ _TRANSFORM: Final[dict[str, Reader]] = {
     "fixed_arguments": readers.options,
     "default_arguments": readers.options,
     "annotations": _annotations,
-    "result_bytes": _count,
+    "result_bytes": readers.whole,
     "call_timeout_seconds": readers.number,
 }
 _read = readers.record(_TRANSFORM)

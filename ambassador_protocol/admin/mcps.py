@@ -36,6 +36,9 @@ class NewMcp:
     tags: list[str] = field(default_factory=list)
     arguments: ArgumentPolicy = "redacted"
     call_timeout_seconds: float = 60.0
+    max_in_flight: int = 256
+    breaker_failures: int = 0
+    grace_seconds: float = 0.0
     isolation: Isolation = "shared"
     owner: str | None = None
     pin: Pin = "block"
@@ -74,6 +77,9 @@ class McpPut:
     tags: list[str] | None = None
     arguments: ArgumentPolicy | None = None
     call_timeout_seconds: float | None = None
+    max_in_flight: int | None = None
+    breaker_failures: int | None = None
+    grace_seconds: float | None = None
     isolation: Isolation | None = None
     owner: str | None = None
     pin: Pin | None = None
@@ -110,6 +116,8 @@ class McpView:
     (`shared`), never (`per_user`), or as long as it keeps no state of a session (`auto`).
     While the `breaker` of the answering server is not `closed`, calls are refused at once; `next_probe_at` is when it
     tries next. With `withdrawn` the MCP was away for too long, and what it last offered is not listed any more.
+    Each connection may have `max_in_flight` calls. After `breaker_failures` in a row the breaker opens, and after
+    `grace_seconds` what the MCP last offered is withdrawn; 0 stands for the setting of the server.
     `credentials` and `transforms` have the form in which they are declared, without members that have their default.
     """
 
@@ -121,6 +129,9 @@ class McpView:
     tags: list[str]
     arguments: ArgumentPolicy
     call_timeout_seconds: float
+    max_in_flight: int
+    breaker_failures: int
+    grace_seconds: float
     isolation: Isolation
     pin: Pin
     prefixed: bool

@@ -14,7 +14,7 @@ class Breaker:
 
     def __init__(self, threshold: int, changed: Callable[[BreakerState], None]) -> None:
         self.failures = 0
-        self._threshold = threshold
+        self.threshold = threshold
         self._changed = changed
         self._answers = 0
         self.is_open = False
@@ -24,7 +24,7 @@ class Breaker:
         if answers != self._answers:
             self._answers, self.failures = answers, 0
         self.failures += times
-        if self.failures >= self._threshold and not self.is_open:
+        if self.failures >= self.threshold and not self.is_open:
             self.is_open = True
             self._changed(BreakerState.OPEN)
 

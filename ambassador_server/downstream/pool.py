@@ -107,9 +107,8 @@ class DownstreamPool:
                 self._add(mcp, known, delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
                 begun += 1
             elif current.mcp.has_same_connection(mcp):
-                current.mcp = mcp
-                for _, supervisor in self._users.of_entry(mcp_id):
-                    supervisor.mcp = mcp
+                for _, supervisor in self._supervisors(mcp_id):
+                    supervisor.use(mcp)
             else:
                 self._replace(current, mcp, self._probes.take(mcp_id))
 

@@ -38,6 +38,7 @@ class PublishedState:
     ) -> None:
         self.value = state
         self._grace = grace
+        self._unusable_since: float | None = None
         self._withdrawal: asyncio.TimerHandle | None = None
         self._starts_over = starts_over
         self._listener = listener
@@ -72,8 +73,19 @@ class PublishedState:
     def degraded(self, mcp: Mcp, error: str) -> None:
         """Publish that a downstream cannot be used; what was last known of it stays, at most for the time of grace."""
         self._publish(mcp, replace(self.value, status=DownstreamStatus.DEGRADED, error=error))
-        if self._grace is not None and self._withdrawal is None and not self._is_closed:
-            self._withdrawal = asyncio.get_running_loop().call_later(self._grace, self._withdraw, mcp)
+        if self._unusable_since is None:
+            self._unusable_since = asyncio.get_running_loop().time()
+            self._plan_withdrawal(mcp)
+
+    def use_grace(self, mcp: Mcp, grace: float | None) -> None:
+        """Withdraw what is known after so many seconds from now on; what this permits comes back."""
+        if grace == self._grace:
+            return
+        self._grace = grace
+        if self._unusable_since is not None and not self._is_closed:
+            self._plan_withdrawal(mcp)
+            if self._withdrawal is not None or grace is None:
+                self._publish(mcp, replace(self.value, withdrawn=False))
 
     def breaker(self, mcp: Mcp, breaker: BreakerState) -> None:
         """Tell that the breaker has opened or closed."""
@@ -90,10 +102,25 @@ class PublishedState:
                 )
             )
 
+    def _plan_withdrawal(self, mcp: Mcp) -> None:
+        """Withdraw what is known when its grace is over."""
+        self._cancel_withdrawal()
+        if self._grace is None or self._unusable_since is None or self._is_closed:
+            return
+        loop, end = asyncio.get_running_loop(), self._unusable_since + self._grace
+        if end <= loop.time():
+            self._withdraw(mcp)
+        else:
+            self._withdrawal = loop.call_at(end, self._withdraw, mcp)
+
     def _withdraw(self, mcp: Mcp) -> None:
         self._publish(mcp, replace(self.value, withdrawn=True))
 
     def _keep_lists(self) -> None:
+        self._unusable_since = None
+        self._cancel_withdrawal()
+
+    def _cancel_withdrawal(self) -> None:
         if self._withdrawal is not None:
             self._withdrawal.cancel()
             self._withdrawal = None

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.backoff import Backoff
-from ambassador_server.domain.catalog.mcps import DownstreamActivity, DownstreamState, Mcp
+from ambassador_server.domain.catalog.mcps import DEFAULT_IN_FLIGHT, DownstreamActivity, DownstreamState, Mcp
 from ambassador_server.downstream.breaker import Breaker
 from ambassador_server.downstream.deadline import Deadline
 from ambassador_server.downstream.era import Era
@@ -62,12 +62,21 @@ class Limits:
     relist_gap: float = 1.0
     listen_pause: float = 30.0
     retire: float = 60.0
-    in_flight: int = 256
+    in_flight: int = DEFAULT_IN_FLIGHT
     timeouts: int = 3
     heartbeat: float = 30.0
     ping: float = 10.0
     failures: int = 5
     grace: float | None = None
+
+    def of(self, mcp: Mcp) -> "Limits":
+        """Return the limits of one entry, which may have some of its own."""
+        return replace(
+            self,
+            in_flight=mcp.max_in_flight,
+            failures=mcp.breaker_failures or self.failures,
+            grace=mcp.grace_seconds or self.grace,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,8 +127,9 @@ class Supervisor:
     ) -> None:
         self.mcp, self.lent = mcp, lent
         self.habits, self.watches = known.habits, known.watches
+        self._limits_of_server = limits
+        self._limits = limits = limits.of(mcp)
         self.published = PublishedState(known.state, listener, limits.grace, starts_over=known.starts_over)
-        self._limits = limits
         self._breaker = Breaker(limits.failures, lambda state: self.published.breaker(self.mcp, state))
         self._liveness = Liveness(limits, self._breaker, self._lost)
         self._programs, self._owner, self._own = programs, owner, own
@@ -199,6 +209,12 @@ class Supervisor:
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:
             raise self._named(error) from error
+
+    def use(self, mcp: Mcp) -> None:
+        """Take an entry with the same connection in place of the one so far, with its limits from now on."""
+        self.mcp, self._limits = mcp, self._limits_of_server.of(mcp)
+        self._breaker.threshold = self._limits.failures
+        self.published.use_grace(mcp, self._limits.grace)
 
     def use_credential(self, credential: Credential) -> None:
         """Use other values from now on, in a new program if they need one; raises DownstreamUnavailableError."""
@@ -326,13 +342,7 @@ class Supervisor:
             self._degrade(why, session.last_error_line(), counts=counts)
             session.changed.set()
 
-    def _degrade(
-        self,
-        why: str | AmbassadorError,
-        error_line: str = "",
-        *,
-        counts: bool = True,
-    ) -> None:
+    def _degrade(self, why: str | AmbassadorError, error_line: str = "", *, counts: bool = True) -> None:
         """Go without a session; callers get the reason, administrators also the last line on stderr.
 
         The breaker stays as it is unless it `counts`; a refused credential is an answer.

@@ -12,12 +12,20 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     UniqueConstraint,
+    text,
     true,
 )
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Pin, Sessions
+from ambassador_server.domain.catalog.mcps import (
+    DEFAULT_IN_FLIGHT,
+    ArgumentPolicy,
+    Isolation,
+    McpStatus,
+    Pin,
+    Sessions,
+)
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
@@ -144,6 +152,9 @@ mcps = Table(
     Column("sessions", EnumText(Sessions), nullable=False, server_default=Sessions.AUTO),
     Column("credentials", NeedsDocument),
     Column("transforms", TransformsDocument),
+    Column("max_in_flight", BigInteger, nullable=False, server_default=text(str(DEFAULT_IN_FLIGHT))),
+    Column("breaker_failures", BigInteger, nullable=False, server_default=text("0")),
+    Column("grace_seconds", Double, nullable=False, server_default=text("0")),
 )
 
 last_known_tools = Table(

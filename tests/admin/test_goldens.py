@@ -156,6 +156,10 @@ COMMANDS = {
     "mcp-transform-no-json": ["mcp", "transform", "git", "git_log", "--fixed", "branch=main"],
     "mcp-update-pin": ["mcp", "update", "git", "--pin", "off"],
     "mcp-update-pin-warn": ["mcp", "update", "git", "--pin", "warn"],
+    "mcp-update-connection": [
+        *("mcp", "update", "git", "--max-in-flight", "32", "--failures", "2", "--grace", "600"),
+    ],
+    "mcp-update-in-flight-too-many": ["mcp", "update", "git", "--max-in-flight", "5000"],
     "mcp-update-pin-unknown": ["mcp", "update", "git", "--pin", "warm"],
     "credential-declare": [
         *("credential", "declare", "git", "token", "--header", "Authorization", "--template", "Bearer {}"),

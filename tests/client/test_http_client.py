@@ -14,7 +14,7 @@ from ambassador_client.errors import BadAnswerError, ClientError, TooLargeError,
 from ambassador_client.link import http_client
 from ambassador_client.link.http_client import HttpClient, HttpLimits, HttpRequest
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
-from ambassador_server.services.registry import mcp_spec
+from ambassador_server.services.registry import transform_checks
 from tests.patience import PATIENCE
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -429,4 +429,4 @@ async def test_the_request_is_sent_as_given():
 
 
 def test_the_response_timeout_exceeds_the_servers_limit():
-    assert HttpLimits().answer > MAX_CALL_SECONDS == mcp_spec.MAX_CALL_SECONDS
+    assert HttpLimits().answer > MAX_CALL_SECONDS == transform_checks.MAX_CALL_SECONDS

@@ -99,6 +99,7 @@ OBJECTS = [
         mcp(3, options={ODD: [1, -(2**70), 0.1, None, True, {"nul": "\0", "half": "\ud800"}]}, tags=(ODD,)),
     ),
     ("mcps", mcp(4, call_timeout_seconds=0.1, description=LONG)),
+    ("mcps", mcp(4, max_in_flight=4096, breaker_failures=1000, grace_seconds=0.5)),
     ("keys", client_key(4, owner=ODD)),
     ("keys", client_key(5, replaces="k1")),
     ("enrolments", enrolment(2, key_name=ODD, key_seconds=None, redeemed_at=NOW)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from ambassador_server.domain.catalog.credential_needs import NO_CREDENTIALS, CredentialNeeds
 from ambassador_server.domain.catalog.offers import (
@@ -101,11 +101,17 @@ class Tool:
     digest: str
 
 
+DEFAULT_IN_FLIGHT: Final = 256
+"""How many calls one connection to an MCP may have in flight, unless an administrator says otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mcp:
     """A catalog entry; `transport` names a module in `downstream/transports`, `options` are those of that transport.
 
     If it is not `prefixed`, its tools and prompts are published by their own names where these are unambiguous.
+    Each of its connections may have `max_in_flight` calls. `breaker_failures` and `grace_seconds` replace the settings
+    of the server, unless they are 0.
     """
 
     mcp_id: str
@@ -127,6 +133,9 @@ class Mcp:
     sessions: Sessions = Sessions.AUTO
     credentials: CredentialNeeds = NO_CREDENTIALS
     transforms: ToolTransforms = NO_TRANSFORMS
+    max_in_flight: int = DEFAULT_IN_FLIGHT
+    breaker_failures: int = 0
+    grace_seconds: float = 0.0
 
     def has_same_connection(self, other: "Mcp") -> bool:
         """Tell whether the running connections of this entry would serve the other one, too."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
@@ -16,6 +16,11 @@ from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.services.changes.writing import EventTemplate
 from ambassador_server.services.registry.credential_rules import recorded_needs
 from ambassador_server.services.registry.transform_checks import checked_timeout, checked_transforms
+
+Number = TypeVar("Number", int, float)
+_MOST_IN_FLIGHT: Final = 4096
+_MOST_FAILURES: Final = 1000
+_LONGEST_GRACE: Final = 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,9 @@ class McpSpec:
     sessions: Sessions | None = None
     credentials: CredentialNeeds | None = None
     transforms: ToolTransforms | None = None
+    max_in_flight: int | None = None
+    breaker_failures: int | None = None
+    grace_seconds: float | None = None
     owner: str | None = None
 
     def applied(self, mcp: Mcp) -> Mcp:
@@ -49,6 +57,9 @@ class McpSpec:
             "sessions": self.sessions,
             "credentials": self.credentials,
             "transforms": None if self.transforms is None else checked_transforms(self.transforms),
+            "max_in_flight": _within("calls in flight", self.max_in_flight, 1, _MOST_IN_FLIGHT),
+            "breaker_failures": _within("failures of the breaker", self.breaker_failures, 0, _MOST_FAILURES),
+            "grace_seconds": _within("seconds of grace", self.grace_seconds, 0, _LONGEST_GRACE),
         }
         fields: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
         if self.options is not None:
@@ -62,6 +73,13 @@ class McpSpec:
         if self.owner is not None:
             fields["owner"] = check_owner(self.owner)
         return replace(mcp, **fields)
+
+
+def _within(what: str, value: Number | None, least: int, most: int) -> Number | None:
+    """Return a number of the entry, or raise InvalidInputError."""
+    if value is not None and not least <= value <= most:
+        raise InvalidInputError(f"The {what} must lie between {least} and {most}.")
+    return value
 
 
 def _unmasked_options(options: Mapping[str, Any], transport: str, mcp: Mcp) -> Mapping[str, Any]:
@@ -118,6 +136,9 @@ def _details(mcp: Mcp) -> dict[str, Any]:
         "tags": list(mcp.tags),
         "arguments": mcp.arguments,
         "call_timeout_seconds": mcp.call_timeout_seconds,
+        "max_in_flight": mcp.max_in_flight,
+        "breaker_failures": mcp.breaker_failures,
+        "grace_seconds": mcp.grace_seconds,
         "owner": mcp.owner,
     }
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.mcps import BreakerState, DownstreamStatus
 from ambassador_server.downstream.breaker import Breaker
-from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
+from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError, OverloadedError
 from tests.fakes.downstream import make_tool
 from tests.fakes.mcp_servers.http_server import HttpServer, serve
 from tests.fakes.mcp_servers.toolbox import Toolbox
@@ -201,3 +201,47 @@ async def test_last_known_lists_are_withdrawn_after_the_time_of_grace_and_come_b
         assert change.tools_changed
         assert not box.pool.state("m1").withdrawn
         await box.pool.close()
+
+
+async def test_limits_of_an_entry_replace_those_of_the_server() -> None:
+    port = free_port()
+    box = Bench(replace(RARE, failures=1000, grace=600))
+    known = (make_tool("echo"),)
+    mcp = replace(http_entry(f"http://127.0.0.1:{port}/mcp"), breaker_failures=2, grace_seconds=0.2)
+    box.pool.apply([mcp], {"m1": known})
+    await box.listener.until(lambda change: change.breaker is BreakerState.OPEN)
+    await box.listener.until(lambda change: change.tools_changed)
+    assert box.pool.state("m1").withdrawn
+    # What the longer time permits comes back, without a connection.
+    box.pool.apply([replace(mcp, grace_seconds=600)])
+    assert not box.pool.state("m1").withdrawn
+    box.pool.apply([replace(mcp, grace_seconds=0.001)])
+    await box.listener.until(lambda _: box.pool.state("m1").withdrawn)
+    box.pool.apply([replace(mcp, grace_seconds=0)])
+    assert not box.pool.state("m1").withdrawn
+    await box.pool.close()
+
+
+async def test_calls_in_flight_of_an_entry_are_raised_and_lowered_without_a_new_connection() -> None:
+    mcp = replace(entry(), max_in_flight=1)
+    async with bench(mcp) as box:
+        process = (await box.text("process")).split()[0]
+        held = [asyncio.create_task(box.call("slow", seconds=600))]
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError, match="box has 1 calls in flight already"):
+            await box.call("echo", text="x")
+        box.pool.apply([replace(mcp, max_in_flight=3)])
+        assert await box.text("echo", text="second") == "second"
+        held += [asyncio.create_task(box.call("slow", seconds=600)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError, match="3 calls in flight"):
+            await box.call("echo", text="x")
+        box.pool.apply([mcp])
+        for each in held[1:]:
+            each.cancel()
+        await asyncio.gather(*held[1:], return_exceptions=True)
+        with pytest.raises(OverloadedError, match="1 calls in flight"):
+            await box.call("echo", text="x")
+        held[0].cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        assert (await box.text("process")).split()[0] == process

@@ -43,6 +43,7 @@ _FROZEN = {
     "0011_transforms": "785b924634a9b30c2739dd9e4e4edc6b656e81acbb548df2bbbd4c17ee584c60",
     "0012_approvals": "fdecfb2bd5b21fd349e9d1abf66dea36017617fbe9c758cef72075db0fff96a6",
     "0013_grants_for_one_user": "dae9882adf8955bbbc1636a695584799846daf0bc9b7992b2b700c140bbf13cb",
+    "0014_connection_settings": "8ac4cc2eba342211cc8b0f32b986697dca0607a23123471bb682bbffd35d7508",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -59,6 +60,7 @@ _FROZEN_LAYOUTS = {
     "0011_transforms": "f0ba2ea91af223e338bf8ce2dbb079e3eabf70c3b17e1818b5fa75d36458d953",
     "0012_approvals": "8c8dc4648d468849a57a2d56f61443c5da94c5947cd7adc887e0963bafdeb766",
     "0013_grants_for_one_user": "7fcbeb9efadd8f06f709ecbf3ea9fc3ad3fff27b32ced4bdf2a270b945155a4b",
+    "0014_connection_settings": "60849401819efabe4f3600043a2f73bb69f9aa09e49cb4d282de6e392ae48348",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -25,6 +25,7 @@ from ambassador_server.setting_sections import (
     Section,
     SessionSection,
     StdioSection,
+    TelemetrySection,
     UserConnectionsSection,
 )
 from ambassador_server.wording.setting_faults import fault_text, unknown_text
@@ -108,6 +109,7 @@ class ServerConfig(Section):
     user_connections: UserConnectionsSection = UserConnectionsSection()
     stdio: StdioSection = StdioSection()
     cors: CorsSection = CorsSection()
+    telemetry: TelemetrySection = TelemetrySection()
 
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
     _file: Path | None = PrivateAttr(default=None)

@@ -3,7 +3,8 @@
 import re
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal, TypeAlias
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -13,10 +14,11 @@ from pydantic import (
     Field,
     IPvAnyNetwork,
     SerializeAsAny,
+    model_validator,
 )
 
 from ambassador_server.audit_sinks import read_sinks
-from ambassador_server.audit_sinks.shared.options import SinkOptions
+from ambassador_server.audit_sinks.shared.options import Headers, SinkOptions, Url
 
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[1-9][0-9]{0,4}))?"
@@ -237,3 +239,53 @@ class CorsSection(Section):
         tuple[Annotated[str, AfterValidator(_check_origin)], ...],
         Field(description="Origins such as https://app.example.com, exactly as browsers send them."),
     ] = ()
+
+
+class TelemetrySection(Section):
+    """Traces and metrics for a collector of OpenTelemetry; see docs/telemetry.md."""
+
+    endpoint: Annotated[
+        Url | None,
+        Field(
+            description="Address of the collector for OTLP/HTTP, without `/v1/...`; without it nothing is exported."
+        ),
+    ] = None
+    headers: Annotated[
+        Headers, Field(description="Headers of the requests, such as an API key; values by reference.")
+    ] = {}
+    ca_file: Annotated[
+        Path | None,
+        Field(description="Certificates of the authorities to trust, instead of those of the system."),
+    ] = None
+    certificate_file: Annotated[
+        Path | None, Field(description="Certificate by which the collector knows this server.")
+    ] = None
+    certificate_key_file: Annotated[Path | None, Field(description="The key of that certificate.")] = None
+    service_name: Annotated[
+        str, Field(min_length=1, max_length=100, description="`service.name` of what is exported.")
+    ] = "mcp-ambassador"
+    traces: Annotated[bool, Field(description="Whether spans are exported.")] = True
+    sample_ratio: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Part of the traces that begin here; others go on as their beginning says.",
+        ),
+    ] = 1.0
+    propagate: Annotated[bool, Field(description="Whether MCPs get the context of the trace in `_meta`.")] = (
+        True
+    )
+    metrics: Annotated[bool, Field(description="Whether the metrics of `/metrics` are exported.")] = True
+    metrics_seconds: Annotated[
+        float, Field(ge=1, le=3600, description="Seconds between two exports of metrics.")
+    ] = 60.0
+    timeout_seconds: Annotated[
+        float, Field(ge=0.1, le=60, description="How long the collector has to take a request.")
+    ] = 10.0
+
+    @model_validator(mode="after")
+    def _check_certificate(self) -> Self:
+        if (self.certificate_file is None) != (self.certificate_key_file is None):
+            raise ValueError("certificate_file and certificate_key_file go together")
+        return self

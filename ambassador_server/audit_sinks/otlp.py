@@ -1,23 +1,20 @@
 """Sends audit records as log records of OpenTelemetry, over OTLP/HTTP with JSON."""
 
-import re
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from ambassador_protocol import __version__
 from ambassador_server.audit_sinks.shared.http import Poster
-from ambassador_server.audit_sinks.shared.options import Reference, TlsOptions, Url, resolve
+from ambassador_server.audit_sinks.shared.options import Headers, TlsOptions, Url, resolve
 from ambassador_server.domain.audit.events import AuditRecord, Outcome
 from ambassador_server.errors import SinkRefusedError
 from ambassador_server.ports.audit_sink import AuditSink
 
 _PATH = "/v1/logs"
-_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,100}")
-_OWN_HEADERS = frozenset({"content-type", "content-encoding", "content-length", "host", "transfer-encoding"})
 _LONGEST_VALUE = 1024
 """How many characters an attribute has at most; the body has the whole value."""
 _INFO, _INFO2, _WARN = (9, "INFO"), (10, "INFO2"), (13, "WARN")
@@ -42,13 +39,6 @@ ATTRIBUTES: Final = {
 """The attributes of a log record, and the members of the audit record that they hold."""
 
 
-def _check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    for name in headers:
-        if _HEADER_NAME.fullmatch(name) is None or name.lower() in _OWN_HEADERS:
-            raise ValueError("a name is not that of a header that can be set")
-    return headers
-
-
 class Options(TlsOptions):
     """Options of the sink `otlp`."""
 
@@ -57,9 +47,7 @@ class Options(TlsOptions):
         Url, Field(description=f"Address of the collector without `{_PATH}`, which is added to it.")
     ]
     headers: Annotated[
-        dict[str, Reference],
-        AfterValidator(_check_headers),
-        Field(max_length=20, description="Headers of the requests, such as an API key; values by reference."),
+        Headers, Field(description="Headers of the requests, such as an API key; values by reference.")
     ] = {}  # noqa: RUF012 - a field of pydantic, which copies it
     service: Annotated[
         str, Field(min_length=1, max_length=100, description="`service.name` of the resource.")

@@ -1,9 +1,12 @@
 """Builds the pipeline of calls and what stands around it."""
 
+from functools import partial
+
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.key_rates import KeyRates
 from ambassador_server.config import ServerConfig
 from ambassador_server.mcp.payload_reader import MsgspecPayloads
+from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.calls.admission import Admission
 from ambassador_server.services.calls.call_rates import CallRates
 from ambassador_server.services.calls.call_records import CallRecords
@@ -14,6 +17,7 @@ from ambassador_server.services.calls.limits import CallLimits
 from ambassador_server.services.calls.list_changes import ListChanges
 from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.calls.resource_updates import ResourceUpdates
+from ambassador_server.services.calls.traced_pipeline import TracedPipeline
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.registry.first_lists import FirstLists
 from ambassador_server.services.sign_in.sessions import Sessions
@@ -36,9 +40,11 @@ def create_calls(
     in_flight: CallsInFlight,
     sessions: Sessions,
     rates: KeyRates,
+    tracer: Tracer | None,
 ) -> CallUseCases:
-    """Build the use cases of clients for capabilities."""
-    pipeline = CallPipeline(
+    """Build the use cases of clients for capabilities; without a tracer no call pays for traces."""
+    create = CallPipeline if tracer is None else partial(TracedPipeline, tracer)
+    pipeline = create(
         policy=base.policy,
         catalog=catalog,
         in_flight=in_flight,

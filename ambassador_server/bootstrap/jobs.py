@@ -1,8 +1,9 @@
 """Lists the clock-driven jobs of a running server."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 
 from ambassador_server.bootstrap.periodic import Job
 from ambassador_server.bootstrap.server import Ambassador
@@ -35,6 +36,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         _renew_certificates(config, tls)
 
     return (
+        *_exports(ambassador),
         Job("policy", 1.0, base.policy.refresh),
         Job("calls in flight", 1.0, decide_calls_again),
         Job("streams of ended sessions", 1.0, services.calls.list_changes.stop_ended_sessions),
@@ -55,6 +57,14 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         Job("audit retention", 3600.0, prune_audit),
         Job("certificates", 86400.0, renew_certificates),
     )
+
+
+def _exports(ambassador: Ambassador) -> Iterator[Job]:
+    """Yield what sends metrics to a collector, if that is configured."""
+    telemetry = ambassador.telemetry
+    if telemetry is not None and telemetry.has_metrics:
+        export = partial(telemetry.export_metrics, ambassador.families)
+        yield Job("metrics", ambassador.config.telemetry.metrics_seconds, export)
 
 
 def _renew_certificates(config: ServerConfig, tls: ssl.SSLContext | None) -> None:

@@ -10,6 +10,7 @@ from ambassador_server.authenticators.session_token import SessionTokenAuthentic
 from ambassador_server.bootstrap.foundation import Foundation, open_foundation
 from ambassador_server.bootstrap.options import sink_settings
 from ambassador_server.bootstrap.services import UseCases, create_services
+from ambassador_server.bootstrap.telemetry import Telemetry
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.sealing import AesGcmSealer
 from ambassador_server.errors import StorageError
@@ -20,9 +21,12 @@ from ambassador_server.mcp.eras.modern import ModernEra
 from ambassador_server.mcp.methods.dispatch import build_methods
 from ambassador_server.mcp.methods.subscriptions import Subscriptions
 from ambassador_server.mcp.open_streams import OpenStreams
+from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.calls.use_cases import CallUseCases
+from ambassador_server.services.monitoring.families import Family
 from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.storage.database_url import redacted_url
+from ambassador_server.web.admin.metrics import families_of_listeners
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings
 from ambassador_server.web.keep_alive import KeepAlive
@@ -36,6 +40,7 @@ class Ambassador:
     config: ServerConfig
     base: Foundation
     services: UseCases
+    telemetry: Telemetry | None = None
     connections: ConnectionsByApi = field(default_factory=no_connections)
 
     def client_app(self, ca_pem: bytes | None) -> web.Application:
@@ -67,9 +72,15 @@ class Ambassador:
             settings=self._web_settings(ca_pem),
         )
 
+    async def families(self) -> list[Family]:
+        """Return every metric of this server and of its listeners."""
+        return await self.services.metrics.families() + families_of_listeners(self.connections)
+
     async def close(self) -> None:
-        """Close downstreams, indexer, audit sinks, log and database in this order, even if closing one fails."""
+        """Close downstreams, indexer, sinks, log, database and telemetry in this order, even if closing one fails."""
         async with AsyncExitStack() as stack:
+            if self.telemetry is not None:
+                stack.push_async_callback(self.telemetry.close)
             stack.push_async_callback(self.base.store.close)
             stack.push_async_callback(self._store_anchor)
             stack.push_async_callback(self.base.log.close)
@@ -97,6 +108,7 @@ class Ambassador:
             ca_pem=ca_pem,
             configuration=self.config.effective_settings(redacted_url),
             connections=self.connections,
+            tracer=_tracer(self.telemetry),
         )
 
 
@@ -122,11 +134,16 @@ def _mcp_endpoint(base: Foundation, calls: CallUseCases) -> McpEndpoint:
     )
 
 
-async def build(config: ServerConfig, *, writer: str) -> Ambassador:
+def _tracer(telemetry: Telemetry | None) -> Tracer | None:
+    return None if telemetry is None else telemetry.tracer
+
+
+async def build(config: ServerConfig, *, writer: str, telemetry: Telemetry | None = None) -> Ambassador:
     """Build the server. Raises ConfigurationError or StorageError."""
     sinks = [sink_settings(options) for options in config.audit.sinks]
     base = await open_foundation(config, writer=writer)
-    ambassador = Ambassador(config=config, base=base, services=create_services(config, base, sinks))
+    services = create_services(config, base, sinks, _tracer(telemetry))
+    ambassador = Ambassador(config=config, base=base, services=services, telemetry=telemetry)
     try:
         await base.policy.refresh()
     except StorageError:

@@ -20,6 +20,7 @@ from ambassador_server.bootstrap.sign_in_services import create_administrator_si
 from ambassador_server.config import ServerConfig
 from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.ports.audit_log import AuditLogReader
+from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.administration.found_faults import FoundFaults
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.administration.own_use_cases import OwnUseCases
@@ -79,7 +80,9 @@ class UseCases:
     metrics: Metrics
 
 
-def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> UseCases:
+def create_services(
+    config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings], tracer: Tracer | None
+) -> UseCases:
     """Build the use cases."""
     logs = (base.log, ReadOnlyLog(config.audit_dir, config.init_writer))
     deliveries = _deliveries(config, base, sinks, logs)
@@ -95,16 +98,14 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     first_lists = FirstLists(policy=base.policy, lender=base.lending, downstreams=base.downstreams)
     catalog = create_catalog(config, base, first_lists)
     in_flight, rates = CallsInFlight(base.policy), KeyRates.of(config, base.clock)
-    passwords = PasswordProver(
-        store=base.store, recorder=base.recorder, hashers=base.password_hashers, throttle=base.throttle
-    )
+    passwords = _passwords(base)
     client_sign_in = create_client_sign_in(config, base, rates)
     client_sign_in.sessions.subscribe(in_flight.end_session)
     administration = create_administration(
         config, base, catalog, in_flight, client_sign_in.sessions, passwords
     )
     return UseCases(
-        calls=create_calls(config, base, catalog, in_flight, client_sign_in.sessions, rates),
+        calls=create_calls(config, base, catalog, in_flight, client_sign_in.sessions, rates, tracer),
         in_flight=in_flight,
         audit=_audit(config, base, indexer, deliveries, AuditProof(archive, anchors, anomalies)),
         client_sign_in=client_sign_in,
@@ -127,6 +128,12 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
             audit=audit_state(base, indexer, deliveries, anomalies),
             sessions=client_sign_in.sessions,
         ),
+    )
+
+
+def _passwords(base: Foundation) -> PasswordProver:
+    return PasswordProver(
+        store=base.store, recorder=base.recorder, hashers=base.password_hashers, throttle=base.throttle
     )
 
 

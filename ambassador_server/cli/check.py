@@ -39,6 +39,8 @@ def check(
         "sandboxes": _sandboxes,
         "connections": _connections,
     }
+    if settings.telemetry.endpoint is not None:
+        checks["telemetry"] = _telemetry
     results = {name: _run(probe, settings) for name, probe in checks.items()}
     if as_json:
         typer.echo(json.dumps({name: {"ok": ok, "detail": detail} for name, (ok, detail) in results.items()}))
@@ -167,6 +169,15 @@ def _audit_sinks(settings: "ServerConfig") -> str:
     if differences:
         raise ConfigurationError("; ".join(differences))
     return ", ".join(names) or "there is none"
+
+
+def _telemetry(settings: "ServerConfig") -> str:
+    from ambassador_server.bootstrap.telemetry import check_telemetry
+
+    check_telemetry(settings)
+    section = settings.telemetry
+    chosen = [name for name, wanted in (("traces", section.traces), ("metrics", section.metrics)) if wanted]
+    return f"{' and '.join(chosen) or 'nothing'} to {str(section.endpoint).partition('?')[0]}"
 
 
 async def _differing_positions(settings: "ServerConfig", names: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import structlog
 from ambassador_server.config import ServerConfig
 from ambassador_server.domain.secrets import shapes
 from ambassador_server.domain.secrets.shapes import mask_text
-from ambassador_server.domain.shared.running_request import running_request_id
+from ambassador_server.domain.shared.running_request import running_request
 
 LONGEST_VALUE: Final = 2_000
 LONGEST_TRACE: Final = 20_000
@@ -109,9 +109,11 @@ def _add_room(logger: Any, _: str, line: MutableMapping[str, Any]) -> MutableMap
 
 
 def _add_request(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    request_id = running_request_id()
-    if request_id is not None:
-        line["request_id"] = request_id
+    running = running_request()
+    if running is not None:
+        line["request_id"] = running.request_id
+        if running.trace_id is not None:
+            line["trace_id"] = running.trace_id
     return line
 
 

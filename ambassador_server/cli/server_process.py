@@ -21,6 +21,7 @@ from ambassador_server.bootstrap.open_files import connection_bounds, raise_desc
 from ambassador_server.bootstrap.options import program_settings
 from ambassador_server.bootstrap.periodic import run_periodically
 from ambassador_server.bootstrap.server import Ambassador, build
+from ambassador_server.bootstrap.telemetry import open_telemetry
 from ambassador_server.cli.server_log import configure_logging
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import (
@@ -80,7 +81,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None, when_serving: 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    ambassador = await build(settings, writer=settings.node)
+    ambassador = await build(settings, writer=settings.node, telemetry=open_telemetry(settings))
     async with AsyncExitStack() as stack:
         programs = program_settings(settings)
         stack.callback(remove_temporary_directory, programs)

@@ -53,6 +53,7 @@ from ambassador_server.web.keep_alive import KeepAlive
 from ambassador_server.web.middleware.cors import CORS_ORIGINS, add_cors_headers, cors_middleware
 from ambassador_server.web.middleware.entry import entry_middleware
 from ambassador_server.web.middleware.origin import add_response_headers
+from ambassador_server.web.middleware.tracing import tracing_middleware
 from ambassador_server.web.openapi import describe
 
 
@@ -68,8 +69,9 @@ def create_client_app(
     keep_alive: KeepAlive,
 ) -> web.Application:
     """Build the client API: `/mcp`, sessions and tools."""
-    # Without listed origins no request pays for them.
-    app = _create(health, settings, *((cors_middleware,) if settings.cors_origins else ()))
+    # Without listed origins or traces no request pays for them.
+    inner = (cors_middleware,) if settings.cors_origins else ()
+    app = _create(health, settings, *inner, outer=_tracing(settings))
     if settings.cors_origins:
         app.on_response_prepare.append(add_cors_headers)
     app[CORS_ORIGINS] = settings.cors_origins
@@ -117,9 +119,15 @@ def create_admin_app(
     return app
 
 
-def _create(health: Health, settings: WebSettings, *more: Middleware) -> web.Application:
+def _tracing(settings: WebSettings) -> tuple[Middleware, ...]:
+    return () if settings.tracer is None else (tracing_middleware(settings.tracer),)
+
+
+def _create(
+    health: Health, settings: WebSettings, *inner: Middleware, outer: tuple[Middleware, ...] = ()
+) -> web.Application:
     app = web.Application(
-        middlewares=[entry_middleware, *more],
+        middlewares=[*outer, entry_middleware, *inner],
         client_max_size=settings.max_body_bytes,
     )
     app.on_response_prepare.append(add_response_headers)

@@ -8,6 +8,7 @@ from ambassador_server.domain.people.administrators import Administrator
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.shared.settings import Setting
 from ambassador_server.ports.authenticator import Authenticator
+from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.web.listener_bounds import ConnectionsByApi
@@ -17,6 +18,7 @@ from ambassador_server.web.listener_bounds import ConnectionsByApi
 class WebSettings:
     """The settings of the web applications; `configuration` and the counts of connections are what they show.
 
+    The `tracer` is None if no traces are wanted.
     `public_url` is without a slash at its end, and empty if there is none.
     """
 
@@ -29,6 +31,7 @@ class WebSettings:
     ca_pem: bytes | None
     configuration: tuple[Setting, ...]
     connections: ConnectionsByApi
+    tracer: Tracer | None = None
 
 
 HEALTH_CHECKS: web.AppKey[Health] = web.AppKey("health_checks", Health)

@@ -173,10 +173,10 @@ async def test_a_line_has_the_id_of_the_request_it_was_written_in(
 def test_the_id_costs_nothing_while_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(log_level="error")
 
-    def asked() -> str | None:
+    def asked() -> RunningRequest | None:
         raise AssertionError("a line that is not written asks for nothing")
 
-    monkeypatch.setattr(server_log, "running_request_id", asked)
+    monkeypatch.setattr(server_log, "running_request", asked)
     structlog.get_logger("web").warning("not told")
     logging.getLogger(f"{OURS}.web").warning("not told")
 

@@ -1,6 +1,8 @@
 """The options that audit sinks share, and the types of their values."""
 
+import re
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +21,9 @@ from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.domain.audit.subjects import subjects_in
 from ambassador_server.errors import ConfigurationError, InvalidQueryError
 from ambassador_server.secret_stores import check_reference, resolve_reference
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,100}")
+_OWN_HEADERS = frozenset({"content-type", "content-encoding", "content-length", "host", "transfer-encoding"})
 
 
 def _check_reference(value: str) -> str:
@@ -57,8 +62,18 @@ def _check_query(text: str) -> str:
     return text
 
 
+def _check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name in headers:
+        if _HEADER_NAME.fullmatch(name) is None or name.lower() in _OWN_HEADERS:
+            raise ValueError("a name is not that of a header that can be set")
+    return headers
+
+
 Reference = Annotated[str, AfterValidator(_check_reference)]
 """A reference to a secret."""
+
+Headers = Annotated[dict[str, Reference], AfterValidator(_check_headers), Field(max_length=20)]
+"""Headers of requests, with references to their values."""
 
 Url = Annotated[str, AfterValidator(_check_url), PlainSerializer(lambda value: value.partition("?")[0])]
 
@@ -156,29 +171,41 @@ class TlsOptions(SinkOptions):
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return the context for connections; raises ConfigurationError for a file that cannot be used."""
-        place = self.ca_file
-        try:
-            context = client_context(cafile=place)
-            if self.certificate_file is not None:
-                place = self.certificate_file
-                context.load_cert_chain(
-                    self.certificate_file, self.certificate_key_file, password=_refuse_encrypted_key
-                )
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"Audit sink {self.name}: {place} cannot be used: {getattr(error, 'strerror', None) or error}."
-            ) from error
-        return context
+        return receiver_context(
+            f"Audit sink {self.name}", self.ca_file, self.certificate_file, self.certificate_key_file
+        )
+
+
+def receiver_context(
+    who: str, ca_file: Path | None, certificate_file: Path | None, key_file: Path | None
+) -> ssl.SSLContext:
+    """Return the context for connections to a receiver; raises ConfigurationError for a file that cannot be used."""
+    place = ca_file
+    try:
+        context = client_context(cafile=place)
+        if certificate_file is not None:
+            place = certificate_file
+            context.load_cert_chain(certificate_file, key_file, password=_refuse_encrypted_key)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{who}: {place} cannot be used: {getattr(error, 'strerror', None) or error}."
+        ) from error
+    return context
 
 
 def resolve(reference: str, sink: str) -> str:
+    """Return the secret of a sink; raises ConfigurationError that does not quote it."""
+    return resolve_for(f"Audit sink {sink}", reference)
+
+
+def resolve_for(who: str, reference: str) -> str:
     """Return the secret that a reference names; raises ConfigurationError that does not quote it."""
     try:
         found = resolve_reference(reference)
     except SecretReferenceError as error:
-        raise ConfigurationError(f"Audit sink {sink}: {error}.") from None
+        raise ConfigurationError(f"{who}: {error}.") from None
     if not found.isprintable() or not found.isascii():
-        raise ConfigurationError(f"Audit sink {sink}: {reference} does not hold one line of ASCII text.")
+        raise ConfigurationError(f"{who}: {reference} does not hold one line of ASCII text.")
     return found
 
 

@@ -10,10 +10,11 @@ class RunningRequest:
     Connections and other work outlive the request that started them, with its context; they have no request after that.
     """
 
-    __slots__ = ("request_id",)
+    __slots__ = ("request_id", "trace_id")
 
     def __init__(self, request_id: str) -> None:
         self.request_id: str | None = request_id
+        self.trace_id: str | None = None
         _running.set(self)
 
     def end(self) -> None:
@@ -30,7 +31,13 @@ class RunningRequest:
 _running: ContextVar[RunningRequest | None] = ContextVar("running_request", default=None)
 
 
+def running_request() -> RunningRequest | None:
+    """Return the request that is being served here; None outside of one and after its end."""
+    running = _running.get()
+    return None if running is None or running.request_id is None else running
+
+
 def running_request_id() -> str | None:
     """Return the id of the request that is being served here; None outside of one."""
-    running = _running.get()
+    running = running_request()
     return None if running is None else running.request_id

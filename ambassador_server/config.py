@@ -16,6 +16,7 @@ from ambassador_server.errors import ConfigurationError
 from ambassador_server.secret_stores import VAULT_TOKEN_FILE
 from ambassador_server.setting_sections import (
     AuditSection,
+    BroadcastsSection,
     ClientKeysSection,
     CorsSection,
     DownstreamsSection,
@@ -110,6 +111,7 @@ class ServerConfig(Section):
     stdio: StdioSection = StdioSection()
     cors: CorsSection = CorsSection()
     telemetry: TelemetrySection = TelemetrySection()
+    broadcasts: BroadcastsSection = BroadcastsSection()
 
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
     _file: Path | None = PrivateAttr(default=None)

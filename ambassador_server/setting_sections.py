@@ -289,3 +289,19 @@ class TelemetrySection(Section):
         if (self.certificate_file is None) != (self.certificate_key_file is None):
             raise ValueError("certificate_file and certificate_key_file go together")
         return self
+
+
+class BroadcastsSection(Section):
+    """Calls that go to the same tool of several MCPs at once."""
+
+    targets: Annotated[int, Field(ge=2, le=32, description="MCPs that one call goes to at most.")] = 32
+    at_once: Annotated[int, Field(ge=1, le=32, description="How many of them are called at once.")] = 16
+    target_seconds: Annotated[
+        float,
+        Field(ge=0.1, le=3600, description="Deadline for each MCP, besides the one that the MCP has itself."),
+    ] = 20.0
+    seconds: Annotated[float, Field(ge=0.1, le=3600, description="Deadline for the whole call.")] = 30.0
+    result_bytes: Annotated[
+        int,
+        Field(ge=65536, le=64 * 1024 * 1024, description="Bytes of the answer; longer ones of MCPs are cut."),
+    ] = 512 * 1024

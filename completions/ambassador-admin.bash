@@ -39,8 +39,8 @@ _ambassador_admin_words() {
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
         "mcp") commands="add update list show publish test archive remove restart status logs tools approve transform resources prompts" options="-h --help" ;;
-        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --prefix --no-prefix --sessions --owner --publish --grant --dry-run $shared" ;;
-        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --prefix --no-prefix --sessions --owner --no-test --credential --dry-run $shared" ;;
+        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --prefix --no-prefix --sessions --broadcast --owner --publish --grant --dry-run $shared" ;;
+        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --prefix --no-prefix --sessions --broadcast --owner --no-test --credential --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit --watch --every $shared" ;;
         "mcp show") options="--watch --every $shared" ;;
         "mcp publish") options="--credential --dry-run $shared" ;;
@@ -154,6 +154,7 @@ _ambassador_admin_option() {
         *:--isolation) takes=word choices="shared per-user" ;;
         *:--pin) takes=word choices="off warn block" ;;
         *:--sessions) takes=word choices="shared per-user auto" ;;
+        *:--broadcast) takes=word choices="off read-only all" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
         *:--mcp) takes=word live=mcp ;;
         "limit set":--key | "access explain":--key | "access list":--key) takes=word live=key ;;

@@ -496,6 +496,7 @@ _ambassador-admin_mcp_add() {
         --pin='[What a new or changed tool does\: block, the default, stops it until `mcp approve`; warn lets it be used while it waits; off\: none waits.]:WORD:(off warn block)' \
         '(--prefix --no-prefix)'{--prefix,--no-prefix}'[Whether published names begin with the MCP'\''s name, also where the plain one is unique; by default they do.]' \
         --sessions='[Whether users share one MCP session; by default auto\: as long as it keeps no state of them.]:WORD:(shared per-user auto)' \
+        --broadcast='[Which tools can be called together with those of other MCPs\: those that only read, or all; by default off.]:WORD:(off read-only all)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --publish'[Publish it at once, with the tools that it offers now.]' \
         '*'--grant='[Permit this group all its tools. May be repeated.]:GROUP:_ambassador-admin_names group' \
@@ -524,6 +525,7 @@ _ambassador-admin_mcp_update() {
         --pin='[What a new or changed tool does\: block, the default, stops it until `mcp approve`; warn lets it be used while it waits; off\: none waits.]:WORD:(off warn block)' \
         '(--prefix --no-prefix)'{--prefix,--no-prefix}'[Whether published names begin with the MCP'\''s name, also where the plain one is unique; by default they do.]' \
         --sessions='[Whether users share one MCP session; by default auto\: as long as it keeps no state of them.]:WORD:(shared per-user auto)' \
+        --broadcast='[Which tools can be called together with those of other MCPs\: those that only read, or all; by default off.]:WORD:(off read-only all)' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --no-test'[Store new connection options of a published MCP without testing them first.]' \
         '*'--credential='[A value for this test alone, env\://NAME or file\:///PATH, which this machine reads; may be repeated.]:FIELD=REFERENCE: ' \

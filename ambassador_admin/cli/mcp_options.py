@@ -48,6 +48,19 @@ class Sessions(StrEnum):
         return self.value.replace("-", "_")
 
 
+class Broadcast(StrEnum):
+    """Which of its tools can be called together with those of other MCPs."""
+
+    OFF = "off"
+    READ_ONLY = "read-only"
+    ALL = "all"
+
+    @property
+    def wire(self) -> str:
+        """Return the value that the API uses."""
+        return self.value.replace("-", "_")
+
+
 class Pin(StrEnum):
     """What happens to tools with another definition than the approved one."""
 
@@ -162,6 +175,14 @@ class McpOptions:
             help="Whether users share one MCP session; by default auto: as long as it keeps no state of them.",
         ),
     ] = None
+    broadcast: Annotated[
+        Broadcast | None,
+        typer.Option(
+            "--broadcast",
+            help="Which tools can be called together with those of other MCPs: those that only read, or all; by "
+            "default off.",
+        ),
+    ] = None
     owner: Annotated[
         str | None,
         typer.Option(
@@ -191,6 +212,7 @@ class McpOptions:
             "pin": self.pin,
             "prefixed": self.prefix,
             "sessions": None if self.sessions is None else self.sessions.wire,
+            "broadcast": None if self.broadcast is None else self.broadcast.wire,
             "owner": self.owner,
         }
         return {name: value for name, value in given.items() if value is not None}

@@ -84,6 +84,7 @@ _SECTIONS = {
             "pin": readers.choice("off", "warn", "block"),
             "prefixed": readers.boolean,
             "sessions": readers.choice("shared", "per_user", "auto"),
+            "broadcast": readers.choice("off", "read_only", "all"),
             "credentials": credentials,
             "transforms": transforms,
             "published": readers.boolean,

@@ -33,6 +33,7 @@ _MCP = (
     "pin",
     "prefixed",
     "sessions",
+    "broadcast",
     "credentials",
     "transforms",
 )

@@ -30,6 +30,7 @@ Delivery = Annotated[str, OneOf("automatic", "opt_in")]
 ArgumentPolicy = Annotated[str, OneOf("none", "keys", "redacted", "full")]
 Isolation = Annotated[str, OneOf("shared", "per_user")]
 SessionSharing = Annotated[str, OneOf("shared", "per_user", "auto")]
+Broadcast = Annotated[str, OneOf("off", "read_only", "all")]
 Pin = Annotated[str, OneOf("off", "warn", "block")]
 Cue = Annotated[
     str,

@@ -8,6 +8,7 @@ from ambassador_protocol.admin.enumerations import (
     Approval,
     ArgumentPolicy,
     BreakerState,
+    Broadcast,
     Cue,
     DownstreamStatus,
     Isolation,
@@ -44,6 +45,7 @@ class NewMcp:
     pin: Pin = "block"
     prefixed: bool = True
     sessions: SessionSharing = "auto"
+    broadcast: Broadcast = "off"
     credentials: CredentialsBody = field(default_factory=CredentialsBody)
     transforms: dict[str, ToolTransformBody] = field(default_factory=dict)
 
@@ -85,6 +87,7 @@ class McpPut:
     pin: Pin | None = None
     prefixed: bool | None = None
     sessions: SessionSharing | None = None
+    broadcast: Broadcast | None = None
     credentials: CredentialsBody | None = None
     transforms: dict[str, ToolTransformBody] | None = None
     one_time_values: dict[str, str] | None = None
@@ -113,7 +116,8 @@ class McpView:
     of all definitions that are approved and offered; null if nothing is approved, or the entry is not published.
     With `prefixed` the published names of its tools and prompts begin with its name; without, they are the plain ones
     where no other published name is equal. `sessions` says whether users share one MCP session with it: always
-    (`shared`), never (`per_user`), or as long as it keeps no state of a session (`auto`).
+    (`shared`), never (`per_user`), or as long as it keeps no state of a session (`auto`). `broadcast` says which of its
+    tools can be called together with those of other MCPs: none (`off`), those that only read (`read_only`), or `all`.
     While the `breaker` of the answering server is not `closed`, calls are refused at once; `next_probe_at` is when it
     tries next. With `withdrawn` the MCP was away for too long, and what it last offered is not listed any more.
     Each connection may have `max_in_flight` calls. After `breaker_failures` in a row the breaker opens, and after
@@ -136,6 +140,7 @@ class McpView:
     pin: Pin
     prefixed: bool
     sessions: SessionSharing
+    broadcast: Broadcast
     credentials: dict[str, Any]
     transforms: dict[str, Any]
     status: McpStatus
@@ -192,7 +197,9 @@ class ToolView:
     `approval` compares its definition with the approved one; a tool that is `gone` is not offered any more.
     The names, the class and the description are those that users get; what begins with `own` is the downstream's.
     `changed` names the members of its transforms. A tool that is `hidden` is not offered. `findings` are about the
-    definition that the downstream offers; `findings_left_out` counts those beyond the first.
+    definition that the downstream offers; `findings_left_out` counts those beyond the first. `broadcast_as` is the name
+    under which it is called together with those of other MCPs, `not_broadcast` says why it is not, although its MCP
+    broadcasts; both are empty otherwise.
     """
 
     name: str
@@ -208,6 +215,8 @@ class ToolView:
     changed: list[str]
     findings: list[FindingView]
     findings_left_out: int
+    broadcast_as: str
+    not_broadcast: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,10 @@ from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.key_rates import KeyRates
 from ambassador_server.config import ServerConfig
 from ambassador_server.mcp.payload_reader import MsgspecPayloads
+from ambassador_server.mcp.target_answers import WORDING
 from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.calls.admission import Admission
+from ambassador_server.services.calls.broadcasts import BroadcastBounds, Broadcasts
 from ambassador_server.services.calls.call_rates import CallRates
 from ambassador_server.services.calls.call_records import CallRecords
 from ambassador_server.services.calls.catalog import Catalog
@@ -15,6 +17,7 @@ from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.limits import CallLimits
 from ambassador_server.services.calls.list_changes import ListChanges
+from ambassador_server.services.calls.own_tools import OwnToolKinds
 from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.calls.resource_updates import ResourceUpdates
 from ambassador_server.services.calls.traced_pipeline import TracedPipeline
@@ -23,13 +26,26 @@ from ambassador_server.services.registry.first_lists import FirstLists
 from ambassador_server.services.sign_in.sessions import Sessions
 
 
-def create_catalog(config: ServerConfig, base: Foundation, first_lists: FirstLists) -> Catalog:
+def create_catalog(
+    config: ServerConfig, base: Foundation, first_lists: FirstLists, broadcasts: Broadcasts
+) -> Catalog:
     """Build the catalog."""
     return Catalog(
         policy=base.policy,
         downstreams=base.downstreams,
         separator=config.separator,
         asked=first_lists.asked,
+        own=OwnToolKinds(broadcasts),
+    )
+
+
+def create_broadcasts(config: ServerConfig, base: Foundation) -> Broadcasts:
+    """Build the tools that call several tools at once."""
+    return Broadcasts(
+        separator=config.separator,
+        bounds=BroadcastBounds(**config.broadcasts.model_dump()),
+        wording=WORDING,
+        clock=base.clock,
     )
 
 

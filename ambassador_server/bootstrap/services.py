@@ -11,7 +11,7 @@ from ambassador_server.audit_log.archive_files import ArchiveFiles
 from ambassador_server.audit_log.read_only_log import ReadOnlyLog
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.bootstrap.administration_services import create_administration, create_own_use_cases
-from ambassador_server.bootstrap.call_services import create_calls, create_catalog
+from ambassador_server.bootstrap.call_services import create_broadcasts, create_calls, create_catalog
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.index_process.supervisor import SupervisedIndexer
 from ambassador_server.bootstrap.key_rates import KeyRates
@@ -36,6 +36,7 @@ from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.audit.sink_positions import SinkPositions
 from ambassador_server.services.audit.unfinished import UnfinishedAttempts
 from ambassador_server.services.audit.use_cases import AuditUseCases
+from ambassador_server.services.calls.broadcasts import Broadcasts
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.use_cases import CallUseCases
@@ -96,7 +97,8 @@ def create_services(
     vault = VaultState(store=base.store, vault=base.vault)
     faults = FoundFaults(anchors=anchors, anomalies=anomalies, vault=vault)
     first_lists = FirstLists(policy=base.policy, lender=base.lending, downstreams=base.downstreams)
-    catalog = create_catalog(config, base, first_lists)
+    broadcasts = create_broadcasts(config, base)
+    catalog = create_catalog(config, base, first_lists, broadcasts)
     in_flight, rates = CallsInFlight(base.policy), KeyRates.of(config, base.clock)
     passwords = _passwords(base)
     client_sign_in = create_client_sign_in(config, base, rates)
@@ -110,7 +112,7 @@ def create_services(
         audit=_audit(config, base, indexer, deliveries, AuditProof(archive, anchors, anomalies)),
         client_sign_in=client_sign_in,
         administrator_sign_in=create_administrator_sign_in(config, base, passwords),
-        registry=_registry(config, base, catalog),
+        registry=_registry(config, base, catalog, broadcasts),
         administration=administration,
         own=create_own_use_cases(base, catalog, client_sign_in, administration),
         health=create_health(base, indexer, deliveries, faults),
@@ -184,7 +186,9 @@ def _unfinished(base: Foundation) -> UnfinishedAttempts:
     return UnfinishedAttempts(log=base.log, clock=base.clock, longest=longest)
 
 
-def _registry(config: ServerConfig, base: Foundation, catalog: Catalog) -> RegistryUseCases:
+def _registry(
+    config: ServerConfig, base: Foundation, catalog: Catalog, broadcasts: Broadcasts
+) -> RegistryUseCases:
     store, downstreams = base.store, base.downstreams
     execution = Execution(downstreams=downstreams, administrators_execute=config.stdio.administrators_execute)
     tests = ConnectionTests(
@@ -206,7 +210,9 @@ def _registry(config: ServerConfig, base: Foundation, catalog: Catalog) -> Regis
             clock=base.clock,
         ),
         approvals=Approvals(changes=base.changes, downstreams=downstreams, clock=base.clock),
-        reports=McpReports(store=store, policy=base.policy, downstreams=downstreams, catalog=catalog),
+        reports=McpReports(
+            store=store, policy=base.policy, downstreams=downstreams, catalog=catalog, broadcasts=broadcasts
+        ),
     )
 
 

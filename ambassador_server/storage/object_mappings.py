@@ -195,7 +195,7 @@ MCPS = ObjectMapping(
     tables.mcps,
     "MCP",
     fields={
-        **_own(tables.mcps, "name", "transport", "status", "isolation", "owner", "created_at"),
+        **_own(tables.mcps, "name", "transport", "status", "isolation", "broadcast", "owner", "created_at"),
         "tag": WordList(tables.mcps.c.tags),
     },
 )

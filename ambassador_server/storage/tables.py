@@ -21,6 +21,7 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import (
     DEFAULT_IN_FLIGHT,
     ArgumentPolicy,
+    Broadcast,
     Isolation,
     McpStatus,
     Pin,
@@ -155,6 +156,7 @@ mcps = Table(
     Column("max_in_flight", BigInteger, nullable=False, server_default=text(str(DEFAULT_IN_FLIGHT))),
     Column("breaker_failures", BigInteger, nullable=False, server_default=text("0")),
     Column("grace_seconds", Double, nullable=False, server_default=text("0")),
+    Column("broadcast", EnumText(Broadcast), nullable=False, server_default=Broadcast.OFF),
 )
 
 last_known_tools = Table(

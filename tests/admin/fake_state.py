@@ -323,6 +323,8 @@ def _tool_view(mcp: str, tool: str, tool_class: str) -> Item:
         "changed": [],
         "findings": [],
         "findings_left_out": 0,
+        "broadcast_as": "",
+        "not_broadcast": "",
     }
 
 
@@ -344,6 +346,7 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "pin": new.pin,
         "prefixed": new.prefixed,
         "sessions": new.sessions,
+        "broadcast": new.broadcast,
         "credentials": without_defaults(asdict(new.credentials)),
         "transforms": short_transforms({tool: asdict(each) for tool, each in new.transforms.items()}),
         "status": status,

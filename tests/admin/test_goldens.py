@@ -154,6 +154,8 @@ COMMANDS = {
     "mcp-transform-dry-run": ["mcp", "transform", "git", "git_log", "--hide", "--dry-run"],
     "mcp-transform-no-tool": ["mcp", "transform", "git", "--hide"],
     "mcp-transform-no-json": ["mcp", "transform", "git", "git_log", "--fixed", "branch=main"],
+    "mcp-update-broadcast": ["mcp", "update", "git", "--broadcast", "read-only"],
+    "mcp-update-broadcast-unknown": ["mcp", "update", "git", "--broadcast", "reads"],
     "mcp-update-pin": ["mcp", "update", "git", "--pin", "off"],
     "mcp-update-pin-warn": ["mcp", "update", "git", "--pin", "warn"],
     "mcp-update-connection": [

@@ -15,7 +15,14 @@ from ambassador_server.domain.catalog.credential_needs import (
     OAuthNeeds,
     Place,
 )
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Sessions, ToolClass
+from ambassador_server.domain.catalog.mcps import (
+    ArgumentPolicy,
+    Broadcast,
+    Isolation,
+    McpStatus,
+    Sessions,
+    ToolClass,
+)
 from ambassador_server.domain.catalog.transforms import ToolTransform, ToolTransforms
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
@@ -107,6 +114,7 @@ OBJECTS = [
     ("mcps", mcp(6, prefixed=False, sessions=Sessions.PER_USER)),
     ("mcps", mcp(7, credentials=NEEDS)),
     ("mcps", mcp(8, transforms=TRANSFORMS)),
+    ("mcps", mcp(9, broadcast=Broadcast.READ_ONLY)),
     ("credentials", credential(1, fields=(), generation=ODD, status=CredentialStatus.DEAD)),
     ("credentials", credential(1, fields=("token", "oauth"), scopes=(ODD,), issuer=ODD)),
     ("grants", grant(3, delivery=Delivery.OPT_IN, owner=ODD)),

@@ -55,8 +55,8 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "groups": ({"name", "status", "member", "owner"}, {"name", "status", "owner", "created_at"}),
     "mcps": (
-        {"name", "transport", "status", "tag", "isolation", "owner"},
-        {"name", "transport", "status", "isolation", "owner", "created_at"},
+        {"name", "transport", "status", "tag", "isolation", "broadcast", "owner"},
+        {"name", "transport", "status", "isolation", "broadcast", "owner", "created_at"},
     ),
     "grants": (
         {"group", "user", "mcp", "effect", "delivery", "owner"},

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from ambassador_server.domain.catalog.mcps import Isolation, McpStatus
+from ambassador_server.domain.catalog.mcps import Broadcast, Isolation, McpStatus
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import SHOWN_STATUSES
 from ambassador_server.domain.people.credentials import CredentialStatus
@@ -144,6 +144,7 @@ def _mcps() -> dict[str, Field[Any]]:
         **_own("name", "transport", "owner"),
         **_own("status", values=list(McpStatus)),
         **_own("isolation", values=list(Isolation)),
+        **_own("broadcast", values=list(Broadcast)),
         "tag": Field(lambda mcp: mcp.tags, sorts=False),
         **_times("created_at"),
     }

@@ -65,6 +65,14 @@ class Pin(StrEnum):
     BLOCK = "block"
 
 
+class Broadcast(StrEnum):
+    """Which tools of an MCP can be called together with those of other MCPs: none, those that only read, or all."""
+
+    OFF = "off"
+    READ_ONLY = "read_only"
+    ALL = "all"
+
+
 class ToolClass(StrEnum):
     """What a tool may do according to its annotations; without annotations it counts as destructive."""
 
@@ -136,6 +144,13 @@ class Mcp:
     max_in_flight: int = DEFAULT_IN_FLIGHT
     breaker_failures: int = 0
     grace_seconds: float = 0.0
+    broadcast: Broadcast = Broadcast.OFF
+
+    def broadcasts(self, tool_class: ToolClass) -> bool:
+        """Tell whether a tool of this class can be called together with those of other MCPs."""
+        if self.broadcast is Broadcast.READ_ONLY:
+            return tool_class is ToolClass.READ_ONLY
+        return self.broadcast is Broadcast.ALL
 
     def has_same_connection(self, other: "Mcp") -> bool:
         """Tell whether the running connections of this entry would serve the other one, too."""

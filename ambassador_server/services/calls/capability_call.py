@@ -28,7 +28,8 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     parameter `ref`, `reference` holds the raw members of it; if it is not `sends_name`, no parameter names it.
     `capabilities` and what follows are those of the host, as in `NeutralRequest`. `answered` has the methods of the
     questions that a retried request brings answers to. `serve` answers what is permitted in place of the downstream,
-    which then gets no request; it is given the credential of the user, if the MCP needs one.
+    which then gets no request; it is given the credential of the user, if the MCP needs one. `seconds` is a deadline
+    besides that of the MCP.
     """
 
     principal: Principal
@@ -46,6 +47,7 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     log_level: str | None = None
     answered: tuple[str, ...] = ()
     serve: Callable[[CatalogEntry, Credential | None], Awaitable[Reply]] | None = None
+    seconds: float | None = None
 
 
 class Answered(Struct, frozen=True):

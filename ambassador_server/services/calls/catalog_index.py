@@ -65,6 +65,7 @@ class CatalogIndex:
 
     `by_name` finds an entry by each of its names, except templates, which are in `templates_by_name`. `oldest_first`
     has the published MCPs that have resources, `owner_ids` their ids, and `lookup` their templates by their positions.
+    `mcps` has the published MCPs by their ids.
     """
 
     tools: tuple[ToolEntry, ...]
@@ -76,6 +77,7 @@ class CatalogIndex:
     oldest_first: tuple[Mcp, ...]
     owner_ids: frozenset[str]
     lookup: TemplateLookup
+    mcps: Mapping[str, Mcp]
 
     def of(self, kind: CapabilityKind) -> tuple[CatalogEntry, ...]:
         """Return every entry of one kind; templates are among the resources."""
@@ -179,6 +181,7 @@ def build_index(mcps: Iterable[Mcp], state: Callable[[str], DownstreamState], se
             for position, (_, offers) in enumerate(with_resources)
             for each in offers.templates
         ),
+        mcps={mcp.mcp_id: mcp for mcp in published},
     )
 
 

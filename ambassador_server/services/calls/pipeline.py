@@ -219,10 +219,8 @@ class CallPipeline:
         if call.serve is not None:
             return call.serve(entry, request.credential)
         edits = entry.edits
-        reply = self._downstreams.call(
-            mcp.mcp_id,
-            request,
-            user_id=call.principal.user_id,
-            timeout=mcp.call_timeout_seconds if edits is None else edits.timeout(mcp),
-        )
+        timeout = mcp.call_timeout_seconds if edits is None else edits.timeout(mcp)
+        if call.seconds is not None and call.seconds < timeout:
+            timeout = call.seconds
+        reply = self._downstreams.call(mcp.mcp_id, request, user_id=call.principal.user_id, timeout=timeout)
         return reply if edits is None else edits.bounded(call.method, reply)

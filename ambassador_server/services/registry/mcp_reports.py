@@ -12,6 +12,7 @@ from ambassador_server.domain.catalog.approved_tools import (
 )
 from ambassador_server.domain.catalog.injection_cues import NO_FINDINGS, Findings
 from ambassador_server.domain.catalog.mcps import (
+    Broadcast,
     DownstreamActivity,
     DownstreamState,
     Mcp,
@@ -27,6 +28,8 @@ from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
+from ambassador_server.services.calls.broadcast_index import BroadcastIndex
+from ambassador_server.services.calls.broadcasts import Broadcasts
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogIndex
 from ambassador_server.services.calls.published_tools import published_tool
@@ -64,7 +67,8 @@ class ToolReport:
     """A tool that is offered or approved, as hosts get it, and as its downstream offers it.
 
     `published` is empty while no published entry offers it, or while it is hidden. `changed` names the members of its
-    transforms. `findings` are about what its downstream offers.
+    transforms. `findings` are about what its downstream offers. `broadcast_as` is the name under which it is called
+    together with others, `not_broadcast` why it is not, although its MCP broadcasts.
     """
 
     name: str
@@ -75,6 +79,8 @@ class ToolReport:
     hidden: bool = False
     changed: tuple[str, ...] = ()
     findings: Findings = NO_FINDINGS
+    broadcast_as: str = ""
+    not_broadcast: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +162,19 @@ class McpReports:
     """Reads entries and changes nothing."""
 
     def __init__(
-        self, *, store: Store, policy: PolicyKeeper, downstreams: Downstreams, catalog: Catalog
+        self,
+        *,
+        store: Store,
+        policy: PolicyKeeper,
+        downstreams: Downstreams,
+        catalog: Catalog,
+        broadcasts: Broadcasts,
     ) -> None:
         self._store = store
         self._policy = policy
         self._downstreams = downstreams
         self._catalog = catalog
+        self._broadcasts = broadcasts
 
     def of(self, mcp: Mcp) -> McpReport:
         """Return the report about an entry."""
@@ -203,7 +216,11 @@ class McpReports:
             approved = await work.approved_definitions.get(mcp.mcp_id)
         published = self._catalog.published_names(mcp.mcp_id)
         found = _TOOLS.page(_reports(mcp, self._compare(mcp), approved, published), listing)
-        return replace(found, items=tuple(await self._searched(mcp, found.items)))
+        items = await self._searched(mcp, found.items)
+        if mcp.broadcast is not Broadcast.OFF:
+            index = self._broadcasts.index(self._catalog.index())
+            items = [_with_broadcast(mcp, each, index) for each in items]
+        return replace(found, items=tuple(items))
 
     async def resources(self, name: str, listing: Listing) -> Slice[ResourceReport]:
         """Return one page of the resources and templates that a published entry offers."""
@@ -286,6 +303,13 @@ class McpReports:
     async def _entry(self, name: str) -> Mcp:
         async with self._store.read() as work:
             return await find_mcp(work, name)
+
+
+def _with_broadcast(mcp: Mcp, report: ToolReport, index: BroadcastIndex) -> ToolReport:
+    if not report.published:
+        return report
+    found = index.participation(mcp, report.tool)
+    return replace(report, broadcast_as=found.name, not_broadcast=found.reason)
 
 
 def _with_findings(mcp: Mcp, reports: Sequence[ToolReport], index: CatalogIndex) -> list[ToolReport]:

@@ -7,7 +7,15 @@ from typing import Any, Final, TypeVar
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.credential_needs import CredentialNeeds
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus, Pin, Sessions
+from ambassador_server.domain.catalog.mcps import (
+    ArgumentPolicy,
+    Broadcast,
+    Isolation,
+    Mcp,
+    McpStatus,
+    Pin,
+    Sessions,
+)
 from ambassador_server.domain.catalog.transforms import ToolTransforms
 from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD
 from ambassador_server.domain.secrets.option_masking import mask_options
@@ -43,6 +51,7 @@ class McpSpec:
     max_in_flight: int | None = None
     breaker_failures: int | None = None
     grace_seconds: float | None = None
+    broadcast: Broadcast | None = None
     owner: str | None = None
 
     def applied(self, mcp: Mcp) -> Mcp:
@@ -56,6 +65,7 @@ class McpSpec:
             "prefixed": self.prefixed,
             "sessions": self.sessions,
             "credentials": self.credentials,
+            "broadcast": self.broadcast,
             "transforms": None if self.transforms is None else checked_transforms(self.transforms),
             "max_in_flight": _within("calls in flight", self.max_in_flight, 1, _MOST_IN_FLIGHT),
             "breaker_failures": _within("failures of the breaker", self.breaker_failures, 0, _MOST_FAILURES),
@@ -131,6 +141,7 @@ def _details(mcp: Mcp) -> dict[str, Any]:
         "sessions": mcp.sessions,
         "needs": recorded_needs(mcp.credentials),
         "transforms": mcp.transforms.members,
+        "broadcast": mcp.broadcast,
         "display_name": mcp.display_name,
         "description": mcp.description,
         "tags": list(mcp.tags),

@@ -46,6 +46,7 @@ def mcp_view(report: McpReport) -> McpView:
         pin=mcp.pin,
         prefixed=mcp.prefixed,
         sessions=mcp.sessions,
+        broadcast=mcp.broadcast,
         credentials=mcp.credentials.members,
         transforms=mcp.transforms.members,
         status=mcp.status,
@@ -94,6 +95,8 @@ def tool_view(report: ToolReport) -> ToolView:
         own_description=report.offered.description,
         hidden=report.hidden,
         changed=list(report.changed),
+        broadcast_as=report.broadcast_as,
+        not_broadcast=report.not_broadcast,
         findings=_findings(report.findings),
         findings_left_out=report.findings.left_out,
     )

@@ -20,7 +20,14 @@ from ambassador_protocol.admin.mcps import (
 )
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MCPS
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, Pin, Sessions
+from ambassador_server.domain.catalog.mcps import (
+    ArgumentPolicy,
+    Broadcast,
+    Isolation,
+    Mcp,
+    Pin,
+    Sessions,
+)
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.changes.writing import WriteResult
@@ -198,6 +205,7 @@ def mcp_spec(body: NewMcp | McpPut) -> McpSpec:
         pin=optional_choice(Pin, body.pin, "pin"),
         prefixed=body.prefixed,
         sessions=optional_choice(Sessions, body.sessions, "sessions"),
+        broadcast=optional_choice(Broadcast, body.broadcast, "broadcast"),
         owner=body.owner,
         credentials=None if body.credentials is None else credential_needs(body.credentials),
         transforms=None if body.transforms is None else tool_transforms(body.transforms),

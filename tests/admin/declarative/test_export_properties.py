@@ -159,6 +159,7 @@ MCP_FIELDS = st.fixed_dictionaries(
         "pin": st.sampled_from(["off", "warn", "block"]),
         "prefixed": st.booleans(),
         "sessions": st.sampled_from(["shared", "per_user", "auto"]),
+        "broadcast": st.sampled_from(["off", "read_only", "all"]),
         "credentials": CREDENTIALS,
         "transforms": TRANSFORMS,
         "published": st.booleans(),

@@ -44,6 +44,7 @@ _FROZEN = {
     "0012_approvals": "fdecfb2bd5b21fd349e9d1abf66dea36017617fbe9c758cef72075db0fff96a6",
     "0013_grants_for_one_user": "dae9882adf8955bbbc1636a695584799846daf0bc9b7992b2b700c140bbf13cb",
     "0014_connection_settings": "8ac4cc2eba342211cc8b0f32b986697dca0607a23123471bb682bbffd35d7508",
+    "0015_broadcasts": "d94b065be485de6dd9fca901009f7764e5d8ae37519b2bb85c205ef7941b0459",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -61,6 +62,7 @@ _FROZEN_LAYOUTS = {
     "0012_approvals": "8c8dc4648d468849a57a2d56f61443c5da94c5947cd7adc887e0963bafdeb766",
     "0013_grants_for_one_user": "7fcbeb9efadd8f06f709ecbf3ea9fc3ad3fff27b32ced4bdf2a270b945155a4b",
     "0014_connection_settings": "60849401819efabe4f3600043a2f73bb69f9aa09e49cb4d282de6e392ae48348",
+    "0015_broadcasts": "aad33f1148b431251c0eaea4f1c4ff75e86d41ac75cb7c7e39b2ec47bf4686e5",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -16,6 +16,7 @@ from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcom
 from ambassador_server.domain.catalog.credential_needs import GrantType, Place
 from ambassador_server.domain.catalog.mcps import (
     ArgumentPolicy,
+    Broadcast,
     DownstreamStatus,
     Isolation,
     McpStatus,
@@ -117,6 +118,7 @@ def test_enumerations_equal_those_of_the_server() -> None:
         (enumerations.Delivery, Delivery),
         (enumerations.ArgumentPolicy, ArgumentPolicy),
         (enumerations.SessionSharing, Sessions),
+        (enumerations.Broadcast, Broadcast),
         (enumerations.Isolation, Isolation),
         (enumerations.CredentialPlace, Place),
         (enumerations.OAuthGrant, GrantType),

@@ -46,21 +46,31 @@ class ConnectionBuilder:
         )
 
     def of_user(
-        self, mcp: Mcp, entry: Supervisor, owner: SessionOwner, credential: Credential | None
+        self,
+        mcp: Mcp,
+        entry: Supervisor,
+        owner: SessionOwner,
+        credential: Credential | None,
+        listener: DownstreamListener,
     ) -> Supervisor:
-        """Return the supervisor of a user's own connection; what it lists is adopted if the entry has none."""
+        """Return the supervisor of a user's own connection; what it lists is adopted if the entry has none.
+
+        The listener is told of its breaker alone.
+        """
 
         era = entry.era or self.eras.era_of(mcp)
 
-        def listed(change: DownstreamChange) -> None:
-            if owner.lists_all and change.status is DownstreamStatus.READY:
+        def changed(change: DownstreamChange) -> None:
+            if change.breaker is not None:
+                listener(replace(change, user_id=owner.user_id))
+            elif owner.lists_all and change.status is DownstreamStatus.READY:
                 self.eras.keep(mcp, supervisor.era)
                 entry.published.adopt(mcp, supervisor.state)
 
         supervisor = Supervisor(
             mcp,
             Known(state=replace(STARTING, tools=entry.state.tools), era=era, habits=entry.habits),
-            listener=listed,
+            listener=changed,
             limits=self.limits,
             lent=LentCredential(credential, self.mask),
             programs=self.programs,

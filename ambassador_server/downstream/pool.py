@@ -272,7 +272,8 @@ class DownstreamPool:
         self._users.watch_again(mcp)
 
     def _supervisor_of_user(self, mcp: Mcp, owner: SessionOwner, credential: Credential | None) -> Supervisor:
-        return self._build.of_user(mcp, self._running[mcp.mcp_id], owner, credential)
+        entry = self._running[mcp.mcp_id]
+        return self._build.of_user(mcp, entry, owner, credential, self._notify_listeners)
 
     def _notify_listeners(self, change: DownstreamChange) -> None:
         running = self._running.get(change.mcp_id)

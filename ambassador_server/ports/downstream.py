@@ -20,7 +20,10 @@ from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamChange:
-    """A change of one downstream: of its status or of what it offers, or of its `breaker` alone if that is set."""
+    """A change of one downstream: of its status or of what it offers, or of its `breaker` alone if that is set.
+
+    The breaker may be that of the connection of one user, `user_id`.
+    """
 
     mcp_id: str
     status: DownstreamStatus
@@ -30,6 +33,7 @@ class DownstreamChange:
     resources_changed: bool = False
     prompts_changed: bool = False
     breaker: BreakerState | None = None
+    user_id: str | None = None
 
 
 ResourceListener = Callable[[bytes], None]

@@ -115,3 +115,24 @@ def test_calls_in_flight_of_one_mcp_are_bounded_on_every_way_in(world: World) ->
         world.rig.admin("mcp", "update", "narrow", "--max-in-flight", "2")
         assert caller.call(LEGACY, "narrow__echo", {"text": "room"}).text == "room"
         world.ask("POST", f"sessions/{caller.session_id}/revoke")
+
+
+def test_breaker_of_a_users_connection_is_recorded_with_the_user(world: World, directory: Path) -> None:
+    script = options(directory, {"tools": [tool("edit")]})
+    world.publish("personal", "stdio", script, isolation="per_user")
+    person = world.person("developers")
+    caller, path = world.session(person), Path(script["command"][-1])
+    whole = path.read_text(encoding="utf-8")
+    assert caller.call(LEGACY, "personal__edit").succeeded
+    path.write_text("no script", encoding="utf-8")
+    world.ask("POST", "mcps/personal/restart")
+
+    def of_user() -> list[str]:
+        if caller.call(LEGACY, "personal__edit").succeeded:
+            return [each["action"] for each in events(world, "personal") if each["details"].get("user")]
+        found = [each for each in events(world, "personal") if each["details"].get("user") == person.name]
+        return [each["action"] for each in found]
+
+    until(lambda: of_user() == ["system:breaker:open"], "the breaker of the user's connection is recorded")
+    path.write_text(whole, encoding="utf-8")
+    until(lambda: sorted(of_user()) == ["system:breaker:close", "system:breaker:open"], "it closes")

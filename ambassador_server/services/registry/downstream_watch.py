@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
-from ambassador_server.domain.catalog.mcps import BreakerState, DownstreamStatus, Mcp, McpStatus, Tool
+from ambassador_server.domain.audit.events import AuditAction, Outcome
+from ambassador_server.domain.catalog.mcps import DownstreamStatus, Mcp, McpStatus, Tool
 from ambassador_server.domain.people.credentials import state_of
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.snapshot import Snapshot
@@ -12,6 +12,7 @@ from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.registry.breaker_events import BreakerEvents
 from ambassador_server.services.registry.definition_changes import DefinitionChanges
 
 _NOT_RECORDED = frozenset({DownstreamStatus.STARTING, DownstreamStatus.STOPPED})
@@ -34,6 +35,7 @@ class DownstreamWatch:
         self._recorder = recorder
         self._downstreams = downstreams
         self._definitions = DefinitionChanges(store=store, policy=policy, recorder=recorder, clock=clock)
+        self._breakers = BreakerEvents(policy=policy, recorder=recorder, clock=clock)
         self._unsaved: dict[str, tuple[Tool, ...]] = {}
         self._applied: Mapping[str, Mcp] = {}
         self._credentials = policy.snapshot.credentials
@@ -56,7 +58,7 @@ class DownstreamWatch:
 
     def _downstream_changed(self, change: DownstreamChange) -> None:
         if change.breaker is not None:
-            self._record_breaker(change, change.breaker)
+            self._breakers.record(change, change.breaker)
             return
         if change.tools_changed:
             self._unsaved[change.mcp_id] = change.tools
@@ -67,23 +69,9 @@ class DownstreamWatch:
         _ = self._recorder.event(
             AuditAction.DOWNSTREAM_STATE,
             Outcome.SUCCEEDED if ready else Outcome.FAILED,
-            resource=self._resource(change.mcp_id),
+            resource=self._breakers.resource(change.mcp_id),
             details={"status": change.status.value, "error": change.error, "tools": len(change.tools)},
         )
-
-    def _record_breaker(self, change: DownstreamChange, breaker: BreakerState) -> None:
-        """Record that a breaker has opened or closed; its probes and the calls that it refuses are no events of it."""
-        opened = breaker is BreakerState.OPEN
-        _ = self._recorder.event(
-            AuditAction.BREAKER_OPEN if opened else AuditAction.BREAKER_CLOSE,
-            Outcome.SUCCEEDED,
-            resource=self._resource(change.mcp_id),
-            details={"error": change.error} if opened else {},
-        )
-
-    def _resource(self, mcp_id: str) -> Resource:
-        mcp = self._policy.snapshot.mcps.get(mcp_id)
-        return Resource(kind="mcp", id=mcp_id, name=None if mcp is None else mcp.name)
 
     async def save_tools(self) -> None:
         """Store the tools that have changed since the last call, and approve the first ones of an entry without any."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.catalog.mcps import DownstreamStatus, Isolation, Mcp, OutputLine
+from ambassador_server.domain.catalog.mcps import BreakerState, DownstreamStatus, Isolation, Mcp, OutputLine
 from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.errors import DownstreamUnavailableError, OverloadedError
 from tests.fakes.mcp_servers import command, stdio_options
@@ -286,3 +286,18 @@ async def test_over_http_every_user_has_an_own_session():
             for user in ("alice", "bob", "alice"):
                 assert await box.text("echo", user=user, text=user) == user
             assert len(server.sessions) == box.pool.activity("m1").connections == 3
+
+
+async def test_the_breaker_of_a_users_connection_is_told_with_the_user() -> None:
+    async with bench(own(), limits=replace(QUICK, failures=2)) as box:
+        for _ in range(2):
+            with pytest.raises(DownstreamUnavailableError):
+                await box.call("crash", user="u2")
+        opened = await box.listener.until(lambda change: change.user_id == "u2")
+        assert (opened.breaker, opened.mcp_id) == (BreakerState.OPEN, "m1")
+        assert opened.error is not None
+        closed = await box.listener.until(
+            lambda change: change.user_id == "u2" and change.breaker is BreakerState.CLOSED
+        )
+        assert not closed.tools_changed
+        assert {change.user_id for change in box.listener.changes if change.breaker is None} == {None}

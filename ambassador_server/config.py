@@ -15,6 +15,7 @@ from ambassador_server.domain.shared.settings import Setting, Source, SourceKind
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.secret_stores import VAULT_TOKEN_FILE
 from ambassador_server.setting_sections import (
+    ApprovalsSection,
     AuditSection,
     BroadcastsSection,
     ClientKeysSection,
@@ -104,6 +105,7 @@ class ServerConfig(Section):
     ] = False
     session: SessionSection = SessionSection()
     client_keys: ClientKeysSection = ClientKeysSection()
+    approvals: ApprovalsSection = ApprovalsSection()
     audit: AuditSection = AuditSection()
     limits: LimitsSection = LimitsSection()
     downstreams: DownstreamsSection = DownstreamsSection()

@@ -97,6 +97,19 @@ class ClientKeysSection(Section):
         return None if self.self_rotation_days is None else timedelta(days=self.self_rotation_days)
 
 
+class ApprovalsSection(Section):
+    """Calls that need the approval of another person."""
+
+    hold_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=300,
+            description="How long a call waits for a decision before its answer says that it is pending.",
+        ),
+    ] = 2.0
+
+
 class AuditSection(Section):
     """How the audit log is written."""
 

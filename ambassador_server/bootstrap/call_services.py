@@ -10,6 +10,7 @@ from ambassador_server.mcp.target_answers import WORDING
 from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.calls.admission import Admission
 from ambassador_server.services.calls.broadcasts import BroadcastBounds, Broadcasts
+from ambassador_server.services.calls.call_approvals import CallApprovals
 from ambassador_server.services.calls.call_rates import CallRates
 from ambassador_server.services.calls.call_records import CallRecords
 from ambassador_server.services.calls.catalog import Catalog
@@ -22,6 +23,7 @@ from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.calls.resource_updates import ResourceUpdates
 from ambassador_server.services.calls.traced_pipeline import TracedPipeline
 from ambassador_server.services.calls.use_cases import CallUseCases
+from ambassador_server.services.changes.approval_waits import ApprovalWaits
 from ambassador_server.services.registry.first_lists import FirstLists
 from ambassador_server.services.sign_in.sessions import Sessions
 
@@ -59,18 +61,26 @@ def create_calls(
     tracer: Tracer | None,
 ) -> CallUseCases:
     """Build the use cases of clients for capabilities; without a tracer no call pays for traces."""
+    records = CallRecords(
+        policy=base.policy, recorder=base.recorder, payloads=MsgspecPayloads(), clock=base.clock
+    )
+    approvals = CallApprovals(
+        policy=base.policy,
+        records=records,
+        requests=base.requests,
+        waits=ApprovalWaits(base.requests),
+        hold_seconds=config.approvals.hold_seconds,
+    )
     create = CallPipeline if tracer is None else partial(TracedPipeline, tracer)
     pipeline = create(
         policy=base.policy,
         catalog=catalog,
         in_flight=in_flight,
-        records=CallRecords(
-            policy=base.policy, recorder=base.recorder, payloads=MsgspecPayloads(), clock=base.clock
-        ),
+        records=records,
         downstreams=DownstreamCalls(base.downstreams, base.lending, config.credential_link),
         clock=base.clock,
         rates=CallRates(rates.calls, rates.audit_bytes),
-        admission=Admission(base.policy, CallLimits(base.limit_counters)),
+        admission=Admission(base.policy, CallLimits(base.limit_counters), approvals),
     )
     return CallUseCases(
         catalog=catalog,

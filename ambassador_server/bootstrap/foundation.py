@@ -23,6 +23,7 @@ from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.ports.store import Store
 from ambassador_server.secret_stores.file import protect
 from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.changes.approval_requests import ApprovalRequests
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.lending import CredentialLending
@@ -33,7 +34,7 @@ from ambassador_server.throttling.limit_counters import LimitCountersInMemory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """The implementations of ports, and the shared services `recorder`, `policy`, `changes`, `oauth` and `lending`."""
+    """The implementations of ports, and the services that others share: `recorder` and what follows it."""
 
     clock: SystemClock
     store: Store
@@ -50,6 +51,7 @@ class Foundation:
     rules: JsonSchemaRules
     policy: PolicyKeeper
     changes: Changes
+    requests: ApprovalRequests
     oauth: OAuthAccess
     lending: CredentialLending
 
@@ -94,6 +96,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         rules=rules,
         policy=policy,
         changes=changes,
+        requests=ApprovalRequests(store=store, changes=changes, clock=clock),
         oauth=oauth,
         lending=lending,
     )

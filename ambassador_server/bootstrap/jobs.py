@@ -52,6 +52,8 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         Job("sessions", 60.0, clients.sessions.forget_expired),
         Job("logins", 3600.0, administrators.logins.forget_expired),
         Job("enrolments", 3600.0, services.administration.enrolments.forget_expired),
+        Job("requests", 10.0, base.requests.expire),
+        Job("old requests", 3600.0, base.requests.forget_old),
         Job("unfinished connections", 60.0, base.oauth.pending.revoke_expired),
         Job("expired grants", 3600.0, expired_grants.remove_old),
         Job("audit retention", 3600.0, prune_audit),

@@ -6,8 +6,10 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.argument_checks import ArgumentFault, RefusedArgument
 from ambassador_server.domain.policy.decision import (
     UNKNOWN,
+    ApprovalFault,
     CredentialFault,
     Deny,
+    LackingApproval,
     MissingCredential,
     Reason,
 )
@@ -23,6 +25,8 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.NOT_SUBSCRIBED: "this client has not subscribed to its MCP (not_subscribed).",
     Reason.NOT_SELECTED: "this client has not selected it (not_selected).",
     Reason.DEFINITION_CHANGED: "its definition waits for an approval (definition_changed). Ask your administrator.",
+    Reason.APPROVAL_PENDING: "it needs the approval of another person (approval_pending).",
+    Reason.APPROVAL_DENIED: "another person has denied it (approval_denied).",
     Reason.CREDENTIAL_MISSING: "it needs a credential of yours (credential_missing). See: ambassador-client credential "
     "list.",
     Reason.FIXED_ARGUMENT: "an administrator has fixed one of its arguments (fixed_argument).",
@@ -56,6 +60,18 @@ _FAULTS: Mapping[CredentialFault, str] = {
 }
 
 
+_APPROVALS: Mapping[ApprovalFault, str] = {
+    ApprovalFault.PENDING: "it needs the approval of {approvers} (approval_pending). Request {id} waits for the "
+    "decision{until}. When it is approved, call again with the same arguments within {valid}; an approval is good for "
+    "one call. See: ambassador-client request list.",
+    ApprovalFault.DENIED: "{by} has denied request {id}{reason} (approval_denied). Do not call again with these "
+    "arguments.",
+    ApprovalFault.OUTDATED: "its approval does not serve any more: it was used, or what demands it has changed "
+    "(approval_pending). Call again to ask for another one.",
+    ApprovalFault.TOO_MANY: "it needs the approval of another person, and too many requests wait for a decision "
+    "already (approval_pending). Cancel one with: ambassador-client request cancel ID.",
+}
+
 _EXCEEDED: Mapping[Measure, str] = {
     Measure.CALLS_PER_MINUTE: "allows {value} calls a minute (limit_exceeded). Wait {wait} s, then call again.",
     Measure.CALLS_PER_DAY: "allows {value} calls a day (limit_exceeded). The next day begins in {wait} s, at 00:00 "
@@ -88,6 +104,8 @@ def refusal_text(deny: Deny, name: str, kind: CapabilityKind = CapabilityKind.TO
         return f"{name} is refused: {_exceeded_text(deny.limit)}"
     if deny.missing is not None:
         return f"{name} is refused: {missing_credential_text(deny.missing)}"
+    if deny.approval is not None:
+        return f"{name} is refused: {approval_text(deny.approval)}"
     if deny.refused is not None:
         text = argument_text(deny.refused)
         return (
@@ -100,6 +118,29 @@ def argument_text(refused: RefusedArgument) -> str:
     """Return why an argument is not permitted, without its value."""
     subject = "one of its arguments" if refused.name is None else f'its argument "{refused.name}"'
     return f"{subject} {_ARGUMENT_FAULTS[refused.fault].format(rule=refused.rule)}"
+
+
+def approval_text(lacking: LackingApproval) -> str:
+    """Return what a user is told whose call another person has not approved, with what to do."""
+    return _APPROVALS[lacking.fault].format(
+        id=lacking.request_id,
+        approvers="an administrator"
+        if lacking.approvers is None
+        else f"a member of group {lacking.approvers!r}",
+        until="" if lacking.expires_at is None else f" until {lacking.expires_at:%Y-%m-%d %H:%M} UTC",
+        valid=duration_text(lacking.valid_seconds),
+        by=lacking.decided_by,
+        reason="" if lacking.decision_reason is None else f": {lacking.decision_reason}",
+    )
+
+
+def duration_text(seconds: int) -> str:
+    """Return a duration in the largest unit that has a whole number of it."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds and seconds % size == 0:
+            number = seconds // size
+            return f"{number} {unit}{'s' if number > 1 else ''}"
+    return f"{seconds} seconds"
 
 
 def _exceeded_text(limit: ExceededLimit) -> str:

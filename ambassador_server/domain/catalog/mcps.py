@@ -154,10 +154,11 @@ class Mcp:
 
     def has_same_connection(self, other: "Mcp") -> bool:
         """Tell whether the running connections of this entry would serve the other one, too."""
-        return self._connection == other._connection
+        return self.connection == other.connection
 
     @property
-    def _connection(self) -> tuple[object, ...]:
+    def connection(self) -> tuple[object, ...]:
+        """Return what the running connections depend on."""
         needs = self.credentials.without_texts
         return self.transport, self.isolation, self.sessions, dict(self.options), needs
 

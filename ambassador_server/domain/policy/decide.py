@@ -1,6 +1,6 @@
 """Decides whether a principal may use a capability; what no grant permits is denied."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
@@ -38,15 +38,17 @@ def decide(
 
 
 class _McpRules(Struct, frozen=True):
-    """What the grants for a principal say about an MCP, and the digests that are approved, None if it is not pinned."""
+    """What the grants for a principal say about an MCP, and the digests that are trusted, None if it is not pinned."""
 
     published: bool
-    approved: Collection[str] | None
+    digests: Collection[str] | None
     subscription: Subscription | None
     denies: list[tuple[Grant, Deny]]
     permits: list[tuple[Grant, Permit | Deny]]
     constrained: list[tuple[Grant, Permit | Deny, ArgumentCheck]]
     """The permits with constraints, which are asked if no other permits a call."""
+    approved: list[tuple[Grant, Permit | Deny, ArgumentCheck | None]]
+    """The permits that demand an approval, with constraints or without, which are asked last."""
 
 
 class PrincipalPolicy:
@@ -97,6 +99,7 @@ class PrincipalPolicy:
             kind for kind in CapabilityKind if not any(each.include_all(kind, mcp.name) for each in denied)
         ]
         permits = [each[0] for each in rules.permits] + [each[0] for each in rules.constrained]
+        permits += [each[0] for each in rules.approved]
         deliveries = {grant.delivery for grant in permits if any(grant.named.of(kind) for kind in kinds)}
         if not deliveries:
             return None
@@ -120,7 +123,7 @@ class PrincipalPolicy:
             return _NOT_PUBLISHED
         decision = _decide_by_grants(rules, capability, params)
         # Most definitions are approved, and in a long list a call for each would show.
-        if rules.approved is None or capability.digest in rules.approved or not isinstance(decision, Permit):
+        if rules.digests is None or capability.digest in rules.digests or not isinstance(decision, Permit):
             return decision
         return DEFINITION_CHANGED if _waits_for_approval(rules, capability) else decision
 
@@ -187,6 +190,7 @@ class PrincipalPolicy:
             [],
             [],
             [],
+            [],
         )
         by_subject, user_id = self._snapshot.grants.get(mcp_id, {}), self._user_id
         for subject_id in (*self._group_ids, user_id) if user_id in by_subject else self._group_ids:
@@ -198,16 +202,23 @@ class PrincipalPolicy:
                 if grant.effect is Effect.DENY:
                     rules.denies.append((grant, Deny(Reason.EXPLICIT_DENY, grant_id=grant.grant_id)))
                 elif active:
-                    unsubscribed = grant.delivery is Delivery.OPT_IN and subscription is None
-                    constrained = grant.constraints is not None
-                    decision = _not_subscribed(grant) if unsubscribed else Permit(grant.grant_id, constrained)
-                    if constrained:
-                        check = self._snapshot.checks.get(grant.grant_id, refuse_every_argument)
-                        rules.constrained.append((grant, decision, check))
-                    else:
-                        rules.permits.append((grant, decision))
+                    self._add_permit(rules, grant)
         self._rules[mcp_id] = rules
         return rules
+
+    def _add_permit(self, rules: _McpRules, grant: Grant) -> None:
+        unsubscribed = grant.delivery is Delivery.OPT_IN and rules.subscription is None
+        constrained = grant.constraints is not None
+        check = self._snapshot.checks.get(grant.grant_id, refuse_every_argument) if constrained else None
+        decision = (
+            _not_subscribed(grant) if unsubscribed else Permit(grant.grant_id, constrained, grant.approval)
+        )
+        if grant.approval_seconds is not None:
+            rules.approved.append((grant, decision, check))
+        elif check is not None:
+            rules.constrained.append((grant, decision, check))
+        else:
+            rules.permits.append((grant, decision))
 
 
 _NOT_PUBLISHED = Deny(Reason.MCP_NOT_PUBLISHED)
@@ -220,10 +231,8 @@ def _not_subscribed(grant: Grant) -> Deny:
 
 
 def _waits_for_approval(rules: _McpRules, capability: CapabilityRef) -> bool:
-    approved = rules.approved
-    return (
-        approved is not None and capability.digest not in approved and capability.kind is CapabilityKind.TOOL
-    )
+    digests = rules.digests
+    return digests is not None and capability.digest not in digests and capability.kind is CapabilityKind.TOOL
 
 
 def _decide_by_grants(rules: _McpRules, capability: CapabilityRef, params: Params = None) -> Decision:
@@ -244,22 +253,29 @@ def _decide_by_permits(rules: _McpRules, capability: CapabilityRef, params: Para
             if isinstance(decision, Permit):
                 return decision
             found = decision
-    return _decide_by_constrained(rules, capability, params, found) if rules.constrained else found
+    if rules.constrained:
+        found = _decide_by_arguments(rules.constrained, capability, params, found)
+    if rules.approved and not isinstance(found, Permit):
+        found = _decide_by_arguments(rules.approved, capability, params, found)
+    return found
 
 
-def _decide_by_constrained(
-    rules: _McpRules, capability: CapabilityRef, params: Params, otherwise: Decision
+def _decide_by_arguments(
+    permits: Sequence[tuple[Grant, Permit | Deny, ArgumentCheck | None]],
+    capability: CapabilityRef,
+    params: Params,
+    otherwise: Decision,
 ) -> Decision:
-    """Decide by the permits with constraints; a refused argument says more than `otherwise`."""
+    """Decide by permits that may have constraints; a refused argument says more than `otherwise`."""
     refused: Deny | None = None
-    for grant, decision, check in rules.constrained:
+    for grant, decision, check in permits:
         if not grant.covers(capability):
             continue
         if isinstance(decision, Deny):
             otherwise = decision
         elif capability.kind is not CapabilityKind.TOOL:
-            return Permit(grant.grant_id)
-        elif params is None or (argument := params.refused_by(check)) is None:
+            return Permit(grant.grant_id, approval=decision.approval)
+        elif params is None or check is None or (argument := params.refused_by(check)) is None:
             return decision
         else:
             refused = refused or Deny(

@@ -1,12 +1,14 @@
 """Decisions, and the closed list of reasons for a denial."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.approval_rules import ApprovalRule
 from ambassador_server.domain.policy.argument_checks import RefusedArgument
 from ambassador_server.domain.policy.limits import ExceededLimit
 from ambassador_server.domain.policy.switches import KillSwitch
@@ -30,6 +32,8 @@ class Reason(StrEnum):
     NOT_SUBSCRIBED = "not_subscribed"
     NOT_SELECTED = "not_selected"
     DEFINITION_CHANGED = "definition_changed"
+    APPROVAL_PENDING = "approval_pending"
+    APPROVAL_DENIED = "approval_denied"
     CREDENTIAL_MISSING = "credential_missing"
     FIXED_ARGUMENT = "fixed_argument"
     ARGUMENTS_UNREADABLE = "arguments_unreadable"
@@ -48,10 +52,38 @@ UNKNOWN: Final[Mapping[CapabilityKind, Reason]] = {
 
 
 class Permit(Struct, frozen=True):
-    """The call is permitted by this grant; `constrained` tells that its arguments have to meet constraints."""
+    """The call is permitted by this grant; `constrained` tells that its arguments have to meet constraints.
+
+    With `approval`, another person has to approve the call first.
+    """
 
     grant_id: str
     constrained: bool = False
+    approval: ApprovalRule | None = None
+
+
+class ApprovalFault(StrEnum):
+    """Why a call is not approved; what demands an outdated approval has changed, or it was used meanwhile."""
+
+    PENDING = "pending"
+    DENIED = "denied"
+    OUTDATED = "outdated"
+    TOO_MANY = "too_many"
+
+
+class LackingApproval(Struct, frozen=True, kw_only=True):
+    """The approval that a call lacks: the request for it, if there is one, and the name of the group that decides.
+
+    A pending request waits until `expires_at`, and its approval is good for so many seconds after the decision.
+    """
+
+    fault: ApprovalFault
+    request_id: str | None = None
+    approvers: str | None = None
+    valid_seconds: int = 0
+    expires_at: datetime | None = None
+    decided_by: str | None = None
+    decision_reason: str | None = None
 
 
 class CredentialFault(StrEnum):
@@ -83,7 +115,7 @@ class Deny(Struct, frozen=True):
 
     `disclosed` means that the caller may learn that the capability exists; otherwise the answer is that of an unknown
     one. `missing` is set if a credential is missing, `argument` if the call brought one that is fixed, `refused` if the
-    constraints of a grant do not permit one, `limit` if a limit refuses the call.
+    constraints of a grant do not permit one, `limit` if a limit refuses the call, `approval` if an approval is missing.
     """
 
     reason: Reason
@@ -94,6 +126,7 @@ class Deny(Struct, frozen=True):
     argument: str | None = None
     refused: RefusedArgument | None = None
     limit: ExceededLimit | None = None
+    approval: LackingApproval | None = None
 
 
 Decision = Permit | Deny

@@ -35,8 +35,6 @@ _ANSWER: Final = CALL_ACTIONS[CallStep.ANSWER]
 
 # Names may contain secrets, too. The same few names and principals come with every call, so the result is cached.
 _masked_name = lru_cache(maxsize=4096)(mask_text)
-_SHOWN_GENERATION: Final = 8
-"""How many characters of the generation of a credential tell it from the others of its user."""
 _LONGEST_CACHED: Final = 512
 """A host chooses the URIs that it reads, so a cache of long ones would be as large as it likes."""
 
@@ -86,17 +84,17 @@ class Recorder:
         arguments: Any,
         size: int,
         method: str | None = None,
-        generation: str | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> Awaitable[None]:
         """Record a permitted call before it is sent; `arguments` are redacted, `size` is their size in bytes.
 
-        `generation` is that of the user's credential, if the call uses one.
+        `more` are details about the credential of the user and the approval, if the call uses these.
         """
-        details = {"grant": grant_id, "arguments": arguments, "arguments_bytes": size}
+        details: dict[str, Any] = {"grant": grant_id, "arguments": arguments, "arguments_bytes": size}
         if method is not None and method != _TOOLS_CALL:
             details["method"] = method
-        if generation is not None:
-            details["generation"] = generation[:_SHOWN_GENERATION]
+        if more is not None:
+            details |= more
         return self._call(
             _ATTEMPT[resource.kind], Outcome.PERMITTED, principal, origin, resource, details=details
         )
@@ -121,6 +119,10 @@ class Recorder:
                 details["wait_seconds"] = deny.limit.wait_seconds
         if deny.grant_id is not None:
             details["grant"] = deny.grant_id
+        if deny.approval is not None:
+            details["approval"] = deny.approval.fault
+            if deny.approval.request_id is not None:
+                details["approval_request"] = deny.approval.request_id
         if deny.refused is not None:
             details["argument"] = deny.refused.name
             details["rule"] = deny.refused.rule or deny.refused.fault

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from ambassador_server.domain.policy.argument_checks import CallParams
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit
+from ambassador_server.services.calls.call_approvals import CallApprovals
 from ambassador_server.services.calls.capability_call import CapabilityCall
 from ambassador_server.services.calls.catalog_index import CatalogEntry
 from ambassador_server.services.calls.in_flight import CallStoppedError
@@ -13,11 +14,12 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
 class Admission:
-    """Gives a call the arguments of the downstream and decides about these; then its `limits` count it."""
+    """Gives a call the arguments of the downstream and decides about these; then `approvals` and `limits` admit it."""
 
-    def __init__(self, policy: PolicyKeeper, limits: CallLimits) -> None:
+    def __init__(self, policy: PolicyKeeper, limits: CallLimits, approvals: CallApprovals) -> None:
         self._policy = policy
         self.limits = limits
+        self.approvals = approvals
 
     async def edit(
         self, call: CapabilityCall, entry: CatalogEntry, permit: Permit

@@ -20,12 +20,14 @@ from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.ports.throttle import RateRefusal
 from ambassador_server.services.audit.rate_refusals import refuse_for_rate
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.calls.capability_call import CapabilityCall
+from ambassador_server.services.calls.capability_call import CapabilityCall, UsedApproval
 from ambassador_server.services.calls.catalog_index import CatalogEntry
 from ambassador_server.services.calls.downstream_calls import Lent
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 _MAX_NAME = 256
+_SHOWN_GENERATION = 8
+"""How many characters of the generation of a credential tell it from the others of its user."""
 _LARGE_VALUES, _LARGE_SIZE, _FULL_VALUES = 500, 8192, 100_000
 """How much of large arguments is read for the record: less than redaction keeps, so it has nothing to count or cut."""
 
@@ -67,6 +69,7 @@ class CallRecords:
         arguments: Any,
         size: int,
         lent: Lent | None,
+        used: UsedApproval | None = None,
     ) -> Awaitable[None]:
         """Record that the call is about to be sent; what is returned raises AuditUnavailableError."""
         return self.recorder.attempt(
@@ -77,7 +80,7 @@ class CallRecords:
             arguments=arguments,
             size=size,
             method=call.method,
-            generation=None if lent is None else _generation(mcp, lent),
+            more=None if lent is None and used is None else _used(mcp, lent, used),
         )
 
     def failed(
@@ -138,6 +141,11 @@ def resource_of(entry: CatalogEntry | None, call: CapabilityCall) -> Resource:
     return Resource(kind=call.kind, id=None, name=call.name[:_MAX_NAME]) if entry is None else entry.resource
 
 
-def _generation(mcp: Mcp, lent: Lent) -> str | None:
-    """Return what the audit records of a credential, if it is that of the user."""
-    return lent.generation if isinstance(lent, Credential) and mcp.credentials.is_per_user else None
+def _used(mcp: Mcp, lent: Lent | None, used: UsedApproval | None) -> dict[str, str]:
+    """Return what the audit records of a credential, if it is that of the user, and of an approval."""
+    details: dict[str, str] = {}
+    if isinstance(lent, Credential) and mcp.credentials.is_per_user:
+        details["generation"] = lent.generation[:_SHOWN_GENERATION]
+    if used is not None:
+        details["approval_request"] = used.request_id
+    return details

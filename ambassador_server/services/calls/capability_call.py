@@ -21,6 +21,13 @@ NAME_MEMBER: Mapping[CapabilityKind, str] = {
 _COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
 
 
+class UsedApproval(Struct, frozen=True):
+    """An approval that a call has used, and the number of the round that goes on with it."""
+
+    request_id: str
+    round: int
+
+
 class CapabilityCall(Struct, frozen=True, kw_only=True):
     """A request for one capability, as it came in: `method` is the protocol's, `name` is in any accepted form.
 
@@ -29,7 +36,7 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     `capabilities` and what follows are those of the host, as in `NeutralRequest`. `answered` has the methods of the
     questions that a retried request brings answers to. `serve` answers what is permitted in place of the downstream,
     which then gets no request; it is given the credential of the user, if the MCP needs one. `seconds` is a deadline
-    besides that of the MCP.
+    besides that of the MCP. `approval` is the one that an earlier round of the call has used.
     """
 
     principal: Principal
@@ -48,15 +55,17 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     answered: tuple[str, ...] = ()
     serve: Callable[[CatalogEntry, Credential | None], Awaitable[Reply]] | None = None
     seconds: float | None = None
+    approval: UsedApproval | None = None
 
 
 class Answered(Struct, frozen=True):
-    """The downstream's answer, byte for byte."""
+    """The downstream's answer, byte for byte; `approval` is what the call has used, if it needed one."""
 
     reply: Reply
     mcp_id: str
     mcp_name: str
     seconds: float
+    approval: UsedApproval | None = None
 
 
 def argument_bytes(call: CapabilityCall) -> bytes:

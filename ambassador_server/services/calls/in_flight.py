@@ -11,7 +11,7 @@ from ambassador_server.domain.policy.argument_checks import CallParams
 from ambassador_server.domain.policy.decide import DEFINITION_CHANGED, decide
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.errors import ServerStoppingError
-from ambassador_server.services.calls.capability_call import CapabilityCall
+from ambassador_server.services.calls.capability_call import CapabilityCall, UsedApproval
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 _MOST_ENDED_SESSIONS: Final = 10_000
@@ -38,15 +38,40 @@ class Entered(Protocol):
         ...
 
 
+class HeldApproval(Protocol):
+    """The approval that a call needs, which serves once."""
+
+    @property
+    def used(self) -> UsedApproval | None:
+        """Return what was used."""
+        ...
+
+    async def use(self) -> UsedApproval:
+        """Use it, and return what was used; raises CallStoppedError if it does not serve any more."""
+        ...
+
+
 class CallInFlight:
     """A call of the current task, in flight while its `with` block runs.
 
-    `sent` is the call as the downstream gets it, once that is known. At its end the call leaves its `limits`. If a new
+    `sent` is the call as the downstream gets it, once that is known, and `approval` what it must use before, if it
+    needs one. At its end the call leaves its `limits`. If a new
     policy stops it, `deny` is set, and the end of the block raises CallStoppedError. If the shutdown of the server
     stops it, the end of the block raises ServerStoppingError.
     """
 
-    __slots__ = ("_params", "_running", "capability", "deny", "is_cut", "limits", "principal", "sent", "task")
+    __slots__ = (
+        "_params",
+        "_running",
+        "approval",
+        "capability",
+        "deny",
+        "is_cut",
+        "limits",
+        "principal",
+        "sent",
+        "task",
+    )
 
     def __init__(self, principal: Principal, capability: CapabilityRef, running: "set[CallInFlight]") -> None:
         task = asyncio.current_task()
@@ -60,6 +85,7 @@ class CallInFlight:
         self.limits: Entered | None = None
         self.sent: CapabilityCall | None = None
         self._params: CallParams | None = None
+        self.approval: HeldApproval | None = None
         self._running = running
 
     def __enter__(self) -> Self:

@@ -71,6 +71,7 @@ class CallPipeline:
         self._clock = clock
         self._rates = rates
         self._admission = admission
+        self._approvals = admission.approvals
         self._enter_limits = admission.limits.enter
 
     async def call(self, call: CapabilityCall) -> Answered | Deny:
@@ -96,6 +97,9 @@ class CallPipeline:
                     call, decision = await self._admission.edit(call, entry, decision)
                     raw = argument_bytes(call)
                 running.sent = call
+                if decision.approval is not None:
+                    running.approval = await self._approvals.of(call, entry, decision)
+                    snapshot = self._policy.snapshot
                 if snapshot.limits is not None:
                     self._enter_limits(snapshot, call.principal, entry.ref, len(raw), running)
                 user_id, credentials = call.principal.user_id, self._credentials
@@ -106,9 +110,8 @@ class CallPipeline:
                 )
                 read = self._records.arguments
                 arguments = read(entry, raw) if len(raw) <= LARGE else await off_loop(read, entry, raw)
-                await self._records.attempt(call, mcp, resource, decision, arguments, len(raw), lent)
-                if call.answered:
-                    self._records.answers(call, resource)
+                used = None if running.approval is None else await running.approval.use()
+                await self._records.attempt(call, mcp, resource, decision, arguments, len(raw), lent, used)
                 outcome, recorded = await self._forward(call, entry, mcp, lent, resource, running)
         except CallStoppedError as stopped:
             return await self._records.deny(call, resource, stopped.deny)
@@ -160,6 +163,8 @@ class CallPipeline:
         running: CallInFlight,
     ) -> tuple[Answered | AmbassadorError, Awaitable[None]]:
         """Return the outcome, and what ends when the log has its record."""
+        if call.answered:
+            self._records.answers(call, resource)
         request = NeutralRequest(
             method=call.method,
             params=downstream_params(call, entry.encoded_name),
@@ -199,7 +204,8 @@ class CallPipeline:
         recorded = self._recorder.answered(
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
         )
-        return Answered(reply, mcp.mcp_id, entry.mcp_name, seconds), recorded
+        used = None if running.approval is None else running.approval.used
+        return Answered(reply, mcp.mcp_id, entry.mcp_name, seconds, used), recorded
 
     def _send(
         self,

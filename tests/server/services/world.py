@@ -20,6 +20,7 @@ from ambassador_server.services.administration.scope_targets import ScopeTargets
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.admission import Admission
+from ambassador_server.services.calls.call_approvals import CallApprovals
 from ambassador_server.services.calls.call_rates import CallRates
 from ambassador_server.services.calls.call_records import CallRecords
 from ambassador_server.services.calls.capability_call import Answered, CapabilityCall
@@ -29,6 +30,8 @@ from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.limits import CallLimits
 from ambassador_server.services.calls.own_tools import OwnToolKinds, OwnTools
 from ambassador_server.services.calls.pipeline import CallPipeline
+from ambassador_server.services.changes.approval_requests import ApprovalRequests
+from ambassador_server.services.changes.approval_waits import ApprovalWaits
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.key_proof import KeyProver
@@ -64,9 +67,10 @@ class World:
     calls: CallPipeline
     in_flight: CallsInFlight
     lender: FakeCredentialLender
+    requests: ApprovalRequests
 
     @classmethod
-    async def build(cls, *own: OwnTools) -> Self:
+    async def build(cls, *own: OwnTools, hold_seconds: float = 0) -> Self:
         clock, store, log, downstreams = ManualClock(), InMemoryStore(), FakeAuditLog(), FakeDownstreams()
         tools = (
             make_tool("log", readOnlyHint=True),
@@ -86,6 +90,8 @@ class World:
         catalog = Catalog(policy=policy, downstreams=downstreams, separator="__", own=OwnToolKinds(*own))
         changes = Changes(store=store, policy=policy, recorder=recorder)
         in_flight, lender = CallsInFlight(policy), FakeCredentialLender()
+        records = CallRecords(policy=policy, recorder=recorder, payloads=MsgspecPayloads(), clock=clock)
+        requests = ApprovalRequests(store=store, changes=changes, clock=clock)
         await policy.refresh()
         downstreams.apply(policy.snapshot.mcps.values())
         return cls(
@@ -107,13 +113,12 @@ class World:
             ),
             in_flight=in_flight,
             lender=lender,
+            requests=requests,
             calls=CallPipeline(
                 policy=policy,
                 catalog=catalog,
                 in_flight=in_flight,
-                records=CallRecords(
-                    policy=policy, recorder=recorder, payloads=MsgspecPayloads(), clock=clock
-                ),
+                records=records,
                 downstreams=DownstreamCalls(
                     downstreams, lender, "https://here.example/credentials/{}".format
                 ),
@@ -123,7 +128,15 @@ class World:
                     KeyRate(100_000_000, clock.monotonic),
                 ),
                 admission=Admission(
-                    policy, CallLimits(LimitCountersInMemory(monotonic=clock.monotonic, now=clock.now))
+                    policy,
+                    CallLimits(LimitCountersInMemory(monotonic=clock.monotonic, now=clock.now)),
+                    CallApprovals(
+                        policy=policy,
+                        records=records,
+                        requests=requests,
+                        waits=ApprovalWaits(requests),
+                        hold_seconds=hold_seconds,
+                    ),
                 ),
             ),
         )

@@ -70,3 +70,7 @@ LISTED_FEATURES: Final = ("tools", "resources", "prompts")
 def is_legacy(version: str | None) -> bool:
     """Tell whether an HTTP request belongs to the legacy era; `version` is its version header."""
     return version is None or version in LEGACY_VERSIONS
+
+
+DENIAL: Final = "mcp-ambassador/denial"
+"""The member of `_meta` with the reason of a denial that is a result, and the id of the request that waits."""

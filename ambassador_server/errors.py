@@ -28,6 +28,7 @@ class Advice(StrEnum):
     NEEDS_NO_CREDENTIAL = "needs_no_credential"
     NOTHING_TO_DO = "nothing_to_do"
     READ_AGAIN = "read_again"
+    REMOVE_GRANT = "remove_grant"
     REMOVE_LIMIT = "remove_limit"
     REVOKE_ADMIN_KEY = "revoke_admin_key"
     REVOKE_CREDENTIALS = "revoke_credentials"

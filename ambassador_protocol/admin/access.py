@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ambassador_protocol.admin.enumerations import ToolClass
+from ambassador_protocol.admin.grants import GrantApprovalView
 from ambassador_protocol.admin.users import UserView
 
 
@@ -38,7 +39,7 @@ class AccessView:
 
     One of `tool`, `resource` (the MCP's own URI) and `prompt` is set. `path` has the steps from the user to it, up to
     the one that denies the request. `constrained` tells that it is allowed with certain arguments only, which the rules
-    say; it is false if the request had arguments.
+    say; it is false if the request had arguments. `approval` is set if another person has to approve the request first.
     """
 
     user: str
@@ -48,6 +49,7 @@ class AccessView:
     prompt: str | None
     allowed: bool
     constrained: bool
+    approval: GrantApprovalView | None
     reason: str | None
     remedy: str | None
     path: list[PathStepView]

@@ -8,6 +8,27 @@ from ambassador_protocol.admin.strict import STRICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantApproval:
+    """The approval that each call needs, by a member of the group `approvers`, or by an administrator without one.
+
+    It is good for `valid_seconds` after it was given, 600 when they are absent.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    required: bool = True
+    approvers: str | None = None
+    valid_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantApprovalView:
+    """The approval that each call of a grant needs; administrators give it if `approvers` is null."""
+
+    approvers: str | None
+    valid_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewGrant:
     """`POST` and `PUT /v1/admin/grants`: what a grant covers, by kind.
 
@@ -20,6 +41,8 @@ class NewGrant:
     `constraints` permit a call of a tool only with certain arguments: a JSON Schema for each argument, which must be
     given unless its schema has `optional: true`; the schema `false` forbids it. `PUT` changes them; absent ones stay as
     they are, and `{}` removes them.
+    `approval` demands that another person approves each call first, see `GrantApproval`. `PUT` changes it; an absent
+    one stays as it is, and one that is not `required` removes it.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -35,11 +58,12 @@ class NewGrant:
     owner: str | None = None
     allow_unmatched: bool | None = None
     constraints: dict[str, Any] | None = None
+    approval: GrantApproval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantView:
-    """A grant; `resources`, `prompts` and `constraints` are null if it says nothing about them, see `NewGrant`.
+    """A grant; `resources`, `prompts`, `constraints` and `approval` are null without any, see `NewGrant`.
 
     A grant is for a `group`, or for the `user` whose `request` for access was approved; what it is not is null.
     """
@@ -55,6 +79,7 @@ class GrantView:
     effect: Effect
     delivery: Delivery
     constraints: dict[str, Any] | None
+    approval: GrantApprovalView | None
     expires_at: str | None
     owner: str | None
     created_at: str

@@ -4,6 +4,7 @@ from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.config import ServerConfig
 from ambassador_server.services.administration.access import AccessQueries
 from ambassador_server.services.administration.admin_keys import AdminKeys
+from ambassador_server.services.administration.approvals import ApprovalDecisions
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.administration.grants import Grants
@@ -11,6 +12,7 @@ from ambassador_server.services.administration.groups import Groups
 from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.own_access import OwnAccess
+from ambassador_server.services.administration.own_requests import OwnRequests
 from ambassador_server.services.administration.own_use_cases import OwnUseCases
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.pattern_checks import PatternChecks
@@ -64,6 +66,7 @@ def create_administration(
         limits=Limits(
             store=store, changes=changes, targets=targets, counters=base.limit_counters, clock=clock
         ),
+        approvals=ApprovalDecisions(store=store, requests=base.requests, clock=clock),
         switches=Switches(store=store, changes=changes, targets=targets, clock=clock),
         switch_effects=SwitchEffects(
             store=store, policy=policy, catalog=catalog, in_flight=in_flight, clock=clock
@@ -90,4 +93,16 @@ def create_own_use_cases(
     credentials = OwnCredentials(
         policy=base.policy, changes=base.changes, vault=base.vault, rights=access, clock=base.clock
     )
-    return OwnUseCases(access=access, credentials=base.oauth.for_users(credentials, access))
+    requests = OwnRequests(
+        store=base.store,
+        policy=base.policy,
+        requests=base.requests,
+        rights=access,
+        names=administration.names,
+        clock=base.clock,
+    )
+    return OwnUseCases(
+        access=access,
+        requests=requests,
+        credentials=base.oauth.for_users(credentials, access),
+    )

@@ -248,7 +248,8 @@ APPROVAL_REQUESTS = ObjectMapping(
             last=RequestStatus.EXPIRED,
             expired=RequestStatus.EXPIRED,
         ),
-        **_own(tables.approval_requests, "kind", "capability", "approvers", "user_id", "created_at"),
+        **_own(tables.approval_requests, "kind", "capability", "user_id", "created_at"),
+        "approvers_id": OwnColumn(tables.approval_requests.c.approvers),
     },
 )
 SUBSCRIPTIONS = ObjectMapping(

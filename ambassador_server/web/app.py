@@ -44,6 +44,7 @@ from ambassador_server.web.client.app_keys import (
     KEEP_ALIVE,
     OWN_ACCESS,
     PUBLIC_URL,
+    REQUESTS,
     SIGN_IN,
     SSE_STREAMS,
 )
@@ -79,6 +80,7 @@ def create_client_app(
     app[SIGN_IN] = sign_in
     app[CALLS] = calls
     app[OWN_ACCESS] = own.access
+    app[REQUESTS] = own.requests
     app[CREDENTIALS] = own.credentials
     app[PUBLIC_URL] = settings.public_url
     app[FACE] = face

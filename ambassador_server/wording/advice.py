@@ -26,6 +26,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.NEEDS_NO_CREDENTIAL: "It can be called without one.",
     Advice.NOTHING_TO_DO: "There is nothing to remove.",
     Advice.READ_AGAIN: "Read it again, then decide again.",
+    Advice.REMOVE_GRANT: "Name another group first, or remove it: ambassador-admin grant remove {grant}",
     Advice.REMOVE_LIMIT: "Remove it first: ambassador-admin limit remove {limit}",
     Advice.REVOKE_ADMIN_KEY: "ambassador-admin admin-key revoke NAME ends it",
     Advice.REVOKE_CREDENTIALS: "Revoke them first: ambassador-admin credential revoke --mcp {mcp}",

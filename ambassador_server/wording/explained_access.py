@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from shlex import quote
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
+from ambassador_server.domain.policy.approval_rules import ApprovalRule
 from ambassador_server.domain.policy.decision import UNKNOWN, Permit, Reason
 from ambassador_server.domain.policy.explain import Explanation, NotApplicable
 from ambassador_server.domain.policy.grants import CapabilityPatterns, Delivery, Effect, Grant, Subscription
@@ -11,7 +12,7 @@ from ambassador_server.domain.policy.limits import Limit, Measure
 from ambassador_server.domain.policy.pattern_spelling import spell_name
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.policy.uri_spelling import spell_uri
-from ambassador_server.wording.refusals import argument_text, command_of
+from ambassador_server.wording.refusals import argument_text, command_of, duration_text
 from ambassador_server.wording.times import time_text
 
 _WHY_NOT: Mapping[NotApplicable, str] = {
@@ -45,6 +46,9 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.NOT_SELECTED: "Select the {kind}: ambassador-admin subscription set {key} {mcp} --{kind} {name}{selected}",
     Reason.DEFINITION_CHANGED: "Look at it: ambassador-admin mcp tools {mcp} --diff; then approve it: ambassador-admin "
     "mcp approve {mcp} {name}",
+    Reason.APPROVAL_PENDING: "Look at what waits: ambassador-admin approval list; then decide it: ambassador-admin "
+    "approval approve ID",
+    Reason.APPROVAL_DENIED: "Look at who has denied it: ambassador-admin approval list --filter status=denied",
     Reason.CREDENTIAL_MISSING: "The user does: ambassador-client {command} {mcp}; what users have given shows: "
     "ambassador-admin credential list --mcp {mcp}",
     Reason.ARGUMENTS_UNREADABLE: "Call it with a JSON object as its arguments",
@@ -85,12 +89,21 @@ def why_not_text(reason: NotApplicable, kind: CapabilityKind) -> str:
     return _WHY_NOT[reason].format(kind=kind)
 
 
-def grant_text(grant: Grant, grantee: str) -> str:
-    """Return what a grant permits or denies, and to whom, such as `group developers`."""
+def grant_text(grant: Grant, grantee: str, approvers: str | None = None) -> str:
+    """Return what a grant permits or denies, and to whom, such as `group developers`; `approvers` is a group's name."""
     opting_in = " to clients that subscribe" if grant.delivery is Delivery.OPT_IN else ""
     until = "" if grant.expires_at is None else f", until {time_text(grant.expires_at)}"
     arguments = "" if grant.constraints is None else f", with arguments that meet {grant.constraints}"
-    return f"{grant.effect} {_named_text(grant.named)} to {grantee}{opting_in}{arguments}{until}"
+    text = f"{grant.effect} {_named_text(grant.named)} to {grantee}{opting_in}{arguments}{until}"
+    if grant.approval is None:
+        return text
+    return f"{text}, after {approval_rule_text(grant.approval, approvers)}"
+
+
+def approval_rule_text(rule: ApprovalRule, approvers: str | None) -> str:
+    """Return who has to approve a call, and for how long that is good."""
+    by = "an administrator" if rule.approvers is None else f"a member of group {approvers or rule.approvers}"
+    return f"the approval of {by}, good for {duration_text(rule.valid_seconds)}"
 
 
 def subscription_text(subscription: Subscription, key_name: str) -> str:

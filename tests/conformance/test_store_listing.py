@@ -89,8 +89,8 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "passwords": (set(), set()),
     "requests": (
-        {"user", "mcp", "status", "kind", "capability", "approvers", "user_id"},
-        {"user", "mcp", "status", "kind", "capability", "approvers", "user_id", "created_at"},
+        {"user", "mcp", "status", "kind", "capability", "approvers_id", "user_id"},
+        {"user", "mcp", "status", "kind", "capability", "approvers_id", "user_id", "created_at"},
     ),
     "credentials": (
         {"user", "mcp", "status", "issuer"},
@@ -214,7 +214,7 @@ ANSWERS: list[tuple[str, list[str], list[str]]] = [
     ("requests", ["user_id=u1", "status=pending"], ["q1"]),
     ("requests", ["kind=access"], ["q2"]),
     ("requests", ["capability="], ["q2"]),
-    ("requests", ["approvers=g1"], ["q3"]),
+    ("requests", ["approvers_id=g1"], ["q3"]),
     ("users", ["name=user-2"], ["u2"]),
     ("users", ["name!=user-2"], ["u1", "u3"]),
     ("users", ["name~user-*"], ["u1", "u2", "u3"]),

@@ -134,7 +134,8 @@ def _requests(table: Tables, now: datetime | None) -> dict[str, Field[Any]]:
         "mcp": _name(table, "MCP", "mcp_id"),
         "status": Field(status, values=list(RequestStatus)),
         **_own("kind", values=list(RequestKind)),
-        **_own("capability", "approvers", "user_id"),
+        **_own("capability", "user_id"),
+        "approvers_id": _attribute("approvers"),
         **_times("created_at"),
     }
 

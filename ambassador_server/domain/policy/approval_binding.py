@@ -44,7 +44,15 @@ def basis_of(snapshot: Snapshot, permit: Permit, capability: CapabilityRef) -> s
     if grant is not None:
         expires_at = None if grant.expires_at is None else grant.expires_at.timestamp()
         said = [
-            *(grant.grant_id, grant.group_id, grant.patterns, grant.resources, grant.prompts, expires_at),
+            *(
+                grant.grant_id,
+                grant.group_id,
+                grant.user_id,
+                grant.patterns,
+                grant.resources,
+                grant.prompts,
+                expires_at,
+            ),
             *(grant.delivery, grant.constraints, grant.approval_seconds, grant.approvers),
         ]
     connection = None if mcp is None else mcp.connection

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import asdict
+
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import grant_resource
@@ -18,6 +20,7 @@ from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundE
 from ambassador_server.ports.argument_rules import ArgumentRules
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.grant_approvals import ApprovalSpec, approval_rule
 from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp
@@ -30,7 +33,7 @@ class GrantSpec:
 
     It expires after `lifetime`, else at `expires_at`, else never. `owner` None leaves the owner as it is, an empty
     text removes it. Unless `allow_unmatched`, what a new grant names must match something known. `constraints` None
-    leaves the constraints as they are, empty ones are none.
+    leaves the constraints as they are, empty ones are none. `approval` None leaves the demand of an approval as it is.
     """
 
     group: str
@@ -43,6 +46,7 @@ class GrantSpec:
     owner: str | None = None
     allow_unmatched: bool = False
     constraints: Mapping[str, Any] | None = None
+    approval: ApprovalSpec | None = None
 
 
 class Grants:
@@ -71,9 +75,9 @@ class Grants:
             return await self._create(change, grant, spec)
 
     async def put(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
-        """Add a grant, or update expiry, owner and constraints of one that names the same, with the same effect.
+        """Add a grant, or update one that names the same, with the same effect and delivery.
 
-        The delivery has to be the same, too.
+        Expiry, owner, constraints and the demand of an approval are updated.
         """
         async with self._changes.open(requester) as change:
             grant = await self._new(change.work, requester, spec)
@@ -82,7 +86,15 @@ class Grants:
                 return await self._create(change, grant, spec)
             owner = before.owner if spec.owner is None else grant.owner
             constraints = before.constraints if spec.constraints is None else grant.constraints
-            after = replace(before, expires_at=grant.expires_at, owner=owner, constraints=constraints)
+            demands = before if spec.approval is None else grant
+            after = replace(
+                before,
+                expires_at=grant.expires_at,
+                owner=owner,
+                constraints=constraints,
+                approval_seconds=demands.approval_seconds,
+                approvers=demands.approvers,
+            )
             return await _write(change, before, after, spec)
 
     async def remove(self, requester: Requester, grant_id: str) -> None:
@@ -117,6 +129,7 @@ class Grants:
         constraints = self._rules.canonical(spec.constraints or {})
         if constraints is not None and (spec.effect is Effect.DENY or not named.tools):
             raise InvalidInputError("Only a permit of tools can have constraints for their arguments.")
+        approval = await approval_rule(work, spec.approval, spec.effect)
         now = self._clock.now()
         return Grant(
             grant_id=str(uuid.uuid4()),
@@ -132,6 +145,8 @@ class Grants:
             delivery=spec.delivery,
             owner=None if spec.owner is None else check_owner(spec.owner),
             constraints=constraints,
+            approval_seconds=None if approval is None else approval.valid_seconds,
+            approvers=None if approval is None else approval.approvers,
         )
 
 
@@ -179,7 +194,10 @@ def _best_match(found: Iterable[Grant], wanted: Grant) -> Grant | None:
 
 
 async def _write(change: Change, before: Grant | None, grant: Grant, spec: GrantSpec) -> Written[Grant]:
-    return await write(change, change.work.grants, before, grant, _EVENTS, group=spec.group, mcp=spec.mcp)
+    named = {} if spec.approval is None else {"approvers": spec.approval.approvers}
+    return await write(
+        change, change.work.grants, before, grant, _EVENTS, group=spec.group, mcp=spec.mcp, **named
+    )
 
 
 def grant_details(grant: Grant) -> dict[str, Any]:
@@ -191,6 +209,7 @@ def grant_details(grant: Grant) -> dict[str, Any]:
         "expires_at": None if grant.expires_at is None else grant.expires_at.isoformat(),
         "owner": grant.owner,
         **({} if grant.constraints is None else {"constraints": json.loads(grant.constraints)}),
+        **({} if grant.approval is None else {"approval": asdict(grant.approval)}),
     }
 
 

@@ -21,6 +21,7 @@ from ambassador_server.domain.shared.names import check_name, check_owner, check
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.grant_approvals import check_approves_nothing
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.kill_switches import check_not_stopped, is_stopped
@@ -119,6 +120,7 @@ class Groups:
             await check_not_limited(
                 change.work, LimitScope.GROUP, group.group_id, name=f"group {group.name!r}"
             )
+            await check_approves_nothing(change.work, group.group_id, name=group.name)
             await change.work.groups.remove(group.group_id)
             change.record(AuditAction.GROUP_REMOVE, group_resource(group), before=_details(group))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ambassador_server.services.administration.access import AccessQueries
 from ambassador_server.services.administration.admin_keys import AdminKeys
+from ambassador_server.services.administration.approvals import ApprovalDecisions
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.administration.grants import Grants
@@ -35,6 +36,7 @@ class AdministrationUseCases:
     credentials: CredentialAdministration
     sessions: SessionControl
     limits: Limits
+    approvals: ApprovalDecisions
     switches: Switches
     switch_effects: SwitchEffects
     access: AccessQueries

@@ -16,11 +16,12 @@ from ambassador_server.domain.policy.decision import (
     Permit,
     Reason,
 )
+from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.services.calls.call_records import CallRecords
 from ambassador_server.services.calls.capability_call import CapabilityCall, UsedApproval, argument_bytes
 from ambassador_server.services.calls.catalog_index import CatalogEntry
-from ambassador_server.services.calls.in_flight import CallStoppedError
+from ambassador_server.services.calls.in_flight import CallInFlight, CallStoppedError
 from ambassador_server.services.changes.approval_requests import (
     ApprovalRequests,
     TooManyRequestsError,
@@ -37,7 +38,7 @@ _LARGEST_SHOWN: Final = 16 * 1024
 class CallApproval:
     """The approval of one call; it serves once, in `use`."""
 
-    __slots__ = ("_approvals", "_call", "_entry", "request", "used")
+    __slots__ = ("_approvals", "_call", "_entry", "request")
 
     def __init__(
         self, approvals: "CallApprovals", call: CapabilityCall, entry: CatalogEntry, request: ApprovalRequest
@@ -46,13 +47,11 @@ class CallApproval:
         self._call = call
         self._entry = entry
         self.request = request
-        self.used: UsedApproval | None = None
 
     async def use(self) -> UsedApproval:
         """Use the approval; raises CallStoppedError if it does not serve any more."""
         used = await self._approvals.use(self._call, self._entry, self.request)
-        self.used = UsedApproval(used.request_id, used.rounds)
-        return self.used
+        return UsedApproval(used.request_id, used.rounds)
 
 
 class CallApprovals:
@@ -73,13 +72,18 @@ class CallApprovals:
         self._waits = waits
         self._hold_seconds = hold_seconds
 
-    async def of(self, call: CapabilityCall, entry: CatalogEntry, permit: Permit) -> CallApproval | None:
-        """Return the approval of a call with the arguments of its downstream; None if the call needs none.
+    async def find(
+        self, call: CapabilityCall, entry: CatalogEntry, permit: Permit, running: CallInFlight
+    ) -> Snapshot:
+        """Give a running call its approval, if its method needs one; return the policy as it is after that.
 
         Raises CallStoppedError for a call that is not approved; another person is asked for the approval.
         """
-        if permit.approval is None or call.method not in APPROVED_METHODS:
-            return None
+        if permit.approval is not None and call.method in APPROVED_METHODS:
+            running.approval = await self._of(call, entry, permit)
+        return self._policy.snapshot
+
+    async def _of(self, call: CapabilityCall, entry: CatalogEntry, permit: Permit) -> CallApproval:
         size = sum(map(len, call.members.values()))
         digest = (
             call_digest(call.method, entry.ref, call.members)

@@ -71,8 +71,11 @@ class CallRecords:
         lent: Lent | None,
         used: UsedApproval | None = None,
     ) -> Awaitable[None]:
-        """Record that the call is about to be sent; what is returned raises AuditUnavailableError."""
-        return self.recorder.attempt(
+        """Record that the call is about to be sent, with the questions that it brings answers to.
+
+        What is returned raises AuditUnavailableError.
+        """
+        written = self.recorder.attempt(
             call.principal,
             call.origin,
             resource,
@@ -82,6 +85,9 @@ class CallRecords:
             method=call.method,
             more=None if lent is None and used is None else _used(mcp, lent, used),
         )
+        for method in call.answered:
+            _ = self.recorder.question_answered(call.principal, call.origin, resource, method, refused=False)
+        return written
 
     def failed(
         self, call: CapabilityCall, resource: Resource, started: float, reason: str
@@ -95,11 +101,6 @@ class CallRecords:
         read = self.payloads.asked_methods
         for method in read(result) if len(result) <= LARGE else await off_loop(read, result):
             await self.recorder.question(call.principal, call.origin, resource, method)
-
-    def answers(self, call: CapabilityCall, resource: Resource) -> None:
-        """Record the questions that the call brings answers to."""
-        for method in call.answered:
-            _ = self.recorder.question_answered(call.principal, call.origin, resource, method, refused=False)
 
     def recorded_ask(self, call: CapabilityCall, ask: Ask, entry: CatalogEntry, resource: Resource) -> Ask:
         """Return `ask` with a record of each question and of its answer, and with the name of the MCP that asks."""

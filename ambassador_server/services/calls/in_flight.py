@@ -41,11 +41,6 @@ class Entered(Protocol):
 class HeldApproval(Protocol):
     """The approval that a call needs, which serves once."""
 
-    @property
-    def used(self) -> UsedApproval | None:
-        """Return what was used."""
-        ...
-
     async def use(self) -> UsedApproval:
         """Use it, and return what was used; raises CallStoppedError if it does not serve any more."""
         ...
@@ -55,7 +50,7 @@ class CallInFlight:
     """A call of the current task, in flight while its `with` block runs.
 
     `sent` is the call as the downstream gets it, once that is known, and `approval` what it must use before, if it
-    needs one. At its end the call leaves its `limits`. If a new
+    needs one; `used` is what it has used. At its end the call leaves its `limits`. If a new
     policy stops it, `deny` is set, and the end of the block raises CallStoppedError. If the shutdown of the server
     stops it, the end of the block raises ServerStoppingError.
     """
@@ -71,6 +66,7 @@ class CallInFlight:
         "principal",
         "sent",
         "task",
+        "used",
     )
 
     def __init__(self, principal: Principal, capability: CapabilityRef, running: "set[CallInFlight]") -> None:
@@ -86,6 +82,7 @@ class CallInFlight:
         self.sent: CapabilityCall | None = None
         self._params: CallParams | None = None
         self.approval: HeldApproval | None = None
+        self.used: UsedApproval | None = None
         self._running = running
 
     def __enter__(self) -> Self:

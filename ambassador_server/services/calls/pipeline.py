@@ -75,10 +75,7 @@ class CallPipeline:
         self._enter_limits = admission.limits.enter
 
     async def call(self, call: CapabilityCall) -> Answered | Deny:
-        """Run one call, or return why it is denied.
-
-        Raises RateLimitedError and AuditUnavailableError before anything ran, and the errors of the downstream.
-        """
+        """Run one call, or return why it is denied. Raises RateLimitedError, AuditUnavailableError, and its errors."""
         raw = argument_bytes(call)
         refused = self._rates.take(call.principal.key_id, call.name, raw)
         if refused is not None:
@@ -98,8 +95,7 @@ class CallPipeline:
                     raw = argument_bytes(call)
                 running.sent = call
                 if decision.approval is not None:
-                    running.approval = await self._approvals.of(call, entry, decision)
-                    snapshot = self._policy.snapshot
+                    snapshot = await self._approvals.find(call, entry, decision, running)
                 if snapshot.limits is not None:
                     self._enter_limits(snapshot, call.principal, entry.ref, len(raw), running)
                 user_id, credentials = call.principal.user_id, self._credentials
@@ -110,7 +106,7 @@ class CallPipeline:
                 )
                 read = self._records.arguments
                 arguments = read(entry, raw) if len(raw) <= LARGE else await off_loop(read, entry, raw)
-                used = None if running.approval is None else await running.approval.use()
+                used = running.used = None if running.approval is None else await running.approval.use()
                 await self._records.attempt(call, mcp, resource, decision, arguments, len(raw), lent, used)
                 outcome, recorded = await self._forward(call, entry, mcp, lent, resource, running)
         except CallStoppedError as stopped:
@@ -163,8 +159,6 @@ class CallPipeline:
         running: CallInFlight,
     ) -> tuple[Answered | AmbassadorError, Awaitable[None]]:
         """Return the outcome, and what ends when the log has its record."""
-        if call.answered:
-            self._records.answers(call, resource)
         request = NeutralRequest(
             method=call.method,
             params=downstream_params(call, entry.encoded_name),
@@ -204,8 +198,7 @@ class CallPipeline:
         recorded = self._recorder.answered(
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
         )
-        used = None if running.approval is None else running.approval.used
-        return Answered(reply, mcp.mcp_id, entry.mcp_name, seconds, used), recorded
+        return Answered(reply, mcp.mcp_id, entry.mcp_name, seconds, running.used), recorded
 
     def _send(
         self,

@@ -31,6 +31,7 @@ from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEnt
 from ambassador_server.web.admin.access_path import path_of
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.people_views import user_view
+from ambassador_server.web.admin.policy_views import approval_view
 from ambassador_server.web.bodies import extended, json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Handler, Parameter
 from ambassador_server.web.listing import listing, page
@@ -164,6 +165,9 @@ def _access_view(access: ExplainedAccess, names: Names, *, has_arguments: bool) 
         **asked,
         allowed=denied is None,
         constrained=not has_arguments and isinstance(decision, Permit) and decision.constrained,
+        approval=approval_view(decision.approval, names)
+        if isinstance(decision, Permit) and decision.approval is not None
+        else None,
         reason=None if denied is None else denied.reason,
         remedy=remedy_text(
             explanation,
@@ -196,7 +200,8 @@ def _described(rule: KillSwitch | Grant | Subscription | Limit, names: Names) ->
         case KillSwitch():
             return "kill switch", rule.switch_id, switch_text(rule)
         case Grant():
-            return "grant", rule.grant_id, grant_text(rule, names.grantee(rule))
+            approvers = None if rule.approvers is None else names.group(rule.approvers)
+            return "grant", rule.grant_id, grant_text(rule, names.grantee(rule), approvers)
         case Limit():
             return "limit", rule.limit_id, limit_text(rule)
         case Subscription():

@@ -10,6 +10,7 @@ from ambassador_protocol.paths import GRANTS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
 from ambassador_server.errors import InvalidInputError
+from ambassador_server.services.administration.grant_approvals import ApprovalSpec
 from ambassador_server.services.administration.grants import GrantSpec
 from ambassador_server.services.changes.writing import WriteResult, Written
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
@@ -66,6 +67,13 @@ def grant_spec(body: NewGrant) -> GrantSpec:
         owner=body.owner,
         allow_unmatched=bool(body.allow_unmatched),
         constraints=body.constraints,
+        approval=None
+        if body.approval is None
+        else ApprovalSpec(
+            required=body.approval.required,
+            approvers=body.approval.approvers,
+            valid_seconds=body.approval.valid_seconds,
+        ),
     )
 
 

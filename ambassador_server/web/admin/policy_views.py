@@ -3,9 +3,10 @@
 import json
 from datetime import datetime
 
-from ambassador_protocol.admin.grants import GrantView
+from ambassador_protocol.admin.grants import GrantApprovalView, GrantView
 from ambassador_protocol.admin.subscriptions import SubscriptionView
 from ambassador_protocol.admin.switches import SwitchView
+from ambassador_server.domain.policy.approval_rules import ApprovalRule
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.services.administration.names import Names
@@ -27,11 +28,18 @@ def grant_view(grant: Grant, names: Names) -> GrantView:
         effect=grant.effect,
         delivery=grant.delivery,
         constraints=None if grant.constraints is None else json.loads(grant.constraints),
+        approval=None if grant.approval is None else approval_view(grant.approval, names),
         expires_at=optional_timestamp(grant.expires_at),
         owner=grant.owner,
         created_at=timestamp(grant.created_at),
         created_by=grant.created_by,
     )
+
+
+def approval_view(rule: ApprovalRule, names: Names) -> GrantApprovalView:
+    """Convert the demand of an approval."""
+    approvers = None if rule.approvers is None else names.group(rule.approvers) or rule.approvers
+    return GrantApprovalView(approvers=approvers, valid_seconds=rule.valid_seconds)
 
 
 def subscription_view(subscription: Subscription, names: Names) -> SubscriptionView:

@@ -10,6 +10,7 @@ from ambassador_server.web.client import (
     mcp,
     own_access,
     own_oauth,
+    own_requests,
     sessions,
     tools,
 )
@@ -18,5 +19,6 @@ from ambassador_server.web.client import (
 def client_routes() -> list[web.RouteDef]:
     """Return every route of the client API."""
     probes = [endpoint.route() for endpoint in health.endpoints()]
-    modules = (mcp, sessions, tools, enrolments, own_access, credentials, own_oauth, connect_pages)
+    access = (enrolments, own_access, own_requests)
+    modules = (mcp, sessions, tools, *access, credentials, own_oauth, connect_pages)
     return probes + [route for module in modules for route in module.routes()]

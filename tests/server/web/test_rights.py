@@ -21,10 +21,13 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.storage.migrate import upgrade
 
 MAY = {
-    "admin": {"read", "provision", "manage", "operate", "mcp:execute", "audit:prune", "metrics:read"},
+    "admin": {
+        *("read", "provision", "manage", "operate", "mcp:execute", "approvals:read", "approvals:decide"),
+        *("audit:prune", "metrics:read"),
+    },
     "operator": {"read", "operate", "metrics:read"},
     "provisioner": {"read", "provision"},
-    "auditor": {"read", "audit:read"},
+    "auditor": {"read", "approvals:read", "audit:read"},
     "monitor": {"metrics:read"},
 }
 """The expected rights of each role, independent of the product's table."""
@@ -102,6 +105,10 @@ read        GET    /v1/admin/limits/{name}
 manage      PUT    /v1/admin/limits/{name}
 manage      DELETE /v1/admin/limits/{name}
 read        GET    /v1/admin/limit-counters
+approvals:read   GET  /v1/admin/approvals
+approvals:read   GET  /v1/admin/approvals/{id}
+approvals:decide POST /v1/admin/approvals/{id}/approve
+approvals:decide POST /v1/admin/approvals/{id}/deny
 read        GET    /v1/admin/kill-switches
 read        GET    /v1/admin/kill-switches/{id}
 operate     POST   /v1/admin/kill-switches
@@ -145,6 +152,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/admin/grants"): {"group": "staff", "mcp": "files"},
     ("PUT", "/v1/admin/grants"): {"group": "staff", "mcp": "files", "tools": ["read*"]},
     ("PUT", "/v1/admin/limits/{name}"): {"scope": "everyone", "measure": "in_flight", "value": 9},
+    ("POST", "/v1/admin/approvals/{id}/approve"): {"reason": "test"},
     ("POST", "/v1/admin/kill-switches"): {"scope": "everyone", "reason": "test"},
     ("POST", "/v1/admin/batch"): {"operations": [{"kind": "put-group", "name": "more", "set": {}}]},
     ("POST", "/v1/admin/audit/prune"): {"older_than_seconds": 86400},
@@ -240,6 +248,7 @@ async def _path_values(http: "TestClient[Any, Any]", secrets: dict[str, str]) ->
         "grants": grant["id"],
         "limits": (await ask("PUT", "limits/careful", limit))["name"],
         "kill-switches": (await ask("POST", "kill-switches", switch))["id"],
+        "approvals": "x",
         "audit": "x",
         "subscriptions": "x",
     }

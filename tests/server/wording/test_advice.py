@@ -16,7 +16,14 @@ from ambassador_server.wording.advice import hint_text
 def test_every_advice_has_a_text_without_gaps(advice: Advice):
     text = hint_text(
         AmbassadorError(
-            "It failed.", advice=advice, user="alice", seconds=7, roles="admin", mcp="wiki", limit="calm"
+            "It failed.",
+            advice=advice,
+            user="alice",
+            seconds=7,
+            roles="admin",
+            mcp="wiki",
+            limit="calm",
+            grant="1",
         )
     )
     assert text

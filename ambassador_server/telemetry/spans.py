@@ -1,5 +1,6 @@
 """Spans of OpenTelemetry, behind the port of the services."""
 
+import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Final
@@ -87,7 +88,7 @@ class OtelSpan:
         contexts.detach(self._token)
         if kind is not None and not self._failed:
             # The name of a class is ours; the message may hold what a downstream or a caller said.
-            self.fail(kind.__name__)
+            self.fail("cancelled" if issubclass(kind, asyncio.CancelledError) else kind.__name__)
         self._span.end()
 
     @property

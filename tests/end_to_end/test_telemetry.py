@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -10,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.architecture.test_sizes import ROOT
 from tests.documents.metrics import every_family
 from tests.documents.test_telemetry import documented_attributes
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
@@ -19,7 +20,8 @@ from tests.end_to_end.otlp_collector import Collector, Received, attributes, col
 from tests.end_to_end.scraping import scrape
 from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.world import Caller, Downstream, World, downstream, running, until
-from tests.rig import Rig
+from tests.patience import PATIENCE
+from tests.rig import BIN, Rig
 
 KEY = "key-of-the-collector-" + "x" * 20
 ERAS = ("legacy", "modern")
@@ -132,6 +134,30 @@ def test_a_trace_joins_the_host_the_server_and_the_downstream(
     assert http.attributes["ambassador.request.id"] == outer.attributes["ambassador.request.id"]
 
 
+@pytest.mark.parametrize("era", ERAS)
+def test_the_sdk_at_both_ends_and_the_client_between_make_one_trace(
+    world: World, collector: Collector, tmp_path: Path, era: str
+) -> None:
+    sdk, name = [sys.executable, "-m", "tests.end_to_end.traced_sdk", collector.url], f"sdk-{era}"
+    world.publish(name, "stdio", {"command": [*sdk, "downstream"], "cwd": str(ROOT)})
+    places = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    environment = world.rig.environment() | world.rig.client_environment(world.person().key) | places
+    words = [*sdk, "host", era, f"{name}__add", str(BIN / "ambassador-client"), "proxy"]
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=PATIENCE, env=environment, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    outer, inner = f"server tools/call {name}__add", "client tools/call add"
+    wanted = ("internal the question of a person", f"internal MCP send tools/call {name}__add")
+    spans = spans_of(collector, done.stdout.strip(), outer, inner, "server tools/call add")
+    chain = [spans["server tools/call add"]]
+    by_id = {each.id: each for each in spans.values()}
+    while chain[-1].parent:
+        chain.append(by_id[chain[-1].parent])
+    assert [each.resource["service.name"] for each in chain] == ["downstream", "door", "door", "host", "host"]
+    assert [each.name for each in chain][2:] == [f"tools/call {name}__add", wanted[1][9:], wanted[0][9:]]
+
+
 @pytest.mark.parametrize("face", FACES, ids=repr)
 def test_the_context_of_headers_goes_on_in_meta(
     caller: Caller, collector: Collector, old: Downstream, face: Any
@@ -180,6 +206,38 @@ def test_a_malformed_context_is_ignored(world: World, caller: Caller, old: Downs
         assert carried(old)["traceparent"].split("-")[1] == parent.split("-")[1]
         assert "tracestate" not in carried(old)
     assert "trace" not in "".join(line for line in world.log_text().splitlines() if '"warning"' in line)
+
+
+def test_prompts_and_resources_have_spans_without_their_arguments(
+    world: World, caller: Caller, collector: Collector
+) -> None:
+    world.publish_fixture("offers", "--offers", "tools,resources,prompts")
+    requests = [
+        ("prompts/get", {"name": "offers__greet", "arguments": {"whom": "Hidden12"}}, "gen_ai.prompt.name"),
+        ("resources/read", {"uri": "memo://1"}, "mcp.resource.uri"),
+    ]
+    for method, params, attribute in requests:
+        trace, parent = fresh()
+        wire = LEGACY.request(caller.secret, method, {**params, "_meta": {"traceparent": parent}})
+        assert "result" in json.loads(caller.send(wire).content)
+        outer = f"server {method}" + (" offers__greet" if method == "prompts/get" else "")
+        inner = f"client {method}" + (" greet" if method == "prompts/get" else "")
+        spans = spans_of(collector, trace, outer, inner)
+        assert spans[outer].attributes[attribute] in ("offers__greet", "memo://1")
+        assert spans[inner].attributes["network.transport"] == "pipe"
+    assert b"Hidden12" not in b"".join(collector.raw)
+
+
+def test_a_cancelled_call_says_so(caller: Caller, collector: Collector) -> None:
+    trace, parent = fresh()
+    params = {"name": "legacy__slow", "arguments": {"seconds": 600}, "_meta": {"traceparent": parent}}
+    wire = MODERN.request(caller.secret, "tools/call", params)
+    with pytest.raises(httpx.ReadTimeout):
+        caller.http.post(wire.path, headers=wire.headers, content=wire.body, timeout=0.5)
+    spans = spans_of(collector, trace, "server tools/call legacy__slow", "client tools/call slow")
+    assert {each.attributes.get("error.type") for each in spans.values() if each.name != "decide"} == {
+        "cancelled"
+    }
 
 
 def test_failures_are_named_without_their_texts(caller: Caller, collector: Collector) -> None:
@@ -330,63 +388,3 @@ def test_lines_of_a_traced_call_have_its_trace(world: World, caller: Caller) -> 
     lines = [json.loads(line) for line in world.log_text().splitlines()]
     [line] = [line for line in lines if line.get("trace_id") == trace]
     assert line["request_id"] == answer.headers["X-Request-Id"]
-
-
-OFF = """
-import asyncio, sys
-from pathlib import Path
-from ambassador_server.bootstrap.server import build
-from ambassador_server.cli import server_process
-from ambassador_server.config import ServerConfig
-from ambassador_server.services.calls.pipeline import CallPipeline
-from ambassador_server.storage.migrate import upgrade
-
-async def main():
-    config = ServerConfig(data_dir=Path(sys.argv[1]))
-    await upgrade(config.store_url)
-    server = await build(config, writer="main", telemetry=server_process.open_telemetry(config))
-    app = server.client_app(None)
-    assert type(server.services.calls.pipeline) is CallPipeline
-    print(len(app.middlewares), [name for name in sys.modules if name.startswith(("opentelemetry", "requests"))])
-    await server.close()
-
-asyncio.run(main())
-"""
-
-
-def test_without_a_collector_nothing_is_imported_and_the_pipeline_is_the_plain_one(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", OFF, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.stdout == "1 []\n", done.stderr
-
-
-WITHOUT_EXTRA = """
-import sys
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "opentelemetry":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Missing())
-from ambassador_server.__main__ import main
-sys.argv = ["ambassador-server", *sys.argv[1:]]
-sys.exit(main())
-"""
-
-
-@pytest.mark.parametrize("command", ["serve", "check"])
-def test_without_the_extra_the_start_is_refused_with_one_line(
-    tmp_path: Path, command: str, prepared: Rig
-) -> None:
-    file = tmp_path / "server.yaml"
-    file.write_text("telemetry: {endpoint: 'http://127.0.0.1:4318'}\n")
-    shutil.copytree(prepared.data_dir, tmp_path / "data")
-    words = [command, "--data-dir", str(tmp_path / "data"), "--config", str(file)]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_EXTRA, *words], capture_output=True, text=True, timeout=60, check=False
-    )
-    text = done.stderr if command == "serve" else done.stdout
-    assert done.returncode == (2 if command == "serve" else 1), done
-    assert "opentelemetry is not installed; add the extra otel" in text
-    assert "Traceback" not in done.stderr
-    assert len([line for line in text.splitlines() if "otel" in line]) == 1

@@ -16,7 +16,9 @@ _KINDS: Final = {
 }
 """What an action is the attempt or the outcome of; other actions have no attempts."""
 _REQUEST = b'"request_id":'
-_BEGINS = b'"outcome":"permitted","reason":null,'
+_BEGINS = tuple(
+    b'"outcome":"permitted","reason":' + reason + b"," for reason in (b"null", b'"definition_pending"')
+)
 _END = b',"prev":"'
 
 

@@ -81,17 +81,28 @@ def test_with_pin_warn_what_waits_is_used_and_recorded(world: World, directory: 
     for face in FACES:
         assert name in caller.names(face)
         assert caller.call(face, name).succeeded
+        assert caller.call(face, f"{hostile.name}__other").succeeded
+    pending = world.events(reason="definition_pending")
+    assert [each["action"] for each in pending] == ["call:tool:attempt"] * len(FACES)
+    assert {each["resource"]["name"] for each in pending} == {f"{hostile.name}.edit"}
+    found = world.rig.admin_json("audit", "query", "reason=definition_pending", f"tool={hostile.name}.edit")
+    assert len(found) == len(FACES)
     shown = world.rig.admin_json("mcp", "show", hostile.name)
     assert (shown["pin"], shown["waiting"]) == ("warn", 2)
     assert shown["approved_set"] == before["approved_set"] != shown["offered_set"]
     (event,) = [each for each in world.events(action="system:definition:change") if about(each, hostile)]
     assert event["details"]["set_before"] == shown["approved_set"]
     assert event["details"]["set_after"] == shown["offered_set"]
+    (seen,) = [each for each in event["details"]["differences"] if each["tool"] == "edit"]
+    assert {each["details"]["definition"] for each in pending} == {seen["after"]}
     world.rig.admin("mcp", "update", hostile.name, "--pin", "block")
     assert_refused(caller, *REFUSED, tool=name)
     # One that vanished does not stop the others.
     assert caller.call(LEGACY, f"{hostile.name}__other").succeeded
     world.rig.admin("mcp", "approve", hostile.name)
+    world.rig.admin("mcp", "update", hostile.name, "--pin", "warn")
+    assert caller.call(LEGACY, name).succeeded
+    assert len(world.events(reason="definition_pending")) == len(FACES), "an approved one is not pending"
     after = world.rig.admin_json("mcp", "show", hostile.name)
     assert after["approved_set"] == after["offered_set"] == shown["offered_set"]
 

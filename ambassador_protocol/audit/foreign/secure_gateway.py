@@ -54,10 +54,14 @@ def convert(event: Event) -> dict[str, Any]:
             "policy_decision": _DECISIONS.get(step or ""),
             "duration_ms": None if duration is None else round(duration),
             "response_status": _response_status(event, step, details),
-            "error": event.get("reason") or ("tool_error" if details.get("is_error") else None),
+            "error": None if step == "attempt" else _error(event, details),
             "ip_address": event.get("source"),
         }
     )
+
+
+def _error(event: Event, details: Mapping[str, Any]) -> str | None:
+    return event.get("reason") or ("tool_error" if details.get("is_error") else None)
 
 
 def _step(event: Event) -> str | None:

@@ -10,6 +10,8 @@ from msgspec import Struct, field
 
 RATE_LIMITED = "rate_limited"
 """The reason of a refusal because a client key is too fast."""
+DEFINITION_PENDING = "definition_pending"
+"""The reason that an attempt has if the definition of its tool waited for an approval: the MCP has the pin `warn`."""
 
 
 class AuditAction(StrEnum):

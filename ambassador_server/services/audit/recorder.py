@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
 from ambassador_server.domain.audit.events import (
+    DEFINITION_PENDING,
     SYSTEM,
     Actor,
     AuditAction,
@@ -88,15 +89,24 @@ class Recorder:
     ) -> Awaitable[None]:
         """Record a permitted call before it is sent; `arguments` are redacted, `size` is their size in bytes.
 
-        `more` are details about the credential of the user and the approval, if the call uses these.
+        `more` are details about the credential of the user and the approval, if the call uses these, and the digest of
+        a definition that waits for an approval.
         """
         details: dict[str, Any] = {"grant": grant_id, "arguments": arguments, "arguments_bytes": size}
         if method is not None and method != _TOOLS_CALL:
             details["method"] = method
+        reason = None
         if more is not None:
             details |= more
+            reason = DEFINITION_PENDING if "definition" in more else None
         return self._call(
-            _ATTEMPT[resource.kind], Outcome.PERMITTED, principal, origin, resource, details=details
+            _ATTEMPT[resource.kind],
+            Outcome.PERMITTED,
+            principal,
+            origin,
+            resource,
+            reason=reason,
+            details=details,
         )
 
     def denied(

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
 from ambassador_server.domain.audit.events import Resource
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, Pin
 from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.domain.secrets.marks import WITHHELD
 from ambassador_server.domain.secrets.redaction import redact
@@ -64,7 +64,7 @@ class CallRecords:
         self,
         call: CapabilityCall,
         mcp: Mcp,
-        resource: Resource,
+        entry: CatalogEntry,
         permit: Permit,
         arguments: Any,
         size: int,
@@ -73,8 +73,16 @@ class CallRecords:
     ) -> Awaitable[None]:
         """Record that the call is about to be sent, with the questions that it brings answers to.
 
+        With the pin `warn` it says so if the definition of the tool waits for an approval.
+
         What is returned raises AuditUnavailableError.
         """
+        resource = entry.resource
+        more = None if lent is None and used is None else _used(mcp, lent, used)
+        if mcp.pin is Pin.WARN and entry.ref.digest is not None:
+            approved = self._policy.snapshot.approved.get(mcp.mcp_id)
+            if approved is None or entry.ref.digest not in approved.every_digest:
+                more = {**(more or {}), "definition": entry.ref.digest}
         written = self.recorder.attempt(
             call.principal,
             call.origin,
@@ -83,7 +91,7 @@ class CallRecords:
             arguments=arguments,
             size=size,
             method=call.method,
-            more=None if lent is None and used is None else _used(mcp, lent, used),
+            more=more,
         )
         for method in call.answered:
             _ = self.recorder.question_answered(call.principal, call.origin, resource, method, refused=False)

@@ -107,7 +107,7 @@ class CallPipeline:
                 read = self._records.arguments
                 arguments = read(entry, raw) if len(raw) <= LARGE else await off_loop(read, entry, raw)
                 used = running.used = None if running.approval is None else await running.approval.use()
-                await self._records.attempt(call, mcp, resource, decision, arguments, len(raw), lent, used)
+                await self._records.attempt(call, mcp, entry, decision, arguments, len(raw), lent, used)
                 outcome, recorded = await self._forward(call, entry, mcp, lent, resource, running)
         except CallStoppedError as stopped:
             return await self._records.deny(call, resource, stopped.deny)

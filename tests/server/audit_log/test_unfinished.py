@@ -14,7 +14,14 @@ from ambassador_server.audit_log.event_json import encode_event
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.domain.audit.call_actions import CALL_ACTIONS, CallStep
-from ambassador_server.domain.audit.events import SYSTEM, AuditAction, AuditEvent, Outcome, Resource
+from ambassador_server.domain.audit.events import (
+    DEFINITION_PENDING,
+    SYSTEM,
+    AuditAction,
+    AuditEvent,
+    Outcome,
+    Resource,
+)
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.services.audit.unfinished import UnfinishedAttempts
 from tests.fakes.clock import START, ManualClock
@@ -73,6 +80,8 @@ async def left(directory: Path, events: list[AuditEvent], **how) -> list[str | N
     [
         ([START_EVENT, numbered(1), numbered(2), outcome(numbered(1))], ["r-2"]),
         ([numbered(1), outcome(numbered(1), AuditAction.CALL_DENY)], []),
+        ([replace(numbered(1), reason=DEFINITION_PENDING)], ["r-1"]),
+        ([replace(numbered(1), reason=DEFINITION_PENDING), outcome(numbered(1))], []),
         ([outcome(numbered(1), AuditAction.CALL_DENY), numbered(1)], ["r-1"]),
         ([replace(numbered(1), action=AuditAction.CALL_QUESTION)], []),
         ([TEST, numbered(1), outcome(TEST, AuditAction.MCP_TEST)], ["r-1"]),

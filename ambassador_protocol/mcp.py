@@ -22,6 +22,8 @@ META_CLIENT_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 META_SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
 META_LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
 META_SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
+META_ALL_TOOLS: Final = "mcp-ambassador/allTools"
+"""Asks, with `true` in the `_meta` of `tools/list`, for all tools, also where hosts get those that search instead."""
 
 MAX_CALL_SECONDS: Final = 3600.0
 """The longest deadline that an administrator can set for a call; every other timeout on the way must be longer."""

@@ -22,10 +22,10 @@ _ambassador_admin_words() {
         "config") commands="view" options="-h --help" ;;
         "config view") options="--show-origin $shared" ;;
         "user") commands="create list show update suspend activate deactivate reset-password" options="-h --help" ;;
-        "user create") options="--display-name --email --role --source --group --dry-run $shared" ;;
+        "user create") options="--display-name --email --role --source --group --meta-tools --dry-run $shared" ;;
         "user list") options="--filter --sort --limit --watch --every $shared" ;;
         "user show") options="$shared" ;;
-        "user update") options="--display-name --email --role --no-roles --source --owner --dry-run $shared" ;;
+        "user update") options="--display-name --email --role --no-roles --source --owner --meta-tools --dry-run $shared" ;;
         "user suspend") options="--dry-run $shared" ;;
         "user activate") options="--dry-run $shared" ;;
         "user deactivate") options="--dry-run -y --yes $shared" ;;
@@ -69,11 +69,12 @@ _ambassador_admin_words() {
         "grant show") options="$shared" ;;
         "grant list") options="--filter --sort --limit --watch --every $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
-        "key") commands="issue enrol rotate list suspend activate revoke" options="-h --help" ;;
-        "key issue") options="--name --for --owner --if-missing --key-file --to-command --dry-run $shared" ;;
+        "key") commands="issue enrol rotate list update suspend activate revoke" options="-h --help" ;;
+        "key issue") options="--name --for --owner --if-missing --meta-tools --key-file --to-command --dry-run $shared" ;;
         "key enrol") options="--name --for --key-for --dry-run $shared" ;;
         "key rotate") options="--overlap --key-file --to-command --dry-run $shared" ;;
         "key list") options="--filter --sort --limit --user --watch --every $shared" ;;
+        "key update") options="--meta-tools --dry-run $shared" ;;
         "key suspend") options="--dry-run $shared" ;;
         "key activate") options="--dry-run $shared" ;;
         "key revoke") options="--keep-replacements --dry-run -y --yes $shared" ;;
@@ -149,6 +150,8 @@ _ambassador_admin_option() {
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
         "credential list":--user | "credential revoke":--user | "key list":--user | "enrolment list":--user | "session list":--user | "limit set":--user) takes=word live=user ;;
         *:--group | "mcp add":--grant) takes=word live=group ;;
+        "user create":--meta-tools | "user update":--meta-tools) takes=word choices="on off" ;;
+        "key issue":--meta-tools | "key update":--meta-tools) takes=word choices="on off inherit" ;;
         "mcp add":--transport) takes=word choices="sse stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
@@ -211,6 +214,7 @@ _ambassador_admin_argument() {
         "key issue":1) takes=word live=user ;;
         "key enrol":1) takes=word live=user ;;
         "key rotate":1) takes=word live=key ;;
+        "key update":*) takes=word live=key ;;
         "key suspend":*) takes=word live=key ;;
         "key activate":*) takes=word live=key ;;
         "key revoke":*) takes=word live=key ;;

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --sessions --broadcast --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --for --until --name --key-file --to-command --key-for --overlap --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
+            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --meta-tools --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --sessions --broadcast --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --for --until --name --key-file --to-command --key-for --overlap --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -42,7 +42,7 @@ function __ambassador_admin_at
             case 'grant'
                 contains -- $word add update show list remove; and set -a typed $word
             case 'key'
-                contains -- $word issue enrol rotate list suspend activate revoke; and set -a typed $word
+                contains -- $word issue enrol rotate list update suspend activate revoke; and set -a typed $word
             case 'enrolment'
                 contains -- $word list cancel; and set -a typed $word
             case 'admin-key'
@@ -171,6 +171,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at user create' -l email -x 
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l role -x -d 'A role of an administrator: admin, operator, provisioner or auditor. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l source -x -d 'Where the user comes from: local, with a password here, or external, from an identity provider.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l group -x -a '(__ambassador_admin_at_names group)' -d 'A group of the user. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at user create' -l meta-tools -x -a 'on off' -d 'Whether hosts get three tools that search, describe and call, instead of the list of all tools (docs/meta-tools.md); off by default.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user list' -l filter -x -d 'Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at user list' -l sort -x -d 'Sort by a field; -FIELD for descending order.'
@@ -184,6 +185,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at user update' -l role -x -
 complete -c ambassador-admin -n '__ambassador_admin_at user update' -l no-roles -d 'Remove every role.'
 complete -c ambassador-admin -n '__ambassador_admin_at user update' -l source -x -d 'Where the user comes from: local, with a password here, or external, from an identity provider.'
 complete -c ambassador-admin -n '__ambassador_admin_at user update' -l owner -x -d 'The label of the declarative file that owns it; \'\' for none.'
+complete -c ambassador-admin -n '__ambassador_admin_at user update' -l meta-tools -x -a 'on off' -d 'Whether hosts get three tools that search, describe and call, instead of the list of all tools (docs/meta-tools.md); off by default.'
 complete -c ambassador-admin -n '__ambassador_admin_at user update' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user update' -a '(__ambassador_admin_at_names user)'
 complete -c ambassador-admin -n '__ambassador_admin_at user suspend' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
@@ -436,6 +438,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at key' -a issue -d 'Issue a
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a enrol -d 'Issue a one-time code that the user\'s client exchanges for a key. The code is shown only once.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a rotate -d 'Issue a key that replaces another, which stays valid for the overlap. The new key is shown only once.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a list -d 'List the client keys.'
+complete -c ambassador-admin -n '__ambassador_admin_at key' -a update -d 'Change keys; an option that is not given changes nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a suspend -d 'Suspend keys until they are activated; their next call is refused.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a activate -d 'Activate suspended keys.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a revoke -d 'Revoke keys at once and permanently, and every key that replaced them.'
@@ -443,6 +446,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l name -x -d 
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l for -x -d 'Expire after 30d, 52w, …'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l owner -x -d 'The label of the declarative file that owns the key.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l if-missing -d 'Issue nothing if the user has a valid key of this name.'
+complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l meta-tools -x -a 'on off inherit' -d 'Whether hosts get three tools that search, describe and call, instead of the list of all tools (docs/meta-tools.md); by default the key inherits what its user has.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l key-file -r -F -d 'Write the key to this new file, with mode 0600, and do not show it.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l to-command -x -d 'Pass the key to this command on its standard input instead of showing it. No shell is used. If the command fails, the key is revoked.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
@@ -463,6 +467,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at key list' -l limit -x -d 
 complete -c ambassador-admin -n '__ambassador_admin_at key list' -l user -x -a '(__ambassador_admin_at_names user)' -d 'Only this user\'s keys.'
 complete -c ambassador-admin -n '__ambassador_admin_at key list' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
 complete -c ambassador-admin -n '__ambassador_admin_at key list' -l every -x -d 'How often --watch looks; by default 2s.'
+complete -c ambassador-admin -n '__ambassador_admin_at key update' -l meta-tools -x -a 'on off inherit' -d 'Whether hosts get three tools that search, describe and call, instead of the list of all tools (docs/meta-tools.md); by default the key inherits what its user has.'
+complete -c ambassador-admin -n '__ambassador_admin_at key update' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at key update' -a '(__ambassador_admin_at_names key)'
 complete -c ambassador-admin -n '__ambassador_admin_at key suspend' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at key suspend' -a '(__ambassador_admin_at_names key)'
 complete -c ambassador-admin -n '__ambassador_admin_at key activate' -l dry-run -d 'Check the change on the server and show it, but change nothing.'

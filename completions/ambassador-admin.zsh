@@ -272,6 +272,7 @@ _ambassador-admin_user_create() {
         '*'--role='[A role of an administrator\: admin, operator, provisioner or auditor. May be repeated.]:ROLE: ' \
         --source='[Where the user comes from\: local, with a password here, or external, from an identity provider.]:WORD: ' \
         '*'--group='[A group of the user. May be repeated.]:GROUP:_ambassador-admin_names group' \
+        --meta-tools='[Whether hosts get three tools that search, describe and call, instead of the list of all tools (docs/meta-tools.md); off by default.]:WORD:(on off)' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME: '
@@ -301,6 +302,7 @@ _ambassador-admin_user_update() {
         --no-roles'[Remove every role.]' \
         --source='[Where the user comes from\: local, with a password here, or external, from an identity provider.]:WORD: ' \
         --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
+        --meta-tools='[Whether hosts get three tools that search, describe and call, instead of the list of all tools (docs/meta-tools.md); off by default.]:WORD:(on off)' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
@@ -870,6 +872,7 @@ _ambassador-admin_key() {
         'enrol:Issue a one-time code that the user'\''s client exchanges for a key. The code is shown only once.'
         'rotate:Issue a key that replaces another, which stays valid for the overlap. The new key is shown only once.'
         'list:List the client keys.'
+        'update:Change keys; an option that is not given changes nothing.'
         'suspend:Suspend keys until they are activated; their next call is refused.'
         'activate:Activate suspended keys.'
         'revoke:Revoke keys at once and permanently, and every key that replaced them.'
@@ -886,6 +889,7 @@ _ambassador-admin_key() {
                 enrol) _ambassador-admin_key_enrol ;;
                 rotate) _ambassador-admin_key_rotate ;;
                 list) _ambassador-admin_key_list ;;
+                update) _ambassador-admin_key_update ;;
                 suspend) _ambassador-admin_key_suspend ;;
                 activate) _ambassador-admin_key_activate ;;
                 revoke) _ambassador-admin_key_revoke ;;
@@ -900,6 +904,7 @@ _ambassador-admin_key_issue() {
         --for='[Expire after 30d, 52w, …]:DURATION: ' \
         --owner='[The label of the declarative file that owns the key.]:LABEL: ' \
         --if-missing'[Issue nothing if the user has a valid key of this name.]' \
+        --meta-tools='[Whether hosts get three tools that search, describe and call, instead of the list of all tools (docs/meta-tools.md); by default the key inherits what its user has.]:WORD:(on off inherit)' \
         --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
         --to-command='[Pass the key to this command on its standard input instead of showing it. No shell is used. If the command fails, the key is revoked.]:CMD: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
@@ -936,6 +941,14 @@ _ambassador-admin_key_list() {
         --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
         --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared
+}
+
+_ambassador-admin_key_update() {
+    _arguments -s -S : \
+        --meta-tools='[Whether hosts get three tools that search, describe and call, instead of the list of all tools (docs/meta-tools.md); by default the key inherits what its user has.]:WORD:(on off inherit)' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        '*:ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_suspend() {

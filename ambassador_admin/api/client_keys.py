@@ -35,7 +35,7 @@ def ensure(user: str, name: str, key: KeyPut) -> Request:
 
 
 def change(key_id: str, key: KeyChange) -> Request:
-    """Suspend or activate a client key."""
+    """Change what is set of a client key."""
     return Request(
         method="PATCH",
         path=subpath(KEYS, key_id),

@@ -10,10 +10,12 @@ from ambassador_admin.cli.client_login import login_command
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import KeyFile, SecretKind, ToCommand, issue_secret
 from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.meta_tool_options import KeyMetaToolsOption
 from ambassador_admin.cli.parsing import parse_duration
 from ambassador_admin.cli.several import listed, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
+from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.client_keys import KeyChange, KeyPut, KeyRotation, KeyView, NewKey
@@ -31,6 +33,7 @@ KEY = View(
         Column("LAST USED", "last_used_at", relative_time),
         Column("LAST HOST", "last_host", wide=True),
         Column("OWNER", "owner", wide=True),
+        Column("META-TOOLS", "meta_tools", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
     ),
     fields_of(KeyView),
@@ -89,6 +92,7 @@ def issue(
         bool,
         typer.Option("--if-missing", help="Issue nothing if the user has a valid key of this name."),
     ] = False,
+    meta_tools: KeyMetaToolsOption = None,
     key_file: KeyFile = None,
     to_command: ToCommand = None,
 ) -> None:
@@ -98,9 +102,11 @@ def issue(
     """
     lifetime = parse_duration(duration)
     if if_missing:
-        request = client_keys.ensure(user, name, KeyPut(expires_in_seconds=lifetime, owner=owner))
+        wanted = KeyPut(expires_in_seconds=lifetime, owner=owner, meta_tools=meta_tools)
+        request = client_keys.ensure(user, name, wanted)
     else:
-        request = client_keys.issue(NewKey(user=user, name=name, expires_in_seconds=lifetime, owner=owner))
+        new = NewKey(user=user, name=name, expires_in_seconds=lifetime, owner=owner, meta_tools=meta_tools)
+        request = client_keys.issue(new)
     issue_secret(admin, request, CLIENT_KEY, key_file, to_command, may_exist=if_missing)
 
 
@@ -176,13 +182,24 @@ def list_all(
     list_options.show(admin, client_keys.list_all(user=user), KEY)
 
 
+@verb(app, "update", changes=True)
+def update(admin: Invocation, key_ids: KeyIds, meta_tools: KeyMetaToolsOption = None) -> None:
+    """Change keys; an option that is not given changes nothing.
+
+    Example: ambassador-admin key update 0198c0de --meta-tools on
+    """
+    if meta_tools is None:
+        raise UsageError("Nothing to change.", hint="ambassador-admin key update --help")
+    _change(admin, key_ids, KeyChange(meta_tools=meta_tools))
+
+
 @verb(app, "suspend", changes=True)
 def suspend(admin: Invocation, key_ids: KeyIds) -> None:
     """Suspend keys until they are activated; their next call is refused.
 
     Example: ambassador-admin key suspend 0198c0de
     """
-    _set_status(admin, key_ids, "suspended")
+    _change(admin, key_ids, KeyChange(status="suspended"))
 
 
 @verb(app, "activate", changes=True)
@@ -191,7 +208,7 @@ def activate(admin: Invocation, key_ids: KeyIds) -> None:
 
     Example: ambassador-admin key activate 0198c0de
     """
-    _set_status(admin, key_ids, "active")
+    _change(admin, key_ids, KeyChange(status="active"))
 
 
 @verb(app, "revoke", destroys=True)
@@ -217,6 +234,6 @@ def revoke(
     submit_each(admin, whole_ids, revocation, KEY)
 
 
-def _set_status(admin: Invocation, key_ids: list[str], status: str) -> None:
+def _change(admin: Invocation, key_ids: list[str], change: KeyChange) -> None:
     whole_ids = admin.resolve_ids(client_keys.list_all(user=None), key_ids)
-    submit_each(admin, whole_ids, lambda key_id: client_keys.change(key_id, KeyChange(status=status)), KEY)
+    submit_each(admin, whole_ids, lambda key_id: client_keys.change(key_id, change), KEY)

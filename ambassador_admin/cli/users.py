@@ -10,6 +10,7 @@ from ambassador_admin.api import groups, users
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import show_secret
 from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.meta_tool_options import UserMetaToolsOption
 from ambassador_admin.cli.several import listed, submit_all, submit_each
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
@@ -30,6 +31,7 @@ USER = View(
         Column("EMAIL", "email", wide=True),
         Column("SOURCE", "source", wide=True),
         Column("OWNER", "owner", wide=True),
+        Column("META-TOOLS", "meta_tools", wide=True),
         Column("CREATED", "created_at", relative_time),
     ),
     fields_of(UserView),
@@ -71,12 +73,20 @@ def create(
         typer.Option("--group", metavar="GROUP", help="A group of the user. May be repeated."),
         NameKind.GROUP,
     ] = None,
+    meta_tools: UserMetaToolsOption = None,
 ) -> None:
     """Create a user.
 
     Example: ambassador-admin user create alice --email a@example.com --group devs
     """
-    new = NewUser(name=name, display_name=display_name, email=email, roles=role or None, source=source)
+    new = NewUser(
+        name=name,
+        display_name=display_name,
+        email=email,
+        roles=role or None,
+        source=source,
+        meta_tools=meta_tools,
+    )
     joining = [groups.add_member(each, name) for each in dict.fromkeys(group or [])]
     created = submit_all(admin, [users.create(new), *joining], users.show(name), USER)
     if created is None:
@@ -129,6 +139,7 @@ def update(
             "--owner", metavar="LABEL", help="The label of the declarative file that owns it; '' for none."
         ),
     ] = None,
+    meta_tools: UserMetaToolsOption = None,
 ) -> None:
     """Change a user; options that are not given change nothing.
 
@@ -137,7 +148,14 @@ def update(
     if role and no_roles:
         raise UsageError("--role and --no-roles exclude each other.")
     roles = [] if no_roles or role == [""] else role or None
-    facts = UserPut(display_name=display_name, email=email, roles=roles, source=source, owner=owner)
+    facts = UserPut(
+        display_name=display_name,
+        email=email,
+        roles=roles,
+        source=source,
+        owner=owner,
+        meta_tools=meta_tools,
+    )
     if facts == UserPut():
         raise UsageError("Nothing to change.", hint="ambassador-admin user update --help")
     admin.submit(users.update(name, facts), USER)

@@ -54,6 +54,7 @@ _SECTIONS = {
             "email": readers.text,
             "status": readers.choice("active", "suspended", "deactivated"),
             "source": readers.choice("local", "external"),
+            "meta_tools": readers.switch_word("on", "off"),
         },
     ),
     "groups": Section(
@@ -118,7 +119,7 @@ _SECTIONS = {
     "keys": Section(
         ObjectKind.KEY,
         {"user": readers.name, "name": readers.name},
-        {"expires_in_seconds": readers.seconds},
+        {"expires_in_seconds": readers.seconds, "meta_tools": readers.switch_word("on", "off", "inherit")},
     ),
 }
 

@@ -71,6 +71,7 @@ def single_request(operation: Operation) -> Request:
     body = {
         "owner": operation.owner or "",
         "expires_in_seconds": operation.attributes.get("expires_in_seconds"),
+        "meta_tools": operation.attributes.get("meta_tools"),
     }
     return Request(method="PUT", path=subpath(KEYS, *operation.key), body=_without_none(body))
 

@@ -204,7 +204,7 @@ class _Planner:
         if not after:
             self.unchanged += 1
             return
-        before = {name: found.owner if name == "owner" else found.attributes[name] for name in after}
+        before = {name: found.owner if name == "owner" else found.attributes.get(name) for name in after}
         phase = phase_of_change(wanted.kind, wanted.key, before, after)
         self._add(Action.CHANGE, wanted, phase, before=before, after=after, item_id=found.item_id)
 
@@ -307,13 +307,12 @@ def _match_rank(found: CurrentObject, wanted: DesiredObject) -> tuple[int, bool]
 
 
 def _difference(found: CurrentObject, wanted: DesiredObject) -> dict[str, Any]:
-    """Return the desired attributes that differ; those of a key apply only when it is issued."""
-    if wanted.kind is ObjectKind.KEY:
-        return {}
+    """Return the desired attributes that differ; the lifetime of a key applies only when it is issued."""
     return {
         name: value
         for name, value in wanted.attributes.items()
-        if not _COMPARATORS.get(name, _is_equal)(found.attributes[name], value)
+        if name != "expires_in_seconds"
+        and not _COMPARATORS.get(name, _is_equal)(found.attributes.get(name), value)
     }
 
 

@@ -85,6 +85,18 @@ def choice(*words: str) -> Reader:
     return read
 
 
+def switch_word(*words: str) -> Reader:
+    """Return a reader of one of these words, among them on and off, which YAML reads as truth values without quotes."""
+    read_text = choice(*words)
+
+    def read(node: Node) -> str:
+        if isinstance(node, Scalar) and node.tag == "bool" and node.text.lower() in words:
+            return node.text.lower()
+        return str(read_text(node))
+
+    return read
+
+
 def list_of(read: Reader, *, least: int = 0, most: int = UNLIMITED) -> Reader:
     """Return a reader of lists of `least` to `most` items."""
 

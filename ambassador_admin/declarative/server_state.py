@@ -16,7 +16,8 @@ Item = Mapping[str, Any]
 
 PAGE = 1000
 
-_USER = ("display_name", "email", "status", "source")
+_USER = ("display_name", "email", "status", "source", "meta_tools")
+_CLIENT_KEY = ("meta_tools",)
 _GROUP = ("description", "status")
 _MCP = (
     "transport",
@@ -122,7 +123,7 @@ def _grant(item: Item) -> CurrentObject:
 
 
 def _key(item: Item) -> CurrentObject:
-    attributes: dict[str, Any] = {}
+    attributes = _select(item, _CLIENT_KEY)
     if item["expires_at"] is not None:
         lifetime = datetime.fromisoformat(item["expires_at"]) - datetime.fromisoformat(item["created_at"])
         attributes["expires_in_seconds"] = max(1, round(lifetime.total_seconds()))

@@ -32,6 +32,7 @@ from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     MAX_CALL_SECONDS,
+    META_ALL_TOOLS,
     META_CLIENT_CAPABILITIES,
     META_CLIENT_INFO,
     META_VERSION,
@@ -157,8 +158,8 @@ class ServerClient:
                 raise
 
     def tools(self) -> list[Json]:
-        """Return the definitions of the tools that the user may call."""
-        return self._list("tools/list", "tools", "name")
+        """Return the definitions of the tools that the user may call, also where hosts search them."""
+        return self._list("tools/list", "tools", "name", {META_ALL_TOOLS: True})
 
     def resources(self) -> list[Json]:
         """Return the definitions of the resources that the user may read."""
@@ -193,10 +194,11 @@ class ServerClient:
         params = {"name": name, "arguments": arguments}
         return self._ask("prompts/get", params, name, progress, answer)
 
-    def _list(self, method: str, member: str, named_by: str) -> list[Json]:
+    def _list(self, method: str, member: str, named_by: str, meta: Json | None = None) -> list[Json]:
         """Return the items of all pages of a list."""
         found: list[Json] = []
-        params: Json = {}
+        asked: Json = {} if meta is None else {"_meta": meta}
+        params = asked
         for _ in range(_MAX_PAGES):
             page = self._send_message(method, params, {})
             items = page.get(member)
@@ -208,7 +210,7 @@ class ServerClient:
             cursor = page.get("nextCursor")
             if not isinstance(cursor, str):
                 return found
-            params = {"cursor": cursor}
+            params = {"cursor": cursor, **asked}
         raise TooLargeError(f"the server's list has more than {_MAX_PAGES} pages", "Ask your administrator.")
 
     def _ask(

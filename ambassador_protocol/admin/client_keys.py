@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ambassador_protocol.admin.enumerations import KeyStatus, KeyStatusChange
+from ambassador_protocol.admin.enumerations import KeyMetaTools, KeyStatus, KeyStatusChange
 from ambassador_protocol.admin.strict import STRICT
 
 
@@ -16,6 +16,7 @@ class NewKey:
     name: str
     expires_in_seconds: int | None = None
     owner: str | None = None
+    meta_tools: KeyMetaTools | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +26,16 @@ class KeyPut:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     expires_in_seconds: int | None = None
     owner: str | None = None
+    meta_tools: KeyMetaTools | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyChange:
-    """`PATCH /v1/admin/keys/{id}`: `active` or `suspended`."""
+    """`PATCH /v1/admin/keys/{id}`: absent members stay as they are; `status` is `active` or `suspended`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    status: KeyStatusChange
+    status: KeyStatusChange | None = None
+    meta_tools: KeyMetaTools | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class KeyView:
     last_used_at: str | None
     last_host: str | None
     owner: str | None
+    meta_tools: KeyMetaTools
     created_at: str
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ambassador_protocol.admin.enumerations import AuthSource, Role, UserStatus
+from ambassador_protocol.admin.enumerations import AuthSource, MetaTools, Role, UserStatus
 from ambassador_protocol.admin.strict import STRICT
 
 
@@ -21,6 +21,7 @@ class UserPut:
     roles: list[Role] | None = None
     source: AuthSource | None = None
     owner: str | None = None
+    meta_tools: MetaTools | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class NewUser:
     email: str | None = None
     roles: list[Role] | None = None
     source: AuthSource | None = None
+    meta_tools: MetaTools | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,5 +57,6 @@ class UserView:
     roles: list[Role]
     source: AuthSource
     owner: str | None
+    meta_tools: MetaTools
     created_at: str
     updated_at: str

@@ -5,6 +5,7 @@ from functools import partial
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.key_rates import KeyRates
 from ambassador_server.config import ServerConfig
+from ambassador_server.full_text_index import FullTextIndex
 from ambassador_server.mcp.payload_reader import MsgspecPayloads
 from ambassador_server.mcp.target_answers import WORDING
 from ambassador_server.ports.tracing import Tracer
@@ -21,6 +22,7 @@ from ambassador_server.services.calls.list_changes import ListChanges
 from ambassador_server.services.calls.own_tools import OwnToolKinds
 from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.calls.resource_updates import ResourceUpdates
+from ambassador_server.services.calls.tool_search import ToolSearch
 from ambassador_server.services.calls.traced_pipeline import TracedPipeline
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.approval_waits import ApprovalWaits
@@ -95,4 +97,15 @@ def create_calls(
         resource_updates=ResourceUpdates(
             policy=base.policy, catalog=catalog, downstreams=base.downstreams, pipeline=pipeline
         ),
+        search=_tool_search(base, catalog, rates),
+    )
+
+
+def _tool_search(base: Foundation, catalog: Catalog, rates: KeyRates) -> ToolSearch:
+    return ToolSearch(
+        policy=base.policy,
+        catalog=catalog,
+        build=FullTextIndex,
+        recorder=base.recorder,
+        calls=rates.calls,
     )

@@ -21,6 +21,7 @@ from ambassador_server.mcp.eras.modern import ModernEra
 from ambassador_server.mcp.methods.dispatch import build_methods
 from ambassador_server.mcp.methods.subscriptions import Subscriptions
 from ambassador_server.mcp.open_streams import OpenStreams
+from ambassador_server.meta_tools.answers import MetaTools
 from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.monitoring.families import Family
@@ -114,7 +115,8 @@ class Ambassador:
 
 def _mcp_endpoint(base: Foundation, calls: CallUseCases) -> McpEndpoint:
     sealer = AesGcmSealer(base.key_ring.session_keys)
-    methods = build_methods(calls.catalog, calls.pipeline, sealer, base.clock)
+    meta = MetaTools(calls.search)
+    methods = build_methods(calls.catalog, calls.pipeline, meta, sealer, base.clock)
     streams, conversations = OpenStreams(), Conversations()
     subscriptions = Subscriptions(
         changes=calls.list_changes,

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, select
 
 from ambassador_server.domain.audit.anchors import Anchor
-from ambassador_server.storage.tables import audit_anchors
+from ambassador_server.storage.audit_tables import audit_anchors
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_item, check_key
 

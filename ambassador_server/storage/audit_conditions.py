@@ -30,8 +30,8 @@ from ambassador_server.domain.audit.query import (
     comparisons,
 )
 from ambassador_server.domain.shared.globs import glob_matches
+from ambassador_server.storage.audit_tables import audit_events
 from ambassador_server.storage.dialects import Dialect
-from ambassador_server.storage.tables import audit_events
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_key, check_value, encode_json
 

@@ -14,8 +14,8 @@ from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.audit_index import EventCounts, HourCount, HourCounts, LogPosition
 from ambassador_server.storage.audit_conditions import branches, check_query, condition
 from ambassador_server.storage.audit_rows import COLUMNS, from_row, is_copy, to_row
+from ambassador_server.storage.audit_tables import audit_events, audit_positions
 from ambassador_server.storage.dialects import Lock
-from ambassador_server.storage.tables import audit_events, audit_positions
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_item, check_key, check_value
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from sqlalchemy import select
 
 from ambassador_server.ports.audit_index import LogPosition
-from ambassador_server.storage.tables import audit_sink_positions
+from ambassador_server.storage.audit_tables import audit_sink_positions
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_item, check_key
 

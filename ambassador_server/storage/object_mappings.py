@@ -134,7 +134,8 @@ USERS = ObjectMapping(
     tables.users,
     "user",
     fields={
-        **_own(tables.users, "name", "display_name", "email", "status", "source", "owner", "created_at"),
+        **_own(tables.users, "name", "display_name", "email", "status", "source", "owner"),
+        **_own(tables.users, "meta_tools", "created_at"),
         "role": WordList(tables.users.c.roles),
         "group": LinkedNames(tables.users.c.user_id, here=_MEMBERSHIPS.user_id, there=_MEMBERSHIPS.group_id),
     },
@@ -157,7 +158,7 @@ CLIENT_KEYS = ObjectMapping(
     owners="user",
     fields={
         "user": ReferencedName(tables.client_keys.c.user_id),
-        **_own(tables.client_keys, "name", "prefix", "owner"),
+        **_own(tables.client_keys, "name", "prefix", "owner", "meta_tools"),
         "status": StatusUntilExpiry(
             tables.client_keys.c.status,
             tables.client_keys.c.expires_at,

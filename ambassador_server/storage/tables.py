@@ -6,7 +6,6 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     true,
 )
 
-from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import (
     DEFAULT_IN_FLIGHT,
@@ -30,15 +28,16 @@ from ambassador_server.domain.catalog.mcps import (
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.limits import LimitScope, Measure
 from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.storage.audit_tables import audit_events
 from ambassador_server.storage.columns import optional_text, owner_column, required_text
 from ambassador_server.storage.credential_tables import user_credentials
 from ambassador_server.storage.types import (
-    AutoIncrementKey,
     CodePointText,
     EnumText,
     JsonDocument,
@@ -50,8 +49,8 @@ from ambassador_server.storage.types import (
     UtcDateTime,
 )
 
-metadata = user_credentials.metadata
-"""All tables, also those of `credential_tables`."""
+(metadata,) = {each.metadata for each in (audit_events, user_credentials)}
+"""All tables, also those of `audit_tables` and `credential_tables`."""
 
 users = Table(
     "users",
@@ -66,6 +65,8 @@ users = Table(
     Column("roles", TextTuple(Role), nullable=False),
     Column("source", EnumText(AuthSource), nullable=False),
     Column("owner", SharedText),
+    # Versions before this column write none.
+    Column("meta_tools", EnumText(MetaTools), nullable=False, server_default=MetaTools.OFF),
 )
 
 passwords = Table(
@@ -112,6 +113,8 @@ client_keys = Table(
     optional_text("last_host"),
     Column("owner", SharedText),
     optional_text("replaces"),
+    # Likewise.
+    Column("meta_tools", EnumText(MetaTools), nullable=False, server_default=MetaTools.INHERIT),
 )
 
 enrolments = Table(
@@ -313,74 +316,6 @@ admin_keys = Table(
     Column("user_id", CodePointText, ForeignKey("users.user_id", ondelete="CASCADE"), index=True),
     Column("created_by", SharedText, nullable=False),
     Index(None, "prefix"),
-)
-
-audit_events = Table(
-    "audit_events",
-    metadata,
-    Column("cursor", AutoIncrementKey, Identity(always=True), primary_key=True),
-    required_text("writer"),
-    Column("seq", BigInteger, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("action", EnumText(AuditAction), nullable=False),
-    Column("outcome", EnumText(Outcome), nullable=False),
-    Column("actor_kind", EnumText(ActorKind), nullable=False),
-    optional_text("actor_id"),
-    optional_text("actor_name"),
-    required_text("resource_kind"),
-    optional_text("resource_id"),
-    optional_text("resource_name"),
-    optional_text("reason"),
-    optional_text("request_id"),
-    optional_text("session_id"),
-    optional_text("source"),
-    required_text("digest"),
-    required_text("document"),
-    UniqueConstraint("writer", "seq"),
-    # Pages are read in the order of the cursor and limited by time, so an index answers each filter alone.
-    Index(None, "at", "cursor"),
-    Index(None, "cursor", "at"),
-    Index(None, "action", "cursor", "at"),
-    Index(None, "outcome", "cursor", "at"),
-    Index(None, "actor_name", "cursor", "at"),
-    # A filter for tools has a name and the kind `tool`, so this index holds the kind as well.
-    Index(None, "resource_name", "cursor", "at", "resource_kind"),
-    Index(None, "resource_kind", "cursor", "at"),
-    Index(None, "reason", "cursor", "at"),
-    Index(None, "request_id", "cursor", "at"),
-    Index(None, "session_id", "cursor", "at"),
-    Index(None, "source", "cursor", "at"),
-    sqlite_autoincrement=True,
-)
-
-audit_positions = Table(
-    "audit_positions",
-    metadata,
-    Column("writer", CodePointText, primary_key=True),
-    Column("seq", BigInteger, nullable=False),
-    Column("segment", BigInteger, nullable=False),
-    Column("offset", BigInteger, nullable=False),
-)
-
-audit_anchors = Table(
-    "audit_anchors",
-    metadata,
-    Column("writer", CodePointText, primary_key=True),
-    Column("seq", BigInteger, nullable=False),
-    required_text("digest"),
-    Column("segment", BigInteger, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-)
-
-audit_sink_positions = Table(
-    "audit_sink_positions",
-    metadata,
-    Column("node", CodePointText, primary_key=True),
-    Column("sink", CodePointText, primary_key=True),
-    Column("writer", CodePointText, primary_key=True),
-    Column("seq", BigInteger, nullable=False),
-    Column("segment", BigInteger, nullable=False),
-    Column("offset", BigInteger, nullable=False),
 )
 
 policy_state = Table(

@@ -41,7 +41,9 @@ async def _keys(request: web.Request) -> web.Response:
 
 async def _issue(request: web.Request) -> web.Response:
     new = await _read(request, NewKey)
-    return _issued(request, new.user, new.name, expires_at=_expiry(new.expires_in_seconds), owner=new.owner)
+    meta_tools = new.meta_tools or "inherit"
+    expires_at = _expiry(new.expires_in_seconds)
+    return _issued(request, new.user, new.name, expires_at=expires_at, owner=new.owner, meta_tools=meta_tools)
 
 
 async def _enrol(request: web.Request) -> web.Response:
@@ -77,8 +79,11 @@ async def _ensure(request: web.Request) -> web.Response:
     for key in api.keys.values():
         if (key["user"], key["name"], key["status"]) == (user, name, "active"):
             key["owner"] = body.owner or key["owner"]
+            key["meta_tools"] = body.meta_tools or key["meta_tools"]
             return web.json_response({"key": key, "preshared_key": None})
-    return _issued(request, user, name, expires_at=_expiry(body.expires_in_seconds), owner=body.owner)
+    meta_tools = body.meta_tools or "inherit"
+    expires_at = _expiry(body.expires_in_seconds)
+    return _issued(request, user, name, expires_at=expires_at, owner=body.owner, meta_tools=meta_tools)
 
 
 async def _change(request: web.Request) -> web.Response:
@@ -86,7 +91,8 @@ async def _change(request: web.Request) -> web.Response:
     key = _known(request.app[API].keys, "key", request.match_info["id"])
     if key["status"] == "revoked":
         raise Refusal(409, "This key is revoked for good; issue another one")
-    key["status"] = body.status
+    key["status"] = body.status or key["status"]
+    key["meta_tools"] = body.meta_tools or key["meta_tools"]
     return web.json_response(key)
 
 

@@ -80,6 +80,7 @@ class FakeState:
             "roles": [],
             "source": "local",
             "owner": None,
+            "meta_tools": "off",
             "created_at": AT,
             "updated_at": AT,
         } | members
@@ -161,6 +162,7 @@ class FakeState:
             "last_used_at": None,
             "last_host": None,
             "owner": None,
+            "meta_tools": "inherit",
             "created_at": AT,
         } | members
         return self.keys[key_id]

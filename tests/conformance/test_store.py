@@ -28,6 +28,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -95,10 +96,10 @@ OBJECTS = [
     ("users", user(2, name=ODD, display_name=LONG, email="", status=UserStatus.DEACTIVATED)),
     ("users", user(3, user_id="", name="", display_name="")),
     ("users", user(4, name="x" * MAX_KEY, created_at=LATEST, updated_at=datetime.min.replace(tzinfo=UTC))),
-    ("users", user(5, roles=tuple(Role), source=AuthSource.EXTERNAL, owner=ODD)),
+    ("users", user(5, roles=tuple(Role), source=AuthSource.EXTERNAL, owner=ODD, meta_tools=MetaTools.ON)),
     ("groups", group(2, name=ODD, description=LONG)),
     ("groups", group(3, owner="ci/people")),
-    ("keys", client_key(2, digest=b"", prefix="", name=ODD)),
+    ("keys", client_key(2, digest=b"", prefix="", name=ODD, meta_tools=MetaTools.OFF)),
     ("keys", client_key(3, expires_at=NOW, last_used_at=NOW, last_host=ODD, status=KeyStatus.REVOKED)),
     ("mcps", mcp(2, options={}, tags=(), status=McpStatus.DRAFT, arguments=ArgumentPolicy.NONE)),
     (

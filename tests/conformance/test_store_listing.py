@@ -50,8 +50,8 @@ SECOND = timedelta(seconds=1)
 
 LISTS: dict[str, tuple[set[str], set[str]]] = {
     "users": (
-        {"name", "display_name", "email", "status", "source", "role", "group", "owner"},
-        {"name", "display_name", "email", "status", "source", "owner", "created_at"},
+        {"name", "display_name", "email", "status", "source", "role", "group", "owner", "meta_tools"},
+        {"name", "display_name", "email", "status", "source", "owner", "meta_tools", "created_at"},
     ),
     "groups": ({"name", "status", "member", "owner"}, {"name", "status", "owner", "created_at"}),
     "mcps": (
@@ -63,8 +63,18 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
         {"group", "user", "mcp", "effect", "delivery", "owner", "created_at"},
     ),
     "keys": (
-        {"user", "name", "prefix", "status", "owner"},
-        {"user", "name", "prefix", "status", "owner", "created_at", "expires_at", "last_used_at"},
+        {"user", "name", "prefix", "status", "owner", "meta_tools"},
+        {
+            "user",
+            "name",
+            "prefix",
+            "status",
+            "owner",
+            "meta_tools",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+        },
     ),
     "enrolments": (
         {"user", "name", "created_by"},

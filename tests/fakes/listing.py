@@ -9,6 +9,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import SHOWN_STATUSES
 from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -86,6 +87,7 @@ def _users(table: Tables, pairs: Pairs) -> dict[str, Field[Any]]:
         **_own("name", "display_name", "email", "owner"),
         **_own("status", values=list(UserStatus)),
         **_own("source", values=list(AuthSource)),
+        **_own("meta_tools", values=list(MetaTools)),
         "role": Field(lambda user: user.roles, sorts=False, values=list(Role)),
         "group": Field(groups, sorts=False),
         **_times("created_at"),
@@ -111,6 +113,7 @@ def _client_keys(table: Tables, now: datetime | None) -> dict[str, Field[Any]]:
     return {
         "user": _name(table, "user", "user_id"),
         **_own("name", "prefix", "owner"),
+        **_own("meta_tools", values=list(MetaTools)),
         "status": Field(status, values=SHOWN_STATUSES),
         **_times("created_at", "expires_at", "last_used_at"),
     }

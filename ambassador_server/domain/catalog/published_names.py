@@ -13,6 +13,8 @@ OWN_PREFIXES: Final = ("broadcast",)
 
 _MAX_LENGTH = 64
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
+META_TOOL_NAMES: Final = frozenset({"search_tools", "describe_tool", "call_tool"})
+"""The names of the tools that this server has itself; no tool of an MCP is published by one of them."""
 _SUFFIX_LENGTH = 16  # 64 bits, so that nobody can find a tool name with the suffix of another
 _HAS_SUFFIX = re.compile(rf".*_[0-9a-f]{{{_SUFFIX_LENGTH}}}")
 
@@ -33,7 +35,7 @@ def published_names(
     owner has a tool of that name. So the name of a tool never depends on the tools of another MCP.
 
     If several tools of one MCP would share a name, each gets a suffix. A name that already looks like one with a
-    suffix gets a suffix, too, so that no tool can take the name of another.
+    suffix gets a suffix, too, so that no tool can take the name of another; so does the name of a tool of our own.
     """
     reserved = reserved_prefixes(mcp_names, separator)
     plain = {key: _plain(separator.join(key)) for key in tools}
@@ -89,7 +91,7 @@ def _plain(name: str) -> str:
 
 
 def _is_usable(name: str) -> bool:
-    return len(name) <= _MAX_LENGTH and _HAS_SUFFIX.fullmatch(name) is None
+    return len(name) <= _MAX_LENGTH and name not in META_TOOL_NAMES and _HAS_SUFFIX.fullmatch(name) is None
 
 
 def _with_suffix(name: str, key: tuple[str, str]) -> str:

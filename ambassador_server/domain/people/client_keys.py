@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.errors import ConflictError
 
 MAX_KEYS_OF_USER: Final = 100
@@ -46,6 +47,7 @@ class ClientKey:
     last_host: str | None
     owner: str | None = None
     replaces: str | None = None
+    meta_tools: MetaTools = MetaTools.INHERIT
 
     def has_expired(self, now: datetime) -> bool:
         """Tell whether the key has expired."""

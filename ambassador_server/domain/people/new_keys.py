@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from ambassador_server.domain.people.administrators import AdminKey, Role
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.secrets.tokens import (
     ADMIN_KEY_PREFIX,
     PRESHARED_KEY_PREFIX,
@@ -22,6 +23,7 @@ def mint_client_key(
     name: str,
     lifetime: timedelta | None,
     owner: str | None = None,
+    meta_tools: MetaTools = MetaTools.INHERIT,
 ) -> tuple[ClientKey, str]:
     """Return a new client key, which is not stored yet, and its secret."""
     secret = mint_key(PRESHARED_KEY_PREFIX)
@@ -37,6 +39,7 @@ def mint_client_key(
         last_used_at=None,
         last_host=None,
         owner=owner,
+        meta_tools=meta_tools,
     )
     return key, secret
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.people.meta_tools import MetaTools
 
 
 class UserStatus(StrEnum):
@@ -39,3 +40,4 @@ class User:
     roles: tuple[Role, ...] = ()
     source: AuthSource = AuthSource.LOCAL
     owner: str | None = None
+    meta_tools: MetaTools = MetaTools.OFF

@@ -12,6 +12,8 @@ from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.meta_tools import MetaTools
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.argument_checks import ArgumentCheck, refuse_every_argument
 from ambassador_server.domain.policy.grants import Grant, Subscription
@@ -200,6 +202,15 @@ class Snapshot:
             if switch.is_active(now):
                 return switch
         return None
+
+    def has_meta_tools(self, principal: Principal) -> bool:
+        """Tell whether hosts of a principal get the tools that search, describe and call instead of all tools."""
+        key = self.keys.get(principal.key_id)
+        choice = MetaTools.OFF if key is None else key.meta_tools
+        if choice is MetaTools.INHERIT:
+            user = self.users.get(principal.user_id)
+            choice = MetaTools.OFF if user is None else user.meta_tools
+        return choice is MetaTools.ON
 
     def _check_of(self, grant: Grant | None) -> ArgumentCheck | None:
         return None if grant is None or grant.constraints is None else self.compile_check(grant.constraints)

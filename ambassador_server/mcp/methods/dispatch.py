@@ -13,6 +13,7 @@ from ambassador_server.mcp.methods.resources import ResourceMethods
 from ambassador_server.mcp.methods.tasks import TaskMethods
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.questions.request_states import RequestStates
+from ambassador_server.meta_tools.answers import MetaTools
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.sealing import Sealer
 from ambassador_server.services.calls.catalog import Catalog
@@ -31,12 +32,14 @@ class Methods:
     modern: Mapping[str, Method]
 
 
-def build_methods(catalog: Catalog, calls: CallPipeline, sealer: Sealer, clock: Clock) -> Methods:
+def build_methods(
+    catalog: Catalog, calls: CallPipeline, meta: MetaTools, sealer: Sealer, clock: Clock
+) -> Methods:
     """Return the methods over the services."""
     states = RequestStates(sealer=sealer, clock=clock)
     requests = GovernedRequests(catalog=catalog, calls=calls, held=HeldCalls(), states=states)
     tasks = TaskMethods(catalog=catalog, requests=requests, sealer=sealer)
-    tools = ToolMethods(catalog=catalog, requests=requests, tasks=tasks)
+    tools = ToolMethods(catalog=catalog, requests=requests, tasks=tasks, meta=meta)
     prompts = PromptMethods(catalog=catalog, requests=requests)
     resources = ResourceMethods(catalog=catalog, requests=requests)
     completion = CompletionMethods(catalog=catalog, requests=requests)

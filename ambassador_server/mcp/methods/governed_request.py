@@ -21,7 +21,13 @@ from ambassador_protocol.mcp import (
     TASK_METHODS,
 )
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.policy.decision import Deny, LackingApproval, MissingCredential, Reason
+from ambassador_server.domain.policy.decision import (
+    UNKNOWN,
+    Deny,
+    LackingApproval,
+    MissingCredential,
+    Reason,
+)
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.caller import Caller, CallOutcome
 from ambassador_server.mcp.envelope import (
@@ -70,6 +76,11 @@ class _Asking(msgspec.Struct, rename="camel"):
     request_state: str = ""
 
 
+class _OwnError(msgspec.Struct):
+    data: dict[str, Any] = {}
+
+
+_error_decoder = msgspec.json.Decoder(_OwnError)
 _asking_decoder = msgspec.json.Decoder(_Asking)
 _questions_decoder = msgspec.json.Decoder(dict[str, dict[str, Raw]])
 _text_decoder = msgspec.json.Decoder(str)
@@ -277,6 +288,14 @@ def _unapproved(deny: Deny, lacking: LackingApproval, name: str) -> Reply:
         "_meta": {DENIAL: {key: value for key, value in about.items() if value is not None}},
     }
     return Reply(result=msgspec.json.encode(result), error=None)
+
+
+def is_unknown(refusal: Reply) -> bool:
+    """Tell whether a refusal of ours says that there is no such capability."""
+    if refusal.error is None:
+        return False
+    reason = _error_decoder.decode(refusal.error).data.get("reason")
+    return reason in UNKNOWN.values()
 
 
 def named_questions(raw: Raw, mcp_name: str) -> Raw:

@@ -15,6 +15,7 @@ from ambassador_server.domain.people.client_keys import (
     check_number_of_keys,
     replacements,
 )
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.new_keys import mint_client_key
 from ambassador_server.domain.people.role_rules import check_may_act_for
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -29,12 +30,13 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySpec:
-    """A key to issue; without `lifetime` it never expires."""
+    """A key to issue; without `lifetime` it never expires. None sets nothing of a key that exists."""
 
     user: str
     name: str
     lifetime: timedelta | None = None
     owner: str | None = None
+    meta_tools: MetaTools | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class ClientKeys:
         return key, secret
 
     async def ensure(self, requester: Requester, spec: KeySpec) -> EnsuredKey:
-        """Issue a key unless the user has a good one with this name; of that, only the owner is updated.
+        """Issue a key unless the user has a good one with this name; of that, only owner and meta-tools are set.
 
         Raises ConflictError if there is a suspended one, because a suspended key must not be replaced by another.
         """
@@ -94,7 +96,7 @@ class ClientKeys:
             user = await find_user(change.work, spec.user)
             keys = await change.work.keys.of(user_id=user.user_id)
             before = _newest_usable(keys, spec.name, now)
-            if before is None or spec.owner is not None:
+            if before is None or spec.owner is not None or spec.meta_tools is not None:
                 check_may_act_for(requester.administrator, user)
             if before is None:
                 check_number_of_keys(keys, now)
@@ -105,12 +107,20 @@ class ClientKeys:
                 raise ConflictError(
                     f"Key {spec.name!r} of {spec.user!r} is suspended; activate it, or revoke it for another"
                 )
-            after = before if spec.owner is None else replace(before, owner=check_owner(spec.owner))
-            written = await write(change, change.work.keys, before, after, _EVENTS, user=user.name)
+            written = await write(
+                change, change.work.keys, before, _with_spec(before, spec), _EVENTS, user=user.name
+            )
             return EnsuredKey(written, None)
 
-    async def set_status(self, requester: Requester, key_id: str, status: KeyStatus) -> ClientKey:
-        """Suspend or activate a key, with effect from the next call.
+    async def update(
+        self,
+        requester: Requester,
+        key_id: str,
+        *,
+        status: KeyStatus | None = None,
+        meta_tools: MetaTools | None = None,
+    ) -> ClientKey:
+        """Suspend or activate a key, or choose its meta-tools, with effect from the next call.
 
         Raises ConflictError for a revoked key, and InvalidInputError for the status `revoked`.
         """
@@ -122,16 +132,17 @@ class ClientKeys:
             before = await _find(change.work, requester, key_id)
             if before.status is KeyStatus.REVOKED:
                 raise ConflictError("This key is revoked for good; issue another one")
-            return (
-                await write(change, change.work.keys, before, replace(before, status=status), _EVENTS)
-            ).item
+            after = replace(
+                before, status=status or before.status, meta_tools=meta_tools or before.meta_tools
+            )
+            return (await write(change, change.work.keys, before, after, _EVENTS)).item
 
     async def rotate(
         self, requester: Requester, key_id: str, *, overlap: timedelta, expiry: KeyExpiry | None = None
     ) -> tuple[ClientKey, str]:
         """Issue a key in place of another one, which stays valid for the overlap.
 
-        The new key has the lifetime of the old one, or expires at `expiry`; it has the same owner and the same
+        The new key has the lifetime of the old one, or expires at `expiry`; it has the same owner, meta-tools and
         subscriptions. Raises ConflictError for a key that is not good.
         """
         now = self._clock.now()
@@ -146,7 +157,7 @@ class ClientKeys:
             key, secret = mint_client_key(
                 self._pepper, now, user_id=old.user_id, name=old.name, lifetime=lifetime, owner=old.owner
             )
-            key = replace(key, replaces=old.key_id)
+            key = replace(key, replaces=old.key_id, meta_tools=old.meta_tools)
             if expiry is not None:
                 key = replace(key, expires_at=expiry.at)
             ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
@@ -217,7 +228,13 @@ class ClientKeys:
             name=check_name("key", spec.name),
             lifetime=spec.lifetime,
             owner=owner,
+            meta_tools=spec.meta_tools or MetaTools.INHERIT,
         )
+
+
+def _with_spec(key: ClientKey, spec: KeySpec) -> ClientKey:
+    owner = key.owner if spec.owner is None else check_owner(spec.owner)
+    return replace(key, owner=owner, meta_tools=spec.meta_tools or key.meta_tools)
 
 
 def _newest_usable(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
@@ -247,6 +264,7 @@ def _details(key: ClientKey) -> dict[str, Any]:
         "status": key.status,
         "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
         "owner": key.owner,
+        "meta_tools": key.meta_tools,
     }
 
 

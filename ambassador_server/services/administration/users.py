@@ -9,6 +9,7 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.people.meta_tools import CHOICES_OF_USERS, MetaTools
 from ambassador_server.domain.people.role_rules import (
     can_log_in,
     check_not_locking_out,
@@ -20,6 +21,7 @@ from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_address, check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
+from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left, end_logins
@@ -43,6 +45,7 @@ class UserSpec:
     roles: Sequence[Role] | None = None
     source: AuthSource | None = None
     owner: str | None = None
+    meta_tools: MetaTools | None = None
 
     def checked(self, name: str) -> dict[str, Any]:
         """Return the fields that are set, for the user of this name, or raise InvalidInputError."""
@@ -59,6 +62,8 @@ class UserSpec:
             fields["source"] = self.source
         if self.owner is not None:
             fields["owner"] = check_owner(self.owner)
+        if self.meta_tools is not None:
+            fields["meta_tools"] = _check_meta_tools(self.meta_tools)
         return fields
 
 
@@ -153,6 +158,12 @@ class Users:
             await check_an_admin_is_left(work, self._clock.now())
 
 
+def _check_meta_tools(choice: MetaTools) -> MetaTools:
+    if choice not in CHOICES_OF_USERS:
+        raise InvalidInputError("meta_tools: on or off; only a key can inherit it")
+    return choice
+
+
 def _details(user: User) -> dict[str, Any]:
     return {
         "display_name": user.display_name,
@@ -161,6 +172,7 @@ def _details(user: User) -> dict[str, Any]:
         "roles": list(user.roles),
         "source": user.source,
         "owner": user.owner,
+        "meta_tools": user.meta_tools,
     }
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.catalog.published_names import META_TOOL_NAMES
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit, Reason
@@ -28,6 +29,9 @@ DEBOUNCE_SECONDS: Final = 0.25
 _LONGEST_PAUSE: Final = 3600.0
 _SLICE: Final = 256
 """How many entries or listeners are looked at before the event loop gets a turn."""
+
+_META_TOOLS: Final = hash(META_TOOL_NAMES)
+"""Who searches tools has a list that does not change, whatever is found."""
 
 Fingerprints: TypeAlias = dict[CapabilityKind, int]
 """What a listener saw last of each list; other values stand for other lists."""
@@ -147,8 +151,12 @@ class ListChanges:
             return
         self._views.use(snapshot, index, moment)
         basis = _basis(snapshot, self._views, listener.principal, policy)
+        has_meta_tools = snapshot.has_meta_tools(listener.principal) and policy.denial is None
         for kind in listener.kinds:
-            found = await self._views.fingerprint(basis, kind, View(policy, snapshot, index))
+            if kind is CapabilityKind.TOOL and has_meta_tools:
+                found = _META_TOOLS
+            else:
+                found = await self._views.fingerprint(basis, kind, View(policy, snapshot, index))
             if listener.seen.get(kind) != found:
                 listener.seen[kind] = found
                 if not is_first and listener in self._listeners:

@@ -9,6 +9,8 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
+from ambassador_server.domain.people.meta_tools import MetaTools
+from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.client_keys import KeySpec
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.people_views import key_view
@@ -16,7 +18,7 @@ from ambassador_server.web.admin.users import user_condition
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.requests import choice, duration, flag, requester
+from ambassador_server.web.requests import duration, flag, optional_choice, requester
 
 _ONE, _WRITE = f"{KEYS}/{{id}}", Right.PROVISION
 _USER = Parameter(name="user", description="The user whose keys are listed.")
@@ -28,7 +30,11 @@ _KEEP = Parameter(
 async def issue(request: web.Request, body: NewKey) -> web.Response:
     """Issue a client key; only this response contains its secret."""
     spec = KeySpec(
-        user=body.user, name=body.name, lifetime=duration(body.expires_in_seconds), owner=body.owner
+        user=body.user,
+        name=body.name,
+        lifetime=duration(body.expires_in_seconds),
+        owner=body.owner,
+        meta_tools=optional_choice(MetaTools, body.meta_tools, "meta_tools"),
     )
     key, secret = await request.app[ADMINISTRATION].client_keys.issue(requester(request), spec)
     return _render(request, key, secret, status=201)
@@ -41,6 +47,7 @@ async def ensure(request: web.Request, body: KeyPut) -> web.Response:
         name=request.match_info["name"],
         lifetime=duration(body.expires_in_seconds),
         owner=body.owner,
+        meta_tools=optional_choice(MetaTools, body.meta_tools, "meta_tools"),
     )
     ensured = await request.app[ADMINISTRATION].client_keys.ensure(requester(request), spec)
     return _render(
@@ -49,10 +56,15 @@ async def ensure(request: web.Request, body: KeyPut) -> web.Response:
 
 
 async def change(request: web.Request, body: KeyChange) -> web.Response:
-    """Suspend a client key, or activate it again."""
-    keys = request.app[ADMINISTRATION].client_keys
-    status = choice(KeyStatus, body.status, "status")
-    key = await keys.set_status(requester(request), request.match_info["id"], status)
+    """Suspend a client key or activate it again, and choose whether its clients get the meta-tools."""
+    if body == KeyChange():
+        raise InvalidInputError("Nothing to change: give status or meta_tools")
+    key = await request.app[ADMINISTRATION].client_keys.update(
+        requester(request),
+        request.match_info["id"],
+        status=optional_choice(KeyStatus, body.status, "status"),
+        meta_tools=optional_choice(MetaTools, body.meta_tools, "meta_tools"),
+    )
     return json_response(_view(request, key))
 
 

@@ -31,6 +31,7 @@ def user_view(user: User, names: Names) -> UserView:
         roles=[role.value for role in user.roles],
         source=user.source,
         owner=user.owner,
+        meta_tools=user.meta_tools,
         created_at=timestamp(user.created_at),
         updated_at=timestamp(user.updated_at),
     )
@@ -60,6 +61,7 @@ def key_view(key: ClientKey, names: Names, now: datetime) -> KeyView:
         last_used_at=optional_timestamp(key.last_used_at),
         last_host=key.last_host,
         owner=key.owner,
+        meta_tools=key.meta_tools,
         created_at=timestamp(key.created_at),
     )
 

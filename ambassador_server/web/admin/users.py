@@ -8,6 +8,7 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut, UserView
 from ambassador_protocol.paths import USERS
 from ambassador_server.domain.people.administrators import Right, Role
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.shared.listing import Condition, Operator
 from ambassador_server.domain.shared.revision import revision
@@ -31,6 +32,7 @@ async def create(request: web.Request, body: NewUser) -> web.Response:
         email=body.email,
         roles=optional_roles(body.roles),
         source=optional_choice(AuthSource, body.source, "source"),
+        meta_tools=optional_choice(MetaTools, body.meta_tools, "meta_tools"),
     )
     user = await request.app[ADMINISTRATION].users.create(requester(request), body.name, spec)
     return _render(request, user, status=201)
@@ -99,6 +101,7 @@ def user_spec(body: UserPut) -> UserSpec:
         roles=optional_roles(body.roles),
         source=optional_choice(AuthSource, body.source, "source"),
         owner=body.owner,
+        meta_tools=optional_choice(MetaTools, body.meta_tools, "meta_tools"),
     )
 
 

@@ -41,7 +41,13 @@ PAST, SOON, LATER = ("2020-01-01T00:00:00.000Z", "2040-01-01T00:00:00.000Z", "20
 Access = frozenset[tuple[str, str, str]]
 
 _DEFAULTS: dict[ObjectKind, dict[str, Any]] = {
-    ObjectKind.USER: {"display_name": "", "email": "", "status": "active", "source": "local"},
+    ObjectKind.USER: {
+        "display_name": "",
+        "email": "",
+        "status": "active",
+        "source": "local",
+        "meta_tools": "off",
+    },
     ObjectKind.GROUP: {"description": "", "status": "active"},
     ObjectKind.MCP: {"transport": "stdio", "options": {}, "description": "", "published": False},
     ObjectKind.MEMBERSHIP: {},

@@ -171,6 +171,7 @@ USER_FIELDS = st.fixed_dictionaries(
         "email": TEXTS,
         "status": st.sampled_from(["active", "suspended", "deactivated"]),
         "source": st.sampled_from(["local", "external"]),
+        "meta_tools": st.sampled_from(["on", "off"]),
     }
 )
 GROUP_FIELDS = st.fixed_dictionaries(
@@ -242,7 +243,9 @@ def grants(draw: st.DrawFn, group: str, mcps: list[str]) -> CurrentObject:
 @st.composite
 def keys(draw: st.DrawFn, users: list[str]) -> CurrentObject:
     """Draw a key; several may have one name, as after a rotation."""
-    attributes = draw(st.sampled_from([{}, {"expires_in_seconds": 1}, {"expires_in_seconds": 316_224_000}]))
+    attributes = {"meta_tools": draw(st.sampled_from(["on", "off", "inherit"]))} | draw(
+        st.sampled_from([{}, {"expires_in_seconds": 1}, {"expires_in_seconds": 316_224_000}])
+    )
     key = (draw(st.sampled_from(users)), draw(NAMES))
     item_id = str(draw(st.uuids()))
     return CurrentObject(

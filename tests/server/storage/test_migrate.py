@@ -45,6 +45,7 @@ _FROZEN = {
     "0013_grants_for_one_user": "dae9882adf8955bbbc1636a695584799846daf0bc9b7992b2b700c140bbf13cb",
     "0014_connection_settings": "8ac4cc2eba342211cc8b0f32b986697dca0607a23123471bb682bbffd35d7508",
     "0015_broadcasts": "d94b065be485de6dd9fca901009f7764e5d8ae37519b2bb85c205ef7941b0459",
+    "0016_meta_tools": "e24c239a37145cb5c9c8c1a6579b9636fbd0e81e81077a20c3f485869180ff4e",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -63,6 +64,7 @@ _FROZEN_LAYOUTS = {
     "0013_grants_for_one_user": "7fcbeb9efadd8f06f709ecbf3ea9fc3ad3fff27b32ced4bdf2a270b945155a4b",
     "0014_connection_settings": "60849401819efabe4f3600043a2f73bb69f9aa09e49cb4d282de6e392ae48348",
     "0015_broadcasts": "aad33f1148b431251c0eaea4f1c4ff75e86d41ac75cb7c7e39b2ec47bf4686e5",
+    "0016_meta_tools": "6895395550cd35aba4822afbe75dd1592c487a3918b07562e8ac9ddb49ac512d",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -26,6 +26,7 @@ from ambassador_server.domain.catalog.mcps import (
 from ambassador_server.domain.people.administrators import Right, Role
 from ambassador_server.domain.people.client_keys import SHOWN_STATUSES
 from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.meta_tools import CHOICES_OF_USERS, MetaTools
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
@@ -111,6 +112,8 @@ def test_enumerations_equal_those_of_the_server() -> None:
     for told, known in (
         (enumerations.UserStatus, UserStatus),
         (enumerations.AuthSource, AuthSource),
+        (enumerations.MetaTools, CHOICES_OF_USERS),
+        (enumerations.KeyMetaTools, MetaTools),
         (enumerations.Role, Role),
         (enumerations.GroupStatus, GroupStatus),
         (enumerations.KeyStatus, SHOWN_STATUSES),

@@ -73,10 +73,10 @@ async def test_new_key_is_issued_after_the_old_one_has_expired_or_is_revoked():
 async def test_ensuring_a_suspended_key_issues_no_other_key():
     world, keys = await build()
     ensured = await keys.ensure(ROOT, SPEC)
-    await keys.set_status(ROOT, ensured.written.item.key_id, KeyStatus.SUSPENDED)
+    await keys.update(ROOT, ensured.written.item.key_id, status=KeyStatus.SUSPENDED)
     with pytest.raises(ConflictError):
         await keys.ensure(ROOT, SPEC)
-    await keys.set_status(ROOT, ensured.written.item.key_id, KeyStatus.ACTIVE)
+    await keys.update(ROOT, ensured.written.item.key_id, status=KeyStatus.ACTIVE)
     assert (await keys.ensure(ROOT, SPEC)).secret is None
     assert len(await stored(world)) == 2
 
@@ -84,18 +84,18 @@ async def test_ensuring_a_suspended_key_issues_no_other_key():
 async def test_status_is_changed_and_recorded_once():
     world, keys = await build()
     for _ in range(2):
-        key = await keys.set_status(ROOT, KEY.key_id, KeyStatus.SUSPENDED)
+        key = await keys.update(ROOT, KEY.key_id, status=KeyStatus.SUSPENDED)
         assert key.status is KeyStatus.SUSPENDED
     assert recorded(world) == [
         (AuditAction.KEY_UPDATE, {"before": {"status": "active"}, "after": {"status": "suspended"}})
     ]
     with pytest.raises(InvalidInputError):
-        await keys.set_status(ROOT, KEY.key_id, KeyStatus.REVOKED)
+        await keys.update(ROOT, KEY.key_id, status=KeyStatus.REVOKED)
     await keys.revoke(ROOT, KEY.key_id)
     with pytest.raises(ConflictError):
-        await keys.set_status(ROOT, KEY.key_id, KeyStatus.ACTIVE)
+        await keys.update(ROOT, KEY.key_id, status=KeyStatus.ACTIVE)
     with pytest.raises(NotFoundError):
-        await keys.set_status(ROOT, "none", KeyStatus.ACTIVE)
+        await keys.update(ROOT, "none", status=KeyStatus.ACTIVE)
 
 
 async def test_rotated_key_keeps_its_owner_and_its_subscriptions():

@@ -183,6 +183,23 @@ def test_a_target_over_its_limit_is_named(world: World, person: Person, caller: 
     assert (event["resource"]["name"], event["reason"]) == ("east.echo", "limit_exceeded")
 
 
+def test_a_target_that_needs_an_approval_is_named_at_once_and_approved_for_the_next_call(
+    world: World,
+) -> None:
+    group = world.group("east", "north")
+    world.ask("POST", "grants", {"group": group, "mcp": "west", "approval": {}})
+    person = world.person(group)
+    caller = world.session(person)
+    given = {"text": "needs another person"}
+    found = structured(caller, LEGACY, ECHO, arguments=given)
+    assert found["reasons"] == {"west": "approval_pending"}
+    assert sorted(found["results"]) == ["east", "north"]
+    (request,) = world.ask("GET", f"approvals?filter=user%3D{person.name}&filter=status%3Dpending")["items"]
+    world.ask("POST", f"approvals/{request['id']}/approve", {})
+    assert structured(caller, LEGACY, ECHO, arguments=given)["successful"] == 3
+    assert structured(caller, LEGACY, ECHO, arguments=given)["reasons"] == {"west": "approval_pending"}
+
+
 @pytest.mark.parametrize("face", [LEGACY, MODERN], ids=str)
 def test_a_slow_target_ends_at_its_deadline(world: World, person: Person, caller: Caller, face: Mcp) -> None:
     found = structured(caller, face, "broadcast__slow")
@@ -249,6 +266,10 @@ def test_an_administrator_sees_who_takes_part_and_why_not(world: World) -> None:
     assert (tools["echo"]["broadcast_as"], tools["echo"]["not_broadcast"]) == (ECHO, "")
     assert tools["process"]["not_broadcast"] == "no other MCP that broadcasts has a tool of this name"
     assert {each["broadcast_as"] for each in world.rig.admin_json("mcp", "tools", "alone")} == {""}
+    (warning,) = world.rig.admin_json("mcp", "show", "west")["warnings"]
+    assert warning.startswith("One call can reach its destructive tools (")
+    asked = world.rig.admin("access", "explain", world.person().name, ECHO, expect=5)
+    assert "decides about each tool that it calls" in asked.stderr
     refused = world.rig.admin("mcp", "add", "broadcast", "--", "true", expect=2)
     assert "those of this server itself" in refused.stderr
 

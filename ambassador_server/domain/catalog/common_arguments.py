@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-LONGEST_DEFINITION: Final = 256 * 1024
+LONGEST_DEFINITION: Final = 32 * 1024
 _WORDS: Final = frozenset({"title", "description", "$comment", "examples", "x-mcp-header"})
 """What a schema says to people, and how a host sends an argument a second time: not what an argument may be."""
 _NAMED: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})

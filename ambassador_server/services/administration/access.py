@@ -218,6 +218,11 @@ class AccessQueries:
             for ref in _offered(mcp, self._catalog.state(mcp.mcp_id), kind):
                 if name in {ref.name, ref.name.replace(f"{mcp.name}.", f"{mcp.name}:", 1)}:
                     return ref
+        if kind is CapabilityKind.TOOL and self._catalog.own.has(self._catalog.index(), name):
+            raise NotFoundError(
+                f"{name!r} is no tool of an MCP: the server serves it, and decides about each tool that it calls. "
+                "Ask about these."
+            )
         raise NotFoundError(f"No {kind} {name!r}{self._catalog.near(name, kind)}")
 
 

@@ -6,6 +6,7 @@ that is hidden does not show in it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from msgspec import Struct
@@ -26,7 +27,9 @@ from ambassador_server.services.calls.own_tools import FEWEST_TARGETS, View, own
 PREFIX: Final = "broadcast"
 BY_TAG: Final = "by_tag"
 _MOST_NAMED: Final = 5
-_MOST_KEPT: Final = 4096
+_MOST_TOOLS: Final = 200
+"""How many names of tools are broadcast, and how many tags; each is a definition that every host reads."""
+_MOST_KEPT: Final = 1024
 """How many offers are kept of one catalog; each group of users with other grants has its own."""
 
 
@@ -119,6 +122,8 @@ class BroadcastIndex:
         broadcast = next(
             (each for each in self.every if each.tag is None and tool.name in each.by_tool), None
         )
+        if broadcast is None and sum(each.tag is None for each in self.every) == _MOST_TOOLS:
+            return Participation(reason=f"{_MOST_TOOLS} names of tools are broadcast, and no more")
         if broadcast is None:
             return Participation(reason="no other MCP that broadcasts has a tool of this name")
         entries = broadcast.by_tool[tool.name]
@@ -186,7 +191,8 @@ def _broadcasts(index: CatalogIndex, separator: str) -> tuple[BroadcastTool, ...
             for tag in dict.fromkeys(mcp.tags):
                 by_tag[tag][entry.tool.name].append(entry)
     tools = _of_several(by_tool)
-    tags = {tag: found for tag, each in sorted(by_tag.items()) if (found := _of_several(each))}
+    every_tag = ((tag, _of_several(each)) for tag, each in sorted(by_tag.items()))
+    tags = dict(islice(((tag, found) for tag, found in every_tag if found), _MOST_TOOLS))
     tagged = separator.join((PREFIX, BY_TAG))
     names = published_names([(PREFIX, tool) for tool in tools], [tagged, PREFIX], separator)
     tag_names = published_names([(tagged, tag) for tag in tags], [tagged], separator)
@@ -204,4 +210,5 @@ def _broadcasts(index: CatalogIndex, separator: str) -> tuple[BroadcastTool, ...
 
 def _of_several(by_tool: Mapping[str, Sequence[ToolEntry]]) -> dict[str, Sequence[ToolEntry]]:
     """Return the tools that at least two MCPs have, by name."""
-    return {name: each for name, each in sorted(by_tool.items()) if len(each) >= FEWEST_TARGETS}
+    several = ((name, each) for name, each in sorted(by_tool.items()) if len(each) >= FEWEST_TARGETS)
+    return dict(islice(several, _MOST_TOOLS))

@@ -265,6 +265,7 @@ def _target_call(call: CapabilityCall, entry: ToolEntry, arguments: bytes, secon
         log_level=None,
         answered=(),
         seconds=seconds,
+        approval=None,
     )
 
 

@@ -94,7 +94,8 @@ class CallApprovals:
             return CallApproval(self, call, entry, await self._continued(call, entry, permit, digest))
         wanted = await self._wanted(call, entry, permit, digest)
         request = await self._found(wanted) or await self._asked(call, wanted)
-        if request.status is RequestStatus.PENDING and self._hold_seconds:
+        # A call with a deadline of its own is one of several, whose answers wait for each other.
+        if request.status is RequestStatus.PENDING and self._hold_seconds and call.seconds is None:
             request = await self._waits.decided(request, self._hold_seconds)
         if request.status is not RequestStatus.APPROVED:
             raise CallStoppedError(self._lack(request))

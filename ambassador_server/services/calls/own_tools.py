@@ -78,6 +78,10 @@ class OwnToolKinds:
             return None
         return next((kind for kind in self._kinds if kind.has(index, call.name)), None)
 
+    def has(self, index: CatalogIndex, name: str) -> bool:
+        """Tell whether there is a tool of this name, for any principal."""
+        return any(kind.has(index, name) for kind in self._kinds)
+
 
 def own_entry(prefix: str, published: str, definition: Mapping[str, Any]) -> ToolEntry:
     """Return an entry for a tool of our own; no MCP has its id."""

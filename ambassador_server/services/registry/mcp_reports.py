@@ -28,13 +28,14 @@ from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
-from ambassador_server.services.calls.broadcast_index import BroadcastIndex
+from ambassador_server.services.calls.broadcast_index import Participation
 from ambassador_server.services.calls.broadcasts import Broadcasts
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogIndex
 from ambassador_server.services.calls.published_tools import published_tool
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.registry.broadcast_rules import broadcast_warnings
 from ambassador_server.services.registry.credential_warnings import warnings_about
 from ambassador_server.services.registry.definition_findings import (
     findings_of,
@@ -189,7 +190,11 @@ class McpReports:
             waiting=self._count_waiting(mcp),
             approved_set=None if approved is None else approved.set_digest,
             offered_set=set_digest(tool.digest for tool in state.tools) if is_published else None,
-            warnings=[*warnings_about(mcp, state), *transform_warnings(mcp, state.tools)],
+            warnings=[
+                *warnings_about(mcp, state),
+                *transform_warnings(mcp, state.tools),
+                *broadcast_warnings(mcp, state),
+            ],
         )
 
     def waiting(self) -> dict[str, int]:
@@ -219,7 +224,7 @@ class McpReports:
         items = await self._searched(mcp, found.items)
         if mcp.broadcast is not Broadcast.OFF:
             index = self._broadcasts.index(self._catalog.index())
-            items = [_with_broadcast(mcp, each, index) for each in items]
+            items = [_with_broadcast(each, index.participation(mcp, each.tool)) for each in items]
         return replace(found, items=tuple(items))
 
     async def resources(self, name: str, listing: Listing) -> Slice[ResourceReport]:
@@ -305,10 +310,9 @@ class McpReports:
             return await find_mcp(work, name)
 
 
-def _with_broadcast(mcp: Mcp, report: ToolReport, index: BroadcastIndex) -> ToolReport:
+def _with_broadcast(report: ToolReport, found: Participation) -> ToolReport:
     if not report.published:
         return report
-    found = index.participation(mcp, report.tool)
     return replace(report, broadcast_as=found.name, not_broadcast=found.reason)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ambassador_server.definition_digest import definition_digest
 from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import Broadcast, Mcp, Tool, classify_tool
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.grants import Effect
@@ -16,8 +17,10 @@ from ambassador_server.mcp.target_answers import WORDING
 from ambassador_server.ports.exchange import Question, Reply
 from ambassador_server.services.calls.broadcasts import BroadcastBounds, Broadcasts
 from ambassador_server.services.calls.capability_call import Answered
+from ambassador_server.services.calls.list_changes import ListChanges, ListListener
 from tests.fakes.clock import ManualClock
 from tests.fakes.downstream import Script, text_reply
+from tests.patience import PATIENCE
 from tests.server.services.world import World
 from tests.server.worlds import GRANT, MCP, PRINCIPAL
 
@@ -326,6 +329,36 @@ async def test_an_answer_that_is_no_text_does_not_spoil_the_others():
     found = await outcome(world)
     assert found["errors"]["east"] == "The answer of the MCP cannot be read"
     assert list(found["results"]) == ["west"]
+
+
+async def test_a_listener_learns_that_an_mcp_begins_to_broadcast():
+    world = await world_of(east=(tool("search"),), north=(tool("search"),), west=(tool("search"),))
+    changes = ListChanges(
+        policy=world.policy,
+        catalog=world.catalog,
+        downstreams=world.downstreams,
+        session_is_open=lambda _: True,
+        debounce_seconds=0.0,
+    )
+    heard = asyncio.Event()
+    listener = ListListener(PRINCIPAL, (CapabilityKind.TOOL,), lambda _: heard.set(), lambda: None)
+    await changes.listen(listener)
+    async with world.store.write() as work:
+        await work.mcps.replace(entry("west", Broadcast.OFF))
+    await world.policy.refresh()
+    async with asyncio.timeout(PATIENCE):
+        await heard.wait()
+
+
+async def test_no_more_names_are_broadcast_than_a_host_can_read():
+    many = tuple(tool(f"tool_{number:03}") for number in range(210))
+    world = await world_of(east=many, west=many)
+    assert len(listed(world)) == 201
+    known = Broadcasts(separator="__", bounds=BroadcastBounds(), wording=WORDING, clock=ManualClock()).index(
+        world.catalog.index()
+    )
+    reason = known.participation(known.index.mcps["west"], many[-1]).reason
+    assert reason == "200 names of tools are broadcast, and no more"
 
 
 async def test_a_large_answer_is_cut_with_a_mark():

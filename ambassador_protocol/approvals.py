@@ -42,6 +42,9 @@ class RequestView:
 class RequestDetail(RequestView):
     """A request with what is decided about.
 
+    Of access, administrators see in `content` whether it exists now: `mcp_exists`, and `tool_exists`, which is null for
+    a whole MCP and where no tools are known.
+
     Of a call, `content` has the `method`, the `arguments` as the audit policy of the MCP lets them be seen, and their
     size in `arguments_bytes`; with `is_cut`, `arguments` is the beginning of their JSON.
     """
@@ -57,10 +60,23 @@ class OwnRequests:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccessRequest:
+    """`POST /v1/me/requests`: asks for access to an MCP, or to one tool of it as `mcp.tool`, for so many seconds.
+
+    The answer does not tell whether it exists. Asking again for the same returns the request that waits.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    access: str
+    reason: str
+    for_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDecision:
     """`POST .../approve` and `POST .../deny`: why; the user who asked sees it.
 
-    `for_seconds` makes an approval good for a shorter time than was asked for.
+    An approval is good for `for_seconds`, at most as long as the request says, which is the default.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT

@@ -15,6 +15,7 @@ from ambassador_server.domain.shared.settings import Setting, Source, SourceKind
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.secret_stores import VAULT_TOKEN_FILE
 from ambassador_server.setting_sections import (
+    AccessRequestsSection,
     ApprovalsSection,
     AuditSection,
     BroadcastsSection,
@@ -106,6 +107,7 @@ class ServerConfig(Section):
     session: SessionSection = SessionSection()
     client_keys: ClientKeysSection = ClientKeysSection()
     approvals: ApprovalsSection = ApprovalsSection()
+    access_requests: AccessRequestsSection = AccessRequestsSection()
     audit: AuditSection = AuditSection()
     limits: LimitsSection = LimitsSection()
     downstreams: DownstreamsSection = DownstreamsSection()

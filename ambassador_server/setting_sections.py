@@ -110,6 +110,20 @@ class ApprovalsSection(Section):
     ] = 2.0
 
 
+class AccessRequestsSection(Section):
+    """Access for which users ask, and which another person gives them for some time."""
+
+    longest_seconds: Annotated[
+        int,
+        Field(ge=60, le=90 * 86400, description="For how long access may be asked for at most."),
+    ] = 7 * 86400
+
+    @property
+    def longest(self) -> timedelta:
+        """Return the same as a time span."""
+        return timedelta(seconds=self.longest_seconds)
+
+
 class AuditSection(Section):
     """How the audit log is written."""
 

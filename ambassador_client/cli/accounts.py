@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from ambassador_client.cli.command import Run, command, command_group
+from ambassador_client.cli.durations import seconds_of
 from ambassador_client.cli.missing_credentials import missing_credentials
 from ambassador_client.cli.output import show, show_rows
 from ambassador_client.cli.stops import stop_texts
-from ambassador_client.errors import SettingsError, UsageError
+from ambassador_client.errors import SettingsError
 from ambassador_protocol.paths import ME, OWN_KEY_ROTATION
-
-_UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
 def register(app: typer.Typer) -> None:
@@ -99,7 +98,7 @@ def rotate_key(
             "Run ambassador-client login first, or ask your administrator.",
         )
     proof = {"preshared_key": run.settings.credential.reveal()}
-    answer = run.server.request("POST", OWN_KEY_ROTATION, {"overlap_seconds": _seconds(overlap), **proof})
+    answer = run.server.request("POST", OWN_KEY_ROTATION, {"overlap_seconds": seconds_of(overlap), **proof})
     place = run.accounts.credentials().put(account.name, str(answer.get("preshared_key")))
     key = answer.get("key") or {}
     renewed = replace(account, key_id=str(key.get("id")), key_expires_at=key.get("expires_at"))
@@ -113,10 +112,3 @@ def rotate_key(
     }
     show(view, run.output)
     return 0
-
-
-def _seconds(text: str) -> int:
-    number, unit = text[:-1], text[-1:]
-    if not (number.isascii() and number.isdigit() and len(number) < 7 and unit in _UNITS):
-        raise UsageError(f"{text!r} is not a duration", "Write 30m, 12h or 7d.")
-    return int(number) * _UNITS[unit]

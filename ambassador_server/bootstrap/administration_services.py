@@ -3,6 +3,7 @@
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.config import ServerConfig
 from ambassador_server.services.administration.access import AccessQueries
+from ambassador_server.services.administration.access_requests import AccessRequests
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.approvals import ApprovalDecisions
 from ambassador_server.services.administration.client_keys import ClientKeys
@@ -45,6 +46,13 @@ def create_administration(
     store, changes, policy, clock = base.store, base.changes, base.policy, base.clock
     pepper, names = base.key_ring.pepper, Names(policy)
     patterns = PatternChecks(catalog=catalog, separator=config.separator)
+    access_requests = AccessRequests(
+        requests=base.requests,
+        policy=policy,
+        catalog=catalog,
+        patterns=patterns,
+        longest=config.access_requests.longest,
+    )
     targets = ScopeTargets(catalog=catalog, patterns=patterns)
     return AdministrationUseCases(
         users=Users(store=store, changes=changes, clock=clock),
@@ -66,12 +74,13 @@ def create_administration(
         limits=Limits(
             store=store, changes=changes, targets=targets, counters=base.limit_counters, clock=clock
         ),
-        approvals=ApprovalDecisions(store=store, requests=base.requests, clock=clock),
+        approvals=ApprovalDecisions(store=store, requests=base.requests, access=access_requests, clock=clock),
         switches=Switches(store=store, changes=changes, targets=targets, clock=clock),
         switch_effects=SwitchEffects(
             store=store, policy=policy, catalog=catalog, in_flight=in_flight, clock=clock
         ),
         access=AccessQueries(policy=policy, catalog=catalog),
+        access_requests=access_requests,
         batches=Batches(changes=changes),
         names=names,
     )
@@ -98,6 +107,7 @@ def create_own_use_cases(
         policy=base.policy,
         requests=base.requests,
         rights=access,
+        access=administration.access_requests,
         names=administration.names,
         clock=base.clock,
     )

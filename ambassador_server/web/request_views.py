@@ -5,6 +5,7 @@ from typing import Any
 
 from ambassador_protocol.approvals import RequestDetail, RequestView
 from ambassador_server.domain.policy.approval_requests import ApprovalRequest
+from ambassador_server.services.administration.access_requests import AccessTarget
 from ambassador_server.services.administration.names import Names
 from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
@@ -14,9 +15,14 @@ def request_view(request: ApprovalRequest, names: Names) -> RequestView:
     return RequestView(**_members(request, names))
 
 
-def request_detail(request: ApprovalRequest, names: Names) -> RequestDetail:
-    """Convert a request with what is decided about."""
-    return RequestDetail(**_members(request, names), content=dict(request.content))
+def request_detail(
+    request: ApprovalRequest, names: Names, target: AccessTarget | None = None
+) -> RequestDetail:
+    """Convert a request with what is decided about; `target` is what a request for access is about now."""
+    content = dict(request.content)
+    if target is not None:
+        content |= {"mcp_exists": target.mcp is not None, "tool_exists": target.has_tool}
+    return RequestDetail(**_members(request, names), content=content)
 
 
 def _members(request: ApprovalRequest, names: Names) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def test_narrow_terminal_cuts_an_id_to_a_length_that_commands_accept(
     assert grant_id in shell.run("grant", "list").out
     monkeypatch.setenv("COLUMNS", "120")
     assert grant_id in shell.run("grant", "list", terminal=True).out
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "70")
     shown = shell.run("grant", "list", terminal=True, NO_COLOR="1").out.splitlines()[1].split()[0]
     assert shown == "37921e9d"
     assert shell.run("grant", "remove", shown, "--yes").code == 0

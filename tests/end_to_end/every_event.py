@@ -72,6 +72,7 @@ def do_everything(world: World, directory: Path) -> None:
     questions(world)
     resources_and_prompts(world)
     people(world)
+    access(world)
     credentials(world)
     connections(world, directory)
     officers(world)
@@ -162,6 +163,24 @@ def catalog_and_calls(world: World, directory: Path) -> None:
     world.ask("PUT", "grants", {"group": group, "mcp": "none", "expires_at": "2020-01-31T12:00:00Z"})
     world.ask("POST", "mcps/keys/restart")
     world.ask("POST", "mcps/redacted/archive")
+
+
+def access(world: World) -> None:
+    """Ask for access, which is given and taken away, denied, and asked for no longer."""
+    caller = world.session(world.person(world.group()))
+    token = {"X-Session-Token": caller.secret}
+
+    def ask(name: str) -> str:
+        body = {"access": name, "reason": TEXT, "for_seconds": 600}
+        answer = world.http.post("/v1/me/requests", headers=token, json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    given = ask("none.fine")
+    approved = world.ask("POST", f"approvals/{given}/approve", {"reason": TEXT})
+    world.ask("DELETE", f"grants/{approved['grant']}")
+    world.ask("POST", f"approvals/{ask('none')}/deny", {"reason": TEXT})
+    world.http.post(f"/v1/me/requests/{ask('nothing')}/cancel", headers=token).raise_for_status()
 
 
 def definitions(world: World, directory: Path) -> None:

@@ -34,6 +34,7 @@ _ON_DATABASE = {
     ("DELETE", "/v1/sessions/connections/{connection_id}"),
     ("POST", "/v1/enrol"),
     ("POST", "/v1/me/key/rotate"),
+    ("POST", "/v1/me/requests"),
     ("PUT", "/v1/me/subscriptions/{mcp}"),
     ("DELETE", "/v1/me/subscriptions/{mcp}"),
     ("PUT", "/v1/credentials/{mcp}"),
@@ -93,6 +94,12 @@ def test_every_request_gives_up_while_the_database_hangs(world: World) -> None:
         ("POST", "/v1/enrol"): Wire("POST", "/v1/enrol", _JSON, json.dumps({"code": code}).encode()),
         ("POST", "/v1/me/key/rotate"): Wire(
             "POST", "/v1/me/key/rotate", token | _JSON, json.dumps({"preshared_key": person.key}).encode()
+        ),
+        ("POST", "/v1/me/requests"): Wire(
+            "POST",
+            "/v1/me/requests",
+            token | _JSON,
+            json.dumps({"access": "tools", "reason": "x", "for_seconds": 60}).encode(),
         ),
         ("PUT", "/v1/me/subscriptions/{mcp}"): Wire(
             "PUT", "/v1/me/subscriptions/tools", token | _JSON, b"{}"

@@ -54,10 +54,16 @@ SWITCHES = st.sampled_from(list(TARGETS)).flatmap(
 )
 GRANTS = st.lists(
     st.builds(
-        lambda group, mcp, pattern, resources, effect: replace(
-            GRANT, group_id=group, mcp_id=mcp, patterns=(pattern,), resources=resources, effect=effect
+        lambda subject, mcp, pattern, resources, effect: replace(
+            GRANT,
+            group_id=subject if subject in GROUPS else None,
+            user_id=subject if subject in USERS else None,
+            mcp_id=mcp,
+            patterns=(pattern,),
+            resources=resources,
+            effect=effect,
         ),
-        st.sampled_from(GROUPS),
+        st.sampled_from([*GROUPS, *USERS]),
         st.sampled_from(MCPS),
         st.sampled_from(["*", "git.*", "git.log", "wiki.e*"]),
         st.sampled_from([None, None, (), ("*",), ("wiki:*",)]),

@@ -19,7 +19,6 @@ from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.approval_requests import LONGEST_REASON, ApprovalRequests, Wanted
 from ambassador_server.services.changes.audited_change import Change
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.shared.database_deadline import within_deadline
 
 WAITS: Final = timedelta(days=7)
 """How long a request for access waits for its decision."""
@@ -55,7 +54,6 @@ class AccessRequests:
         self._longest = longest
         requests.on_approval[RequestKind.ACCESS] = self._give
 
-    @within_deadline
     async def ask(
         self, requester: Requester, *, user_id: str, name: str, reason: str, lifetime: timedelta
     ) -> ApprovalRequest:

@@ -3,21 +3,29 @@
 from dataclasses import replace
 
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.policy.approval_requests import ApprovalRequest
+from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestKind
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
+from ambassador_server.services.administration.access_requests import AccessRequests, AccessTarget
 from ambassador_server.services.changes.approval_requests import ApprovalRequests
 
 
 class ApprovalDecisions:
     """The use cases of administrators for requests that another person decides."""
 
-    def __init__(self, *, store: Store, requests: ApprovalRequests, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, requests: ApprovalRequests, access: AccessRequests, clock: Clock
+    ) -> None:
         self._store = store
         self._requests = requests
+        self._access = access
         self._clock = clock
+
+    def target_of(self, request: ApprovalRequest) -> AccessTarget | None:
+        """Return what a request for access is about now; None for another request."""
+        return self._access.target_of(request) if request.kind is RequestKind.ACCESS else None
 
     def status_of(self, request: ApprovalRequest) -> str:
         """Return the status of a request now."""

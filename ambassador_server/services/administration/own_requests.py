@@ -1,6 +1,7 @@
 """Requests in the eyes of a user: those of their own, and those that they decide as a member of a group."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Final
 
 from ambassador_server.domain.people.principals import Origin, Principal
@@ -9,6 +10,7 @@ from ambassador_server.domain.shared.listing import Condition, Listing, Operator
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.access_requests import AccessRequests
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.changes.approval_requests import ApprovalRequests
@@ -32,6 +34,7 @@ class OwnRequests:
         policy: PolicyKeeper,
         requests: ApprovalRequests,
         rights: OwnAccess,
+        access: AccessRequests,
         names: Names,
         clock: Clock,
     ) -> None:
@@ -39,6 +42,7 @@ class OwnRequests:
         self._policy = policy
         self._requests = requests
         self._rights = rights
+        self._access = access
         self.names = names
         self._clock = clock
 
@@ -71,6 +75,16 @@ class OwnRequests:
             if request is None or not await self._may_see(work, principal, request):
                 raise _unknown(request_id)
         return request
+
+    @within_deadline
+    async def ask(
+        self, principal: Principal, origin: Origin, *, name: str, reason: str, lifetime: timedelta
+    ) -> ApprovalRequest:
+        """Ask for access; see `AccessRequests.ask`."""
+        requester = await self._rights.requester(principal, origin)
+        return await self._access.ask(
+            requester, user_id=principal.user_id, name=name, reason=reason, lifetime=lifetime
+        )
 
     @within_deadline
     async def cancel(self, principal: Principal, origin: Origin, request_id: str) -> ApprovalRequest:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ambassador_server.services.administration.access import AccessQueries
+from ambassador_server.services.administration.access_requests import AccessRequests
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.approvals import ApprovalDecisions
 from ambassador_server.services.administration.client_keys import ClientKeys
@@ -40,5 +41,6 @@ class AdministrationUseCases:
     switches: Switches
     switch_effects: SwitchEffects
     access: AccessQueries
+    access_requests: AccessRequests
     batches: Batches
     names: Names

@@ -127,7 +127,9 @@ class ApprovalRequests:
                 reason=wanted.reason,
             )
             await change.work.requests.add(request)
-            await self._record(change, AuditAction.REQUEST_ASK, request)
+            access = request.kind is RequestKind.ACCESS
+            said = {"reason": request.reason, "valid_seconds": request.valid_seconds} if access else {}
+            await self._record(change, AuditAction.REQUEST_ASK, request, **said)
         self._moved(request)
         return request
 
@@ -274,8 +276,6 @@ class ApprovalRequests:
             "expires_at": None if request.expires_at is None else request.expires_at.isoformat(),
             "decided_by": request.decided_by,
             "decision_reason": request.decision_reason,
-            "valid_seconds": request.valid_seconds if request.kind is RequestKind.ACCESS else None,
-            "reason": request.reason,
         }
         said = {name: value for name, value in known.items() if value is not None}
         change.record(action, request_resource(request), **said, **details)

@@ -6,6 +6,8 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.approvals import RequestDecision, RequestDetail, RequestView
 from ambassador_protocol.paths import APPROVALS
 from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.policy.approval_requests import ApprovalRequest
+from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
@@ -25,7 +27,7 @@ async def show(request: web.Request) -> web.Response:
     """Show a request with what it asks for, in which secrets are masked."""
     administration = request.app[ADMINISTRATION]
     found = await administration.approvals.get(request.match_info["id"])
-    return json_response(request_detail(found, administration.names))
+    return _shown(administration, found)
 
 
 async def approve(request: web.Request, body: RequestDecision) -> web.Response:
@@ -47,7 +49,12 @@ async def _decide(request: web.Request, body: RequestDecision, *, approve: bool)
         reason=body.reason,
         valid_seconds=body.for_seconds,
     )
-    return json_response(request_detail(decided, administration.names))
+    return _shown(administration, decided)
+
+
+def _shown(administration: AdministrationUseCases, found: ApprovalRequest) -> web.Response:
+    target = administration.approvals.target_of(found)
+    return json_response(request_detail(found, administration.names, target))
 
 
 def endpoints() -> list[Endpoint]:

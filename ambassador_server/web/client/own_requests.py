@@ -1,8 +1,10 @@
 """`/v1/me/requests`: a user's own requests, and those that the user decides as a member of a group."""
 
+from datetime import timedelta
+
 from aiohttp import web
 
-from ambassador_protocol.approvals import OwnRequests, RequestDecision
+from ambassador_protocol.approvals import NewAccessRequest, OwnRequests, RequestDecision
 from ambassador_protocol.paths import OWN_REQUESTS
 from ambassador_server.domain.policy.approval_requests import ApprovalRequest
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
@@ -10,7 +12,7 @@ from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.client.app_keys import REQUESTS
 from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.request_views import request_detail
-from ambassador_server.web.requests import check_parameters, flag
+from ambassador_server.web.requests import check_parameters, duration, flag
 
 _MAX_BYTES = 64 << 10
 _TO_DECIDE = "to_decide"
@@ -25,6 +27,20 @@ async def index(request: web.Request) -> web.Response:
     else:
         found = await requests.own(principal)
     return json_response(OwnRequests(requests=[request_detail(each, requests.names) for each in found]))
+
+
+async def ask(request: web.Request) -> web.Response:
+    """Ask for access to an MCP or a tool, which may not exist."""
+    check_parameters(request, ())
+    body = await read_strict(request, NewAccessRequest, limit=_MAX_BYTES)
+    asked = await request.app[REQUESTS].ask(
+        request[PRINCIPAL],
+        request[ORIGIN],
+        name=body.access,
+        reason=body.reason,
+        lifetime=duration(body.for_seconds) or timedelta(),
+    )
+    return _shown(request, asked, status=201)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -67,8 +83,8 @@ async def _decide(request: web.Request, *, approve: bool) -> web.Response:
     return _shown(request, decided)
 
 
-def _shown(request: web.Request, found: ApprovalRequest) -> web.Response:
-    return json_response(request_detail(found, request.app[REQUESTS].names))
+def _shown(request: web.Request, found: ApprovalRequest, *, status: int = 200) -> web.Response:
+    return json_response(request_detail(found, request.app[REQUESTS].names), status=status)
 
 
 def routes() -> list[web.RouteDef]:
@@ -76,6 +92,7 @@ def routes() -> list[web.RouteDef]:
     one = f"{OWN_REQUESTS}/{{id}}"
     return [
         web.get(OWN_REQUESTS, authenticated(index)),
+        web.post(OWN_REQUESTS, authenticated(ask)),
         web.get(one, authenticated(show)),
         web.post(f"{one}/cancel", authenticated(cancel)),
         web.post(f"{one}/approve", authenticated(approve)),

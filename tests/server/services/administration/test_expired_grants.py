@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from ambassador_server.domain.audit.events import SYSTEM, AuditAction
 from ambassador_server.services.administration import expired_grants
-from ambassador_server.services.administration.expired_grants import KEPT, ExpiredGrants
+from ambassador_server.services.administration.expired_grants import KEPT, KEPT_OF_REQUEST, ExpiredGrants
 from tests.server.services.world import World
 from tests.server.worlds import GRANT
 
@@ -42,6 +42,30 @@ async def test_an_expired_grant_is_removed_after_its_time_and_recorded():
         "developers",
         "git",
     )
+
+
+async def test_a_grant_of_a_request_is_removed_after_a_day_and_named_with_the_request():
+    world, expired = await build(timedelta(hours=1))
+    own = replace(
+        GRANT,
+        grant_id="ending-0",
+        expires_at=world.clock.now() + timedelta(hours=1),
+        group_id=None,
+        user_id="u1",
+        request_id="q1",
+    )
+    async with world.store.write() as work:
+        await work.grants.replace(own)
+    await world.policy.refresh()
+    world.clock.advance(3600 + KEPT_OF_REQUEST.total_seconds() - 1)
+    await expired.remove_old()
+    assert kept(world) == ["ending-0", "permit"]
+    world.clock.advance(1)
+    await expired.remove_old()
+    assert kept(world) == ["permit"]
+    (event,) = world.log.events
+    assert event.details.items() >= {"user": "alice", "request": "q1", "mcp": "git"}.items()
+    assert "group" not in event.details
 
 
 async def test_a_grant_that_was_renewed_or_removed_meanwhile_is_left_alone():

@@ -191,6 +191,21 @@ async def test_the_end_of_a_grant_is_told_without_any_other_change():
     await until(lambda: bob.heard == [TOOL])
 
 
+async def test_a_grant_for_one_user_is_told_to_that_user_alone():
+    """Principals with the same groups share what was computed, but one of them may have a grant of their own."""
+    world, changes = await build()
+    await change(world, lambda work: work.memberships.add(Membership(user_id="u1", group_id="g2")))
+    await change(world, lambda work: work.memberships.add(Membership(user_id="u2", group_id="g1")))
+    await change(world, lambda work: work.grants.replace(replace(GRANT, patterns=("git.log",))))
+    alice, bob = Ear(), Ear(BOB)
+    for each in (alice, bob):
+        await changes.listen(each.listener)
+    own = replace(GRANT, grant_id="own", group_id=None, user_id="u2", patterns=("git.push",))
+    await change(world, lambda work: work.grants.add(own))
+    await until(lambda: bob.heard == [TOOL])
+    assert alice.heard == []
+
+
 async def test_a_later_listener_learns_what_has_changed_meanwhile():
     world, changes = await build()
     first = Ear()

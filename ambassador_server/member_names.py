@@ -55,11 +55,18 @@ class MemberNames:
             return None
         return self._closer_look(members, raw)
 
-    def _closer_look(self, members: Mapping[str, Raw], raw: bytes | Raw) -> str | None:
-        for name in members.keys() - self._usual:
-            meant = self._by_reading.get(_reading(name))
+    def other_spelling(self, members: Iterable[str]) -> str | None:
+        """Return which member is another spelling of one of the names, as a clause; None if none is."""
+        for name in members:
+            meant = None if name in self._usual else self._by_reading.get(_reading(name))
             if meant is not None:
                 return f"has {_shown(name)!r}, which some programs read as {meant!r}"
+        return None
+
+    def _closer_look(self, members: Mapping[str, Raw], raw: bytes | Raw) -> str | None:
+        spelling = self.other_spelling(members)
+        if spelling is not None:
+            return spelling
         if len(members) < len(written := written_members(raw)):
             [(twice, _)] = Counter(name for name, _ in written).most_common(1)
             return f"has {_shown(twice)!r} more than once"

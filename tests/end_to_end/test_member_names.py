@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.faces import LEGACY, MCP_FACES, MODERN, Mcp
+from tests.end_to_end import scripted_server
+from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, Mcp
 from tests.end_to_end.world import Caller, Downstream, World
 
 INVALID_PARAMS = -32602
@@ -141,6 +143,22 @@ def test_client_relays_the_refusal(world: World) -> None:
     answers = {each["id"]: each for each in map(json.loads, done.stdout.splitlines()) if "id" in each}
     assert answers[7]["error"]["code"] == INVALID_PARAMS
     assert "'Name', which some programs read as 'name'" in answers[7]["error"]["message"]
+
+
+def test_tool_with_a_second_spelling_of_its_name_is_left_out(world: World, directory: Path) -> None:
+    raw = [
+        '{"name":"plain","title":"Name","inputSchema":{"type":"object","properties":{"Name":{}}}}',
+        '{"name":"spelt","Name":"tools__echo","inputSchema":{"type":"object"}}',
+        '{"Name":"tools__echo","name":"first","inputSchema":{"type":"object"}}',
+    ]
+    name = world.fresh("spelling")
+    world.publish(name, "stdio", scripted_server.options(directory, {"tools": [], "raw_tools": raw}))
+    found = world.caller()
+    for face in FACES:
+        assert [each for each in found.names(face) if each.startswith(name)] == [f"{name}__plain"]
+    left_out = {each["name"]: each["reason"] for each in world.ask("GET", f"mcps/{name}")["left_out"]}
+    words = "its definition has 'Name', which some programs read as 'name'"
+    assert left_out == {"spelt": words, "first": words}
 
 
 def _sent(caller: Caller, wire: Any) -> tuple[int, bytes]:

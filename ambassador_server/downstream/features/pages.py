@@ -14,6 +14,7 @@ from ambassador_server.domain.shared.large_documents import Turns, off_loop
 from ambassador_server.downstream.features.list_faults import MAX_NAME_CHARACTERS, ListFaults
 from ambassador_server.downstream.wire.items import split_items
 from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.member_names import MemberNames
 from ambassador_server.ports.exchange import Reply
 
 _MAX_PAGES = 1000
@@ -74,6 +75,8 @@ class _Error(msgspec.Struct):
 _page_decoder = msgspec.json.Decoder(_Page)
 _definitions_decoder = msgspec.json.Decoder(list[Raw])
 _error_decoder = msgspec.json.Decoder(_Error)
+_members_decoder = msgspec.json.Decoder(dict[str, Raw])
+_KEYS: Final = MemberNames(("name", "uri", "uriTemplate"))
 
 Request = Callable[[str, bytes], Awaitable[Reply]]
 """Sends one request with a method and raw params, and returns its answer."""
@@ -232,4 +235,6 @@ def _refusal(kind: ListKind[Item], key: str, definition: bytes) -> str | None:
         return f"its {kind.key_name} is empty, too long or not printable"
     if CUT in definition:
         return f"its definition is nested deeper than {MAX_NESTING} levels"
-    return None
+    # A host that ignores case would know it by another name than the one that is published.
+    spelling = _KEYS.other_spelling(_members_decoder.decode(definition))
+    return None if spelling is None else f"its definition {spelling}"

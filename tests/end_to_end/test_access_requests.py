@@ -121,6 +121,62 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
+def test_the_explanation_leads_from_the_user_to_the_grant(world: World, alice: Asker) -> None:
+    group = world.group()
+    world.ask("PUT", f"groups/{group}/members/{alice.person.name}")
+    grant = approve(world, alice.asks("tools.echo"))["grant"]
+
+    def explained() -> Any:
+        return world.rig.admin_json("access", "explain", alice.person.name, "tools.echo")
+
+    assert [step["kind"] for step in explained()["path"]] == ["user", "key", "grant", "mcp", "tool"]
+    (rule,) = [each for each in explained()["rules"] if each["id"] == grant]
+    assert rule["decides"]
+    assert rule["says"].startswith(f"permit tools.echo to user {alice.person.name}, until ")
+    assert alice.person.name in world.rig.admin("access", "who-can", "tools.echo", "-o", "name").stdout
+    stop = {"scope": "group", "target": group, "reason": "test", "expires_in_seconds": 600}
+    switch = world.ask("POST", "kill-switches", stop)["id"]
+    assert_refused(alice.caller, "stopped by an administrator")
+    stopped = explained()["path"][-1]
+    assert (stopped["kind"], stopped["ends"]) == ("group", True)
+    world.ask("POST", f"kill-switches/{switch}/lift")
+    # Another user gets nothing by it.
+    other = Asker(world)
+    assert_refused(other.caller, "Unknown tool")
+    assert grant not in str(world.rig.admin_json("access", "explain", other.person.name, "tools.echo"))
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"access": "tools", "reason": "x"}, 400),
+        ({"access": "tools", "reason": "x", "for_seconds": 0}, 400),
+        ({"access": "tools", "reason": "x", "for_seconds": -5}, 400),
+        ({"access": "tools", "reason": "x", "for_seconds": 10**30}, 400),
+        ({"access": "tools", "reason": "x", "for_seconds": 604801}, 400),
+        ({"access": "tools", "reason": "x", "for_seconds": True}, 400),
+        ({"access": "tools", "reason": "\u202e", "for_seconds": 60}, 400),
+        ({"access": "tools", "reason": " ", "for_seconds": 60}, 400),
+        ({"access": "tools.*", "reason": "x", "for_seconds": 60}, 400),
+        ({"access": "tools.\x00", "reason": "x", "for_seconds": 60}, 400),
+        ({"access": "tools", "reason": "x", "for_seconds": 60, "user": "root"}, 400),
+        ([], 400),
+    ],
+)
+def test_a_request_of_another_form_is_refused(world: World, alice: Asker, body: Any, status: int) -> None:
+    answer = alice.send("POST", body=body)
+    assert answer.status_code == status, answer.text
+    assert alice.list() == []
+
+
+def test_without_a_good_session_nothing_is_asked_for(world: World, alice: Asker) -> None:
+    body = {"access": "tools", "reason": "x", "for_seconds": 60}
+    assert world.http.post("/v1/me/requests", json=body).status_code == 401
+    world.ask("PATCH", f"users/{alice.person.name}", {"status": "suspended"})
+    assert alice.send("POST", body=body).status_code == 401
+    assert world.ask("GET", f"approvals?filter=user={alice.person.name}")["items"] == []
+
+
 def test_files_leave_such_grants_alone(world: World, alice: Asker, tmp_path: Path) -> None:
     group, declared = world.group(), tmp_path / "grants.yaml"
     declared.write_text(f"owner: ci/access\ngrants:\n- {{group: {group}, mcp: tools, tools: [params]}}\n")

@@ -56,7 +56,7 @@ def path_of(access: ExplainedAccess, names: Names) -> list[PathStepView]:
     decision = access.explanation.decision
     end = None if not isinstance(decision, Deny) else _end(decision)
     found: list[PathStepView] = []
-    for kind, name in _steps(access, names):
+    for kind, name in _steps(access, names, end):
         shown = access.capability.kind.value if kind == _CAPABILITY else kind
         found.append(PathStepView(kind=shown, name=name, ends=kind == end))
         if kind == end:
@@ -68,17 +68,16 @@ def _end(decision: Deny) -> str:
     return END_OF_REASON[decision.reason] if decision.switch is None else END_OF_SWITCH[decision.switch.scope]
 
 
-def _steps(access: ExplainedAccess, names: Names) -> Iterator[tuple[str, str | None]]:
+def _steps(access: ExplainedAccess, names: Names, end: str | None) -> Iterator[tuple[str, str | None]]:
     yield _USER, access.user.name
     yield _KEY, None if access.key is None else access.key.name
     grant = _grant(access.explanation)
-    if grant is None:
+    if grant is not None and grant.group_id is not None:
+        yield _GROUP, names.group(grant.group_id) or grant.group_id
+    elif grant is None or end == _GROUP:
+        # A grant for the user leads through no group, but a kill switch on one of the groups ends it all the same.
         yield _GROUP, ", ".join(names.groups_of(access.user.user_id)) or None
-        yield _GRANT, None
-    else:
-        if grant.group_id is not None:
-            yield _GROUP, names.group(grant.group_id) or grant.group_id
-        yield _GRANT, grant.grant_id[:_SHOWN_OF_ID]
+    yield _GRANT, None if grant is None else grant.grant_id[:_SHOWN_OF_ID]
     yield _MCP, names.mcp(access.capability.mcp_id) or access.capability.mcp_id
     yield _CAPABILITY, access.capability.name
 

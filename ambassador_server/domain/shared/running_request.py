@@ -3,18 +3,20 @@
 from contextvars import ContextVar
 from typing import Self
 
+from msgspec import Struct
 
-class RunningRequest:
+
+class RunningRequest(Struct, gc=False):
     """A request from its begin to its end, in the context of its task and of what that starts.
 
     Connections and other work outlive the request that started them, with its context; they have no request after that.
+    `request_id` is None after the end, `trace_id` that of the call if it is traced.
     """
 
-    __slots__ = ("request_id", "trace_id")
+    request_id: str | None
+    trace_id: str | None = None
 
-    def __init__(self, request_id: str) -> None:
-        self.request_id: str | None = request_id
-        self.trace_id: str | None = None
+    def __post_init__(self) -> None:
         _running.set(self)
 
     def end(self) -> None:

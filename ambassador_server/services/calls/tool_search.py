@@ -96,43 +96,53 @@ class ToolSearch:
     async def find(self, principal: Principal, query: str, *, limit: int, offset: int = 0) -> FoundTools:
         """Return tools that the principal may call right now and that have a word of the query in their texts.
 
-        The one that is named by the query comes first, and without a query, all come in the order of their names.
+        The one that is named by the query comes first, then tools of our own that have every word of it, at last those
+        that have one. Without a query, all come in the order of their names.
         Raises PolicyStaleError.
         """
-        built, words, own = self._current(), query_words(query), self._own(principal)
+        built, words = self._current(), query_words(query)
+        own = self._catalog.own_tools(principal)
         if words:
             index = await asyncio.shield(built.index)
             found = [built.tools[position] for position in await off_loop(index.find, words)]
-            own = [own[position] for position in self._indexed(own).find(words)] if own else own
+            before, after = self._own_found(own, words) if own else ([], [])
         else:
-            found = list(built.tools) if not query.strip() else []
-            own = own if not query.strip() else []
+            found, before, after = (list(built.tools), [], own) if not query.strip() else ([], [], [])
+        permitted = [*before, *await self._permitted(principal, found), *after]
         named = self.tool(principal, query.strip())
         if named is not None:
-            found, own = [named, *_without(found, named)], _without(own, named)
-        permitted = [*await self._permitted(principal, found), *own]
+            permitted = [named, *(each for each in permitted if each.published != named.published)]
         return FoundTools(permitted[offset : offset + limit], len(permitted))
 
     def tool(self, principal: Principal, name: str) -> ToolEntry | None:
         """Return a tool that the principal may call right now, by any of its names. Raises PolicyStaleError."""
         entry = self._catalog.tool(name)
         found = self._catalog.permitted(principal, () if entry is None else (entry,))
-        return next(
-            (each for each in (*found, *self._own(principal)) if each is entry or each.published == name),
-            None,
-        )
+        own = self._catalog.own_tools(principal) if entry is None else []
+        return next(iter([*found, *(each for each in own if each.published == name)]), None)
 
     async def near(self, principal: Principal, name: str, *, most: int = 3) -> Sequence[str]:
         """Return the published names of tools that the principal may call and that a wrong name may stand for."""
         name = name[:_LONGEST_NAME]
-        every = [*await self._permitted(principal, self._catalog.index().tools), *self._own(principal)]
+        every = [
+            *await self._permitted(principal, self._catalog.index().tools),
+            *self._catalog.own_tools(principal),
+        ]
         similar = await off_loop(similar_names, name, [entry.published for entry in every])
         if similar:
             return similar[:most]
         return [entry.published for entry in (await self.find(principal, name, limit=most)).tools]
 
-    def _own(self, principal: Principal) -> list[ToolEntry]:
-        return self._catalog.own_tools(principal)
+    def _own_found(
+        self, own: Sequence[ToolEntry], words: Sequence[str]
+    ) -> tuple[list[ToolEntry], list[ToolEntry]]:
+        """Return the tools of our own that have every word, and the others that have one."""
+        index = self._indexed(own)
+        found = index.find(words)
+        full = set(found).intersection(*(index.find([word]) for word in words))
+        return [own[each] for each in found if each in full], [
+            own[each] for each in found if each not in full
+        ]
 
     async def _permitted(self, principal: Principal, tools: Sequence[ToolEntry]) -> list[ToolEntry]:
         permitted: list[ToolEntry] = []

@@ -27,6 +27,10 @@ class ApprovalRequestRepository(Repository[ApprovalRequest], Protocol):
         """Return how many requests wait for a decision, of one user or in all."""
         ...
 
+    async def count_cancelled(self, since: datetime, *, user_id: str) -> int:
+        """Return how many requests a user has made since a time and cancelled."""
+        ...
+
     async def over(self, now: datetime, *, limit: int) -> Sequence[ApprovalRequest]:
         """Return open requests whose time is over, oldest first."""
         ...

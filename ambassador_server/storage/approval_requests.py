@@ -58,6 +58,16 @@ class ApprovalRequestRepository(TableRepository[ApprovalRequest]):
             statement = statement.where(_COLUMNS.user_id == user_id)
         return int((await self._transaction.rows(statement))[0][0])
 
+    async def count_cancelled(self, since: datetime, *, user_id: str) -> int:
+        """Return how many requests a user has made since a time and cancelled."""
+        check_value(since, "since")
+        check_key(user_id, "The id")
+        await self._lock_shared()
+        made = and_(_COLUMNS.user_id == user_id, _COLUMNS.created_at >= since)
+        cancelled = _COLUMNS.status == RequestStatus.CANCELLED
+        statement = select(func.count()).where(made, cancelled)
+        return int((await self._transaction.rows(statement))[0][0])
+
     async def over(self, now: datetime, *, limit: int) -> Sequence[ApprovalRequest]:
         """Return open requests whose time is over, oldest first."""
         check_value(now, "now")

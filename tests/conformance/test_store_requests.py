@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestStatus
+from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestKind, RequestStatus
+from ambassador_server.domain.shared.listing import Condition, Listing
 from ambassador_server.ports.store import Store
 from tests.conformance.store_samples import HOUR, NOW, add_owners, grant, mcp, request, user
 
@@ -103,6 +104,34 @@ async def test_pending_requests_are_counted(store: Store) -> None:
         assert await work.requests.count_pending(NOW) == 2
         assert await work.requests.count_pending(NOW, user_id="u2") == 1
         assert await work.requests.count_pending(NOW, user_id="u9") == 0
+
+
+async def test_cancelled_requests_of_a_user_are_counted_since_a_time(store: Store) -> None:
+    cancelled = {"status": RequestStatus.CANCELLED, "expires_at": None}
+    async with store.write() as work:
+        for each in (
+            request(1, **cancelled),
+            request(2, user_id="u2", **cancelled),
+            request(3, created_at=NOW - HOUR, **cancelled),
+            request(4),
+        ):
+            await work.requests.add(each)
+        assert await work.requests.count_cancelled(NOW, user_id="u1") == 1
+        assert await work.requests.count_cancelled(NOW - HOUR, user_id="u1") == 2
+        assert await work.requests.count_cancelled(NOW, user_id="u9") == 0
+
+
+async def test_a_request_for_access_needs_no_mcp(store: Store) -> None:
+    access = request(1, kind=RequestKind.ACCESS, mcp_id=None, capability="nothing", capability_kind=None)
+    async with store.write() as work:
+        await work.requests.add(access)
+    async with store.read() as work:
+        assert await work.requests.get("q1") == access
+        assert (await work.requests.page(Listing(conditions=(Condition.parse("mcp="),)))).items == (access,)
+    async with store.write() as work:
+        await work.mcps.remove("m1")
+    async with store.read() as work:
+        assert await work.requests.all() == [access]
 
 
 async def test_open_requests_whose_time_is_over_are_found_oldest_first(store: Store) -> None:

@@ -444,6 +444,12 @@ class _ApprovalRequests(_Repository[ApprovalRequest]):
         pending = [each for each in await self.all() if each.status_at(now) is RequestStatus.PENDING]
         return sum(user_id in {None, each.user_id} for each in pending)
 
+    async def count_cancelled(self, since: datetime, *, user_id: str) -> int:
+        check_value(since, "since")
+        check_key(user_id, "The id")
+        made = [each for each in await self.all() if each.user_id == user_id and each.created_at >= since]
+        return sum(each.status is RequestStatus.CANCELLED for each in made)
+
     async def over(self, now: datetime, *, limit: int) -> list[ApprovalRequest]:
         check_value(now, "now")
         found = [

@@ -30,6 +30,8 @@ from ambassador_server.services.changes.audited_change import Change, Changes
 
 MOST_PENDING_OF_USER: Final = 20
 MOST_PENDING: Final = 10_000
+MOST_CANCELLED: Final = 100
+"""How many requests of a day a user may have cancelled, because each is stored for a month."""
 LONGEST_REASON: Final = 500
 _SAME_CALL: Final = 50
 """How many requests for the same are looked at; one that is open or was just denied is among the newest."""
@@ -236,6 +238,11 @@ class ApprovalRequests:
             raise TooManyRequestsError(
                 f"{MOST_PENDING_OF_USER} of your requests wait for a decision already",
                 advice=Advice.CANCEL_REQUEST,
+            )
+        if await work.requests.count_cancelled(now - timedelta(days=1), user_id=user_id) >= MOST_CANCELLED:
+            raise TooManyRequestsError(
+                f"You have cancelled {MOST_CANCELLED} requests in a day already",
+                advice=Advice.ASK_ADMINISTRATOR,
             )
         if await work.requests.count_pending(now) >= MOST_PENDING:
             raise TooManyRequestsError(

@@ -25,6 +25,7 @@ from ambassador_server.services.administration.access_requests import WAITS, Acc
 from ambassador_server.services.administration.pattern_checks import PatternChecks
 from ambassador_server.services.changes.approval_requests import (
     LONGEST_REASON,
+    MOST_CANCELLED,
     MOST_PENDING_OF_USER,
     ApprovalRequests,
     TooManyRequestsError,
@@ -257,6 +258,17 @@ async def test_the_number_of_requests_that_wait_is_bounded():
         await access.ask(f"git.tool-{number}")
     with pytest.raises(TooManyRequestsError):
         await access.ask("git.one-more")
+
+
+async def test_the_number_of_requests_that_are_cancelled_is_bounded():
+    access = await Access.build()
+    for _ in range(MOST_CANCELLED):
+        request = await access.ask()
+        await access.requests.cancel(ALICE, request.request_id, user_id="u1")
+    with pytest.raises(TooManyRequestsError):
+        await access.ask()
+    access.world.clock.advance(86401)
+    assert (await access.ask()).status is RequestStatus.PENDING
 
 
 async def test_a_shorter_time_may_be_approved_and_no_longer_one():

@@ -50,8 +50,13 @@ class Liveness:
         """Begin with a new session."""
         self._timeouts = 0
 
-    def timed_out(self, session: DownstreamSession) -> None:
-        """Count a call without an answer or any other message; too many in a row give the session up."""
+    def timed_out(self, session: DownstreamSession, *, early: bool) -> None:
+        """Count a call without an answer or any other message; too many in a row give the session up.
+
+        One that ended `early`, at a deadline of its own tool, says nothing of the session, which other calls use.
+        """
+        if early:
+            return
         if self.answers != self._answers_before:
             self._answers_before, self._timeouts = self.answers, 0
         self._timeouts += 1

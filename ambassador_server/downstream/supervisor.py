@@ -193,7 +193,7 @@ class Supervisor:
                 return reply
         except TimeoutError:
             if session is not None and session.notifications == heard and session is self._slot.session:
-                self._liveness.timed_out(session)
+                self._liveness.timed_out(session, early=timeout < self.mcp.call_timeout_seconds)
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:
             raise self._named(error) from error

@@ -22,6 +22,7 @@ from tests.server.downstream.test_pool import free_port
 
 FEW = replace(QUICK, failures=3)
 RARE = replace(FEW, first_retry=0.02, longest_retry=0.02)
+IMPATIENT = replace(entry(), call_timeout_seconds=0.05)
 REFUSED = (
     r"circuit breaker open after \d+ failures in a row; (the next probe is due in \d+ s|a probe runs now)"
 )
@@ -142,7 +143,7 @@ async def test_heartbeats_leave_a_healthy_downstream_and_one_with_calls_in_fligh
 
 
 async def test_a_slow_tool_never_opens_it() -> None:
-    async with bench(entry(), limits=FEW) as box:
+    async with bench(IMPATIENT, limits=FEW) as box:
         for _ in range(4 * FEW.timeouts):
             with pytest.raises(DownstreamTimeoutError):
                 await box.call("slow", timeout=0.05, seconds=PATIENCE)
@@ -150,8 +151,18 @@ async def test_a_slow_tool_never_opens_it() -> None:
         assert announced(box) == []
 
 
+async def test_short_deadlines_of_tools_replace_no_session() -> None:
+    async with bench(entry(), limits=FEW) as box:
+        process = (await box.text("process")).split()[0]
+        for _ in range(4 * FEW.timeouts):
+            with pytest.raises(DownstreamTimeoutError):
+                await box.call("slow", timeout=0.01, seconds=PATIENCE)
+        assert (await box.text("process")).split()[0] == process
+        assert [change.status for change in box.listener.changes] == [DownstreamStatus.READY]
+
+
 async def test_calls_without_an_answer_of_a_downstream_that_hangs_open_it() -> None:
-    async with bench(entry(), limits=replace(FEW, ping=0.1)) as box:
+    async with bench(IMPATIENT, limits=replace(FEW, ping=0.1)) as box:
         pid = int((await box.text("process")).split()[0])
         os.kill(pid, signal.SIGSTOP)
         for _ in range(FEW.timeouts):

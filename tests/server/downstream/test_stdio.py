@@ -101,7 +101,7 @@ async def test_the_next_call_after_a_crash_is_served_by_a_new_process():
 
 
 async def test_a_child_that_hangs_is_replaced_after_calls_in_a_row_without_an_answer():
-    async with bench(entry()) as box:
+    async with bench(replace(entry(), call_timeout_seconds=0.05)) as box:
         pid = int((await box.text("process")).split()[0])
         os.kill(pid, signal.SIGSTOP)
         for _ in range(QUICK.timeouts):
@@ -116,7 +116,7 @@ async def test_a_child_that_hangs_is_replaced_after_calls_in_a_row_without_an_an
 
 
 async def test_an_answer_in_between_shows_that_a_child_does_not_hang():
-    async with bench(entry()) as box:
+    async with bench(replace(entry(), call_timeout_seconds=0.05)) as box:
         pid = int((await box.text("process")).split()[0])
         for _ in range(QUICK.timeouts):
             for _ in range(QUICK.timeouts - 1):

@@ -1,16 +1,21 @@
 """A broadcast calls real MCP servers together on every face; each that fails is named, and nothing else leaks."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
-from tests.end_to_end.faces import FACES, LEGACY, MODERN, REST, Face, Mcp
-from tests.end_to_end.test_client_identity import Client
+from tests.end_to_end.faces import FACES, LEGACY, MODERN, MODERN_VERSION, REST, Face, Mcp
+from tests.end_to_end.test_client_identity import Client as CommandLine
 from tests.end_to_end.world import Caller, Person, World, assert_nothing_internal, running, until
 from tests.fakes.mcp_servers import stdio_options
+from tests.patience import PATIENCE
 from tests.rig import Rig
 
 TARGETS = ("east", "north", "west")
@@ -246,7 +251,7 @@ def test_nobody_can_be_asked_during_a_broadcast(caller: Caller) -> None:
 def test_a_user_lists_describes_and_calls_it_with_the_client(
     world: World, person: Person, tmp_path: Path
 ) -> None:
-    client = Client(world, tmp_path)
+    client = CommandLine(world, tmp_path)
     client.login(person)
     assert ECHO in [each["tool"] for each in client.json("tools", "list")]
     shown = client.run("tools", "show", ECHO).stdout
@@ -255,10 +260,29 @@ def test_a_user_lists_describes_and_calls_it_with_the_client(
         "call", ECHO, "--json", '{"arguments": {"text": "hello"}, "servers": ["east", "west"]}'
     )
     assert "[east]\n  hello" in called.stdout
+    typed = client.run("call", ECHO, "arguments.text=typed", "servers=east", "servers=north")
+    assert "[north]\n  typed" in typed.stdout
+    assert "[west]" not in typed.stdout
     failed = client.run("call", "broadcast__fail", expect=1)
     assert "it failed" in failed.stdout + failed.stderr
     near = client.run("call", "broadcast__eco", expect=5)
     assert ECHO in near.stderr
+
+
+@pytest.mark.parametrize("mode", ["legacy", MODERN_VERSION])
+async def test_the_sdk_of_the_protocol_takes_the_answer_for_valid(
+    world: World, person: Person, mode: str
+) -> None:
+    """It checks the structured content against the output schema."""
+    token = {"Authorization": f"Bearer {world.session(person).secret}"}
+    async with asyncio.timeout(PATIENCE), httpx2.AsyncClient(headers=token, timeout=PATIENCE) as http:
+        transport = streamable_http_client(f"{world.rig.client_url}/mcp", http_client=http)
+        async with Client(transport, mode=mode) as host:
+            listed = await host.list_tools()
+            assert ECHO in [each.name for each in listed.tools]
+            result = await host.call_tool(ECHO, {"arguments": {"text": "hello"}})
+            assert result.structured_content is not None
+            assert result.structured_content["successful"] == 3
 
 
 def test_an_administrator_sees_who_takes_part_and_why_not(world: World) -> None:

@@ -1,6 +1,8 @@
 """The common arguments of tools, and the answer of a broadcast, whatever MCPs describe and answer."""
 
 import json
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -15,8 +17,21 @@ from ambassador_server.domain.catalog.common_arguments import (
     differing,
     read_arguments,
 )
+from ambassador_server.domain.catalog.mcps import (
+    Broadcast,
+    DownstreamState,
+    DownstreamStatus,
+    Mcp,
+    Tool,
+    classify_tool,
+)
+from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.services.calls.broadcast_definitions import OUTPUT_SCHEMA, tool_definition
+from ambassador_server.services.calls.broadcast_index import BroadcastIndex
 from ambassador_server.services.calls.broadcast_results import LEAST_BYTES, TargetAnswer, broadcast_result
+from ambassador_server.services.calls.catalog_index import build_index
+from ambassador_server.services.calls.own_tools import View
+from tests.server.worlds import GRANT, MCP, NOW, PRINCIPAL, snapshot
 
 NAMES = st.sampled_from(["query", "index", "limit", "title", "$ref"])
 PROPERTY = st.sampled_from(
@@ -160,3 +175,71 @@ def test_with_room_nothing_is_cut(found: list[TargetAnswer]):
         if each.result is not None:
             given_result = {name: json.loads(bytes(raw)) for name, raw in each.result.items()}
             assert structured["results"][each.server] == given_result
+
+
+MCP_NAMES = ("east", "north", "south", "west")
+OFFERS = st.fixed_dictionaries(
+    {
+        name: st.fixed_dictionaries(
+            {
+                "tools": st.dictionaries(
+                    st.sampled_from(["search", "count", "by_tag__logs"]),
+                    st.tuples(SCHEMAS, st.booleans()),
+                    max_size=3,
+                ),
+                "tags": st.lists(st.sampled_from(["logs", "site-one"]), max_size=2),
+                "broadcast": st.sampled_from(Broadcast),
+            }
+        )
+        for name in MCP_NAMES
+    }
+)
+
+
+def mcp_of(name: str, offered: dict[str, Any]) -> Mcp:
+    tags = tuple(offered["tags"])
+    return replace(MCP, mcp_id=name, name=name, tags=tags, broadcast=offered["broadcast"])
+
+
+def tools_of(offered: dict[str, Any]) -> tuple[Tool, ...]:
+    found = []
+    for name, (schema, reads) in offered["tools"].items():
+        hints = {"readOnlyHint": True} if reads else {}
+        definition = {"name": name, "inputSchema": schema, "annotations": hints}
+        found.append(
+            Tool(
+                name=name,
+                description=f"Does {name}",
+                tool_class=classify_tool(hints),
+                definition=json.dumps(definition).encode(),
+                digest=name,
+            )
+        )
+    return tuple(found)
+
+
+def seen(offers: dict[str, dict[str, Any]], permitted: Collection[str]) -> list[tuple[str, bytes]]:
+    """Return what a user gets who may use these MCPs alone."""
+    mcps = [mcp_of(name, each) for name, each in offers.items()]
+
+    def state(mcp_id: str) -> DownstreamState:
+        tools = tools_of(offers[mcp_id])
+        return DownstreamState(status=DownstreamStatus.READY, error=None, tools=tools)
+
+    grants = [replace(GRANT, grant_id=name, mcp_id=name) for name in permitted]
+    policy = snapshot(mcps=mcps, grants=grants)
+    index = build_index(mcps, state, "__")
+    view = View(PrincipalPolicy(policy, PRINCIPAL, NOW), policy, index)
+    return [(each.published, each.definition) for each in BroadcastIndex(index, "__", 32).listed(view)]
+
+
+@given(OFFERS, st.sets(st.sampled_from(MCP_NAMES)))
+def test_what_is_hidden_from_a_user_changes_nothing_of_what_the_user_gets(
+    offers: dict[str, dict[str, Any]], hidden: set[str]
+):
+    permitted = [name for name in MCP_NAMES if name not in hidden]
+    found = seen(offers, permitted)
+    assert found == seen({name: offers[name] for name in permitted}, permitted)
+    assert len({name for name, _ in found}) == len(found)
+    for _, definition in found:
+        assert not any(name.encode() in definition for name in hidden)

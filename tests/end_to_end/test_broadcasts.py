@@ -12,6 +12,8 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.end_to_end.faces import FACES, LEGACY, MODERN, MODERN_VERSION, REST, Face, Mcp
+from tests.end_to_end.legacy_host import begin
+from tests.end_to_end.raw_http import connected, head
 from tests.end_to_end.test_client_identity import Client as CommandLine
 from tests.end_to_end.world import Caller, Person, World, assert_nothing_internal, running, until
 from tests.fakes.mcp_servers import stdio_options
@@ -20,7 +22,7 @@ from tests.rig import Rig
 
 TARGETS = ("east", "north", "west")
 ECHO = "broadcast__echo"
-BOUNDS = {"seconds": 8, "target_seconds": 2, "result_bytes": 65536}
+BOUNDS = {"seconds": 20, "target_seconds": 5, "result_bytes": 65536}
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +217,28 @@ def test_a_slow_target_ends_at_its_deadline(world: World, person: Person, caller
     assert [(each["resource"]["name"], each["reason"]) for each in events] == [
         ("east.slow", "downstream_timeout")
     ]
+
+
+@pytest.mark.parametrize("face", [LEGACY, MODERN], ids=str)
+def test_a_cancelled_broadcast_cancels_the_call_of_every_target(
+    world: World, person: Person, caller: Caller, face: Mcp
+) -> None:
+    host = begin(caller, {}) if face is LEGACY else None
+    wire = face.call(caller.secret, "broadcast__slow", {"arguments": {"seconds": 60}})
+    headers = wire.headers | ({} if host is None else host.conversation)
+    size = {"Content-Length": str(len(wire.body))}
+    with connected(world.rig.ports["port"]) as connection:
+        connection.sendall(head(wire.method, wire.path, headers | size) + wire.body)
+        until(lambda: len(recorded(world, person, "attempt")) == 3, "three calls run")
+        if host is not None:
+            host.cancel(7)
+            until(lambda: len(recorded(world, person, "outcome")) == 3, "three outcomes")
+    events = until(lambda: len(found := recorded(world, person, "outcome")) == 3 and found, "three outcomes")
+    assert {each["reason"] for each in events} == {"cancelled"}
+
+
+def recorded(world: World, person: Person, step: str) -> list[dict[str, Any]]:
+    return world.events(user=person.name, action=f"call:tool:{step}")
 
 
 def test_only_when_all_fail_it_is_an_error(caller: Caller) -> None:

@@ -229,7 +229,7 @@ def seen(offers: dict[str, dict[str, Any]], permitted: Collection[str]) -> list[
     grants = [replace(GRANT, grant_id=name, mcp_id=name) for name in permitted]
     policy = snapshot(mcps=mcps, grants=grants)
     index = build_index(mcps, state, "__")
-    view = View(PrincipalPolicy(policy, PRINCIPAL, NOW), policy, index)
+    view = View(PrincipalPolicy(policy, PRINCIPAL, NOW), policy, index, lambda: index)
     return [(each.published, each.definition) for each in BroadcastIndex(index, "__", 32).listed(view)]
 
 

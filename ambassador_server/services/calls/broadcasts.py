@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.domain.shared.names import near
@@ -156,7 +157,10 @@ class Broadcasts:
         return answers
 
     async def _answer(self, entry: ToolEntry, call: CapabilityCall, view: View, run: Run) -> TargetAnswer:
+        if not _is_as_offered(entry, view.latest()):
+            return _failed(entry, f"{entry.published} has changed meanwhile: call again", "failed")
         try:
+            # Nothing can change between here and the decision.
             answer = await run(call)
         except AmbassadorError as error:
             return _failed(entry, error.message, failure_reason(error))
@@ -271,6 +275,17 @@ def _target_call(call: CapabilityCall, entry: ToolEntry, arguments: bytes, secon
 
 async def _refuse_question(question: Question) -> Reply:
     return error_reply(f"This call is part of a broadcast, during which {question.method} is not possible")
+
+
+def _is_as_offered(entry: ToolEntry, index: CatalogIndex) -> bool:
+    """Tell whether a tool still takes part in broadcasts, with the same definition, when its turn comes."""
+    found = index.by_name[CapabilityKind.TOOL].get(entry.ref.name)
+    if found is entry:
+        return True
+    mcp = index.mcps.get(entry.ref.mcp_id)
+    if found is None or mcp is None or found.ref != entry.ref:
+        return False
+    return mcp.broadcasts(entry.tool.tool_class)
 
 
 def _failed(entry: ToolEntry, text: str, reason: str) -> TargetAnswer:

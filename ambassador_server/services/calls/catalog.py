@@ -113,7 +113,7 @@ class Catalog:
         """Return the policy for a principal right now, with the catalog."""
         snapshot = self._policy.snapshot
         policy = PrincipalPolicy(snapshot, principal, self._policy.current_moment())
-        return View(policy, snapshot, self.index())
+        return View(policy, snapshot, self.index(), self.index)
 
     def own_tools(self, principal: Principal) -> list[ToolEntry]:
         """Return the tools of our own that the principal may use right now."""

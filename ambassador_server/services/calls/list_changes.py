@@ -156,7 +156,9 @@ class ListChanges:
             if kind is CapabilityKind.TOOL and has_meta_tools:
                 found = _META_TOOLS
             else:
-                found = await self._views.fingerprint(basis, kind, View(policy, snapshot, index))
+                found = await self._views.fingerprint(
+                    basis, kind, View(policy, snapshot, index, self._catalog.index)
+                )
             if listener.seen.get(kind) != found:
                 listener.seen[kind] = found
                 if not is_first and listener in self._listeners:

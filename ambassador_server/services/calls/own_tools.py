@@ -30,11 +30,12 @@ Run = Callable[[CapabilityCall], Awaitable[Answered | Deny]]
 
 
 class View(Struct, frozen=True):
-    """The policy for a principal at one moment, and the catalog of that moment."""
+    """The policy for a principal at one moment, and the catalog of that moment; `latest` returns the one of now."""
 
     policy: PrincipalPolicy
     snapshot: Snapshot
     index: CatalogIndex
+    latest: Callable[[], CatalogIndex]
 
     def decide(self, entries: Iterable[ToolEntry]) -> list[tuple[ToolEntry, Decision]]:
         """Return those entries that the principal may know of, each with its decision, in their order."""

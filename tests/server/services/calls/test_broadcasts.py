@@ -139,6 +139,23 @@ async def test_no_more_run_at_once_than_the_bound():
     assert (await task)["successful"] == 3
 
 
+async def test_a_target_whose_turn_comes_after_it_left_is_not_called():
+    world = await three(BroadcastBounds(at_once=1))
+    gate = script(world, "east").gate = asyncio.Event()
+    task = asyncio.create_task(outcome(world))
+    await world.downstreams.called.wait()
+    async with world.store.write() as work:
+        await work.mcps.replace(entry("north", Broadcast.OFF))
+    await world.policy.refresh()
+    world.downstreams.script("west", tool("search", destructiveHint=True))
+    gate.set()
+    found = await task
+    assert found["errors"] == {
+        name: f"{name}__search has changed meanwhile: call again" for name in ("north", "west")
+    }
+    assert [each.mcp_name for each in world.downstreams.calls] == ["east"]
+
+
 async def test_each_failure_is_named_in_the_words_of_a_direct_call():
     world = await three()
     script(world, "east").error = DownstreamUnavailableError("east is away")

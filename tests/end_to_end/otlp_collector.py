@@ -1,6 +1,7 @@
 """A collector of OpenTelemetry over HTTP that decodes what it gets, and can be slow, refuse or be away."""
 
 import gzip
+import secrets
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from tests.end_to_end.world import Downstream, until
 
 
 def attributes(found: Any) -> dict[str, Any]:
@@ -130,3 +133,23 @@ def collecting(tls: ssl.SSLContext | None = None) -> Iterator[Collector]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def fresh() -> tuple[str, str]:
+    """Return a trace id and a `traceparent` with it."""
+    trace = secrets.token_hex(16)
+    return trace, f"00-{trace}-{secrets.token_hex(8)}-01"
+
+
+def spans_of(collector: Collector, trace: str, *names: str) -> dict[str, Received]:
+    def there() -> dict[str, Received] | None:
+        found = collector.of_trace(trace)
+        return found if found.keys() >= set(names) else None
+
+    return until(there, f"the collector has {names}, not only {collector.of_trace(trace).keys()}")
+
+
+def carried(called: Downstream) -> dict[str, Any]:
+    """Return the `_meta` of the last call that arrived."""
+    meta: dict[str, Any] = called.calls()[-1]["_meta"]
+    return meta

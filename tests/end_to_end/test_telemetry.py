@@ -1,7 +1,6 @@
 """Traces and metrics of a real server at a real collector: one trace from the host to the downstream, in both eras."""
 
 import json
-import secrets
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from tests.architecture.test_sizes import ROOT
 from tests.documents.metrics import every_family
 from tests.documents.test_telemetry import documented_attributes
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
-from tests.end_to_end.otlp_collector import Collector, Received, attributes, collecting
+from tests.end_to_end.otlp_collector import Collector, attributes, carried, collecting, fresh, spans_of
 from tests.end_to_end.scraping import scrape
 from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.world import Caller, Downstream, World, downstream, running, until
@@ -67,31 +66,11 @@ def caller(world: World) -> Caller:
     return world.caller()
 
 
-def fresh() -> tuple[str, str]:
-    """Return a trace id and a `traceparent` with it."""
-    trace = secrets.token_hex(16)
-    return trace, f"00-{trace}-{secrets.token_hex(8)}-01"
-
-
 def call(caller: Caller, face: Mcp, tool: str, meta: Any, arguments: Any = None, **headers: str) -> Any:
     params = {"name": tool, "arguments": {"text": "hello"} if arguments is None else arguments, "_meta": meta}
     wire = face.request(caller.secret, "tools/call", params)
     answer = caller.http.post(wire.path, headers={**wire.headers, **headers}, content=wire.body)
     return face.read(answer.status_code, answer.content)
-
-
-def spans_of(collector: Collector, trace: str, *names: str) -> dict[str, Received]:
-    def there() -> dict[str, Received] | None:
-        found = collector.of_trace(trace)
-        return found if found.keys() >= set(names) else None
-
-    return until(there, f"the collector has {names}, not only {collector.of_trace(trace).keys()}")
-
-
-def carried(called: Downstream) -> dict[str, Any]:
-    """Return the `_meta` of the last call that arrived."""
-    meta: dict[str, Any] = called.calls()[-1]["_meta"]
-    return meta
 
 
 @pytest.mark.parametrize("back", ERAS)

@@ -5,7 +5,7 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session limit kill access audit server errors completion help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session limit approval kill access audit server errors completion help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --replace --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
@@ -64,8 +64,8 @@ _ambassador_admin_words() {
         "credential status") options="--watch --every $shared" ;;
         "credential revoke") options="--user --mcp --dry-run -y --yes $shared" ;;
         "grant") commands="add update show list remove" options="-h --help" ;;
-        "grant add") options="--tool --resource --prompt --when --constraints --deny --opt-in --allow-unmatched --owner --for --until --dry-run $shared" ;;
-        "grant update") options="--when --constraints --no-constraints --dry-run $shared" ;;
+        "grant add") options="--tool --resource --prompt --when --constraints --approval --approvers --valid --deny --opt-in --allow-unmatched --owner --for --until --dry-run $shared" ;;
+        "grant update") options="--when --constraints --no-constraints --approval --approvers --valid --no-approval --dry-run $shared" ;;
         "grant show") options="$shared" ;;
         "grant list") options="--filter --sort --limit --watch --every $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
@@ -98,6 +98,12 @@ _ambassador_admin_words() {
         "limit show") options="--watch --every $shared" ;;
         "limit remove") options="--dry-run -y --yes $shared" ;;
         "limit top") options="--limit --watch --every $shared" ;;
+        "approval") commands="list show approve deny watch" options="-h --help" ;;
+        "approval list") options="--filter --sort --limit --pending --watch --every $shared" ;;
+        "approval show") options="$shared" ;;
+        "approval approve") options="--reason --for --dry-run $shared" ;;
+        "approval deny") options="--reason --dry-run $shared" ;;
+        "approval watch") options="--every $shared" ;;
         "kill") commands="everyone user group key session mcp tool tool-class show list lift" options="-h --help" ;;
         "kill everyone") options="--reason --for --message --drill --dry-run -y --yes $shared" ;;
         "kill user") options="--reason --for --message --drill --dry-run $shared" ;;
@@ -144,12 +150,12 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--max-in-flight | *:--failures | *:--grace | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--for | *:--until | *:--name | *:--to-command | *:--key-for | *:--overlap | *:--tool-class | *:--calls-per-minute | *:--burst | *:--calls-per-day | *:--in-flight | *:--argument-bytes | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--max-in-flight | *:--failures | *:--grace | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--valid | *:--for | *:--until | *:--name | *:--to-command | *:--key-for | *:--overlap | *:--tool-class | *:--calls-per-minute | *:--burst | *:--calls-per-day | *:--in-flight | *:--argument-bytes | "approval approve":--reason | "approval deny":--reason | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
         "credential list":--user | "credential revoke":--user | "key list":--user | "enrolment list":--user | "session list":--user | "limit set":--user) takes=word live=user ;;
-        *:--group | "mcp add":--grant) takes=word live=group ;;
+        *:--group | "mcp add":--grant | *:--approvers) takes=word live=group ;;
         "user create":--meta-tools | "user update":--meta-tools) takes=word choices="on off" ;;
         "key issue":--meta-tools | "key update":--meta-tools) takes=word choices="on off inherit" ;;
         "mcp add":--transport) takes=word choices="sse stdio streamable_http" ;;
@@ -228,6 +234,9 @@ _ambassador_admin_argument() {
         "limit set":1) takes=word live=limit ;;
         "limit show":1) takes=word live=limit ;;
         "limit remove":*) takes=word live=limit ;;
+        "approval show":1) takes=word live=approval ;;
+        "approval approve":1) takes=word live=approval ;;
+        "approval deny":1) takes=word live=approval ;;
         "kill user":1) takes=word live=user ;;
         "kill group":1) takes=word live=group ;;
         "kill key":1) takes=word live=key ;;

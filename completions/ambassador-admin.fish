@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --meta-tools --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --sessions --broadcast --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --for --until --name --key-file --to-command --key-for --overlap --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
+            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --meta-tools --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --sessions --broadcast --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --approvers --valid --for --until --name --key-file --to-command --key-for --overlap --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -26,7 +26,7 @@ function __ambassador_admin_at
         end
         switch "$typed"
             case ''
-                contains -- $word login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session limit kill access audit server errors completion help; and set -a typed $word
+                contains -- $word login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session limit approval kill access audit server errors completion help; and set -a typed $word
             case 'context'
                 contains -- $word list use remove; and set -a typed $word
             case 'config'
@@ -53,6 +53,8 @@ function __ambassador_admin_at
                 contains -- $word list revoke; and set -a typed $word
             case 'limit'
                 contains -- $word set list show remove top; and set -a typed $word
+            case 'approval'
+                contains -- $word list show approve deny watch; and set -a typed $word
             case 'kill'
                 contains -- $word everyone user group key session mcp tool tool-class show list lift; and set -a typed $word
             case 'access'
@@ -70,7 +72,7 @@ function __ambassador_admin_at
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'context' 'config' 'user' 'group' 'mcp' 'credential' 'grant' 'key' 'enrolment' 'admin-key' 'subscription' 'session' 'limit' 'kill' 'access' 'audit' 'server' 'errors' 'completion' 'help'
+        not contains -- "$typed" 'context' 'config' 'user' 'group' 'mcp' 'credential' 'grant' 'key' 'enrolment' 'admin-key' 'subscription' 'session' 'limit' 'approval' 'kill' 'access' 'audit' 'server' 'errors' 'completion' 'help'
     else
         test "$typed" = "$argv"
     end
@@ -116,6 +118,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at' -a admin-key -d 'Admin k
 complete -c ambassador-admin -n '__ambassador_admin_at' -a subscription -d 'Subscriptions: what clients have selected of the MCPs.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a session -d 'Sessions of client processes.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a limit -d 'Limits: how much may be called, by whom and of what.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a approval -d 'Requests for calls or for access, which another person decides.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a kill -d 'Kill switches: stop calls at once, and lift the stop.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a access -d 'Who may use which tool, resource or prompt, and why.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a audit -d 'The audit: every call, refusal and change.'
@@ -402,8 +405,8 @@ complete -c ambassador-admin -n '__ambassador_admin_at credential revoke' -l mcp
 complete -c ambassador-admin -n '__ambassador_admin_at credential revoke' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at credential revoke' -s y -l yes -d 'Do not ask for confirmation.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a add -d 'Permit the members of a group to use an MCP: all of it, or what --tool, --resource and --prompt name.'
-complete -c ambassador-admin -n '__ambassador_admin_at grant' -a update -d 'Change the arguments with which a grant permits tools: all conditions are replaced by the new ones.'
-complete -c ambassador-admin -n '__ambassador_admin_at grant' -a show -d 'Show a grant with its constraints.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant' -a update -d 'Change the arguments with which a grant permits tools, or who approves its calls.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant' -a show -d 'Show a grant with its constraints and the approval that it demands.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a list -d 'List the grants.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a remove -d 'Remove grants; the next call is decided without them.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l tool -x -d 'Tools by name; \'*\' matches anything; may be repeated.'
@@ -411,6 +414,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l resource -x
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l prompt -x -d 'Prompts by name; \'*\' matches anything; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l when -x -d 'Only with such an argument: \'repo=acme/*\' or \'count<=10\'; may be repeated; \'count?<=10\' may be missing.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l constraints -x -d 'Only with such arguments: JSON Schemas by argument, as text or in a file; - reads standard input.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l approval -d 'Another person approves each call first.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l approvers -x -a '(__ambassador_admin_at_names group)' -d 'With --approval: the members of this group approve; without it, administrators.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l valid -x -d 'With --approval: how long an approval is good, such as 5m or 1h; by default 10m.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l deny -d 'Deny it; a denial takes precedence over every permission.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l opt-in -d 'Only clients that have subscribed to the MCP get it.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l allow-unmatched -d 'Accept names and patterns that match no known tool.'
@@ -423,6 +429,10 @@ complete -c ambassador-admin -n '__ambassador_admin_at grant add' -a '(__ambassa
 complete -c ambassador-admin -n '__ambassador_admin_at grant update' -l when -x -d 'Only with such an argument: \'repo=acme/*\' or \'count<=10\'; may be repeated; \'count?<=10\' may be missing.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant update' -l constraints -x -d 'Only with such arguments: JSON Schemas by argument, as text or in a file; - reads standard input.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant update' -l no-constraints -d 'Permit any arguments again.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant update' -l approval -d 'Another person approves each call first.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant update' -l approvers -x -a '(__ambassador_admin_at_names group)' -d 'With --approval: the members of this group approve; without it, administrators.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant update' -l valid -x -d 'With --approval: how long an approval is good, such as 5m or 1h; by default 10m.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant update' -l no-approval -d 'Permit calls without an approval again.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant update' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant update' -a '(__ambassador_admin_at_names grant)'
 complete -c ambassador-admin -n '__ambassador_admin_at grant show' -a '(__ambassador_admin_at_names grant)'
@@ -571,6 +581,26 @@ complete -c ambassador-admin -n '__ambassador_admin_at limit remove' -a '(__amba
 complete -c ambassador-admin -n '__ambassador_admin_at limit top' -l limit -x -d 'How many counters to show. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at limit top' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
 complete -c ambassador-admin -n '__ambassador_admin_at limit top' -l every -x -d 'How often --watch looks; by default 2s.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval' -a list -d 'List the requests, newest first; those that are over are forgotten after 30 days.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval' -a show -d 'Show a request with what it asks for: the arguments of a call, as the audit policy of the MCP lets them be seen.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval' -a approve -d 'Approve a request: one call with these arguments, or access for some time. Nobody approves their own.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval' -a deny -d 'Deny a request; the same call is not asked for again for ten minutes.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval' -a watch -d 'Show each request that waits, and new ones as they come, until Ctrl-C; JSON lines when stdout is no terminal.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval list' -l filter -x -d 'Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval list' -l sort -x -d 'Sort by a field; -FIELD for descending order.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval list' -l limit -x -d 'The maximum number of rows. At least 1.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval list' -l pending -d 'Only those that wait for a decision.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval list' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval list' -l every -x -d 'How often --watch looks; by default 2s.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval show' -a '(__ambassador_admin_at_names approval)'
+complete -c ambassador-admin -n '__ambassador_admin_at approval approve' -l reason -x -d 'Why; the user who asked sees it.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval approve' -l for -x -d 'For a shorter time than was asked for: 5m, 1h.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval approve' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval approve' -a '(__ambassador_admin_at_names approval)'
+complete -c ambassador-admin -n '__ambassador_admin_at approval deny' -l reason -x -d 'Why; the user who asked sees it.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval deny' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at approval deny' -a '(__ambassador_admin_at_names approval)'
+complete -c ambassador-admin -n '__ambassador_admin_at approval watch' -l every -x -d 'How often to look; by default 2s.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a everyone -d 'Stop every call of every user.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a user -d 'Stop one user.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a group -d 'Stop every member of a group.'

@@ -40,6 +40,7 @@ _ambassador-admin() {
         'subscription:Subscriptions\: what clients have selected of the MCPs.'
         'session:Sessions of client processes.'
         'limit:Limits\: how much may be called, by whom and of what.'
+        'approval:Requests for calls or for access, which another person decides.'
         'kill:Kill switches\: stop calls at once, and lift the stop.'
         'access:Who may use which tool, resource or prompt, and why.'
         'audit:The audit\: every call, refusal and change.'
@@ -79,6 +80,7 @@ _ambassador-admin() {
                 subscription) _ambassador-admin_subscription ;;
                 session) _ambassador-admin_session ;;
                 limit) _ambassador-admin_limit ;;
+                approval) _ambassador-admin_approval ;;
                 kill) _ambassador-admin_kill ;;
                 access) _ambassador-admin_access ;;
                 audit) _ambassador-admin_audit ;;
@@ -788,8 +790,8 @@ _ambassador-admin_grant() {
     typeset -A opt_args
     local -a commands=(
         'add:Permit the members of a group to use an MCP\: all of it, or what --tool, --resource and --prompt name.'
-        'update:Change the arguments with which a grant permits tools\: all conditions are replaced by the new ones.'
-        'show:Show a grant with its constraints.'
+        'update:Change the arguments with which a grant permits tools, or who approves its calls.'
+        'show:Show a grant with its constraints and the approval that it demands.'
         'list:List the grants.'
         'remove:Remove grants; the next call is decided without them.'
     )
@@ -818,6 +820,9 @@ _ambassador-admin_grant_add() {
         '*'--prompt='[Prompts by name; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
         '*'--when='[Only with such an argument\: '\''repo=acme/*'\'' or '\''count<=10'\''; may be repeated; '\''count?<=10'\'' may be missing.]:CONDITION: ' \
         --constraints='[Only with such arguments\: JSON Schemas by argument, as text or in a file; - reads standard input.]:JSON|FILE: ' \
+        --approval'[Another person approves each call first.]' \
+        --approvers='[With --approval\: the members of this group approve; without it, administrators.]:GROUP:_ambassador-admin_names group' \
+        --valid='[With --approval\: how long an approval is good, such as 5m or 1h; by default 10m.]:DURATION: ' \
         --deny'[Deny it; a denial takes precedence over every permission.]' \
         --opt-in'[Only clients that have subscribed to the MCP get it.]' \
         --allow-unmatched'[Accept names and patterns that match no known tool.]' \
@@ -835,6 +840,10 @@ _ambassador-admin_grant_update() {
         '*'--when='[Only with such an argument\: '\''repo=acme/*'\'' or '\''count<=10'\''; may be repeated; '\''count?<=10'\'' may be missing.]:CONDITION: ' \
         --constraints='[Only with such arguments\: JSON Schemas by argument, as text or in a file; - reads standard input.]:JSON|FILE: ' \
         --no-constraints'[Permit any arguments again.]' \
+        --approval'[Another person approves each call first.]' \
+        --approvers='[With --approval\: the members of this group approve; without it, administrators.]:GROUP:_ambassador-admin_names group' \
+        --valid='[With --approval\: how long an approval is good, such as 5m or 1h; by default 10m.]:DURATION: ' \
+        --no-approval'[Permit calls without an approval again.]' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':ID:_ambassador-admin_names grant'
@@ -1245,6 +1254,74 @@ _ambassador-admin_limit_top() {
         --limit='[How many counters to show. At least 1.]:N: ' \
         --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
         --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared
+}
+
+_ambassador-admin_approval() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List the requests, newest first; those that are over are forgotten after 30 days.'
+        'show:Show a request with what it asks for\: the arguments of a call, as the audit policy of the MCP lets them be seen.'
+        'approve:Approve a request\: one call with these arguments, or access for some time. Nobody approves their own.'
+        'deny:Deny a request; the same call is not asked for again for ten minutes.'
+        'watch:Show each request that waits, and new ones as they come, until Ctrl-C; JSON lines when stdout is no terminal.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-admin_approval_list ;;
+                show) _ambassador-admin_approval_show ;;
+                approve) _ambassador-admin_approval_approve ;;
+                deny) _ambassador-admin_approval_deny ;;
+                watch) _ambassador-admin_approval_watch ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_approval_list() {
+    _arguments -s -S : \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --pending'[Only those that wait for a decision.]' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared
+}
+
+_ambassador-admin_approval_show() {
+    _arguments -s -S : \
+        $shared \
+        ':ID:_ambassador-admin_names approval'
+}
+
+_ambassador-admin_approval_approve() {
+    _arguments -s -S : \
+        --reason='[Why; the user who asked sees it.]:TEXT: ' \
+        --for='[For a shorter time than was asked for\: 5m, 1h.]:DURATION: ' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':ID:_ambassador-admin_names approval'
+}
+
+_ambassador-admin_approval_deny() {
+    _arguments -s -S : \
+        --reason='[Why; the user who asked sees it.]:TEXT: ' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':ID:_ambassador-admin_names approval'
+}
+
+_ambassador-admin_approval_watch() {
+    _arguments -s -S : \
+        --every='[How often to look; by default 2s.]:DURATION: ' \
         $shared
 }
 

@@ -5,7 +5,7 @@ _ambassador_client_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
+        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential request errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
         "proxy") options="-h --help --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
         "status") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "login") options="--key-from --code --keep-default --replace --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -46,6 +46,12 @@ _ambassador_client_words() {
         "credential list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "credential set") options="--from --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "credential remove") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "request") commands="list show cancel approve deny" options="$shared" ;;
+        "request list") options="--to-decide --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "request show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "request cancel") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "request approve") options="--reason --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "request deny") options="--reason --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "errors") commands="list show" options="$shared" ;;
         "errors list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "errors show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -62,7 +68,7 @@ _ambassador_client_option() {
     takes="" choices="" live=""
     case $path:$1 in
         *:--config | *:--ca-file | *:--save) takes=file ;;
-        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | "call":--json | *:--tool | *:--resource | *:--prompt | *:--overlap | *:--from) takes=word ;;
+        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | "call":--json | *:--tool | *:--resource | *:--prompt | *:--overlap | *:--from | *:--reason) takes=word ;;
         *:--host-tool) takes=word choices="vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom" ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
     esac

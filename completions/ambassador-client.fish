@@ -18,7 +18,7 @@ function __ambassador_client_at
                 break
             case '--*=*'
                 continue
-            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --resource --prompt --overlap --from
+            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --resource --prompt --overlap --from --reason
                 set is_value yes
                 continue
             case --json
@@ -29,7 +29,7 @@ function __ambassador_client_at
         end
         switch "$typed"
             case ''
-                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential errors help hosts; and set -a typed $word
+                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential request errors help hosts; and set -a typed $word
             case 'account'
                 contains -- $word use; and set -a typed $word
             case 'key'
@@ -44,6 +44,8 @@ function __ambassador_client_at
                 contains -- $word list show; and set -a typed $word
             case 'credential'
                 contains -- $word list set remove; and set -a typed $word
+            case 'request'
+                contains -- $word list show cancel approve deny; and set -a typed $word
             case 'errors'
                 contains -- $word list show; and set -a typed $word
             case 'help'
@@ -53,7 +55,7 @@ function __ambassador_client_at
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'account' 'key' 'tools' 'resources' 'prompts' 'catalog' 'credential' 'errors' 'help' 'hosts'
+        not contains -- "$typed" 'account' 'key' 'tools' 'resources' 'prompts' 'catalog' 'credential' 'request' 'errors' 'help' 'hosts'
     else
         test "$typed" = "$argv"
     end
@@ -88,6 +90,7 @@ complete -c ambassador-client -n '__ambassador_client_at' -a resources -d 'The r
 complete -c ambassador-client -n '__ambassador_client_at' -a prompts -d 'The prompts you may get.'
 complete -c ambassador-client -n '__ambassador_client_at' -a catalog -d 'The MCPs that you are granted.'
 complete -c ambassador-client -n '__ambassador_client_at' -a credential -d 'Your credentials for MCPs: what you have given, and what is missing.'
+complete -c ambassador-client -n '__ambassador_client_at' -a request -d 'Requests that another person decides: yours, and those that you decide.'
 complete -c ambassador-client -n '__ambassador_client_at' -a errors -d 'The error codes and their meaning.'
 complete -c ambassador-client -n '__ambassador_client_at' -a help -d 'The environment variables and the exit codes.'
 complete -c ambassador-client -n '__ambassador_client_at' -a hosts -d 'List the AI applications, and whether they are installed and start this client.'
@@ -349,6 +352,49 @@ complete -c ambassador-client -n '__ambassador_client_at credential remove' -l f
 complete -c ambassador-client -n '__ambassador_client_at credential remove' -l allow-self-signed -d 'Accept any certificate; for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at credential remove' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at credential remove' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at request' -a list -d 'List your requests, newest first, or those that wait for your decision.'
+complete -c ambassador-client -n '__ambassador_client_at request' -a show -d 'Show a request of yours, or one that you decide, with what it asks for.'
+complete -c ambassador-client -n '__ambassador_client_at request' -a cancel -d 'Cancel a request of yours, also one that is approved and was not used.'
+complete -c ambassador-client -n '__ambassador_client_at request' -a approve -d 'Approve the request of another user, as a member of the group that decides it.'
+complete -c ambassador-client -n '__ambassador_client_at request' -a deny -d 'Deny the request of another user, as a member of the group that decides it.'
+complete -c ambassador-client -n '__ambassador_client_at request list' -l to-decide -d 'Those that you decide as a member of a group of approvers.'
+complete -c ambassador-client -n '__ambassador_client_at request list' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at request list' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at request list' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at request list' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at request list' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at request list' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at request list' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at request show' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at request show' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at request show' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at request show' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at request show' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at request show' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at request show' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at request cancel' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at request cancel' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at request cancel' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at request cancel' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at request cancel' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at request cancel' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at request cancel' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at request approve' -l reason -x -d 'Why; the user who asked sees it.'
+complete -c ambassador-client -n '__ambassador_client_at request approve' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at request approve' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at request approve' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at request approve' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at request approve' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at request approve' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at request approve' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at request deny' -l reason -x -d 'Why; the user who asked sees it.'
+complete -c ambassador-client -n '__ambassador_client_at request deny' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at request deny' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at request deny' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at request deny' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at request deny' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at request deny' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at request deny' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
 complete -c ambassador-client -n '__ambassador_client_at errors' -a list -d 'List the error codes and their meaning.'
 complete -c ambassador-client -n '__ambassador_client_at errors' -a show -d 'Show the meaning of an error code and what to do.'
 complete -c ambassador-client -n '__ambassador_client_at errors list' -l account -x -d 'Name of the account.'

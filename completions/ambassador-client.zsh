@@ -35,6 +35,7 @@ _ambassador-client() {
         'prompts:The prompts you may get.'
         'catalog:The MCPs that you are granted.'
         'credential:Your credentials for MCPs\: what you have given, and what is missing.'
+        'request:Requests that another person decides\: yours, and those that you decide.'
         'errors:The error codes and their meaning.'
         'help:The environment variables and the exit codes.'
         'hosts:List the AI applications, and whether they are installed and start this client.'
@@ -83,6 +84,7 @@ _ambassador-client() {
                 prompts) _ambassador-client_prompts ;;
                 catalog) _ambassador-client_catalog ;;
                 credential) _ambassador-client_credential ;;
+                request) _ambassador-client_request ;;
                 errors) _ambassador-client_errors ;;
                 help) _ambassador-client_help ;;
                 hosts) _ambassador-client_hosts ;;
@@ -671,6 +673,101 @@ _ambassador-client_credential_remove() {
         $shared \
         ':MCP: ' \
         '::FIELD: '
+}
+
+_ambassador-client_request() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List your requests, newest first, or those that wait for your decision.'
+        'show:Show a request of yours, or one that you decide, with what it asks for.'
+        'cancel:Cancel a request of yours, also one that is approved and was not used.'
+        'approve:Approve the request of another user, as a member of the group that decides it.'
+        'deny:Deny the request of another user, as a member of the group that decides it.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-client_request_list ;;
+                show) _ambassador-client_request_show ;;
+                cancel) _ambassador-client_request_cancel ;;
+                approve) _ambassador-client_request_approve ;;
+                deny) _ambassador-client_request_deny ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-client_request_list() {
+    _arguments -s -S : \
+        --to-decide'[Those that you decide as a member of a group of approvers.]' \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared
+}
+
+_ambassador-client_request_show() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-client_request_cancel() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-client_request_approve() {
+    _arguments -s -S : \
+        --reason='[Why; the user who asked sees it.]:TEXT: ' \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-client_request_deny() {
+    _arguments -s -S : \
+        --reason='[Why; the user who asked sees it.]:TEXT: ' \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':ID: '
 }
 
 _ambassador-client_errors() {

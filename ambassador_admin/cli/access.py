@@ -9,6 +9,7 @@ import typer
 
 from ambassador_admin.api import access
 from ambassador_admin.cli.access_path import draw_path
+from ambassador_admin.cli.approval_options import approval_text
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.policy_cases import KINDS, PolicyCase, read_cases
@@ -36,6 +37,7 @@ ACCESS = View(
         *(Column(kind.upper(), kind, whole=True) for kind in KINDS),
         Column("ALLOWED", "allowed", status=True),
         Column("CONSTRAINED", "constrained"),
+        Column("APPROVAL", "approval", approval_text),
         Column("REASON", "reason"),
         Column("REMEDY", "remedy"),
     ),

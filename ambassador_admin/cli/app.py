@@ -13,6 +13,7 @@ from ambassador_admin.cli import (
     access,
     account,
     admin_keys,
+    approvals,
     audit,
     audit_export,
     audit_fetch,
@@ -72,6 +73,7 @@ app.add_typer(admin_keys.app, name="admin-key")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
 app.add_typer(limits.app, name="limit")
+app.add_typer(approvals.app, name="approval")
 app.add_typer(switches.app, name="kill")
 app.add_typer(access.app, name="access")
 audit_tail.register(audit.app)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.api import grants
+from ambassador_admin.cli.approval_options import Approval, Approvers, Valid, approval_of, approval_text
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.constraint_options import Constraints, When, constraints_of
 from ambassador_admin.cli.list_options import ListOptions
@@ -17,7 +18,7 @@ from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import NotFoundError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, end_time, fields_of, relative_time
-from ambassador_protocol.admin.grants import GrantView, NewGrant
+from ambassador_protocol.admin.grants import GrantApproval, GrantView, NewGrant
 
 GRANT = View(
     "grants",
@@ -29,6 +30,7 @@ GRANT = View(
         Column("EFFECT", "effect", status=True),
         Column("COVERS", "tools", more=("resources", "prompts")),
         Column("CONSTRAINTS", "constraints"),
+        Column("APPROVAL", "approval", approval_text),
         Column("DELIVERY", "delivery", wide=True),
         Column("EXPIRES", "expires_at", end_time),
         Column("REQUEST", "request", wide=True),
@@ -74,6 +76,9 @@ def add(
     prompt: Prompts = None,
     when: When = None,
     constraints: Constraints = None,
+    approval: Approval = False,
+    approvers: Approvers = None,
+    valid: Valid = None,
     deny: Deny = False,
     opt_in: OptIn = False,
     allow_unmatched: AllowUnmatched = False,
@@ -83,8 +88,9 @@ def add(
 ) -> None:
     """Permit the members of a group to use an MCP: all of it, or what --tool, --resource and --prompt name.
 
-    With --when or --constraints, tools can be called only with arguments that meet all conditions. With --for or
-    --until, the grant has no effect from that time on, also with --deny; running calls that it permitted are stopped.
+    With --when or --constraints, tools can be called only with arguments that meet all conditions. With --approval,
+    another person approves each call first. With --for or --until, the grant has no effect from that time on, also with
+    --deny; running calls that it permitted are stopped.
 
     Example: ambassador-admin grant add developers time --tool 'get_*' --for 30d
     """
@@ -103,6 +109,7 @@ def add(
         expires_at=parse_end(until, admin.environment.now(), "--until"),
         allow_unmatched=allow_unmatched or None,
         constraints=constraints_of(when, constraints, admin.environment.stdin),
+        approval=approval_of(approval, approvers, valid),
     )
     warn_of(admin, admin.submit(grants.add(grant), GRANT))
 
@@ -121,14 +128,27 @@ def update(
     no_constraints: Annotated[
         bool, typer.Option("--no-constraints", help="Permit any arguments again.")
     ] = False,
+    approval: Approval = False,
+    approvers: Approvers = None,
+    valid: Valid = None,
+    no_approval: Annotated[
+        bool, typer.Option("--no-approval", help="Permit calls without an approval again.")
+    ] = False,
 ) -> None:
-    """Change the arguments with which a grant permits tools: all conditions are replaced by the new ones.
+    """Change the arguments with which a grant permits tools, or who approves its calls.
+
+    All conditions are replaced by the new ones. What is approved already does not serve after a change.
 
     Example: ambassador-admin grant update 0198c0de --when 'timezone=Europe/*'
     """
     wanted = constraints_of(when, constraints, admin.environment.stdin)
-    if no_constraints is (wanted is not None):
+    demanded = approval_of(approval, approvers, valid)
+    if no_constraints and wanted is not None:
         raise UsageError("Give one of --when, --constraints and --no-constraints.")
+    if no_approval and demanded is not None:
+        raise UsageError("--approval and --no-approval exclude each other.")
+    if not (no_constraints or no_approval or wanted is not None or demanded is not None):
+        raise UsageError("Give --when, --constraints, --no-constraints, --approval or --no-approval.")
     found = _find(admin, grant_id)
     if found["group"] is None:
         raise UsageError(
@@ -138,14 +158,15 @@ def update(
     grant = NewGrant(
         **{name: found[name] for name in ("group", "mcp", "tools", "resources", "prompts")},
         **{name: found[name] for name in ("effect", "delivery", "expires_at")},
-        constraints=wanted or {},
+        constraints={} if no_constraints else wanted,
+        approval=GrantApproval(required=False) if no_approval else demanded,
     )
     admin.submit(grants.update(grant), GRANT)
 
 
 @verb(app, "show")
 def show(admin: Invocation, grant_id: GrantId) -> None:
-    """Show a grant with its constraints.
+    """Show a grant with its constraints and the approval that it demands.
 
     Example: ambassador-admin grant show 0198c0de
     """

@@ -16,4 +16,5 @@ class NameKind(StrEnum):
     SESSION = "session"
     GRANT = "grant"
     LIMIT = "limit"
+    APPROVAL = "approval"
     CONTEXT = "context"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ambassador_admin.api import (
     admin_keys,
+    approvals,
     client_keys,
     enrolments,
     grants,
@@ -46,6 +47,7 @@ _SOURCES = {
     NameKind.SWITCH: _Source(switches.list_all(lifted=False), "id", ("scope", "target", "reason")),
     NameKind.SESSION: _Source(sessions.list_all(user=None), "id", ("user", "host_tool")),
     NameKind.GRANT: _Source(grants.list_all(), "id", ("group", "mcp")),
+    NameKind.APPROVAL: _Source(approvals.pending(), "id", ("user", "capability")),
     NameKind.LIMIT: _Source(limits.list_all(), "name", ("scope", "target", "measure")),
 }
 

@@ -114,6 +114,7 @@ _SECTIONS = {
             "delivery": readers.choice("automatic", "opt_in"),
             "expires_at": readers.moment,
             "constraints": readers.options,
+            "approval": readers.approval,
         },
     ),
     "keys": Section(
@@ -221,6 +222,8 @@ class _DocumentReader:
             self._fault(position, "delivery: a grant with effect deny cannot be opt_in")
         if attributes.get("constraints") and attributes.get("effect") == "deny":
             self._fault(position, "constraints: only a grant with effect permit can have them")
+        if attributes.get("approval") and attributes.get("effect") == "deny":
+            self._fault(position, "approval: only a grant with effect permit can demand it")
         given = [attributes[kind] for kind in ("tools", "resources", "prompts") if kind in attributes]
         if given and not any(given):
             self._fault(position, "a grant names at least one pattern of tools, resources or prompts")
@@ -318,6 +321,7 @@ def _key(kind: ObjectKind, attributes: dict[str, Any]) -> Key:
     group, mcp = attributes.pop("group"), attributes.pop("mcp")
     attributes.setdefault("expires_at", None)
     attributes["constraints"] = attributes.get("constraints") or None
+    attributes.setdefault("approval", None)
     tools, resources, prompts = (attributes.pop(kind, None) for kind in ("tools", "resources", "prompts"))
     return GrantKey(
         group=group,

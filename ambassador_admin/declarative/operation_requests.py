@@ -21,7 +21,7 @@ from ambassador_protocol.admin.batch import (
     RemoveMember,
     RevokeKey,
 )
-from ambassador_protocol.admin.grants import NewGrant
+from ambassador_protocol.admin.grants import GrantApproval, NewGrant
 from ambassador_protocol.admin.groups import GroupPut
 from ambassador_protocol.admin.limits import LimitPut
 from ambassador_protocol.admin.mcps import McpPut
@@ -135,9 +135,14 @@ def _grant(operation: Operation, owner: str | None) -> NewGrant:
         delivery=grant.delivery,
         expires_at=operation.attributes["expires_at"],
         owner=owner,
-        # An absent value would leave the constraints as they are.
+        # Absent values would leave the constraints and the approval as they are.
         constraints=operation.attributes.get("constraints") or {},
+        approval=_approval(operation.attributes.get("approval")),
     )
+
+
+def _approval(demanded: dict[str, Any] | None) -> GrantApproval:
+    return GrantApproval(required=False) if demanded is None else GrantApproval(**demanded)
 
 
 def _without_none(body: dict[str, Any]) -> dict[str, Any]:

@@ -116,8 +116,9 @@ def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after
         if after["status"] == "active":
             return Phase.WIDEN
         return Phase.NARROW if before["status"] == "active" else Phase.OBJECTS
-    if kind is ObjectKind.GRANT and "constraints" in after:
-        return Phase.WIDEN if after["constraints"] is None else Phase.NARROW
+    demands = [after[name] for name in ("constraints", "approval") if name in after]
+    if kind is ObjectKind.GRANT and demands:
+        return Phase.WIDEN if None in demands else Phase.NARROW
     if kind is ObjectKind.LIMIT:
         return Phase.NARROW if _allows_less(before, after) else Phase.WIDEN
     if kind is ObjectKind.GRANT and "expires_at" in after:

@@ -256,3 +256,15 @@ def _scalar(node: Node) -> Scalar:
     if node.tag != "str":
         raise FaultError(node.position, f"{shown(node)} is a {node.tag} in YAML: put it in quotes")
     return node
+
+
+def _name_or_null(node: Node) -> str | None:
+    return None if isinstance(node, Scalar) and node.tag == "null" else str(name(node))
+
+
+_approval = record({"approvers": _name_or_null, "valid_seconds": seconds})
+
+
+def approval(node: Node) -> dict[str, Any]:
+    """Read the approval that a grant demands, by administrators and for ten minutes if it does not say otherwise."""
+    return {"approvers": None, "valid_seconds": 600, **_approval(node)}

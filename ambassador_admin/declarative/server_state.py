@@ -116,7 +116,7 @@ def _grant(item: Item) -> CurrentObject:
     return CurrentObject(
         kind=ObjectKind.GRANT,
         key=identity.key,
-        attributes={"expires_at": item["expires_at"], "constraints": item.get("constraints")},
+        attributes={name: item.get(name) for name in ("expires_at", "constraints", "approval")},
         owner=item.get("owner"),
         item_id=item["id"],
     )

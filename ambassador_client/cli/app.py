@@ -16,6 +16,7 @@ from ambassador_client.cli import (
     hosts,
     login,
     prompts,
+    requests,
     resources,
     tools,
     troubleshooting,
@@ -103,6 +104,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
         catalog,
         credentials,
         connect,
+        requests,
         troubleshooting,
         help_topics,
     ):

@@ -15,13 +15,14 @@ from pydantic import TypeAdapter, ValidationError
 from ambassador_protocol import paths
 from ambassador_protocol.admin.audit import Pruning
 from ambassador_protocol.admin.credential_needs import without_defaults
-from ambassador_protocol.admin.grants import NewGrant
+from ambassador_protocol.admin.grants import GrantApproval, NewGrant
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.admin.limits import LimitPut
 from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.tool_transforms import short_transforms
 from ambassador_protocol.admin.users import NewUser, UserPut
+from ambassador_protocol.approvals import RequestDecision
 from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.shared.listing import Condition, Field, InMemoryList, Listing, Position
@@ -33,7 +34,10 @@ RIGHTS = {
     ADMIN_KEY: (
         "ops",
         ["admin", "auditor"],
-        {"read", "provision", "manage", "operate", "audit:read", "audit:prune"},
+        {
+            *("read", "provision", "manage", "operate", "audit:read", "audit:prune"),
+            *("approvals:read", "approvals:decide"),
+        },
     ),
     AUDITOR_KEY: ("eve", ["auditor"], {"read", "audit:read"}),
     LOGIN_KEY: ("alice", ["operator"], {"read", "operate"}),
@@ -115,6 +119,9 @@ def application(api: FakeState) -> web.Application:
             web.put(paths.LIMITS + "/{name}", _for("manage", _put_limit)),
             web.delete(paths.LIMITS + "/{name}", _for("manage", _remove_limit)),
             web.get(paths.LIMIT_COUNTERS, _for("read", _limit_counters)),
+            web.get(paths.APPROVALS, _for("approvals:read", lambda request: _page(request, api.approvals))),
+            web.get(paths.APPROVALS + "/{id}", _for("approvals:read", _show_approval)),
+            web.post(paths.APPROVALS + "/{id}/{decision}", _for("approvals:decide", _decide_approval)),
             web.get(paths.SWITCHES, _for("read", _list_switches)),
             web.post(paths.SWITCHES, _for("operate", _activate)),
             web.get(paths.SWITCHES + "/{id}", _for("read", _show_switch)),
@@ -447,6 +454,7 @@ async def _add_grant(request: web.Request) -> web.Response:
         expires_at=new.expires_at or _expiry(new.expires_in_seconds),
         owner=new.owner,
         constraints=new.constraints,
+        approval=_approval(new.approval),
     )
     return web.json_response(grant | {"warnings": api.warnings}, status=201)
 
@@ -454,8 +462,37 @@ async def _add_grant(request: web.Request) -> web.Response:
 async def _put_grant(request: web.Request) -> web.Response:
     new, api = await _read(request, NewGrant), request.app[API]
     grant = next(each for each in api.grants.values() if (each["group"], each["mcp"]) == (new.group, new.mcp))
-    grant["constraints"] = new.constraints or None
+    if new.constraints is not None:
+        grant["constraints"] = new.constraints or None
+    if new.approval is not None:
+        grant["approval"] = _approval(new.approval)
     return web.json_response(grant | {"warnings": []})
+
+
+def _approval(new: GrantApproval | None) -> Item | None:
+    if new is None or not new.required:
+        return None
+    return {"approvers": new.approvers, "valid_seconds": new.valid_seconds or 600}
+
+
+async def _show_approval(request: web.Request) -> web.Response:
+    return web.json_response(_known(request.app[API].approvals, "request", request.match_info["id"]))
+
+
+async def _decide_approval(request: web.Request) -> web.Response:
+    decision = await _read(request, RequestDecision)
+    found = _known(request.app[API].approvals, "request", request.match_info["id"])
+    if found["status"] != "pending":
+        raise Refusal(409, f"Request {found['id']} is {found['status']} already")
+    approves = request.match_info["decision"] == "approve"
+    found |= {
+        "status": "approved" if approves else "denied",
+        "expires_at": "2026-05-04T13:40:00.000Z" if approves else None,
+        "decided_at": AT,
+        "decided_by": "ops",
+        "decision_reason": decision.reason,
+    }
+    return web.json_response(found)
 
 
 async def _remove_grant(request: web.Request) -> web.Response:
@@ -575,6 +612,7 @@ async def _explain(request: web.Request) -> web.Response:
         **{each: query.get(each) for each in KINDS},
         "allowed": allowed,
         "constrained": False,
+        "approval": None,
         "reason": None if allowed else "no_grant",
         "remedy": None if allowed else "ambassador-admin grant add",
         "path": _path(user, kind, query[kind], [rule for rule in rules if rule["decides"]]),

@@ -14,6 +14,7 @@ from ambassador_admin.cli.app import app
 from ambassador_protocol import __version__
 from tests.admin.fake_administrators import admin_key
 from tests.admin.fake_api import FakeApi
+from tests.admin.fake_approvals import add_approval
 from tests.admin.fake_state import ADMIN_KEY, AT, PASSWORD, credential
 from tests.admin.malicious_events import add_hostile_events
 from tests.admin.shell import Result, Shell
@@ -373,6 +374,22 @@ COMMANDS = {
     "limit-show": ["limit", "show", "fragile"],
     "limit-show-unknown": ["limit", "show", "fragil"],
     "limit-top": ["limit", "top"],
+    "approval-list": ["approval", "list"],
+    "approval-list-pending": ["approval", "list", "--pending"],
+    "approval-show": ["approval", "show", "3f9a"],
+    "approval-show-unknown": ["approval", "show", "nothing"],
+    "approval-approve": ["approval", "approve", "3f9a", "--reason", "checked", "--for", "5m"],
+    "approval-approve-again": ["approval", "approve", "77aa"],
+    "approval-deny": ["approval", "deny", "3f9a", "--reason", "not on a Friday"],
+    "approval-watch-wrong": ["approval", "watch", "--every", "soon"],
+    "grant-add-approval": [
+        *("grant", "add", "developers", "git", "--tool", "git_push", "--approval"),
+        *("--approvers", "developers", "--valid", "5m"),
+    ],
+    "grant-add-approvers-alone": ["grant", "add", "developers", "git", "--approvers", "developers"],
+    "grant-update-approval": ["grant", "update", "grant-1", "--approval"],
+    "grant-update-no-approval": ["grant", "update", "grant-1", "--no-approval"],
+    "grant-update-both": ["grant", "update", "grant-1", "--approval", "--no-approval"],
     "limit-remove": ["limit", "remove", "fragile", "--yes"],
     "kill-everyone": ["kill", "everyone", "--reason", "incident 42", "--yes"],
     "kill-user": [
@@ -521,6 +538,18 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.given.append(credential("alice", "git", "token"))
     api.add_limit("fragile", scope="mcp", target="git", measure="in_flight", value=4)
     api.add_limit("everybody", scope="everyone", measure="calls_per_minute", value=120, burst=30)
+    add_approval(api, "3f9a1c0b7d2e", user="alice", capability="git.git_push", approvers="developers")
+    add_approval(
+        api,
+        "77aa00bb11cc",
+        user="bob",
+        capability="git.git_\x1b[31mlog",
+        status="used",
+        expires_at=None,
+        decided_by="ops",
+        decision_reason="fine\x1b[2J",
+        content={"arguments": '{"a": "\x1b[2J', "is_cut": True},
+    )
     api.add_switch("switch-1", scope="tool", target="git.git_push", reason="destroys history")
     api.add_switch(
         "switch-2", scope="mcp", target="draft", reason="over", active=False, lifted_at=AT, lifted_by="ops"

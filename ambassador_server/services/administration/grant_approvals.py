@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.people.administrators import Right, missing_right
+from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.policy.approval_rules import USUAL_VALID, ApprovalRule, check_valid
 from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.errors import Advice, ConflictError, InvalidInputError
@@ -33,6 +36,19 @@ async def approval_rule(work: UnitOfWork, wanted: ApprovalSpec | None, effect: E
     if wanted.approvers is None:
         return ApprovalRule(seconds)
     return ApprovalRule(seconds, (await find_group(work, wanted.approvers)).group_id)
+
+
+async def check_may_appoint(work: UnitOfWork, requester: Requester, group: Group) -> None:
+    """Raise MissingRightError if a requester may not put a user into a group that approves calls."""
+    by = requester.administrator
+    if by is None or by.may(Right.MANAGE):
+        return
+    if await work.grants.of(approvers=group.group_id):
+        raise missing_right(
+            Right.MANAGE,
+            f"Group {group.name!r} approves calls; a new member needs the right {Right.MANAGE.value!r}",
+            reason="group_approves",
+        )
 
 
 async def check_approves_nothing(work: UnitOfWork, group_id: str, *, name: str) -> None:

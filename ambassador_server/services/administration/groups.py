@@ -21,7 +21,10 @@ from ambassador_server.domain.shared.names import check_name, check_owner, check
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.grant_approvals import check_approves_nothing
+from ambassador_server.services.administration.grant_approvals import (
+    check_approves_nothing,
+    check_may_appoint,
+)
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.kill_switches import check_not_stopped, is_stopped
@@ -147,6 +150,7 @@ class Groups:
                 await change.work.memberships.remove(membership)
             if claims or before is None:
                 check_may_act_for(requester.administrator, user)
+                await check_may_appoint(change.work, requester, group)
                 await change.work.memberships.add(membership)
                 change.record(AuditAction.MEMBER_ADD, group_resource(group), user=user_name, owner=label)
         return group

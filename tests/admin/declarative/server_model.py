@@ -51,7 +51,7 @@ _DEFAULTS: dict[ObjectKind, dict[str, Any]] = {
     ObjectKind.GROUP: {"description": "", "status": "active"},
     ObjectKind.MCP: {"transport": "stdio", "options": {}, "description": "", "published": False},
     ObjectKind.MEMBERSHIP: {},
-    ObjectKind.GRANT: {"expires_at": None, "constraints": None},
+    ObjectKind.GRANT: {"expires_at": None, "constraints": None, "approval": None},
     ObjectKind.KEY: {},
 }
 
@@ -217,7 +217,7 @@ def _attributes(kind: ObjectKind, random: Random) -> dict[str, Any]:
             return {"transport": "stdio", "options": {}, "published": random.random() < 0.8}
         case ObjectKind.GRANT:
             ends = random.choice([None, None, None, None, PAST, SOON, LATER])
-            return {"expires_at": ends, "constraints": None}
+            return {"expires_at": ends, "constraints": None, "approval": None}
         case _:
             return {}
 

@@ -105,6 +105,9 @@ TRANSFORMS = st.dictionaries(
     ),
     max_size=3,
 ).map(short_transforms)
+APPROVALS = st.fixed_dictionaries(
+    {"approvers": st.sampled_from([None, "staff"]), "valid_seconds": st.integers(10, 604800)}
+)
 CONSTRAINTS = st.dictionaries(
     ANY_TEXT | TEXTS,
     st.just(False) | st.dictionaries(st.sampled_from(["const", "pattern", "enum"]), VALUES, max_size=2),
@@ -233,7 +236,12 @@ def grants(draw: st.DrawFn, group: str, mcps: list[str]) -> CurrentObject:
         **draw(named(mcp))._asdict(),
     ).key
     constraints = None if effect == "deny" else draw(st.none() | CONSTRAINTS)
-    attributes = {"expires_at": draw(st.sampled_from([None, PAST, SOON, LATER])), "constraints": constraints}
+    approval = None if effect == "deny" else draw(st.none() | APPROVALS)
+    attributes = {
+        "expires_at": draw(st.sampled_from([None, PAST, SOON, LATER])),
+        "constraints": constraints,
+        "approval": approval,
+    }
     item_id = str(draw(st.uuids()))
     return CurrentObject(
         kind=ObjectKind.GRANT, key=key, attributes=attributes, owner=draw(OWNERS), item_id=item_id

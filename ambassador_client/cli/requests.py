@@ -1,0 +1,127 @@
+"""The commands `request`: what waits for the decision of another person, and what the user decides for others."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from ambassador_client.cli.command import Run, command, command_group
+from ambassador_client.cli.output import is_for_programs, show, show_rows
+from ambassador_client.errors import BadAnswerError
+from ambassador_protocol.paths import OWN_REQUESTS
+
+_Id = Annotated[str, typer.Argument(metavar="ID", help="The request's id.")]
+_Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; the user who asked sees it.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Register the commands."""
+    group = command_group("Requests that another person decides: yours, and those that you decide.")
+    command(group, "list", list_all)
+    command(group, "show", show_one)
+    command(group, "cancel", cancel, changes=True)
+    command(group, "approve", approve, changes=True)
+    command(group, "deny", deny, changes=True)
+    app.add_typer(group, name="request")
+
+
+def list_all(
+    run: Run,
+    to_decide: Annotated[
+        bool, typer.Option("--to-decide", help="Those that you decide as a member of a group of approvers.")
+    ] = False,
+) -> int:
+    """List your requests, newest first, or those that wait for your decision.
+
+    Example: ambassador-client request list --to-decide
+    """
+    path = f"{OWN_REQUESTS}?to_decide=true" if to_decide else OWN_REQUESTS
+    found = run.server.request("GET", path).get("requests")
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise BadAnswerError("the server's list of requests cannot be read")
+    if is_for_programs(run.output):
+        show_rows(found, run.output)
+    elif found:
+        show_rows([_row(each) for each in found], run.output)
+    else:
+        run.say("No request waits for your decision." if to_decide else "You have no requests.")
+    return 0
+
+
+def show_one(run: Run, request_id: _Id) -> int:
+    """Show a request of yours, or one that you decide, with what it asks for.
+
+    Example: ambassador-client request show 3f9a1c0b7d2e
+    """
+    _show(run, run.server.request("GET", _path(request_id)))
+    return 0
+
+
+def cancel(run: Run, request_id: _Id) -> int:
+    """Cancel a request of yours, also one that is approved and was not used.
+
+    Example: ambassador-client request cancel 3f9a1c0b7d2e
+    """
+    _show(run, run.server.request("POST", _path(request_id, "cancel")))
+    return 0
+
+
+def approve(run: Run, request_id: _Id, reason: _Reason = None) -> int:
+    """Approve the request of another user, as a member of the group that decides it.
+
+    Example: ambassador-client request approve 3f9a1c0b7d2e --reason "checked"
+    """
+    _show(run, run.server.request("POST", _path(request_id, "approve"), _decision(reason)))
+    return 0
+
+
+def deny(run: Run, request_id: _Id, reason: _Reason = None) -> int:
+    """Deny the request of another user, as a member of the group that decides it.
+
+    Example: ambassador-client request deny 3f9a1c0b7d2e --reason "not today"
+    """
+    _show(run, run.server.request("POST", _path(request_id, "deny"), _decision(reason)))
+    return 0
+
+
+def _decision(reason: str | None) -> dict[str, Any]:
+    return {} if reason is None else {"reason": reason}
+
+
+def _path(request_id: str, *action: str) -> str:
+    return "/".join((OWN_REQUESTS, quote(request_id, safe=""), *action))
+
+
+def _row(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": found.get("id"),
+        "status": found.get("status"),
+        "user": found.get("user"),
+        "wants": found.get("capability") or found.get("mcp"),
+        "decides": _decides(found),
+        "until": found.get("expires_at"),
+    }
+
+
+def _show(run: Run, found: Mapping[str, Any]) -> None:
+    if is_for_programs(run.output):
+        show(found, run.output)
+        return
+    said = {
+        "key": found.get("key"),
+        "reason": found.get("reason"),
+        "decided_by": found.get("decided_by"),
+        "decision_reason": found.get("decision_reason"),
+        "used_at": found.get("used_at"),
+    }
+    content = json.dumps(found.get("content"), ensure_ascii=True)
+    show({**_row(found), **{k: v for k, v in said.items() if v is not None}, "content": content}, run.output)
+
+
+def _decides(found: Mapping[str, Any]) -> str:
+    approvers = found.get("approvers")
+    return "administrators" if approvers is None else f"group {approvers}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ambassador_protocol.admin.enumerations import KeyMetaTools
 from ambassador_protocol.admin.strict import STRICT
 
 
@@ -61,7 +62,8 @@ class OwnStop:
 class Me:
     """`GET /v1/me`: `session` is None when the key was sent; `refused` is why no tool is permitted.
 
-    `missing_credentials` names the granted MCPs that need a credential which the user has not given.
+    `missing_credentials` names the granted MCPs that need a credential which the user has not given. `meta_tools` tells
+    whether hosts with this key search the tools instead of listing them.
     """
 
     user: str
@@ -73,7 +75,16 @@ class Me:
     refused: str | None
     stops: list[OwnStop]
     missing_credentials: list[str]
+    meta_tools: bool
     server_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnMetaTools:
+    """`PUT /v1/me/meta-tools`: the choice of the key of the request; `inherit` is that of the user."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    meta_tools: KeyMetaTools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

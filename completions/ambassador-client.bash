@@ -5,7 +5,7 @@ _ambassador_client_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential request errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
+        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select meta-tools connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential request errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
         "proxy") options="-h --help --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
         "status") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "login") options="--key-from --code --keep-default --replace --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -16,6 +16,7 @@ _ambassador_client_words() {
         "subscribe") options="--tool --resource --prompt --allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "unsubscribe") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "select") options="--resource --prompt --allow-unmatched --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "meta-tools") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "connect") options="--no-browser --device --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "disconnect") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "connections") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -78,6 +79,7 @@ _ambassador_client_option() {
 _ambassador_client_argument() {
     takes="" choices="" live=""
     case $path:$1 in
+        "meta-tools":1) takes=word choices="on off inherit" ;;
         "install":*) takes=word choices="claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed" ;;
         "uninstall":*) takes=word choices="claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed" ;;
         "undo":*) takes=word choices="claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed" ;;

@@ -29,7 +29,7 @@ function __ambassador_client_at
         end
         switch "$typed"
             case ''
-                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential request errors help hosts; and set -a typed $word
+                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select meta-tools connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential request errors help hosts; and set -a typed $word
             case 'account'
                 contains -- $word use; and set -a typed $word
             case 'key'
@@ -74,6 +74,7 @@ complete -c ambassador-client -n '__ambassador_client_at' -a call -d 'Call a too
 complete -c ambassador-client -n '__ambassador_client_at' -a subscribe -d 'Subscribe this client to an MCP with an opt-in grant: to all of it, or to what matches.'
 complete -c ambassador-client -n '__ambassador_client_at' -a unsubscribe -d 'Delete this client\'s subscription or selection of an MCP. What automatic grants permit comes back.'
 complete -c ambassador-client -n '__ambassador_client_at' -a select -d 'Limit this client to what matches of an MCP; a selection never adds anything.'
+complete -c ambassador-client -n '__ambassador_client_at' -a meta-tools -d 'Choose whether AI applications with this key search the tools (on) or list all of them (off).'
 complete -c ambassador-client -n '__ambassador_client_at' -a connect -d 'Grant the server access to an MCP in your name. Your browser opens the page where you consent.'
 complete -c ambassador-client -n '__ambassador_client_at' -a disconnect -d 'End the access to an MCP that you have granted, also at its provider, where that offers it.'
 complete -c ambassador-client -n '__ambassador_client_at' -a connections -d 'List the MCPs that you connect to, whether you have, and with which scopes. No secret is shown.'
@@ -181,6 +182,14 @@ complete -c ambassador-client -n '__ambassador_client_at select' -l fingerprint 
 complete -c ambassador-client -n '__ambassador_client_at select' -l allow-self-signed -d 'Accept any certificate; for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at select' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at select' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at meta-tools' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at meta-tools' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at meta-tools' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at meta-tools' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at meta-tools' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at meta-tools' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at meta-tools' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at meta-tools' -a 'on off inherit' -d 'on, off, or inherit what your user has.'
 complete -c ambassador-client -n '__ambassador_client_at connect' -l no-browser -d 'Print the address to open on any machine, and ask for the code.'
 complete -c ambassador-client -n '__ambassador_client_at connect' -l device -d 'Enter a code at the provider instead, where it offers that.'
 complete -c ambassador-client -n '__ambassador_client_at connect' -l account -x -d 'Name of the account.'

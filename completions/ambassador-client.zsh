@@ -19,6 +19,7 @@ _ambassador-client() {
         'subscribe:Subscribe this client to an MCP with an opt-in grant\: to all of it, or to what matches.'
         'unsubscribe:Delete this client'\''s subscription or selection of an MCP. What automatic grants permit comes back.'
         'select:Limit this client to what matches of an MCP; a selection never adds anything.'
+        'meta-tools:Choose whether AI applications with this key search the tools (on) or list all of them (off).'
         'connect:Grant the server access to an MCP in your name. Your browser opens the page where you consent.'
         'disconnect:End the access to an MCP that you have granted, also at its provider, where that offers it.'
         'connections:List the MCPs that you connect to, whether you have, and with which scopes. No secret is shown.'
@@ -68,6 +69,7 @@ _ambassador-client() {
                 subscribe) _ambassador-client_subscribe ;;
                 unsubscribe) _ambassador-client_unsubscribe ;;
                 select) _ambassador-client_select ;;
+                meta-tools) _ambassador-client_meta-tools ;;
                 connect) _ambassador-client_connect ;;
                 disconnect) _ambassador-client_disconnect ;;
                 connections) _ambassador-client_connections ;;
@@ -234,6 +236,19 @@ _ambassador-client_select() {
         $shared \
         ':MCP: ' \
         '*:PATTERN...: '
+}
+
+_ambassador-client_meta-tools() {
+    _arguments -s -S : \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':CHOICE:(on off inherit)'
 }
 
 _ambassador-client_connect() {

@@ -42,6 +42,7 @@ def whoami(run: Run) -> int:
         "key": key.get("name"),
         "key_expires_at": key.get("expires_at"),
         "tools": me.get("tools"),
+        "meta_tools": me.get("meta_tools"),
         "refused": me.get("refused"),
         "stopped": stop_texts(me),
         "missing_credentials": missing_credentials(me),

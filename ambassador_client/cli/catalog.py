@@ -1,9 +1,10 @@
-"""The commands `catalog`, `subscribe`, `unsubscribe` and `select`."""
+"""The commands `catalog`, `subscribe`, `unsubscribe`, `select` and `meta-tools`."""
 
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from enum import StrEnum
 from itertools import chain
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
@@ -13,7 +14,14 @@ import typer
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import Format, is_for_programs, show, show_rows
 from ambassador_client.errors import BadAnswerError, NotFoundError, ServerRefusedError, UsageError
-from ambassador_protocol.paths import OWN_CATALOG, OWN_SUBSCRIPTIONS
+from ambassador_protocol.paths import OWN_CATALOG, OWN_META_TOOLS, OWN_SUBSCRIPTIONS
+
+
+class _MetaTools(StrEnum):
+    ON = "on"
+    OFF = "off"
+    INHERIT = "inherit"
+
 
 _Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The name of the MCP.")]
 _AllowUnmatched = Annotated[
@@ -38,6 +46,7 @@ def register(app: typer.Typer) -> None:
     command(app, "subscribe", subscribe, changes=True)
     command(app, "unsubscribe", unsubscribe, changes=True)
     command(app, "select", select, changes=True)
+    command(app, "meta-tools", meta_tools, changes=True)
 
 
 def list_all(run: Run) -> int:
@@ -122,6 +131,22 @@ def select(
             "Name what to keep: tools, --resource or --prompt.", "ambassador-client select --help"
         )
     _put(run, name, named, allow_unmatched)
+    return 0
+
+
+def meta_tools(
+    run: Run,
+    choice: Annotated[_MetaTools, typer.Argument(help="on, off, or inherit what your user has.")],
+) -> int:
+    """Choose whether AI applications with this key search the tools (on) or list all of them (off).
+
+    Searched, they are three tools, whatever you may call: search_tools, describe_tool and call_tool.
+
+    Example: ambassador-client meta-tools on
+    """
+    me = run.server.request("PUT", OWN_META_TOOLS, {"meta_tools": choice.value})
+    do = "search" if me.get("meta_tools") is True else "list"
+    run.say(f"AI applications with this key {do} the tools.")
     return 0
 
 

@@ -37,6 +37,7 @@ _ON_DATABASE = {
     ("POST", "/v1/me/requests"),
     ("PUT", "/v1/me/subscriptions/{mcp}"),
     ("DELETE", "/v1/me/subscriptions/{mcp}"),
+    ("PUT", "/v1/me/meta-tools"),
     ("PUT", "/v1/credentials/{mcp}"),
     ("DELETE", "/v1/credentials/{mcp}"),
     ("POST", "/v1/credentials/{mcp}/connect/finish"),
@@ -104,6 +105,7 @@ def test_every_request_gives_up_while_the_database_hangs(world: World) -> None:
         ("PUT", "/v1/me/subscriptions/{mcp}"): Wire(
             "PUT", "/v1/me/subscriptions/tools", token | _JSON, b"{}"
         ),
+        ("PUT", "/v1/me/meta-tools"): Wire("PUT", "/v1/me/meta-tools", token | _JSON, b'{"meta_tools":"on"}'),
         ("DELETE", "/v1/me/subscriptions/{mcp}"): Wire("DELETE", "/v1/me/subscriptions/tools", token),
         ("PUT", "/v1/credentials/{mcp}"): Wire(
             "PUT", "/v1/credentials/keyed", token | _JSON, json.dumps({"values": {"token": "x"}}).encode()

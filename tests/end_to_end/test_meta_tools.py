@@ -385,6 +385,25 @@ def test_the_commands_of_the_client_show_and_call_the_real_tools(
     assert "hello" in client.run("call", "tools.echo", "text=hello").stdout
 
 
+def test_a_user_chooses_for_the_own_client(world: World, tmp_path: Path) -> None:
+    person = world.person()
+    client, caller = Client(world, tmp_path), world.session(person)
+    client.login(person)
+    assert client.json("whoami")["meta_tools"] is False
+    assert "search the tools" in client.run("meta-tools", "on").stderr
+    assert client.json("whoami")["meta_tools"] is True
+    assert caller.names(LEGACY) == META
+    assert "list the tools" in client.run("meta-tools", "inherit").stderr
+    assert len(caller.names(LEGACY)) > 3
+    world.ask("PATCH", f"users/{person.name}", {"meta_tools": "on"})
+    assert caller.names(LEGACY) == META
+    client.run("meta-tools", "off")
+    assert len(caller.names(LEGACY)) > 3
+    assert "'maybe' is not one of" in client.run("meta-tools", "maybe", expect=2).stderr
+    (event, *_) = world.events(action="admin:key:update", user=person.name)
+    assert event["details"] == {"before": {"meta_tools": "inherit"}, "after": {"meta_tools": "off"}}
+
+
 @pytest.mark.parametrize("face", FACES, ids=str)
 def test_wrong_arguments_of_a_search_are_told(caller: Caller, face: Face) -> None:
     for arguments, words in (

@@ -8,6 +8,7 @@ from functools import partial
 from ambassador_server.domain.audit.actors import Requester, user_actor
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
@@ -50,7 +51,7 @@ class OwnStatus:
 
     `tools` is how many tools the principal may call; `refused` is set if nothing is permitted at all; `stops` are the
     kill switches that stop the principal or granted tools. `missing` names the granted MCPs that need a credential
-    which the user has not given.
+    which the user has not given. `meta_tools` tells whether hosts search the tools instead of listing them.
     """
 
     user: User
@@ -61,6 +62,7 @@ class OwnStatus:
     refused: Reason | None
     stops: tuple[KillSwitch, ...]
     missing: tuple[str, ...]
+    meta_tools: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class OwnAccess:
                 for mcp in sorted(snapshot.mcps.values(), key=lambda mcp: mcp.name)
                 if denial_for_lack(snapshot, user.user_id, mcp) and policy.delivery_of(mcp.mcp_id)
             ),
+            meta_tools=snapshot.has_meta_tools(principal),
         )
 
     def offers(self, principal: Principal) -> list[OfferedMcp]:
@@ -208,6 +211,16 @@ class OwnAccess:
         requester = await self.requester(principal, origin)
         self._find_offer(principal, mcp_name)
         await self._subscriptions.remove(requester, principal.key_id, mcp_name)
+
+    @within_deadline
+    async def choose_meta_tools(self, principal: Principal, origin: Origin, choice: MetaTools) -> OwnStatus:
+        """Choose whether hosts with the principal's key search tools or list them, and return the status after that.
+
+        It permits nothing, so a user may choose either.
+        """
+        requester = await self.requester(principal, origin)
+        await self._keys.update(requester, principal.key_id, meta_tools=choice)
+        return self.status(principal)
 
     async def _withdraw_unused(self, work: UnitOfWork, principal: Principal) -> ClientKey | None:
         """Revoke an earlier replacement of the key that was never used, and return it.

@@ -12,6 +12,7 @@ from ambassador_protocol.me import (
     OwnIssuedKey,
     OwnKeyView,
     OwnMcp,
+    OwnMetaTools,
     OwnPrompt,
     OwnResource,
     OwnRotation,
@@ -20,18 +21,20 @@ from ambassador_protocol.me import (
     OwnSubscriptionPut,
     OwnTool,
 )
-from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_SUBSCRIPTIONS
+from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_META_TOOLS, OWN_SUBSCRIPTIONS
 from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
+from ambassador_server.services.administration.own_access import OwnStatus
 from ambassador_server.services.administration.own_offers import Known, OfferedMcp
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import extended, json_response, optional_list, read_strict
 from ambassador_server.web.client.app_keys import OWN_ACCESS
 from ambassador_server.web.middleware.authenticate import authenticated
-from ambassador_server.web.requests import duration, patterns_of
+from ambassador_server.web.requests import choice, duration, patterns_of
 from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
 _MAX_BYTES = 64 << 10
@@ -39,7 +42,18 @@ _MAX_BYTES = 64 << 10
 
 async def show(request: web.Request) -> web.Response:
     """Show the user, the key and the session of the request."""
-    status = request.app[OWN_ACCESS].status(request[PRINCIPAL])
+    return _status(request.app[OWN_ACCESS].status(request[PRINCIPAL]))
+
+
+async def choose_meta_tools(request: web.Request) -> web.Response:
+    """Choose whether hosts with the key of the request search tools or list them; show what `show` does."""
+    body = await read_strict(request, OwnMetaTools, limit=_MAX_BYTES)
+    wanted = choice(MetaTools, body.meta_tools, "meta_tools")
+    access = request.app[OWN_ACCESS]
+    return _status(await access.choose_meta_tools(request[PRINCIPAL], request[ORIGIN], wanted))
+
+
+def _status(status: OwnStatus) -> web.Response:
     return json_response(
         Me(
             user=status.user.name,
@@ -51,6 +65,7 @@ async def show(request: web.Request) -> web.Response:
             refused=status.refused,
             stops=[_stop(switch) for switch in status.stops],
             missing_credentials=list(status.missing),
+            meta_tools=status.meta_tools,
             server_version=__version__,
         )
     )
@@ -194,4 +209,5 @@ def routes() -> list[web.RouteDef]:
         web.get(OWN_CATALOG, authenticated(catalog)),
         web.put(f"{OWN_SUBSCRIPTIONS}/{{mcp}}", authenticated(subscribe)),
         web.delete(f"{OWN_SUBSCRIPTIONS}/{{mcp}}", authenticated(unsubscribe)),
+        web.put(OWN_META_TOOLS, authenticated(choose_meta_tools)),
     ]

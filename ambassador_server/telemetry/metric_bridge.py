@@ -54,7 +54,8 @@ class MetricBridge:
             data = Sum(
                 data_points=self._numbers(family, now),
                 aggregation_temporality=_CUMULATIVE,
-                is_monotonic=True,
+                # Exporters for Prometheus append `_total` to what is monotonic, which these names must not have.
+                is_monotonic=family.kind is not FamilyKind.COUNT,
             )
         if not data.data_points:
             return None

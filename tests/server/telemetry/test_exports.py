@@ -65,6 +65,9 @@ def test_each_kind_of_family_has_its_kind_of_data() -> None:
     [point] = count.data_points
     assert (point.attributes, point.value) == ({"x": "1", "y": "2"}, 3)
     assert point.start_time_unix_nano < point.time_unix_nano
+    untyped = found["b_untyped"]
+    assert isinstance(untyped, Sum)
+    assert (untyped.is_monotonic, untyped.data_points[0].value) == (False, 4)
     assert isinstance(state, Gauge)
     assert state.data_points[0].value == 1
     assert isinstance(spread, Histogram)

@@ -254,11 +254,16 @@ def test_a_legacy_host_that_opens_urls_is_asked_to(world: World) -> None:
 
 
 @pytest.mark.parametrize("gives", [True, False])
-def test_a_modern_host_that_opens_urls_is_asked_once(world: World, gives: bool) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["direct", "call_tool"])
+def test_a_modern_host_that_opens_urls_is_asked_once(world: World, gives: bool, named: bool) -> None:
     person = world.person()
     caller = world.session(person)
     meta = {"io.modelcontextprotocol/clientCapabilities": URLS}
-    params = {"name": "web__received", "arguments": {}, "_meta": meta}
+    call: dict[str, Any] = {"name": "web__received", "arguments": {}}
+    if not named:
+        world.ask("PATCH", f"users/{person.name}", {"meta_tools": "on"})
+        call = {"name": "call_tool", "arguments": call}
+    params = {**call, "_meta": meta}
 
     def post(more: dict[str, Any]) -> dict[str, Any]:
         answer = caller.send(MODERN.request(caller.secret, "tools/call", {**params, **more}))

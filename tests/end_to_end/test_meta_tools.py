@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,20 @@ def test_a_kill_switch_stops_search_description_and_call(
         world.ask("POST", f"kill-switches/{switch}/lift")
     assert caller.call(ThroughMeta(face), "tools__echo", {"text": "runs"}).text == "runs"
     assert arrived.count() == 1
+
+
+@pytest.mark.parametrize("face", FACES, ids=str)
+def test_a_kill_switch_cancels_a_running_call(
+    world: World, person: Person, caller: Caller, face: Face
+) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        arguments = {"seconds": 600, "text": "slow"}
+        slow = thread.submit(caller.call, ThroughMeta(face), "tools__slow", arguments)
+        until(lambda: world.events(action="call:tool:attempt", user=person.name), "the call runs")
+        stop = {"scope": "tool", "target": "tools.slow", "reason": "incident 9"}
+        switch = world.ask("POST", "kill-switches", stop)["id"]
+        assert "tools__slow is stopped by an administrator: incident 9" in slow.result().text
+    world.ask("POST", f"kill-switches/{switch}/lift")
 
 
 @pytest.mark.parametrize("face", FACES, ids=str)

@@ -66,6 +66,17 @@ def test_a_task_asks_is_answered_and_completes(world: World, mcp: str) -> None:
     assert "error" in ask(caller, "tasks/get", taskId=task, **META)
 
 
+def test_a_task_is_begun_with_call_tool_as_well(world: World) -> None:
+    person = world.person()
+    world.ask("PATCH", f"users/{person.name}", {"meta_tools": "on"})
+    caller = world.session(person)
+    arguments = {"name": "box__later", "arguments": {}}
+    task = ask(caller, "tools/call", name="call_tool", arguments=arguments, **META)["result"]
+    assert (task["resultType"], task["status"]) == ("task", "working")
+    state = ask(caller, "tasks/get", taskId=task["taskId"], **META)["result"]
+    assert state["inputRequests"]["sure"]["params"]["message"] == "box asks: Delete it (1)?"
+
+
 def test_the_server_has_the_extension_for_modern_hosts_alone(world: World) -> None:
     caller = world.caller()
     assert ask(caller, "server/discover")["result"]["capabilities"]["extensions"] == {TASKS: {}}

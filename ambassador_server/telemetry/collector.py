@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 _TRACES, _METRICS = "/v1/traces", "/v1/metrics"
 _MOST_POINTS: Final = 10_000
 _REPEAT_SECONDS: Final = 60.0
+_MOST_KINDS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class RareRepeats(logging.Filter):
         last = self._told.get(record.msg)
         if last is not None and now - last < _REPEAT_SECONDS:
             return False
+        if len(self._told) >= _MOST_KINDS:
+            self._told.clear()
         self._told[record.msg] = now
         return True
 

@@ -47,7 +47,8 @@ _ambassador_client_words() {
         "credential list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "credential set") options="--from --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "credential remove") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
-        "request") commands="list show cancel approve deny" options="$shared" ;;
+        "request") commands="access list show cancel approve deny" options="$shared" ;;
+        "request access") options="--reason --for --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "request list") options="--to-decide --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "request show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "request cancel") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -69,7 +70,7 @@ _ambassador_client_option() {
     takes="" choices="" live=""
     case $path:$1 in
         *:--config | *:--ca-file | *:--save) takes=file ;;
-        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | "call":--json | *:--tool | *:--resource | *:--prompt | *:--overlap | *:--from | *:--reason) takes=word ;;
+        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | "call":--json | *:--tool | *:--resource | *:--prompt | *:--overlap | *:--from | *:--reason | *:--for) takes=word ;;
         *:--host-tool) takes=word choices="vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom" ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
     esac

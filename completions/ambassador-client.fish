@@ -18,7 +18,7 @@ function __ambassador_client_at
                 break
             case '--*=*'
                 continue
-            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --resource --prompt --overlap --from --reason
+            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --resource --prompt --overlap --from --reason --for
                 set is_value yes
                 continue
             case --json
@@ -45,7 +45,7 @@ function __ambassador_client_at
             case 'credential'
                 contains -- $word list set remove; and set -a typed $word
             case 'request'
-                contains -- $word list show cancel approve deny; and set -a typed $word
+                contains -- $word access list show cancel approve deny; and set -a typed $word
             case 'errors'
                 contains -- $word list show; and set -a typed $word
             case 'help'
@@ -361,11 +361,21 @@ complete -c ambassador-client -n '__ambassador_client_at credential remove' -l f
 complete -c ambassador-client -n '__ambassador_client_at credential remove' -l allow-self-signed -d 'Accept any certificate; for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at credential remove' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at credential remove' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at request' -a access -d 'Ask for access to an MCP, or to one tool of it, for some time; an administrator decides.'
 complete -c ambassador-client -n '__ambassador_client_at request' -a list -d 'List your requests, newest first, or those that wait for your decision.'
 complete -c ambassador-client -n '__ambassador_client_at request' -a show -d 'Show a request of yours, or one that you decide, with what it asks for.'
 complete -c ambassador-client -n '__ambassador_client_at request' -a cancel -d 'Cancel a request of yours, also one that is approved and was not used.'
 complete -c ambassador-client -n '__ambassador_client_at request' -a approve -d 'Approve the request of another user, as a member of the group that decides it.'
 complete -c ambassador-client -n '__ambassador_client_at request' -a deny -d 'Deny the request of another user, as a member of the group that decides it.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -l reason -x -d 'Why you need it; who decides reads it.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -l for -x -d 'For how long: 30m, 8h, 7d.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -l account -x -d 'Name of the account.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -l allow-self-signed -d 'Accept any certificate; for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at request access' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
 complete -c ambassador-client -n '__ambassador_client_at request list' -l to-decide -d 'Those that you decide as a member of a group of approvers.'
 complete -c ambassador-client -n '__ambassador_client_at request list' -l account -x -d 'Name of the account.'
 complete -c ambassador-client -n '__ambassador_client_at request list' -l server -x -d 'Address of the server.'

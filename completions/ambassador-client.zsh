@@ -694,6 +694,7 @@ _ambassador-client_request() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
+        'access:Ask for access to an MCP, or to one tool of it, for some time; an administrator decides.'
         'list:List your requests, newest first, or those that wait for your decision.'
         'show:Show a request of yours, or one that you decide, with what it asks for.'
         'cancel:Cancel a request of yours, also one that is approved and was not used.'
@@ -708,6 +709,7 @@ _ambassador-client_request() {
         command) _describe -t commands command commands ;;
         below)
             case $line[1] in
+                access) _ambassador-client_request_access ;;
                 list) _ambassador-client_request_list ;;
                 show) _ambassador-client_request_show ;;
                 cancel) _ambassador-client_request_cancel ;;
@@ -716,6 +718,21 @@ _ambassador-client_request() {
             esac
             ;;
     esac
+}
+
+_ambassador-client_request_access() {
+    _arguments -s -S : \
+        --reason='[Why you need it; who decides reads it.]:TEXT: ' \
+        --for='[For how long\: 30m, 8h, 7d.]:DURATION: ' \
+        --account='[Name of the account.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table wide json yaml jsonl csv name)' \
+        $shared \
+        ':MCP\[.TOOL\]: '
 }
 
 _ambassador-client_request_list() {

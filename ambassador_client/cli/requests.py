@@ -8,8 +8,9 @@ from urllib.parse import quote
 import typer
 
 from ambassador_client.cli.command import Run, command, command_group
+from ambassador_client.cli.durations import seconds_of
 from ambassador_client.cli.output import is_for_programs, show, show_rows
-from ambassador_client.errors import BadAnswerError
+from ambassador_client.errors import BadAnswerError, ServerRefusedError, UsageError
 from ambassador_protocol.paths import OWN_REQUESTS
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The request's id.")]
@@ -21,12 +22,43 @@ _Reason = Annotated[
 def register(app: typer.Typer) -> None:
     """Register the commands."""
     group = command_group("Requests that another person decides: yours, and those that you decide.")
+    command(group, "access", access, changes=True)
     command(group, "list", list_all)
     command(group, "show", show_one)
     command(group, "cancel", cancel, changes=True)
     command(group, "approve", approve, changes=True)
     command(group, "deny", deny, changes=True)
     app.add_typer(group, name="request")
+
+
+def access(
+    run: Run,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="MCP[.TOOL]", help="The MCP, or one tool of it, such as time.convert_time."),
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why you need it; who decides reads it.")
+    ],
+    duration: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="For how long: 30m, 8h, 7d.")
+    ] = "8h",
+) -> int:
+    """Ask for access to an MCP, or to one tool of it, for some time; an administrator decides.
+
+    The answer does not tell whether it exists. Asking again for the same shows the request that waits.
+
+    Example: ambassador-client request access time --reason "incident 7" --for 8h
+    """
+    body = {"access": name, "reason": reason, "for_seconds": seconds_of(duration)}
+    try:
+        asked = run.server.request("POST", OWN_REQUESTS, body)
+    except ServerRefusedError as error:
+        if error.status != 400:
+            raise
+        raise UsageError(error.cause, "Run: ambassador-client request access --help") from None
+    _show(run, asked)
+    return 0
 
 
 def list_all(

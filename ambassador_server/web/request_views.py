@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ambassador_protocol.approvals import RequestDetail, RequestView
-from ambassador_server.domain.policy.approval_requests import ApprovalRequest
+from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestKind
 from ambassador_server.services.administration.access_requests import AccessTarget
 from ambassador_server.services.administration.names import Names
 from ambassador_server.web.timestamps import optional_timestamp, timestamp
@@ -38,7 +38,7 @@ def _members(request: ApprovalRequest, names: Names) -> dict[str, Any]:
         "capability": request.capability,
         "approvers": None if approvers is None else names.group(approvers) or approvers,
         "grant": request.grant_id,
-        "call_sha256": request.digest,
+        "call_sha256": request.digest if request.kind is RequestKind.CALL else None,
         "valid_seconds": request.valid_seconds,
         "reason": request.reason,
         "created_at": timestamp(request.created_at),

@@ -5,6 +5,25 @@ from typing import Any
 from tests.admin.fake_state import AT, FakeState, Item
 
 
+def add_access_request(
+    state: FakeState, request_id: str, *, user: str, capability: str, reason: str, **members: Any
+) -> Item:
+    """Add a request for access to what does not exist."""
+    nothing = dict.fromkeys(("key", "mcp", "grant", "call_sha256"))
+    content = {"mcp_exists": False, "tool_exists": None}
+    return add_approval(
+        state,
+        request_id,
+        user=user,
+        capability=capability,
+        kind="access",
+        reason=reason,
+        content=content,
+        **nothing,
+        **members,
+    )
+
+
 def add_approval(state: FakeState, request_id: str, *, user: str, capability: str, **members: Any) -> Item:
     """Add a request for a call."""
     state.approvals[request_id] = {

@@ -492,6 +492,10 @@ async def _decide_approval(request: web.Request) -> web.Response:
         "decided_by": "ops",
         "decision_reason": decision.reason,
     }
+    if approves and found["kind"] == "access":
+        found |= {"status": "used", "expires_at": None, "grant": "grant-own", "used_at": AT}
+    if decision.for_seconds is not None:
+        found["valid_seconds"] = decision.for_seconds
     return web.json_response(found)
 
 

@@ -14,7 +14,7 @@ from ambassador_admin.cli.app import app
 from ambassador_protocol import __version__
 from tests.admin.fake_administrators import admin_key
 from tests.admin.fake_api import FakeApi
-from tests.admin.fake_approvals import add_approval
+from tests.admin.fake_approvals import add_access_request, add_approval
 from tests.admin.fake_state import ADMIN_KEY, AT, PASSWORD, credential
 from tests.admin.malicious_events import add_hostile_events
 from tests.admin.shell import Result, Shell
@@ -377,6 +377,9 @@ COMMANDS = {
     "approval-list": ["approval", "list"],
     "approval-list-pending": ["approval", "list", "--pending"],
     "approval-show": ["approval", "show", "3f9a"],
+    "approval-show-access": ["approval", "show", "5c5c"],
+    "approval-approve-access": ["approval", "approve", "5c5c", "--for", "5m", "--reason", "for now"],
+    "approval-list-of-access": ["approval", "list", "--filter", "kind=access"],
     "approval-show-unknown": ["approval", "show", "nothing"],
     "approval-approve": ["approval", "approve", "3f9a", "--reason", "checked", "--for", "5m"],
     "approval-approve-again": ["approval", "approve", "77aa"],
@@ -549,6 +552,9 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
         decided_by="ops",
         decision_reason="fine\x1b[2J",
         content={"arguments": '{"a": "\x1b[2J', "is_cut": True},
+    )
+    add_access_request(
+        api, "5c5c5c5c5c5c", user="bob", capability="nothing.at-all", reason="incident \x1b[31m7"
     )
     api.add_switch("switch-1", scope="tool", target="git.git_push", reason="destroys history")
     api.add_switch(

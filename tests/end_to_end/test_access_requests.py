@@ -1,5 +1,6 @@
 """Access that a user asks for and another person gives: refused, asked for, used on every way in, and over."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,27 @@ def test_without_a_good_session_nothing_is_asked_for(world: World, alice: Asker)
     world.ask("PATCH", f"users/{alice.person.name}", {"status": "suspended"})
     assert alice.send("POST", body=body).status_code == 401
     assert world.ask("GET", f"approvals?filter=user={alice.person.name}")["items"] == []
+
+
+def test_the_client_asks_and_says_what_is_wrong(world: World, alice: Asker) -> None:
+    asked = json.loads(alice.runs("request", "access", "tools.echo", "--reason", "incident 7", "-o", "json"))
+    assert (asked["valid_seconds"], asked["reason"], asked["status"]) == (8 * 3600, "incident 7", "pending")
+    again = alice.runs("request", "access", "tools.echo", "--reason", "incident 7")
+    assert asked["id"] in again
+    assert "incident 7" in again
+    for expect, said, words in (
+        (2, "--reason", ("tools",)),
+        (2, "is not a duration", ("tools", "--reason", "x", "--for", "8x")),
+        (2, "neither the name of an MCP nor that of a tool", ("tools.*", "--reason", "x")),
+        (2, "for_seconds: 1 to 604800", ("tools", "--reason", "x", "--for", "8d")),
+        (2, "reason: one line", ("tools", "--reason", "a\nb")),
+        (6, f"Request {asked['id']} for this waits already", ("tools.echo", "--reason", "another")),
+    ):
+        assert said in alice.runs("request", "access", *words, expect=expect), words
+    assert len(alice.list()) == 1
+    assert asked["id"] in alice.runs("request", "list")
+    alice.runs("request", "cancel", asked["id"])
+    assert alice.list()[0]["status"] == "cancelled"
 
 
 def test_files_leave_such_grants_alone(world: World, alice: Asker, tmp_path: Path) -> None:

@@ -279,7 +279,7 @@ class ApprovalRequests:
             "mcp": None if mcp is None else mcp.name,
             "approvers": None if group is None else group.name,
             "grant": request.grant_id,
-            "digest": request.digest,
+            "digest": request.digest if request.kind is RequestKind.CALL else None,
             "expires_at": None if request.expires_at is None else request.expires_at.isoformat(),
             "decided_by": request.decided_by,
             "decision_reason": request.decision_reason,

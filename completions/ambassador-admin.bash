@@ -38,7 +38,7 @@ _ambassador_admin_words() {
         "group delete") options="--dry-run -y --yes $shared" ;;
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
-        "mcp") commands="add update list show publish test archive remove restart status logs tools approve transform resources prompts" options="-h --help" ;;
+        "mcp") commands="add update list show publish test archive remove restart status logs tools approve transform resources prompts broadcast" options="-h --help" ;;
         "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --prefix --no-prefix --sessions --broadcast --owner --publish --grant --dry-run $shared" ;;
         "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --prefix --no-prefix --sessions --broadcast --owner --no-test --credential --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit --watch --every $shared" ;;
@@ -55,6 +55,7 @@ _ambassador_admin_words() {
         "mcp transform") options="--rename --description --description-suffix --hide --show --fixed --default --annotation --result-bytes --timeout --reset --dry-run $shared" ;;
         "mcp resources") options="--filter --sort --limit $shared" ;;
         "mcp prompts") options="--filter --sort --limit $shared" ;;
+        "mcp broadcast") options="--tag --dry-run $shared" ;;
         "credential") commands="declare oauth undeclare fields list status revoke" options="-h --help" ;;
         "credential declare") options="--environment --header --query --argument --template --title --help-text --from --list-with --optional --not-secret --no-test --dry-run $shared" ;;
         "credential oauth") options="--grant --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --private-addresses --no-test --dry-run $shared" ;;
@@ -207,6 +208,8 @@ _ambassador_admin_argument() {
         "mcp transform":1) takes=word live=mcp ;;
         "mcp resources":1) takes=word live=mcp ;;
         "mcp prompts":1) takes=word live=mcp ;;
+        "mcp broadcast":1) takes=word choices="off read-only all" ;;
+        "mcp broadcast":*) takes=word live=mcp ;;
         "credential declare":1) takes=word live=mcp ;;
         "credential oauth":1) takes=word live=mcp ;;
         "credential undeclare":1) takes=word live=mcp ;;

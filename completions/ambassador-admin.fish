@@ -36,7 +36,7 @@ function __ambassador_admin_at
             case 'group'
                 contains -- $word create list show update delete add-member remove-member; and set -a typed $word
             case 'mcp'
-                contains -- $word add update list show publish test archive remove restart status logs tools approve transform resources prompts; and set -a typed $word
+                contains -- $word add update list show publish test archive remove restart status logs tools approve transform resources prompts broadcast; and set -a typed $word
             case 'credential'
                 contains -- $word declare oauth undeclare fields list status revoke; and set -a typed $word
             case 'grant'
@@ -247,6 +247,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a approve -d 'Appro
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a transform -d 'Change how a tool of an MCP is published: its name, description, arguments, annotations and bounds.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a resources -d 'List the resources of an MCP and its templates of resources, by the URIs that grants take.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a prompts -d 'List the prompts of an MCP.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a broadcast -d 'Let tools of MCPs be called together with those of others, under the names that begin with `broadcast__`.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l transport -x -a 'sse stdio streamable_http' -d 'stdio, streamable_http or sse; by default one of the first two, depending on the other options.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l url -x -d 'The MCP\'s endpoint.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l header -x -d 'A header of every request; may be repeated.'
@@ -347,6 +348,10 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp prompts' -l filter -x
 complete -c ambassador-admin -n '__ambassador_admin_at mcp prompts' -l sort -x -d 'Sort by a field; -FIELD for descending order.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp prompts' -l limit -x -d 'The maximum number of rows. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp prompts' -a '(__ambassador_admin_at_names mcp)'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp broadcast' -l tag -x -d 'Every MCP that has this tag now, instead of names.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp broadcast' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp broadcast' -a 'off read-only all' -d 'read-only: tools that only read; all: every tool; off: none.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp broadcast' -a '(__ambassador_admin_at_names mcp)'
 complete -c ambassador-admin -n '__ambassador_admin_at credential' -a declare -d 'Declare a value that an MCP needs, in the place of an earlier declaration of the same field.'
 complete -c ambassador-admin -n '__ambassador_admin_at credential' -a oauth -d 'Declare that an MCP is accessed by OAuth, in the place of an earlier declaration.'
 complete -c ambassador-admin -n '__ambassador_admin_at credential' -a undeclare -d 'Stop demanding a field, or access by OAuth: the MCP is reached without it from now on.'

@@ -451,6 +451,7 @@ _ambassador-admin_mcp() {
         'transform:Change how a tool of an MCP is published\: its name, description, arguments, annotations and bounds.'
         'resources:List the resources of an MCP and its templates of resources, by the URIs that grants take.'
         'prompts:List the prompts of an MCP.'
+        'broadcast:Let tools of MCPs be called together with those of others, under the names that begin with `broadcast__`.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -476,6 +477,7 @@ _ambassador-admin_mcp() {
                 transform) _ambassador-admin_mcp_transform ;;
                 resources) _ambassador-admin_mcp_resources ;;
                 prompts) _ambassador-admin_mcp_prompts ;;
+                broadcast) _ambassador-admin_mcp_broadcast ;;
             esac
             ;;
     esac
@@ -664,6 +666,15 @@ _ambassador-admin_mcp_prompts() {
         --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
+}
+
+_ambassador-admin_mcp_broadcast() {
+    _arguments -s -S : \
+        --tag='[Every MCP that has this tag now, instead of names.]:WORD: ' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':MODE:(off read-only all)' \
+        '*:NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_credential() {

@@ -32,6 +32,7 @@ from ambassador_admin.cli import (
     groups,
     help_topics,
     limits,
+    mcp_broadcasts,
     mcp_offers,
     mcps,
     server,
@@ -80,6 +81,7 @@ audit_tail.register(audit.app)
 tool_definitions.register(mcps.app)
 tool_transforms.register(mcps.app)
 mcp_offers.register(mcps.app)
+mcp_broadcasts.register(mcps.app)
 given_credentials.register(credentials.app)
 audit_export.register(audit.app)
 audit_verification.register(audit.app)

@@ -158,6 +158,11 @@ COMMANDS = {
     "mcp-transform-no-json": ["mcp", "transform", "git", "git_log", "--fixed", "branch=main"],
     "mcp-update-broadcast": ["mcp", "update", "git", "--broadcast", "read-only"],
     "mcp-update-broadcast-unknown": ["mcp", "update", "git", "--broadcast", "reads"],
+    "mcp-broadcast": ["mcp", "broadcast", "read-only", "git", "draft"],
+    "mcp-broadcast-tag-unknown": ["mcp", "broadcast", "all", "--tag", "logs"],
+    "mcp-broadcast-nothing": ["mcp", "broadcast", "all"],
+    "mcp-broadcast-unknown": ["mcp", "broadcast", "off", "git", "nowhere"],
+    "mcp-broadcast-dry-run": ["mcp", "broadcast", "read-only", "git", "--dry-run"],
     "mcp-update-pin": ["mcp", "update", "git", "--pin", "off"],
     "mcp-update-pin-warn": ["mcp", "update", "git", "--pin", "warn"],
     "mcp-update-connection": [

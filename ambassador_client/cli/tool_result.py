@@ -15,6 +15,7 @@ from typing import Any
 from ambassador_client.cli.image_decoding import NotShownError
 from ambassador_client.cli.terminal_images import image_sequence
 from ambassador_client.errors import ClientError, SettingsError, one_line
+from ambassador_protocol.mcp import DENIAL
 from ambassador_protocol.problems import ProblemCode
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -30,6 +31,25 @@ class ToolFailedError(ClientError):
     """The tool ran and returned an error."""
 
     code = ProblemCode.TOOL_FAILED.value
+
+
+class NotApprovedError(ClientError):
+    """The call was not run: it waits for the approval of another person, or was denied."""
+
+    code = ProblemCode.DENIED.value
+
+    def __init__(self, reason: str, result: Mapping[str, Any]) -> None:
+        texts = [each.get("text") for each in result.get("content") or [] if isinstance(each, dict)]
+        super().__init__(" ".join(str(text) for text in texts if text is not None).rstrip("."))
+        self.exit_code = 8 if reason == "approval_pending" else 4
+
+
+def denial_of(result: Mapping[str, Any]) -> str | None:
+    """Return the reason of a result with which the server itself has refused the call, or None."""
+    meta = result.get("_meta")
+    about = meta.get(DENIAL) if isinstance(meta, dict) else None
+    reason = about.get("reason") if isinstance(about, dict) else None
+    return reason if result.get("isError") is True and isinstance(reason, str) else None
 
 
 class FileSaver:

@@ -17,7 +17,13 @@ from ambassador_client.cli.output import Format, is_for_programs, show, show_row
 from ambassador_client.cli.server_client import CallError
 from ambassador_client.cli.stops import stop_texts
 from ambassador_client.cli.tool_arguments import read_arguments
-from ambassador_client.cli.tool_result import FileSaver, ToolFailedError, show_result
+from ambassador_client.cli.tool_result import (
+    FileSaver,
+    NotApprovedError,
+    ToolFailedError,
+    denial_of,
+    show_result,
+)
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 from ambassador_protocol.paths import ME
 
@@ -124,10 +130,13 @@ def call(
         result = _call_tool(run, tool, values)
     except CallError as error:
         raise explain(run, "tool", listed, name, error) from None
+    denial = denial_of(result)
     if is_for_programs(run.output):
         show(result, run.output)
-    else:
+    elif denial is None:
         show_result(result, FileSaver(save, str(tool["name"])))
+    if denial is not None:
+        raise NotApprovedError(denial, result)
     if result.get("isError") is True:
         raise ToolFailedError(f"{tool['name']} ran and failed", "Its output says why.")
     return 0

@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES, MCP_FACES, MODERN, REST, Face, Mcp, Wire
+from tests.end_to_end.test_client_identity import Client
 from tests.end_to_end.world import (
     Caller,
     Downstream,
@@ -36,11 +37,11 @@ def world(directory: Path, prepared: Rig, behind: Downstream) -> Iterator[World]
         yield started
 
 
-def granted(world: World, **approval: Any) -> tuple[Person, Caller]:
-    """Return a person whose calls of `far` need an approval."""
+def granted(world: World, mcp: str = "far", **approval: Any) -> tuple[Person, Caller]:
+    """Return a person whose calls of an MCP need an approval."""
     group = world.fresh("group")
     world.ask("POST", "groups", {"name": group})
-    world.ask("POST", "grants", {"group": group, "mcp": "far", "approval": approval})
+    world.ask("POST", "grants", {"group": group, "mcp": mcp, "approval": approval})
     person = world.person(group)
     return person, world.session(person)
 
@@ -170,3 +171,41 @@ def test_user_cancels_a_request(world: World) -> None:
     assert own(caller, "POST", f"/{request['id']}/cancel").json()["status"] == "cancelled"
     assert pending(world, person) == []
     assert own(caller, "POST", f"/{request['id']}/cancel").status_code == 409
+
+
+def test_client_is_refused_asks_and_calls(world: World, tmp_path: Path) -> None:
+    approvers = world.fresh("approvers")
+    world.ask("POST", "groups", {"name": approvers})
+    person, _ = granted(world, approvers=approvers)
+    user, approver = Client(world, tmp_path / "user"), Client(world, tmp_path / "approver")
+    user.login(person)
+    approver.login(world.person(approvers))
+    words = ("call", ECHO, "text=x")
+    refused = user.run(*words, expect=8)
+    assert (refused.stdout, refused.stderr[:28]) == ("", "AMB-3001 far__echo is refuse")
+    assert "(approval_pending)" in refused.stderr
+    (mine,) = user.json("request", "list")
+    assert (mine["status"], mine["approvers"]) == ("pending", approvers)
+    assert mine["id"] in user.run("request", "list").stdout
+    assert user.run("request", "approve", mine["id"], expect=4).stderr.startswith("AMB-3002")
+    (theirs,) = approver.json("request", "list", "--to-decide")
+    assert theirs["content"]["arguments"] == {"text": "x"}
+    approver.run("request", "approve", mine["id"], "--reason", "checked")
+    assert user.run(*words).stdout == "x\n"
+    assert user.json("request", "show", mine["id"])["status"] == "used"
+    assert user.json(*words, expect=8)["isError"] is True
+    (waiting,) = [each for each in user.json("request", "list") if each["status"] == "pending"]
+    assert user.json("request", "cancel", waiting["id"])["status"] == "cancelled"
+    approver.run("request", "approve", "nothing", expect=5)
+    assert approver.json("request", "list") == []
+
+
+def test_administrator_watches_shows_and_decides(world: World) -> None:
+    person, caller = granted(world)
+    caller.call(MODERN, ECHO, {"text": "\x1b[31mred"})
+    (request,) = pending(world, person)
+    listed = world.rig.admin_json("approval", "list", "--pending", "--filter", f"user={person.name}")
+    assert [each["id"] for each in listed] == [request["id"]]
+    shown = world.rig.admin("approval", "show", request["id"][:8]).stdout
+    assert "\x1b" not in shown
+    assert world.rig.admin_json("approval", "deny", request["id"], "--reason", "no")["status"] == "denied"

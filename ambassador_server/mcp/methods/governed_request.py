@@ -5,14 +5,14 @@ back to the downstream; a call of a legacy downstream is held meanwhile.
 """
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, Final, TypeGuard
+from typing import Final, TypeGuard
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
-    DENIAL,
     INPUT_REQUIRED,
     META_CLIENT_CAPABILITIES,
     META_CLIENT_INFO,
@@ -21,13 +21,7 @@ from ambassador_protocol.mcp import (
     TASK_METHODS,
 )
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.policy.decision import (
-    UNKNOWN,
-    Deny,
-    LackingApproval,
-    MissingCredential,
-    Reason,
-)
+from ambassador_server.domain.policy.decision import ApprovalFault, Deny, LackingApproval, MissingCredential
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.caller import Caller, CallOutcome
 from ambassador_server.mcp.envelope import (
@@ -40,11 +34,19 @@ from ambassador_server.mcp.envelope import (
 )
 from ambassador_server.mcp.held_calls import Asked, HeldCalls
 from ambassador_server.mcp.methods.notices import PROGRESS_TOKEN, teller_of_call
+from ambassador_server.mcp.methods.refusals import refusal_of
+from ambassador_server.mcp.questions.approval_questions import approval_question
 from ambassador_server.mcp.questions.asking import refuse
-from ambassador_server.mcp.questions.capabilities import NONE, can_be_asked, can_open_urls
+from ambassador_server.mcp.questions.capabilities import (
+    NONE,
+    can_be_asked,
+    can_fill_forms,
+    can_open_urls,
+)
 from ambassador_server.mcp.questions.credential_requests import legacy_request, modern_request
 from ambassador_server.mcp.questions.elicitation import with_asking_mcp
 from ambassador_server.mcp.questions.request_states import (
+    ApprovalState,
     CredentialState,
     HeldState,
     PassedState,
@@ -52,10 +54,15 @@ from ambassador_server.mcp.questions.request_states import (
 )
 from ambassador_server.member_names import MemberNames
 from ambassador_server.ports.exchange import Ask, Question, Reply, Tell
-from ambassador_server.services.calls.capability_call import NAME_MEMBER, Answered, CapabilityCall
+from ambassador_server.services.calls.capability_call import (
+    NAME_MEMBER,
+    Answered,
+    CapabilityCall,
+    UsedApproval,
+)
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.pipeline import CallPipeline
-from ambassador_server.wording.refusals import refusal_text, told_reason
+from ambassador_server.wording.refusals import refusal_text
 
 ASKED_ABOUT: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """The methods during which a downstream may ask the host."""
@@ -63,7 +70,6 @@ _READ_QUESTIONS: Final = ASKED_ABOUT.union(TASK_METHODS)
 _RETRY: Final = ("inputResponses", "requestState")
 _INPUT_REQUIRED: Final = b'"' + INPUT_REQUIRED.encode() + b'"'
 
-_INVALID: Final = frozenset({Reason.FIXED_ARGUMENT, Reason.ARGUMENTS_UNREADABLE})
 _META_NAMES: Final = MemberNames(
     (PROGRESS_TOKEN, META_VERSION, META_CLIENT_INFO, META_CLIENT_CAPABILITIES, META_LOG_LEVEL),
     usual=("traceparent", "tracestate", "baggage"),
@@ -76,15 +82,24 @@ class _Asking(msgspec.Struct, rename="camel"):
     request_state: str = ""
 
 
-class _OwnError(msgspec.Struct):
-    data: dict[str, Any] = {}
-
-
-_error_decoder = msgspec.json.Decoder(_OwnError)
 _asking_decoder = msgspec.json.Decoder(_Asking)
 _questions_decoder = msgspec.json.Decoder(dict[str, dict[str, Raw]])
 _text_decoder = msgspec.json.Decoder(str)
 _answers_decoder = msgspec.json.Decoder(dict[str, Raw])
+
+
+class _Round(msgspec.Struct, frozen=True, kw_only=True):
+    """What a repeated request brings: the methods of answered questions, and the approval that it has used.
+
+    The host was asked once already to do something about a refusal, unless it `may_ask`.
+    """
+
+    answered: tuple[str, ...] = ()
+    may_ask: bool = True
+    approval: UsedApproval | None = None
+
+
+_FIRST: Final = _Round()
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,8 +142,7 @@ class GovernedRequests:
     async def _call_of_modern_host(
         self, request: Request, caller: Caller, target: Target, members: dict[str, bytes], tell: Tell | None
     ) -> CallOutcome:
-        answered: tuple[str, ...] = ()
-        may_elicit = True
+        round = _FIRST
         if "requestState" in members:
             answers = _answers(members.get("inputResponses", b"{}"))
             state = self._states.open(Raw(members.pop("requestState")), caller.principal, request)
@@ -138,24 +152,24 @@ class GovernedRequests:
                 )
                 return self._asked(resumed, request, caller) if isinstance(resumed, Asked) else resumed
             self._check_owner(target, state.mcp_id)
-            if isinstance(state, CredentialState):
+            if isinstance(state, CredentialState | ApprovalState):
                 # Whether the user has given the credential shows in the call; a host is not asked without an end.
                 members.pop("inputResponses", None)
-                may_elicit, state = False, PassedState(state.mcp_id, "", {})
-            answered = tuple(method for key, method in state.methods.items() if key in answers)
-            if state.state:
-                members["requestState"] = msgspec.json.encode(state.state)
+                round = _Round(may_ask=False)
+            else:
+                round = _Round(
+                    answered=tuple(method for key, method in state.methods.items() if key in answers),
+                    approval=UsedApproval(state.approval, state.round) if state.approval else None,
+                )
+                if state.state:
+                    members["requestState"] = msgspec.json.encode(state.state)
         if caller.capabilities == NONE:
-            return await self._run(
-                request, caller, target, members, None, tell, answered, may_elicit=may_elicit
-            )
+            return await self._run(request, caller, target, members, None, tell, round)
 
         async def run(ask: Ask, tell_host: Tell) -> CallOutcome:
             wanted = None if tell is None else tell_host
             askable = _askable(ask, caller)
-            return await self._run(
-                request, caller, target, members, askable, wanted, answered, may_elicit=may_elicit
-            )
+            return await self._run(request, caller, target, members, askable, wanted, round)
 
         outcome = await self._held.begin(caller.principal.user_id, run, tell)
         return self._asked(outcome, request, caller) if isinstance(outcome, Asked) else outcome
@@ -176,15 +190,15 @@ class GovernedRequests:
         members: dict[str, bytes],
         ask: Ask | None,
         tell: Tell | None,
-        answered: tuple[str, ...] = (),
-        *,
-        may_elicit: bool = True,
+        round: _Round = _FIRST,
     ) -> CallOutcome:
-        answer = await self._calls.call(_call(request, caller, target, members, ask, tell, answered))
+        answer = await self._calls.call(_call(request, caller, target, members, ask, tell, round))
         if _is_final(answer, caller):
             return answer
-        if isinstance(answer, Deny) and answer.missing is not None and may_elicit:
+        if isinstance(answer, Deny) and answer.missing is not None and round.may_ask:
             return self._without_credential(answer, answer.missing, target, request, caller)
+        if isinstance(answer, Deny) and answer.approval is not None and round.may_ask:
+            return self._without_approval(answer, answer.approval, target, request, caller)
         return await self._converted(answer, target, request, caller)
 
     def _without_credential(
@@ -200,6 +214,17 @@ class GovernedRequests:
             return legacy_request(missing, link, {"reason": deny.reason.value})
         state = self._states.seal(CredentialState(entry.ref.mcp_id), caller.principal, request)
         return modern_request(missing, link, state)
+
+    def _without_approval(
+        self, deny: Deny, lacking: LackingApproval, target: Target, request: Request, caller: Caller
+    ) -> Reply:
+        """Ask a modern host that fills in forms whether its user waits; refuse the request of another."""
+        entry = self._catalog.resolve(target.kind, target.name)
+        can_ask = caller.is_modern and request.method in ASKED_ABOUT and can_fill_forms(caller.capabilities)
+        if lacking.fault is not ApprovalFault.PENDING or entry is None or not can_ask:
+            return refusal_of(deny, target.kind, target.name)
+        state = self._states.seal(ApprovalState(entry.ref.mcp_id), caller.principal, request)
+        return approval_question(refusal_text(deny, target.name, target.kind), state)
 
     async def _converted(
         self, answer: Answered | Deny, target: Target, request: Request, caller: Caller
@@ -226,7 +251,10 @@ class GovernedRequests:
             text = f"The MCP asks for input, which is not possible during {request.method}"
             return Reply(result=None, error=error_object(Code.DOWNSTREAM_UNAVAILABLE, text))
         methods = {key: _method(asked) for key, asked in asking.input_requests.items()}
+        used = answer.approval
         state = PassedState(answer.mcp_id, asking.request_state, methods)
+        if used is not None:
+            state = replace(state, approval=used.request_id, round=used.round)
         members = read_members(result)
         members["requestState"] = self._sealed(state, request, caller)
         if "inputRequests" in members:
@@ -261,43 +289,6 @@ def _is_final(answer: Answered | Deny, caller: Caller) -> TypeGuard[Answered]:
     return result is None or not caller.is_modern or _INPUT_REQUIRED not in result
 
 
-def refusal_of(deny: Deny, kind: CapabilityKind, name: str) -> Reply:
-    """Return the error for a denied request; what is hidden from the caller looks like what does not exist.
-
-    A call that lacks an approval gets a result, because many hosts show models no errors, and these can wait.
-    """
-    if deny.approval is not None and kind is CapabilityKind.TOOL:
-        return _unapproved(deny, deny.approval, name)
-    is_invalid = not deny.disclosed or deny.reason in _INVALID
-    code = Code.INVALID_PARAMS if is_invalid else Code.DENIED
-    data: dict[str, Any] = {"reason": told_reason(deny, kind).value}
-    if deny.approval is not None and deny.approval.request_id is not None:
-        data["request"] = deny.approval.request_id
-    if deny.limit is not None:
-        data["limit"] = deny.limit.name
-        if deny.limit.wait_seconds is not None:
-            data["retryAfterSeconds"] = deny.limit.wait_seconds
-    return Reply(result=None, error=error_object(code, refusal_text(deny, name, kind), data))
-
-
-def _unapproved(deny: Deny, lacking: LackingApproval, name: str) -> Reply:
-    about = {"reason": deny.reason.value, "request": lacking.request_id}
-    result = {
-        "content": [{"type": "text", "text": refusal_text(deny, name)}],
-        "isError": True,
-        "_meta": {DENIAL: {key: value for key, value in about.items() if value is not None}},
-    }
-    return Reply(result=msgspec.json.encode(result), error=None)
-
-
-def is_unknown(refusal: Reply) -> bool:
-    """Tell whether a refusal of ours says that there is no such capability."""
-    if refusal.error is None:
-        return False
-    reason = _error_decoder.decode(refusal.error).data.get("reason")
-    return reason in UNKNOWN.values()
-
-
 def named_questions(raw: Raw, mcp_name: str) -> Raw:
     """Return the questions of a result, by their keys, with the name of the MCP in the message of each elicitation."""
     try:
@@ -322,7 +313,7 @@ def _call(
     members: Mapping[str, bytes],
     ask: Ask | None,
     tell: Tell | None,
-    answered: tuple[str, ...] = (),
+    round: _Round,
 ) -> CapabilityCall:
     return CapabilityCall(
         principal=caller.principal,
@@ -338,7 +329,8 @@ def _call(
         ask=ask if request.method in ASKED_ABOUT else None,
         reads_questions=caller.is_modern and request.method in _READ_QUESTIONS,
         log_level=caller.log_level,
-        answered=answered,
+        answered=round.answered,
+        approval=round.approval,
     )
 
 

@@ -31,7 +31,8 @@ from ambassador_server.mcp.change_notices import (
 )
 from ambassador_server.mcp.conversations import Conversation, Conversations
 from ambassador_server.mcp.envelope import EnvelopeError, Request, result_response
-from ambassador_server.mcp.methods.governed_request import refusal_of, text_param
+from ambassador_server.mcp.methods.governed_request import text_param
+from ambassador_server.mcp.methods.refusals import refusal_of
 from ambassador_server.mcp.open_streams import OpenStream, OpenStreams
 from ambassador_server.mcp.sent_events import SentStream
 from ambassador_server.ports.exchange import Reply

@@ -22,8 +22,9 @@ from ambassador_server.domain.shared.large_documents import Turns
 from ambassador_server.host_definitions import host_definition
 from ambassador_server.mcp.caller import Caller, CallOutcome, Outcome, Page
 from ambassador_server.mcp.envelope import EnvelopeError, Request, read_members, write_members
-from ambassador_server.mcp.methods.governed_request import GovernedRequests, Target, is_unknown, text_param
+from ambassador_server.mcp.methods.governed_request import GovernedRequests, Target, text_param
 from ambassador_server.mcp.methods.pages import check_cursor
+from ambassador_server.mcp.methods.refusals import is_unknown
 from ambassador_server.mcp.methods.result_uris import map_definition, map_tool_result
 from ambassador_server.mcp.methods.results import mapped_result
 from ambassador_server.mcp.methods.tasks import TaskMethods, is_task

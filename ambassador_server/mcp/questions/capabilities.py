@@ -46,6 +46,16 @@ def can_be_asked(capabilities: bytes, method: str) -> bool:
     return QUESTIONS.get(method, "") in read_members(capabilities)
 
 
+def can_fill_forms(capabilities: bytes) -> bool:
+    """Tell whether a host with these capabilities shows its user a form; one that says no mode does."""
+    try:
+        declared = read_members(capabilities).get("elicitation")
+        modes = None if declared is None else read_members(declared)
+    except EnvelopeError:
+        return False
+    return modes is not None and (not modes or "form" in modes)
+
+
 def can_open_urls(capabilities: bytes) -> bool:
     """Tell whether a host with these capabilities opens URLs that the user is asked to visit."""
     if b'"url"' not in capabilities:

@@ -32,12 +32,15 @@ _OF_ONE_ROUND: Final = frozenset({"inputResponses", "requestState", "_meta"})
 class PassedState(msgspec.Struct, frozen=True, tag="passed"):
     """A call that the downstream continues: `state` is its own raw `requestState`, empty if it gave none.
 
-    `methods` has the method of each question by its key.
+    `methods` has the method of each question by its key. `approval` is the id of the request whose approval the call
+    has used, empty if it needed none, and `round` says how often it went on with it.
     """
 
     mcp_id: str
     state: str
     methods: dict[str, str]
+    approval: str = ""
+    round: int = 0
 
 
 class HeldState(msgspec.Struct, frozen=True, tag="held"):
@@ -53,7 +56,13 @@ class CredentialState(msgspec.Struct, frozen=True, tag="credential"):
     mcp_id: str
 
 
-State: TypeAlias = PassedState | HeldState | CredentialState
+class ApprovalState(msgspec.Struct, frozen=True, tag="approval"):
+    """A call that waits for the approval of another person, about which the host was asked."""
+
+    mcp_id: str
+
+
+State: TypeAlias = PassedState | HeldState | CredentialState | ApprovalState
 
 
 class _Sealed(msgspec.Struct, frozen=True):

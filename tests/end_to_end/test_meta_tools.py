@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
+from ambassador_server.meta_tools.definitions import DEFINITIONS
 from tests.client.host import host as start_client
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Answer, Face, Mcp, Wire
@@ -84,6 +86,7 @@ def found(caller: Caller, face: Face, query: str, **more: int) -> dict[str, Any]
     answer = caller.call(face, "search_tools", {"query": query, **more})
     assert answer.succeeded, answer
     value: dict[str, Any] = json.loads(answer.text)
+    jsonschema_rs.validate(DEFINITIONS["search_tools"]["outputSchema"], value)
     if isinstance(face, Mcp):
         assert answer.body["result"]["structuredContent"] == value
     return value
@@ -96,7 +99,9 @@ def names(caller: Caller, face: Face, query: str, **more: int) -> list[str]:
 def described(caller: Caller, face: Face, name: str) -> dict[str, Any]:
     answer = caller.call(face, "describe_tool", {"name": name})
     assert answer.succeeded, answer
-    definition: dict[str, Any] = json.loads(answer.text)["tool"]
+    value = json.loads(answer.text)
+    jsonschema_rs.validate(DEFINITIONS["describe_tool"]["outputSchema"], value)
+    definition: dict[str, Any] = value["tool"]
     return definition
 
 

@@ -111,6 +111,22 @@ class WrongPasswordError(NotAuthenticatedError):
     """The user name or the password is wrong, or the user may not log in; the message does not tell which."""
 
 
+class InvalidTokenError(NotAuthenticatedError):
+    """An access token is not accepted; the message tells why only if an issuer has signed it."""
+
+
+class InsufficientScopeError(AmbassadorError):
+    """An access token is good, but lacks one of `scopes`, which are all that are needed."""
+
+    def __init__(self, message: str, *, scopes: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.scopes = scopes
+
+
+class IssuerUnavailableError(AmbassadorError):
+    """An access token cannot be checked, because the keys of its issuer cannot be fetched."""
+
+
 class StoppedError(AmbassadorError):
     """A kill switch stops this user; the message includes the text that its author wrote for users."""
 

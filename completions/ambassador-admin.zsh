@@ -39,6 +39,7 @@ _ambassador-admin() {
         'admin-key:Admin keys of programs, and logins of people.'
         'subscription:Subscriptions\: what clients have selected of the MCPs.'
         'session:Sessions of client processes.'
+        'issuer:Issuers\: whose access tokens are believed, and which users and groups they name.'
         'limit:Limits\: how much may be called, by whom and of what.'
         'approval:Requests for calls or for access, which another person decides.'
         'kill:Kill switches\: stop calls at once, and lift the stop.'
@@ -79,6 +80,7 @@ _ambassador-admin() {
                 admin-key) _ambassador-admin_admin-key ;;
                 subscription) _ambassador-admin_subscription ;;
                 session) _ambassador-admin_session ;;
+                issuer) _ambassador-admin_issuer ;;
                 limit) _ambassador-admin_limit ;;
                 approval) _ambassador-admin_approval ;;
                 kill) _ambassador-admin_kill ;;
@@ -1184,6 +1186,91 @@ _ambassador-admin_session_revoke() {
         '*:ID:_ambassador-admin_names session'
 }
 
+_ambassador-admin_issuer() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'add:Trust an issuer\: its access tokens are accepted from the next request on.'
+        'list:List the issuers.'
+        'show:Show an issuer.'
+        'remove:Remove issuers\: their tokens are refused at once, and calls in flight with them stop.'
+        'test:Explain what an access token would become\: each check, the user and the groups; the token is never shown.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                add) _ambassador-admin_issuer_add ;;
+                list) _ambassador-admin_issuer_list ;;
+                show) _ambassador-admin_issuer_show ;;
+                remove) _ambassador-admin_issuer_remove ;;
+                test) _ambassador-admin_issuer_test ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_issuer_add() {
+    _arguments -s -S : \
+        --url='[The issuer exactly as its tokens name it (iss).]:URL: ' \
+        '*'--audience='[What its tokens for this server are for (aud).]:AUDIENCE: ' \
+        '*'--scope='[A scope that tokens must have; may be repeated.]:SCOPE: ' \
+        --create-users'[Create users whom tokens name first, without a group.]' \
+        '*'--algorithm='[How tokens may be signed, such as RS256, ES256 or EdDSA; may be repeated. Default\: RS256.]:ALGORITHM: ' \
+        --keys-url='[Where the keys are. Default\: found by discovery.]:URL: ' \
+        --secret='[A secret that the issuer shares with this server, for HS256\: env\://NAME or file\://PATH.]:REFERENCE: ' \
+        --private-addresses'[Permit an issuer at loopback and private addresses.]' \
+        --subject-claim='[What never changes for a user. Default\: sub.]:CLAIM: ' \
+        '*'--user-claim='[The name of the user; if repeated, the first that a token has. Default\: preferred_username.]:CLAIM: ' \
+        --email-claim='[The mail address. Default\: email.]:CLAIM: ' \
+        '*'--group-claim='[Groups, by name or path, such as realm_access.roles; may be repeated. Default\: groups.]:CLAIM: ' \
+        --group-prefix='[How the groups here begin that its groups mean. Default\: its name and a dot.]:PREFIX: ' \
+        '*'--map='[The group here that one of its groups means, such as a GUID; may be repeated.]:CLAIMED=GROUP: ' \
+        --preset='[Whose tokens these are\: generic, okta, entra, keycloak, open-webui.]:PRESET: ' \
+        --owner='[The label of the declarative file that owns the issuer.]:LABEL: ' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':NAME:_ambassador-admin_names issuer'
+}
+
+_ambassador-admin_issuer_list() {
+    _arguments -s -S : \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared
+}
+
+_ambassador-admin_issuer_show() {
+    _arguments -s -S : \
+        --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
+        --every='[How often --watch looks; by default 2s.]:DURATION: ' \
+        $shared \
+        ':NAME:_ambassador-admin_names issuer'
+}
+
+_ambassador-admin_issuer_remove() {
+    _arguments -s -S : \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
+        $shared \
+        '*:NAME:_ambassador-admin_names issuer'
+}
+
+_ambassador-admin_issuer_test() {
+    _arguments -s -S : \
+        --token='[env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
+        --check'[Exit with code 1 if the token is refused.]' \
+        $shared \
+        ':NAME:_ambassador-admin_names issuer'
+}
+
 _ambassador-admin_limit() {
     local curcontext=$curcontext state line
     typeset -A opt_args
@@ -1604,9 +1691,9 @@ _ambassador-admin_audit_query() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:token\:accept session\:token\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:issuer\:create admin\:issuer\:update admin\:issuer\:remove admin\:issuer\:test admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1626,9 +1713,9 @@ _ambassador-admin_audit_stats() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:token\:accept session\:token\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:issuer\:create admin\:issuer\:update admin\:issuer\:remove admin\:issuer\:test admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1643,9 +1730,9 @@ _ambassador-admin_audit_tail() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:token\:accept session\:token\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:issuer\:create admin\:issuer\:update admin\:issuer\:remove admin\:issuer\:test admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1660,9 +1747,9 @@ _ambassador-admin_audit_export() {
         --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[The name of who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:token\:accept session\:token\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:issuer\:create admin\:issuer\:update admin\:issuer\:remove admin\:issuer\:test admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \

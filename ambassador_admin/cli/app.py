@@ -31,6 +31,7 @@ from ambassador_admin.cli import (
     grants,
     groups,
     help_topics,
+    issuers,
     limits,
     mcp_broadcasts,
     mcp_offers,
@@ -73,6 +74,7 @@ app.add_typer(enrolments.app, name="enrolment")
 app.add_typer(admin_keys.app, name="admin-key")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
+app.add_typer(issuers.app, name="issuer")
 app.add_typer(limits.app, name="limit")
 app.add_typer(approvals.app, name="approval")
 app.add_typer(switches.app, name="kill")

@@ -17,4 +17,5 @@ class NameKind(StrEnum):
     GRANT = "grant"
     LIMIT = "limit"
     APPROVAL = "approval"
+    ISSUER = "issuer"
     CONTEXT = "context"

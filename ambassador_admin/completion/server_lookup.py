@@ -13,6 +13,7 @@ from ambassador_admin.api import (
     enrolments,
     grants,
     groups,
+    issuers,
     limits,
     mcps,
     sessions,
@@ -48,6 +49,7 @@ _SOURCES = {
     NameKind.SESSION: _Source(sessions.list_all(user=None), "id", ("user", "host_tool")),
     NameKind.GRANT: _Source(grants.list_all(), "id", ("group", "mcp")),
     NameKind.APPROVAL: _Source(approvals.pending(), "id", ("user", "capability")),
+    NameKind.ISSUER: _Source(issuers.list_all(), "name", ("url",)),
     NameKind.LIMIT: _Source(limits.list_all(), "name", ("scope", "target", "measure")),
 }
 

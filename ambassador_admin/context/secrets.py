@@ -7,6 +7,7 @@ from ambassador_admin.errors import SettingsError, UsageError
 from ambassador_protocol.references import SecretReferenceError, parse_reference, resolve_reference
 
 _LONGEST = 4096
+_LONGEST_TOKEN = 64 * 1024
 
 CLIENT_KEY_PREFIX = "amb_pk_"
 NOT_SHOWN = "(not shown)"
@@ -55,6 +56,16 @@ def read_password(
     return password
 
 
+def read_token(
+    source: str | None, *, environ: Mapping[str, str], stdin: TextIO, prompt: Callable[[str], str]
+) -> str:
+    """Return an access token from `source`, as `read_key` does."""
+    token = _read("--token", source, environ, stdin, lambda: prompt("Access token: "), _LONGEST_TOKEN).strip()
+    if not token:
+        raise SettingsError("No token was given.", hint="--token env://NAME or file://PATH, or - for stdin")
+    return token
+
+
 def check_key(text: str) -> str:
     """Return the key without surrounding white space; raises SettingsError if it cannot be an admin key."""
     key = text.strip()
@@ -80,11 +91,12 @@ def _read(
     environ: Mapping[str, str],
     stdin: TextIO,
     ask: Callable[[], str],
+    longest: int = _LONGEST,
 ) -> str:
     if source is None and stdin.isatty():
         return ask()
     if source is None or source == "-":
-        return stdin.readline(_LONGEST)
+        return stdin.readline(longest)
     if parse_reference(source) is None:
         raise UsageError(
             f"{option} takes env://NAME, file://PATH or - for stdin, never the secret itself.",

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from ambassador_admin.declarative import readers
 from ambassador_admin.declarative.credential_reader import credentials
+from ambassador_admin.declarative.issuer_reader import ISSUER_FIELDS, fill_in
 from ambassador_admin.declarative.objects import (
     DesiredObject,
     DesiredState,
@@ -91,6 +92,7 @@ _SECTIONS = {
             "published": readers.boolean,
         },
     ),
+    "issuers": Section(ObjectKind.ISSUER, {"name": readers.name}, ISSUER_FIELDS),
     "limits": Section(
         ObjectKind.LIMIT,
         {
@@ -216,6 +218,10 @@ class _DocumentReader:
             self._check_grant(attributes, position)
         if kind is ObjectKind.LIMIT:
             self._check_limit(attributes, position)
+        if kind is ObjectKind.ISSUER:
+            fill_in(attributes)
+            if "url" not in attributes:
+                self._fault(position, "an issuer needs 'url'")
 
     def _check_grant(self, attributes: dict[str, Any], position: FilePosition) -> None:
         if (attributes.get("effect"), attributes.get("delivery")) == ("deny", "opt_in"):

@@ -12,6 +12,7 @@ _SECTIONS = {
     ObjectKind.USER: "users",
     ObjectKind.GROUP: "groups",
     ObjectKind.MCP: "mcps",
+    ObjectKind.ISSUER: "issuers",
     ObjectKind.LIMIT: "limits",
     ObjectKind.GRANT: "grants",
     ObjectKind.KEY: "keys",

@@ -14,7 +14,7 @@ Key = tuple[str, ...]
 class ObjectKind(StrEnum):
     """The kinds of objects.
 
-    The key of a user, group, MCP or limit is its name; of a membership, the group and the user; of a grant, its
+    The key of a user, group, MCP, limit or issuer is its name; of a membership, the group and the user; of a grant, its
     `GrantKey`; of a client key, the user and its name.
     """
 
@@ -22,6 +22,7 @@ class ObjectKind(StrEnum):
     GROUP = "group"
     MCP = "mcp"
     LIMIT = "limit"
+    ISSUER = "issuer"
     MEMBERSHIP = "membership"
     GRANT = "grant"
     KEY = "key"
@@ -129,6 +130,8 @@ def references(kind: ObjectKind, key: Key, attributes: Mapping[str, Any]) -> lis
             return [(ObjectKind.GROUP, key[0]), (ObjectKind.MCP, key[1])]
         case ObjectKind.KEY:
             return [(ObjectKind.USER, key[0])]
+        case ObjectKind.ISSUER:
+            return [(ObjectKind.GROUP, group) for group in sorted({*attributes["group_map"].values()})]
         case ObjectKind.LIMIT:
             return _about(attributes["scope"], attributes["target"])
         case _:

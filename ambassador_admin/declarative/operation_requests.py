@@ -12,17 +12,20 @@ from ambassador_protocol.admin.batch import (
     BatchOperation,
     PutGrant,
     PutGroup,
+    PutIssuer,
     PutLimit,
     PutMcp,
     PutUser,
     RemoveGrant,
     RemoveGroup,
+    RemoveIssuer,
     RemoveLimit,
     RemoveMember,
     RevokeKey,
 )
 from ambassador_protocol.admin.grants import GrantApproval, NewGrant
 from ambassador_protocol.admin.groups import GroupPut
+from ambassador_protocol.admin.issuers import IssuerPut
 from ambassador_protocol.admin.limits import LimitPut
 from ambassador_protocol.admin.mcps import McpPut
 from ambassador_protocol.admin.users import UserPut
@@ -96,6 +99,8 @@ def _removal(operation: Operation) -> BatchOperation:
             return RemoveGrant(id=operation.item_id or "")
         case ObjectKind.LIMIT:
             return RemoveLimit(name=name)
+        case ObjectKind.ISSUER:
+            return RemoveIssuer(name=name)
         case ObjectKind.KEY:
             return RevokeKey(id=operation.item_id or "")
 
@@ -114,6 +119,8 @@ def _put(operation: Operation) -> BatchOperation:
             return ArchiveMcp(name=name)
         case ObjectKind.MCP:
             return PutMcp(name=name, set=McpPut(**attributes, owner=owner))
+        case ObjectKind.ISSUER:
+            return PutIssuer(name=name, set=IssuerPut(**operation.attributes, owner=owner))
         case ObjectKind.LIMIT:
             return PutLimit(name=name, set=LimitPut(**operation.attributes, owner=owner))
         case ObjectKind.MEMBERSHIP:

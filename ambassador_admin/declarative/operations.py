@@ -1,11 +1,11 @@
 """The operations of a plan, and an order in which no call is permitted that neither start nor end permits.
 
-Some facts only permit calls: an active user or group, a valid key, a published MCP, a grant with effect permit and the
-membership in its group. Others only deny them: a grant with effect deny and the membership in its group, and a limit.
-The order first removes permissions and adds denials, then adds permissions and removes denials. So before the turning
-point only calls are permitted that the start permits, and after it only calls that the end permits. A membership in a
-group with both kinds of grants permits and denies, so all such memberships of a user change in one transaction, at the
-turning point.
+Some facts only permit calls: an active user or group, a valid key, an issuer, a published MCP, a grant with effect
+permit and the membership in its group. Others only deny them: a grant with effect deny and the membership in its group,
+and a limit. The order first removes permissions and adds denials, then adds permissions and removes denials. So before
+the turning point only calls are permitted that the start permits, and after it only calls that the end permits. A
+membership in a group with both kinds of grants permits and denies, so all such memberships of a user change in one
+transaction, at the turning point; issuers change there, too.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -102,14 +102,16 @@ def phase_of_creation(kind: ObjectKind, key: Key, *, denying: Collection[str], i
             return Phase.DENY if is_new else Phase.NARROW
         case ObjectKind.LIMIT:
             return Phase.DENY
+        case ObjectKind.ISSUER:
+            return Phase.WIDEN
         case _:
             return Phase.OBJECTS
 
 
 def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after: Mapping[str, Any]) -> Phase:
     """Return the phase of a change of these attributes."""
-    if kind is ObjectKind.KEY:
-        return Phase.KEYS
+    if kind in (ObjectKind.KEY, ObjectKind.ISSUER):
+        return Phase.KEYS if kind is ObjectKind.KEY else Phase.SWAP
     if "published" in after:
         return Phase.PUBLISH if after["published"] else Phase.NARROW
     if "status" in after:
@@ -181,6 +183,7 @@ _KINDS = (
     ObjectKind.GROUP,
     ObjectKind.MCP,
     ObjectKind.LIMIT,
+    ObjectKind.ISSUER,
     ObjectKind.GRANT,
     ObjectKind.MEMBERSHIP,
     ObjectKind.KEY,

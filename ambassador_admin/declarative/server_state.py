@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ambassador_admin.api import client_keys, grants, groups, limits, mcps, users
+from ambassador_admin.api import client_keys, grants, groups, issuers, limits, mcps, users
 from ambassador_admin.api.request import Request
 from ambassador_admin.declarative.objects import CurrentObject, GrantKey, ObjectKind
 from ambassador_admin.declarative.patterns import canonical_patterns
+from ambassador_protocol.admin.issuer_presets import DEFAULTS
 
 if TYPE_CHECKING:
     from ambassador_admin.api.client import ApiClient
@@ -53,6 +54,7 @@ def read_state(
         (groups.list_all(), _group),
         (mcps.list_all(), _mcp),
         (limits.list_all(), _limit),
+        (issuers.list_all(), _issuer),
         (groups.memberships(), _membership),
     ]
     objects = [convert(item) for request, convert in lists for item in _items(api, request, step)]
@@ -95,6 +97,16 @@ def _limit(item: Item) -> CurrentObject:
     attributes = {name: item[name] for name in ("scope", "target", "measure", "value", "burst")}
     return CurrentObject(
         kind=ObjectKind.LIMIT, key=(item["name"],), attributes=attributes, owner=item.get("owner")
+    )
+
+
+def _issuer(item: Item) -> CurrentObject:
+    own = ("url", "group_prefix", *DEFAULTS)
+    return CurrentObject(
+        kind=ObjectKind.ISSUER,
+        key=(item["name"],),
+        attributes={name: item[name] for name in own},
+        owner=item.get("owner"),
     )
 
 

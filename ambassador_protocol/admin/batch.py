@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut
+from ambassador_protocol.admin.issuers import IssuerPut
 from ambassador_protocol.admin.limits import LimitPut
 from ambassador_protocol.admin.mcps import McpPut
 from ambassador_protocol.admin.strict import STRICT
@@ -83,6 +84,25 @@ class RemoveGrant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PutIssuer:
+    """As `PUT /v1/admin/issuers/{name}`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    kind: Literal["put-issuer"] = "put-issuer"
+    name: str
+    set: IssuerPut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveIssuer:
+    """As `DELETE /v1/admin/issuers/{name}`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    kind: Literal["remove-issuer"] = "remove-issuer"
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutLimit:
     """As `PUT /v1/admin/limits/{name}`."""
 
@@ -137,6 +157,8 @@ BatchOperation = (
     | RemoveMember
     | PutGrant
     | RemoveGrant
+    | PutIssuer
+    | RemoveIssuer
     | PutLimit
     | RemoveLimit
     | PutMcp

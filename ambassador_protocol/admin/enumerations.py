@@ -60,6 +60,24 @@ ToolClass = Annotated[str, OneOf("read-only", "write", "destructive")]
 SwitchScope = Annotated[
     str, OneOf("everyone", "user", "group", "key", "session", "mcp", "tool", "tool_class")
 ]
+TokenAlgorithm = Annotated[
+    str,
+    OneOf(
+        "RS256",
+        "RS384",
+        "RS512",
+        "PS256",
+        "PS384",
+        "PS512",
+        "ES256",
+        "ES384",
+        "ES512",
+        "EdDSA",
+        "HS256",
+    ),
+]
+KeySource = Annotated[str, OneOf("discovery", "jwks", "secret")]
+CheckResult = Annotated[str, OneOf("passed", "failed", "not_reached")]
 LimitScope = Annotated[str, OneOf("tool", "mcp", "tool_class", "key", "user", "group", "everyone")]
 LimitMeasure = Annotated[
     str, OneOf("calls_per_minute", "calls_per_day", "in_flight", "argument_bytes", "result_bytes")
@@ -90,6 +108,8 @@ AUDIT_ACTIONS = OneOf(
     "session:client:refuse",
     "session:key:redeem",
     "session:key:new-host",
+    "session:token:accept",
+    "session:token:refuse",
     "session:admin:open",
     "session:admin:close",
     "session:admin:refuse",
@@ -117,6 +137,10 @@ AUDIT_ACTIONS = OneOf(
     "admin:limit:create",
     "admin:limit:update",
     "admin:limit:remove",
+    "admin:issuer:create",
+    "admin:issuer:update",
+    "admin:issuer:remove",
+    "admin:issuer:test",
     "admin:session:revoke",
     "admin:key:enrol",
     "admin:enrolment:cancel",

@@ -10,6 +10,7 @@ from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
+from ambassador_server.services.administration.issuers import Issuers
 from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.own_access import OwnAccess
@@ -58,19 +59,14 @@ def create_administration(
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, names=names, clock=clock),
         passwords=Passwords(changes=changes, hashers=base.password_hashers, prover=passwords, clock=clock),
-        client_keys=ClientKeys(
-            store=store,
-            changes=changes,
-            clock=clock,
-            pepper=pepper,
-            prolonged=config.client_keys.prolonged,
-        ),
+        client_keys=_client_keys(config, base),
         enrolments=Enrolments(store=store, changes=changes, clock=clock, pepper=pepper),
         admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=pepper),
         grants=Grants(store=store, changes=changes, patterns=patterns, rules=base.rules, clock=clock),
         subscriptions=Subscriptions(store=store, changes=changes, patterns=patterns, clock=clock),
         credentials=CredentialAdministration(store=store, policy=policy, changes=changes, clock=clock),
         sessions=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
+        issuers=_issuers(config, base),
         limits=Limits(
             store=store, changes=changes, targets=targets, counters=base.limit_counters, clock=clock
         ),
@@ -83,6 +79,29 @@ def create_administration(
         access_requests=access_requests,
         batches=Batches(changes=changes),
         names=names,
+    )
+
+
+def _client_keys(config: ServerConfig, base: Foundation) -> ClientKeys:
+    return ClientKeys(
+        store=base.store,
+        changes=base.changes,
+        clock=base.clock,
+        pepper=base.key_ring.pepper,
+        prolonged=config.client_keys.prolonged,
+    )
+
+
+def _issuers(config: ServerConfig, base: Foundation) -> Issuers:
+    return Issuers(
+        store=base.store,
+        policy=base.policy,
+        changes=base.changes,
+        verifier=base.verifier,
+        reading=base.reading,
+        recorder=base.recorder,
+        clock=base.clock,
+        public_url=config.public_url,
     )
 
 

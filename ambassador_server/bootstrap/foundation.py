@@ -20,6 +20,9 @@ from ambassador_server.domain.audit.anchors import AnchorLoss
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.downstream.pool import DownstreamPool
+from ambassador_server.guarded_http.requests import GuardedHttp
+from ambassador_server.identity.key_sources import KeySources
+from ambassador_server.identity.verification import JwtVerifier
 from ambassador_server.ports.store import Store
 from ambassador_server.secret_stores.file import protect
 from ambassador_server.services.audit.recorder import Recorder
@@ -27,9 +30,13 @@ from ambassador_server.services.changes.approval_requests import ApprovalRequest
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.lending import CredentialLending
+from ambassador_server.services.sign_in.token_reading import TokenReading
 from ambassador_server.storage.sql_store import open_store
 from ambassador_server.throttling.failures import FailureThrottle
 from ambassador_server.throttling.limit_counters import LimitCountersInMemory
+
+_KEY_SECONDS = 5.0
+"""How long an issuer may take for each of its documents, while a request with its token may wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,8 @@ class Foundation:
     requests: ApprovalRequests
     oauth: OAuthAccess
     lending: CredentialLending
+    verifier: JwtVerifier
+    reading: TokenReading
 
 
 async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
@@ -80,6 +89,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
     lending = CredentialLending(
         store=store, policy=policy, vault=vault, clock=clock, resolve=resolve_reference, tokens=oauth.tokens
     )
+    verifier = JwtVerifier(KeySources(GuardedHttp(seconds=_KEY_SECONDS)), clock.monotonic)
     return Foundation(
         clock=clock,
         store=store,
@@ -99,6 +109,8 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         requests=ApprovalRequests(store=store, changes=changes, clock=clock),
         oauth=oauth,
         lending=lending,
+        verifier=verifier,
+        reading=TokenReading(policy=policy, verifier=verifier, clock=clock),
     )
 
 

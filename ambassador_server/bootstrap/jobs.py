@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
+from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.periodic import Job
 from ambassador_server.bootstrap.server import Ambassador
 from ambassador_server.config import ServerConfig
@@ -47,6 +48,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
         Job("closed audit segments", 86400.0, services.anomalies.check_closed_segments),
         Job("master keys", 60.0, services.vault.follow),
         Job("last known tools", 1.0, services.watch.save_tools),
+        Job("keys of issuers", 10.0, partial(_refresh_issuer_keys, base)),
         Job("key uses", 1.0, clients.keys.save_uses),
         Job("session ends", 1.0, clients.sessions.follow_ends),
         Job("sessions", 60.0, clients.sessions.forget_expired),
@@ -67,6 +69,11 @@ def _exports(ambassador: Ambassador) -> Iterator[Job]:
     if telemetry is not None and telemetry.has_metrics:
         export = partial(telemetry.export_metrics, ambassador.families)
         yield Job("metrics", ambassador.config.telemetry.metrics_seconds, export)
+
+
+async def _refresh_issuer_keys(base: Foundation) -> None:
+    issuers = base.policy.snapshot.issuers
+    await base.verifier.refresh(() if issuers is None else tuple(issuers.by_id.values()))
 
 
 def _renew_certificates(config: ServerConfig, tls: ssl.SSLContext | None) -> None:

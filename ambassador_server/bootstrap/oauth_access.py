@@ -8,8 +8,8 @@ from yarl import URL
 from ambassador_protocol.paths import CLIENT_METADATA, OAUTH_CALLBACK
 from ambassador_protocol.server_urls import is_loopback
 from ambassador_server.config import ServerConfig
-from ambassador_server.downstream.authorization.guarded_http import GuardedHttp
 from ambassador_server.downstream.authorization.oauth_client import DownstreamOAuthClient
+from ambassador_server.guarded_http.requests import GuardedHttp
 from ambassador_server.ports.authorization import ClientDescription
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store

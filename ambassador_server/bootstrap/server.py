@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from ambassador_server.authenticators.access_token import AccessTokenAuthenticator
 from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
 from ambassador_server.bootstrap.foundation import Foundation, open_foundation
@@ -56,6 +57,7 @@ class Ambassador:
             authenticators=(
                 SessionTokenAuthenticator(sign_in.sessions),
                 PresharedKeyAuthenticator(sign_in.keys),
+                AccessTokenAuthenticator(sign_in.tokens),
             ),
             face=_mcp_endpoint(self.base, calls),
             keep_alive=KeepAlive(),

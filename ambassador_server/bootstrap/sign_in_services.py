@@ -13,6 +13,8 @@ from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from ambassador_server.services.sign_in.sessions import Sessions
+from ambassador_server.services.sign_in.token_accounts import TokenAccounts
+from ambassador_server.services.sign_in.token_proof import TokenProver
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
 
 
@@ -46,7 +48,15 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         clock=base.clock,
         bounds=session_bounds(config),
     )
-    return ClientSignIn(codes=codes, keys=keys, sessions=sessions)
+    tokens = TokenProver(
+        policy=base.policy,
+        reading=base.reading,
+        accounts=TokenAccounts(changes=base.changes, clock=base.clock),
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+    )
+    return ClientSignIn(codes=codes, keys=keys, sessions=sessions, tokens=tokens)
 
 
 def create_administrator_sign_in(

@@ -8,6 +8,7 @@ from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.administrators import Password
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.limits import Limit
@@ -35,7 +36,7 @@ class UnitOfWork(Protocol):
     """One transaction over all repositories.
 
     A commit raises the policy version if users, groups, memberships, keys, mcps, approved tools, grants, subscriptions,
-    switches, limits or credentials were written. `tools` are those that each downstream offered last.
+    switches, limits, issuers or credentials were written. `tools` are those that each downstream offered last.
     """
 
     @property
@@ -62,6 +63,8 @@ class UnitOfWork(Protocol):
     def subscriptions(self) -> Repository[Subscription]: ...
     @property
     def switches(self) -> Repository[KillSwitch]: ...
+    @property
+    def issuers(self) -> NamedRepository[Issuer]: ...
     @property
     def limits(self) -> NamedRepository[Limit]: ...
     @property

@@ -15,6 +15,7 @@ from ambassador_server.domain.people.client_keys import EXPIRED, ClientKey, KeyS
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
@@ -233,6 +234,9 @@ LIMITS = ObjectMapping(
         **_own(tables.limits, "name", "scope", "measure", "owner", "created_at"),
         "target": OwnColumn(tables.limits.c.target_name),
     },
+)
+ISSUERS = ObjectMapping(
+    Issuer, tables.issuers, "issuer", fields=_own(tables.issuers, "name", "url", "owner", "created_at")
 )
 APPROVAL_REQUESTS = ObjectMapping(
     ApprovalRequest,

@@ -13,6 +13,7 @@ from ambassador_server.storage.object_mappings import (
     CREDENTIALS,
     GRANTS,
     GROUPS,
+    ISSUERS,
     KILL_SWITCHES,
     LIMITS,
     MCPS,
@@ -39,6 +40,7 @@ _RECORDED_IDS: dict[Table, Column[str]] = {
         GRANTS,
         KILL_SWITCHES,
         LIMITS,
+        ISSUERS,
         SUBSCRIPTIONS,
         CREDENTIALS,
     )
@@ -66,6 +68,7 @@ async def changes_since(transaction: Transaction, version: int) -> PolicyChanges
         grants=await reader.items(GRANTS),
         switches=await reader.items(KILL_SWITCHES),
         limits=await reader.items(LIMITS),
+        issuers=await reader.items(ISSUERS),
         subscriptions=await reader.items(SUBSCRIPTIONS),
         credentials=await reader.items(CREDENTIALS),
     )

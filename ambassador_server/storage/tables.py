@@ -28,6 +28,7 @@ from ambassador_server.domain.catalog.mcps import (
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.issuers import Algorithm, KeySource
 from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
@@ -67,6 +68,8 @@ users = Table(
     Column("owner", SharedText),
     # Versions before this column write none.
     Column("meta_tools", EnumText(MetaTools), nullable=False, server_default=MetaTools.OFF),
+    Column("issuer", SharedText),
+    optional_text("subject"),
 )
 
 passwords = Table(
@@ -249,6 +252,31 @@ limits = Table(
     Column("measure", EnumText(Measure), nullable=False),
     Column("value", BigInteger, nullable=False),
     Column("burst", BigInteger),
+    optional_text("owner"),
+    Column("created_at", UtcDateTime, nullable=False),
+    required_text("created_by"),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+issuers = Table(
+    "issuers",
+    metadata,
+    Column("issuer_id", CodePointText, primary_key=True),
+    Column("name", CodePointText, nullable=False, unique=True),
+    required_text("url"),
+    Column("audiences", TextTuple(), nullable=False),
+    Column("algorithms", TextTuple(Algorithm), nullable=False),
+    Column("key_source", EnumText(KeySource), nullable=False),
+    optional_text("key_place"),
+    Column("private_addresses", Boolean, nullable=False),
+    required_text("subject_claim"),
+    Column("user_claims", TextTuple(), nullable=False),
+    required_text("email_claim"),
+    Column("group_claims", TextTuple(), nullable=False),
+    required_text("group_prefix"),
+    Column("group_map", JsonDocument, nullable=False),
+    Column("scopes", TextTuple(), nullable=False),
+    Column("creates_users", Boolean, nullable=False),
     optional_text("owner"),
     Column("created_at", UtcDateTime, nullable=False),
     required_text("created_by"),

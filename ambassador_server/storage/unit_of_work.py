@@ -15,6 +15,7 @@ from ambassador_server.storage.object_mappings import (
     CREDENTIALS,
     GRANTS,
     GROUPS,
+    ISSUERS,
     KILL_SWITCHES,
     LIMITS,
     MCPS,
@@ -51,6 +52,7 @@ class SqlUnitOfWork:
         self.approved_definitions = ToolListRepository(transaction, approved_definitions)
         self.grants = TableRepository(transaction, GRANTS)
         self.switches = TableRepository(transaction, KILL_SWITCHES)
+        self.issuers = NamedTableRepository(transaction, ISSUERS)
         self.limits = NamedTableRepository(transaction, LIMITS)
         self.requests = ApprovalRequestRepository(transaction)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)

@@ -16,6 +16,10 @@ EXCEPTIONS = {
     ("context", "contexts"): "the folder; the command group `context`",
     ("endpoint", "endpoints"): "the way in of `/mcp`; the endpoints of the admin API as values",
     ("installer", "installing"): "the folder of what an installation needs; the class that installs",
+    (
+        "access_token",
+        "access_tokens",
+    ): "the authenticator, named as in the configuration; those for downstreams",
     ("mcp", "mcps"): "the protocol; the catalog entries, as the API calls them",
     ("serve", "server"): "the command; the server that it runs",
     ("session", "sessions"): "our session with a downstream; the sessions of clients with us",

@@ -21,6 +21,7 @@ from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.domain.people.credentials import CredentialStatus, StoredSecret, UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, GroupStatus
+from ambassador_server.domain.people.issuers import Algorithm, Issuer, KeySource
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User, UserStatus
@@ -262,6 +263,33 @@ def limit(number: int = 1, **changes: Any) -> Limit:
         "updated_at": NOW,
     }
     return Limit(**values | changes)
+
+
+def issuer(number: int = 1, **changes: Any) -> Issuer:
+    """Return an issuer whose keys are found by discovery."""
+    values: dict[str, Any] = {
+        "issuer_id": f"i{number}",
+        "name": f"issuer-{number}",
+        "url": f"https://login-{number}.example.com",
+        "audiences": ("https://ambassador.example.com/mcp",),
+        "algorithms": (Algorithm.RS256,),
+        "key_source": KeySource.DISCOVERY,
+        "key_place": None,
+        "private_addresses": False,
+        "subject_claim": "sub",
+        "user_claims": ("preferred_username",),
+        "email_claim": "email",
+        "group_claims": ("groups",),
+        "group_prefix": f"issuer-{number}.",
+        "group_map": {},
+        "scopes": (),
+        "creates_users": False,
+        "owner": None,
+        "created_at": NOW,
+        "created_by": "root",
+        "updated_at": NOW,
+    }
+    return Issuer(**values | changes)
 
 
 def session(number: int = 1, **changes: Any) -> Session:

@@ -28,6 +28,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.issuers import Algorithm, KeySource
 from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
@@ -49,6 +50,7 @@ from tests.conformance.store_samples import (
     enrolment,
     grant,
     group,
+    issuer,
     limit,
     mcp,
     password,
@@ -127,6 +129,22 @@ OBJECTS = [
     ("grants", grant(2, patterns=(), effect=Effect.DENY, expires_at=NOW, created_by=ODD)),
     ("switches", switch(2, scope=SwitchScope.TOOL, target="git.*", target_name=ODD, message="", drill=True)),
     ("switches", switch(3, expires_at=NOW, lifted_at=NOW, lifted_by=ODD)),
+    (
+        "issuers",
+        issuer(
+            2,
+            url=ODD,
+            audiences=(),
+            algorithms=(Algorithm.HS256,),
+            key_source=KeySource.SECRET,
+            key_place="env://SHARED",
+            group_map={ODD: "g1", "/a": "g2"},
+            scopes=("a", ODD),
+            creates_users=True,
+            private_addresses=True,
+            owner="ci/issuers",
+        ),
+    ),
     ("limits", limit(2, scope=LimitScope.TOOL, target=ODD, target_name=ODD, owner="ci/limits")),
     ("limits", limit(3, measure=Measure.RESULT_BYTES, value=2**60, burst=None, created_by=ODD)),
     ("grants", grant(6, approval_seconds=600)),
@@ -327,6 +345,7 @@ async def test_transaction_is_usable_after_a_conflict(store: Store) -> None:
         ("keys", client_key(name="laptop"), "client key 'laptop' does not exist."),
         ("switches", switch(), "kill switch 'w1' does not exist."),
         ("limits", limit(name="careful"), "limit 'careful' does not exist."),
+        ("issuers", issuer(name="okta"), "issuer 'okta' does not exist."),
         ("admin_keys", admin_key(name="root"), "admin key 'root' does not exist."),
     ],
 )

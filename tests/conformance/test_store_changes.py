@@ -19,6 +19,7 @@ from tests.conformance.store_samples import (
     credential,
     grant,
     group,
+    issuer,
     limit,
     mcp,
     secret,
@@ -72,6 +73,12 @@ STEPS: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
         lambda work: work.switches.remove(switch(1).switch_id),
         {"switches": {switch(1).switch_id: None}},
     ),
+    "issuers.add": (lambda work: work.issuers.add(issuer(5)), {"issuers": {"i5": issuer(5)}}),
+    "issuers.replace": (
+        lambda work: work.issuers.replace(issuer(1, scopes=("a",))),
+        {"issuers": {"i1": issuer(1, scopes=("a",))}},
+    ),
+    "issuers.remove": (lambda work: work.issuers.remove("i1"), {"issuers": {"i1": None}}),
     "limits.add": (lambda work: work.limits.add(limit(5)), {"limits": {"l5": limit(5)}}),
     "limits.replace": (
         lambda work: work.limits.replace(limit(1, value=1)),
@@ -131,6 +138,7 @@ async def furnish(store: Store) -> int:
         await work.grants.add(grant())
         await work.switches.add(switch())
         await work.limits.add(limit())
+        await work.issuers.add(issuer())
         await work.subscriptions.add(subscription())
         await work.credentials.add(credential())
         return await work.policy_version()

@@ -34,6 +34,7 @@ from tests.conformance.store_samples import (
     enrolment,
     grant,
     group,
+    issuer,
     limit,
     mcp,
     password,
@@ -88,6 +89,7 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
         {"scope", "target", "author", "active", "drill"},
         {"scope", "target", "author", "active", "drill", "created_at"},
     ),
+    "issuers": ({"name", "url", "owner"}, {"name", "url", "owner", "created_at"}),
     "limits": (
         {"name", "scope", "target", "measure", "owner"},
         {"name", "scope", "target", "measure", "owner", "created_at"},
@@ -141,6 +143,7 @@ _ID = {
     "enrolments": "enrolment_id",
     "subscriptions": "subscription_id",
     "switches": "switch_id",
+    "issuers": "issuer_id",
     "limits": "limit_id",
     "admin_keys": "admin_key_id",
     "sessions": "session_id",
@@ -203,6 +206,8 @@ async def _stock_dependent_objects(work: UnitOfWork) -> None:
     await work.switches.add(switch(1, lifted_at=NOW))
     await work.switches.add(switch(2, scope=SwitchScope.MCP, target="m1", target_name="mcp-1"))
     await work.switches.add(switch(3, expires_at=NOW + HOUR, author="other", drill=True))
+    await work.issuers.add(issuer(1))
+    await work.issuers.add(issuer(2, owner="file"))
     await work.limits.add(limit(1))
     await work.limits.add(
         limit(
@@ -296,6 +301,7 @@ ANSWERS: list[tuple[str, list[str], list[str]]] = [
     ("switches", ["target="], ["w1", "w3"]),
     ("switches", ["author=other"], ["w3"]),
     ("limits", ["scope=mcp", "target=mcp-1", "owner=file"], ["l2"]),
+    ("issuers", ["owner=file", "url=https://login-2.example.com"], ["i2"]),
     ("limits", ["measure!=in_flight"], ["l1"]),
     ("admin_keys", ["user=user-2"], ["a2"]),
     ("admin_keys", ["user!=user-2"], ["a1"]),

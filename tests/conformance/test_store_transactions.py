@@ -19,6 +19,7 @@ from tests.conformance.store_samples import (
     client_key,
     grant,
     group,
+    issuer,
     limit,
     mcp,
     position,
@@ -191,6 +192,7 @@ POLICY_STEPS: dict[str, Step] = {
     "grants.remove": lambda work: work.grants.remove("r1"),
     "switches.add": lambda work: work.switches.add(switch(5)),
     "switches.replace": lambda work: work.switches.replace(switch(1, lifted_at=NOW)),
+    "issuers.add": lambda work: work.issuers.add(issuer(5)),
     "limits.add": lambda work: work.limits.add(limit(5)),
 }
 

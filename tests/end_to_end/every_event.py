@@ -3,12 +3,14 @@
 import asyncio
 import json
 import sqlite3
+import time
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 
 from ambassador_protocol.audit.public_keys import keys_by_id
 from ambassador_protocol.backoff import Backoff
@@ -73,6 +75,7 @@ def do_everything(world: World, directory: Path) -> None:
     resources_and_prompts(world)
     people(world)
     access(world)
+    tokens(world, directory)
     credentials(world)
     connections(world, directory)
     officers(world)
@@ -301,6 +304,32 @@ def people(world: World) -> None:
         done = world.http.post("/v1/enrol", json={"code": code})
         assert done.is_success is (answer == 200), done.text
     world.session(person)
+
+
+def tokens(world: World, directory: Path) -> None:
+    """Trust an issuer that shares a secret, and use tokens of it."""
+    secret = directory / "issuer-secret"
+    secret.write_text(HIDDEN * 4)
+    issuer = {
+        "url": "open-webui",
+        "algorithms": ["HS256"],
+        "key_source": "secret",
+        "key_place": f"file://{secret}",
+        "group_prefix": "open-webui.",
+        "creates_users": True,
+    }
+    world.ask("POST", "issuers", {"name": "chat", **issuer})
+    world.ask("PUT", "issuers/chat", {**issuer, "owner": f"owner/{PLANTED}"})
+    claims = {"iss": "open-webui", "sub": f"s {PLANTED}", "preferred_username": "chatty", "groups": [TEXT]}
+    token = jwt.encode({**claims, "exp": time.time() + 600}, HIDDEN * 4)
+    world.ask("POST", "issuers/chat/test", {"token": token})
+    world.ask("POST", "issuers/chat/test", {"token": "x"})
+    assert Caller(world.http, token).names(LEGACY) == []
+    late = jwt.encode({**claims, "exp": 1}, HIDDEN * 4)
+    world.ask("PATCH", "users/chatty", {"status": "suspended"})
+    for refused in (token, late):
+        assert world.http.get("/v1/tools", headers={"Authorization": f"Bearer {refused}"}).status_code == 401
+    world.ask("DELETE", "issuers/chat")
 
 
 def credentials(world: World) -> None:

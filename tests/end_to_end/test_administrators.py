@@ -189,6 +189,8 @@ def test_no_response_contains_a_hash_a_digest_or_a_secret(world: World) -> None:
     session = world.session(person)
     world.ask("POST", "kill-switches", {"scope": "user", "target": name, "reason": "drill", "drill": True})
     world.ask("PUT", "limits/careful", {"scope": "everyone", "measure": "in_flight", "value": 99})
+    issuer = {"url": "https://login.example.com", "audiences": ["a"], "group_prefix": "login."}
+    world.ask("PUT", "issuers/login", issuer)
     key = world.ask("POST", "admin-keys", {"name": world.fresh("ci"), "roles": ["operator"]})["admin_key"]
     send(world, "POST", "login", {"user": name, "password": WRONG})
     send(world, "GET", "whoami", key=key)

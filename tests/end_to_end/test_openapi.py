@@ -128,6 +128,9 @@ def sensible(world: World) -> dict[str, Any]:
         f"PATCH {ADMIN}/keys/{{id}}": {"status": "suspended"},
         f"POST {ADMIN}/grants": group,
         f"PUT {ADMIN}/grants": group,
+        f"POST {ADMIN}/issuers": {"name": name, **issuer_fields(name)},
+        f"PUT {ADMIN}/issuers/{{name}}": issuer_fields(name),
+        f"POST {ADMIN}/issuers/{{name}}/test": {"token": "x.y.z"},
         f"PUT {ADMIN}/limits/{{name}}": {"scope": "everyone", "measure": "in_flight", "value": 1000},
         f"POST {ADMIN}/kill-switches": {
             "scope": "user",
@@ -173,6 +176,7 @@ def existing(world: World, path: str) -> dict[str, Any] | None:
         f"{ADMIN}/mcps/": lambda: {"name": draft(world)},
         f"{ADMIN}/grants/": lambda: {"id": grant(world)},
         f"{ADMIN}/subscriptions/": lambda: {"key_id": subscriber(world), "mcp": HARMLESS},
+        f"{ADMIN}/issuers/": lambda: {"name": issuer(world)},
         f"{ADMIN}/limits/": lambda: {"name": limit(world)},
         f"{ADMIN}/kill-switches/": lambda: {"id": switch(world)},
         f"{ADMIN}/sessions/": lambda: {"id": world.caller().session_id},
@@ -224,6 +228,15 @@ def subscriber(world: World) -> str:
 def limit(world: World) -> str:
     body = {"scope": "everyone", "measure": "in_flight", "value": 1000}
     return str(world.ask("PUT", "limits/roomy", body)["name"])
+
+
+def issuer_fields(name: str) -> dict[str, Any]:
+    return {"url": f"https://{name}.example.com", "audiences": ["a"], "group_prefix": f"{name}."}
+
+
+def issuer(world: World) -> str:
+    name = world.fresh("issuer")
+    return str(world.ask("PUT", f"issuers/{name}", issuer_fields(name))["name"])
 
 
 def switch(world: World) -> str:

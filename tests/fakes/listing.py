@@ -20,7 +20,7 @@ from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing
 Tables = Callable[[str], dict[str, Any]]
 Pairs = Iterable[tuple[str, str]]
 
-NAMED = {"user", "group", "MCP", "admin key", "limit"}
+NAMED = {"user", "group", "MCP", "admin key", "limit", "issuer"}
 
 
 def stored_list(
@@ -37,6 +37,7 @@ def stored_list(
         "request": lambda: _requests(table, now),
         "kill switch": lambda: _switches(now),
         "limit": _limits,
+        "issuer": lambda: {**_own("name", "url", "owner"), **_times("created_at")},
         "admin key": lambda: _admin_keys(table),
         "session": lambda: _sessions(table),
         "password": dict,

@@ -18,6 +18,7 @@ _FIELDS = {
     "grant": "grants",
     "kill switch": "switches",
     "limit": "limits",
+    "issuer": "issuers",
     "subscription": "subscriptions",
     "credential": "credentials",
 }

@@ -16,6 +16,7 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.credentials import StoredSecret, UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, Membership
+from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
@@ -587,6 +588,7 @@ class InMemoryUnitOfWork:
             writing=transaction.writing,
         )
         self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))
+        self.issuers = _NamedRepository[Issuer](transaction, _Kind("issuer", "issuer_id", is_named=True))
         self.limits = _NamedRepository[Limit](transaction, _Kind("limit", "limit_id", is_named=True))
         owners = {"user_id": "user", "key_id": "client key"}
         self.sessions = _Sessions(

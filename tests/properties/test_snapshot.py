@@ -29,6 +29,7 @@ from tests.conformance.store_samples import (
     client_key,
     grant,
     group,
+    issuer,
     limit,
     mcp,
     subscription,
@@ -108,6 +109,8 @@ ORDINARY = (
         ),
     ),
     remove("limits", "l"),
+    put("issuers", having(issuer, group_map=st.sampled_from([{}, {"a": "group-1"}]))),
+    remove("issuers", "i"),
     put("subscriptions", having(subscription, key_id=ids("k"), mcp_id=ids("m"))),
     remove("subscriptions", "b"),
 )

@@ -5,6 +5,7 @@ from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.administrators import AdminKey
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.approval_requests import ApprovalRequest
@@ -40,6 +41,11 @@ def grant_resource(grant: Grant) -> Resource:
 def limit_resource(limit: Limit) -> Resource:
     """Return the resource for events about a limit."""
     return Resource(kind="limit", id=limit.limit_id, name=limit.name)
+
+
+def issuer_resource(issuer: Issuer) -> Resource:
+    """Return the resource for events about an issuer."""
+    return Resource(kind="issuer", id=issuer.issuer_id, name=issuer.name)
 
 
 def request_resource(request: ApprovalRequest) -> Resource:

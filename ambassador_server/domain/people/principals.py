@@ -1,16 +1,33 @@
 """Who a request acts for, and where it came from."""
 
+from datetime import datetime
+
 from msgspec import Struct
 
 
+class PresentedToken(Struct, frozen=True, kw_only=True):
+    """What decisions need of an access token of an organisation: its issuer, its end, and the groups that it names.
+
+    The groups are those of the issuer; which groups of this server they mean is looked up at each decision.
+    """
+
+    issuer_id: str
+    expires_at: datetime
+    groups: tuple[str, ...] = ()
+
+
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who a request acts for; decisions use the ids, the names are for the audit."""
+    """Who a request acts for; decisions use the ids, the names are for the audit.
+
+    With a `token` there is no client key: `key_id` stands for user, issuer and client, `key_name` is the issuer's name.
+    """
 
     user_id: str
     user_name: str
     key_id: str
     key_name: str
     session_id: str | None
+    token: PresentedToken | None = None
 
 
 class Origin(Struct, frozen=True):

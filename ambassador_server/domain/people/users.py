@@ -27,7 +27,8 @@ class AuthSource(StrEnum):
 class User:
     """A person who may call tools; one with roles may also administer.
 
-    `owner` is the label of the declarative file that created the user; only a file with that label may remove it.
+    `owner` is the label of the declarative file that created the user; only a file with that label may remove it. A
+    user who was created for a token has the `issuer` and the `subject` of it, and belongs to no other.
     """
 
     user_id: str
@@ -41,3 +42,5 @@ class User:
     source: AuthSource = AuthSource.LOCAL
     owner: str | None = None
     meta_tools: MetaTools = MetaTools.OFF
+    issuer: str | None = None
+    subject: str | None = None

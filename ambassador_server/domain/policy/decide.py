@@ -8,7 +8,8 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind, Capabi
 from ambassador_server.domain.catalog.mcps import McpStatus, Pin
 from ambassador_server.domain.people.client_keys import KeyStatus, line_of
 from ambassador_server.domain.people.groups import GroupStatus
-from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.principals import PresentedToken, Principal
+from ambassador_server.domain.people.token_claims import SKEW
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.argument_checks import ArgumentCheck, CallParams, refuse_every_argument
 from ambassador_server.domain.policy.decision import Decision, Deny, Permit, Reason
@@ -70,7 +71,7 @@ class PrincipalPolicy:
         self._moment = moment
         self._key_id = principal.key_id
         self._user_id = principal.user_id
-        self._group_ids = snapshot.group_ids_of.get(principal.user_id, ())
+        self._group_ids = snapshot.group_ids_for(principal)
         self._switch = self._switch_on_principal(principal)
         self._status_denial = self._deny_by_status(principal)
         self._rules: dict[str, _McpRules] = {}
@@ -170,6 +171,8 @@ class PrincipalPolicy:
             return Deny(Reason.UNKNOWN_USER, disclosed=True)
         if user.status is not UserStatus.ACTIVE:
             return Deny(Reason.USER_NOT_ACTIVE, disclosed=True)
+        if principal.token is not None:
+            return self._deny_by_token(principal.token)
         key = self._snapshot.keys.get(principal.key_id)
         if key is None or key.user_id != principal.user_id:
             return Deny(Reason.UNKNOWN_KEY, disclosed=True)
@@ -177,6 +180,14 @@ class PrincipalPolicy:
             return Deny(Reason.KEY_NOT_ACTIVE, disclosed=True)
         if key.has_expired(self._moment.now):
             return Deny(Reason.KEY_EXPIRED, disclosed=True)
+        return None
+
+    def _deny_by_token(self, token: PresentedToken) -> Deny | None:
+        issuers = self._snapshot.issuers
+        if issuers is None or token.issuer_id not in issuers.by_id:
+            return Deny(Reason.UNKNOWN_ISSUER, disclosed=True)
+        if token.expires_at + SKEW <= self._moment.now:
+            return Deny(Reason.TOKEN_EXPIRED, disclosed=True)
         return None
 
     def _collect_rules(self, mcp_id: str) -> _McpRules:

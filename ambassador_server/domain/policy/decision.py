@@ -24,6 +24,8 @@ class Reason(StrEnum):
     UNKNOWN_KEY = "unknown_key"
     KEY_NOT_ACTIVE = "key_not_active"
     KEY_EXPIRED = "key_expired"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    TOKEN_EXPIRED = "token_expired"
     SESSION_ENDED = "session_ended"
     MCP_NOT_PUBLISHED = "mcp_not_published"
     EXPLICIT_DENY = "explicit_deny"

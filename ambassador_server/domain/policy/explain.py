@@ -97,7 +97,7 @@ def _grants(
     now: datetime,
     params: Params,
 ) -> Iterator[ConsideredRule]:
-    group_ids = snapshot.group_ids_of.get(principal.user_id, ())
+    group_ids = snapshot.group_ids_for(principal)
     for subject_id, grants in snapshot.grants.get(capability.mcp_id, {}).items():
         for grant in grants:
             if grant.user_id is not None and grant.user_id != principal.user_id:
@@ -163,7 +163,7 @@ def _limits(snapshot: Snapshot, principal: Principal, capability: CapabilityRef)
     """Yield the limits of a call that is permitted; how much of them is used depends on the server that counts."""
     if snapshot.limits is None:
         return
-    group_ids = snapshot.group_ids_of.get(principal.user_id, ())
+    group_ids = snapshot.group_ids_for(principal)
     for limit, applies in snapshot.limits.considered(principal, capability, group_ids, snapshot.keys):
         yield ConsideredRule(
             rule=limit,

@@ -12,6 +12,7 @@ from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import User
@@ -20,6 +21,7 @@ from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.incremental_index import Index, TwoLevelIndex, collect, with_changes
 from ambassador_server.domain.policy.limits import Limit, LimitIndex
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
+from ambassador_server.domain.policy.trusted_issuers import TrustedIssuers
 
 T = TypeVar("T")
 
@@ -57,6 +59,7 @@ class PolicyRows:
     limits: Sequence[Limit] = ()
     subscriptions: Sequence[Subscription] = ()
     credentials: Sequence[UserCredential] = ()
+    issuers: Sequence[Issuer] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ class PolicyChanges:
     limits: Mapping[str, Limit | None] = field(default_factory=dict)
     subscriptions: Mapping[str, Subscription | None] = field(default_factory=dict)
     credentials: Mapping[str, UserCredential | None] = field(default_factory=dict)
+    issuers: Mapping[str, Issuer | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,8 @@ class Snapshot:
     credentials: Mapping[tuple[str, str], UserCredential]
     """By user and MCP."""
     credentials_by_id: Mapping[str, UserCredential]
+    issuers: TrustedIssuers | None
+    """None if there are none."""
     compile_check: CheckCompiler
     checks: Mapping[str, ArgumentCheck]
     """Those of the grants with constraints, by the id of the grant."""
@@ -117,10 +123,11 @@ class Snapshot:
         """
         compiled = compile_check or _refuse_all
         switches = [switch for switch in rows.switches if _may_stop(switch)]
+        groups = {group.group_id: group for group in rows.groups}
         return cls(
             version=version,
             users={user.user_id: user for user in rows.users},
-            groups={group.group_id: group for group in rows.groups},
+            groups=groups,
             group_ids_of={user: tuple(sorted(ids)) for user, ids in rows.memberships.items()},
             user_ids_of=_sorted(
                 collect((group, user) for user, ids in rows.memberships.items() for group in ids)
@@ -143,6 +150,7 @@ class Snapshot:
             },
             credentials={_user_and_mcp(credential): credential for credential in rows.credentials},
             credentials_by_id={credential.credential_id: credential for credential in rows.credentials},
+            issuers=TrustedIssuers.of({each.issuer_id: each for each in rows.issuers}, groups),
             compile_check=compiled,
             checks={
                 grant.grant_id: compiled(grant.constraints)
@@ -163,6 +171,7 @@ class Snapshot:
         }
         switches = with_changes(self.switches_by_id, effective)
         limits = with_changes(self.limits_by_id, changes.limits)
+        groups = with_changes(self.groups, changes.groups)
         group_ids_of = with_changes(
             self.group_ids_of, {user: tuple(sorted(ids)) or None for user, ids in changes.memberships.items()}
         )
@@ -170,7 +179,7 @@ class Snapshot:
             self,
             version=version,
             users=with_changes(self.users, changes.users),
-            groups=with_changes(self.groups, changes.groups),
+            groups=groups,
             group_ids_of=group_ids_of,
             user_ids_of=self._user_ids_of(group_ids_of, changes.memberships),
             keys=keys,
@@ -191,6 +200,7 @@ class Snapshot:
                 self.credentials, self.credentials_by_id, changes.credentials, _user_and_mcp
             ),
             credentials_by_id=with_changes(self.credentials_by_id, changes.credentials),
+            issuers=self._issuers(groups, changes.issuers),
             checks=with_changes(
                 self.checks, {each: self._check_of(grant) for each, grant in changes.grants.items()}
             ),
@@ -207,10 +217,28 @@ class Snapshot:
         """Tell whether hosts of a principal get the tools that search, describe and call instead of all tools."""
         key = self.keys.get(principal.key_id)
         choice = MetaTools.OFF if key is None else key.meta_tools
+        if principal.token is not None:
+            choice = MetaTools.INHERIT
         if choice is MetaTools.INHERIT:
             user = self.users.get(principal.user_id)
             choice = MetaTools.OFF if user is None else user.meta_tools
         return choice is MetaTools.ON
+
+    def group_ids_for(self, principal: Principal) -> tuple[str, ...]:
+        """Return the ids of the groups that a principal acts with: the user's, and those that a token names."""
+        own = self.group_ids_of.get(principal.user_id, ())
+        if principal.token is None or self.issuers is None:
+            return own
+        return tuple(sorted({*own, *self.issuers.group_ids(principal.token)}))
+
+    def _issuers(
+        self, groups: Mapping[str, Group], changed: Mapping[str, Issuer | None]
+    ) -> TrustedIssuers | None:
+        before = {} if self.issuers is None else self.issuers.by_id
+        issuers = with_changes(before, changed)
+        if issuers is before and groups is self.groups:
+            return self.issuers
+        return TrustedIssuers.of(issuers, groups)
 
     def _check_of(self, grant: Grant | None) -> ArgumentCheck | None:
         return None if grant is None or grant.constraints is None else self.compile_check(grant.constraints)

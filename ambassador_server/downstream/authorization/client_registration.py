@@ -10,8 +10,6 @@ from yarl import URL
 
 from ambassador_server.domain.catalog.credential_needs import GrantType, OAuthNeeds
 from ambassador_server.downstream.authorization.challenges import read_scopes, unite
-from ambassador_server.downstream.authorization.guarded_http import Answer, GuardedHttp
-from ambassador_server.downstream.authorization.public_addresses import is_this_machine
 from ambassador_server.downstream.authorization.token_endpoint import (
     BASIC,
     NO_SECRET,
@@ -21,6 +19,8 @@ from ambassador_server.downstream.authorization.token_endpoint import (
 )
 from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.errors import AuthorizationServerUnavailableError, RegistrationRefusedError
+from ambassador_server.guarded_http.addresses import is_this_machine
+from ambassador_server.guarded_http.requests import Answer, GuardedHttp
 from ambassador_server.ports.authorization import (
     ClientDescription,
     Registration,

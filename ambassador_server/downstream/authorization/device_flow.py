@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
-from ambassador_server.downstream.authorization.guarded_http import Answer
-from ambassador_server.downstream.authorization.public_addresses import check_url
 from ambassador_server.downstream.authorization.token_endpoint import (
     TokenEndpoint,
     error_code,
@@ -18,6 +16,8 @@ from ambassador_server.downstream.authorization.token_endpoint import (
     with_scopes,
 )
 from ambassador_server.errors import AuthorizationError, AuthorizationServerUnavailableError, GrantDeadError
+from ambassador_server.guarded_http.addresses import check_url
+from ambassador_server.guarded_http.requests import Answer
 from ambassador_server.ports.authorization import DeviceCode, ServerMetadata, Tokens
 
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"

@@ -7,7 +7,6 @@ from typing import Final
 from yarl import URL
 
 from ambassador_server.domain.catalog.credential_needs import GrantType, OAuthNeeds
-from ambassador_server.downstream.authorization.guarded_http import Answer, GuardedHttp
 from ambassador_server.downstream.authorization.metadata import (
     ResourceDocument,
     ServerDocument,
@@ -15,13 +14,14 @@ from ambassador_server.downstream.authorization.metadata import (
     read_server,
     server_metadata,
 )
-from ambassador_server.downstream.authorization.public_addresses import check_url
 from ambassador_server.errors import (
     AuthorizationError,
     AuthorizationServerUnavailableError,
     IssuerMismatchError,
     UntrustedMetadataError,
 )
+from ambassador_server.guarded_http.addresses import check_url
+from ambassador_server.guarded_http.requests import Answer, GuardedHttp
 from ambassador_server.ports.authorization import Challenge, ServerMetadata
 
 _RESOURCE: Final = "/.well-known/oauth-protected-resource"

@@ -8,8 +8,8 @@ from yarl import URL
 
 from ambassador_server.domain.catalog.credential_needs import GrantType, OAuthNeeds
 from ambassador_server.downstream.authorization.challenges import read_scopes, unite
-from ambassador_server.downstream.authorization.public_addresses import check_url
 from ambassador_server.errors import UntrustedMetadataError
+from ambassador_server.guarded_http.addresses import check_url
 from ambassador_server.ports.authorization import ServerMetadata
 
 _S256: Final = "S256"

@@ -14,7 +14,6 @@ from ambassador_server.downstream.authorization import (
     device_flow,
     discovery,
 )
-from ambassador_server.downstream.authorization.guarded_http import GuardedHttp
 from ambassador_server.downstream.authorization.token_endpoint import (
     TokenEndpoint,
     error_of,
@@ -30,6 +29,7 @@ from ambassador_server.errors import (
     GrantDeadError,
     RegistrationDeadError,
 )
+from ambassador_server.guarded_http.requests import GuardedHttp
 from ambassador_server.ports.authorization import (
     AuthorizationRequest,
     Challenge,

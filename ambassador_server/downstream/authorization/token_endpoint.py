@@ -9,7 +9,6 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from ambassador_server.downstream.authorization.challenges import read_scopes
-from ambassador_server.downstream.authorization.guarded_http import Answer, GuardedHttp
 from ambassador_server.errors import (
     AuthorizationDeniedError,
     AuthorizationError,
@@ -19,6 +18,7 @@ from ambassador_server.errors import (
     RegistrationDeadError,
     ScopeRefusedError,
 )
+from ambassador_server.guarded_http.requests import Answer, GuardedHttp
 from ambassador_server.ports.authorization import Registration, RegistrationKind, ServerMetadata, Tokens
 
 _FORM: Final = "application/x-www-form-urlencoded"

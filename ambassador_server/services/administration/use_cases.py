@@ -1,4 +1,4 @@
-"""The use cases of administrators for users, groups, keys, grants, sessions, limits and kill switches."""
+"""The use cases of administrators for users, groups, keys, grants, sessions, issuers, limits and kill switches."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
+from ambassador_server.services.administration.issuers import Issuers
 from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.passwords import Passwords
@@ -36,6 +37,7 @@ class AdministrationUseCases:
     subscriptions: Subscriptions
     credentials: CredentialAdministration
     sessions: SessionControl
+    issuers: Issuers
     limits: Limits
     approvals: ApprovalDecisions
     switches: Switches

@@ -33,6 +33,10 @@ class EnteredLimits:
         _check_size(self._limits.result_bytes, size)
 
 
+_Called = tuple[str, str, CapabilityRef, tuple[str, ...]]
+"""User, key, capability, and the groups that a token names."""
+
+
 class _LimitsOfCall(Struct, frozen=True):
     """The limits of one kind of call, by when they are looked at; `last` tells whether any is, when the call ends."""
 
@@ -58,7 +62,7 @@ class CallLimits:
     def __init__(self, counters: LimitCounters) -> None:
         self._counters = counters
         self._snapshot: Snapshot | None = None
-        self._found: dict[tuple[str, str, CapabilityRef], _LimitsOfCall] = {}
+        self._found: dict[_Called, _LimitsOfCall] = {}
 
     def enter(
         self,
@@ -74,8 +78,10 @@ class CallLimits:
         """
         if snapshot is not self._snapshot:
             self._snapshot, self._found = snapshot, {}
-        called = principal.user_id, principal.key_id, capability
-        limits = self._found.get(called) or self._find(snapshot, principal, capability)
+        # Two tokens of one user may name different groups, so that other limits apply.
+        groups = () if principal.token is None else principal.token.groups
+        called = principal.user_id, principal.key_id, capability, groups
+        limits = self._found.get(called) or self._find(snapshot, principal, called)
         if limits.argument_bytes:
             _check_size(limits.argument_bytes, size)
         if limits.counted:
@@ -85,16 +91,16 @@ class CallLimits:
         if limits.last:
             running.limits = EnteredLimits(self._counters, limits)
 
-    def _find(self, snapshot: Snapshot, principal: Principal, capability: CapabilityRef) -> _LimitsOfCall:
+    def _find(self, snapshot: Snapshot, principal: Principal, called: _Called) -> _LimitsOfCall:
         """Find the limits of a call, and remember them as long as the policy stays the same."""
         if len(self._found) >= _MOST_REMEMBERED:
             self._found = {}
         applied: list[AppliedLimit] = []
         if snapshot.limits is not None:
-            group_ids = snapshot.group_ids_of.get(principal.user_id, ())
-            applied = snapshot.limits.applying(principal, capability, group_ids, snapshot.keys)
+            group_ids = snapshot.group_ids_for(principal)
+            applied = snapshot.limits.applying(principal, called[2], group_ids, snapshot.keys)
         found = _LimitsOfCall.of(applied)
-        self._found[principal.user_id, principal.key_id, capability] = found
+        self._found[called] = found
         return found
 
 

@@ -252,4 +252,4 @@ def _basis(snapshot: Snapshot, views: _Views, principal: Principal, policy: Prin
         return ()
     choices = frozenset((each.mcp_id, each.named) for each in views.subscriptions.get(principal.key_id, ()))
     own = principal.user_id if principal.user_id in views.users_with_grants else None
-    return (snapshot.group_ids_of.get(principal.user_id, ()), own, choices)
+    return (snapshot.group_ids_for(principal), own, choices)

@@ -6,6 +6,7 @@ from typing import Any
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.shared.names import near
@@ -60,6 +61,14 @@ async def find_limit(work: UnitOfWork, name: str) -> Limit:
     if limit is None:
         raise await unknown_name(work.limits, "limit", name)
     return limit
+
+
+async def find_issuer(work: UnitOfWork, name: str) -> Issuer:
+    """Return the issuer of this name, or raise NotFoundError."""
+    issuer = await work.issuers.by_name(name)
+    if issuer is None:
+        raise await unknown_name(work.issuers, "issuer", name)
+    return issuer
 
 
 async def unknown_name(repository: NamedRepository[Any], kind: str, name: str) -> NotFoundError:

@@ -96,6 +96,7 @@ class PolicyKeeper:
             grants=await work.grants.all(),
             switches=await work.switches.all(),
             limits=await work.limits.all(),
+            issuers=await work.issuers.all(),
             subscriptions=await work.subscriptions.all(),
             credentials=await work.credentials.all(),
         )

@@ -7,6 +7,7 @@ from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.sessions import Sessions
+from ambassador_server.services.sign_in.token_proof import TokenProver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class ClientSignIn:
     codes: CodeRedemption
     keys: KeyProver
     sessions: Sessions
+    tokens: TokenProver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ END_OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.UNKNOWN_KEY: _KEY,
     Reason.KEY_NOT_ACTIVE: _KEY,
     Reason.KEY_EXPIRED: _KEY,
+    Reason.UNKNOWN_ISSUER: _KEY,
+    Reason.TOKEN_EXPIRED: _KEY,
     Reason.SESSION_ENDED: _KEY,
     Reason.NO_GRANT: _GRANT,
     Reason.ARGUMENT_NOT_ALLOWED: _GRANT,

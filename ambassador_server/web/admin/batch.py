@@ -16,11 +16,13 @@ from ambassador_protocol.admin.batch import (
     BatchOperation,
     PutGrant,
     PutGroup,
+    PutIssuer,
     PutLimit,
     PutMcp,
     PutUser,
     RemoveGrant,
     RemoveGroup,
+    RemoveIssuer,
     RemoveLimit,
     RemoveMember,
     RevokeKey,
@@ -32,6 +34,7 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError, OperationFailedError
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
+from ambassador_server.services.administration.issuers import Issuers
 from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.changes.batch import Step
@@ -39,6 +42,7 @@ from ambassador_server.services.registry.mcps import Mcps
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
 from ambassador_server.web.admin.grants import grant_spec
 from ambassador_server.web.admin.groups import group_spec
+from ambassador_server.web.admin.issuers import issuer_spec
 from ambassador_server.web.admin.limits import limit_spec
 from ambassador_server.web.admin.mcps import mcp_spec
 from ambassador_server.web.admin.users import user_spec
@@ -87,6 +91,8 @@ def _step(administration: AdministrationUseCases, mcps: Mcps, operation: BatchOp
             return Step(Right.MANAGE, _grant_step(administration.grants, operation))
         case PutLimit() | RemoveLimit():
             return Step(Right.MANAGE, _limit_step(administration.limits, operation))
+        case PutIssuer() | RemoveIssuer():
+            return Step(Right.MANAGE, _issuer_step(administration.issuers, operation))
         case PutMcp(name=name):
             if operation.set.one_time_values:
                 raise InvalidInputError("one_time_values: a batch tests no connection")
@@ -121,6 +127,16 @@ def _limit_step(limits: Limits, operation: PutLimit | RemoveLimit) -> Run:
             return lambda by: limits.put(by, name, spec)
         case RemoveLimit():
             return lambda by: limits.remove(by, name)
+
+
+def _issuer_step(issuers: Issuers, operation: PutIssuer | RemoveIssuer) -> Run:
+    name = operation.name
+    match operation:
+        case PutIssuer():
+            spec = issuer_spec(operation.set)
+            return lambda by: issuers.put(by, name, spec)
+        case RemoveIssuer():
+            return lambda by: issuers.remove(by, name)
 
 
 def _group_step(groups: Groups, operation: PutGroup | RemoveGroup | AddMember | RemoveMember) -> Run:

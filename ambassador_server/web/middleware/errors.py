@@ -15,10 +15,12 @@ from ambassador_server.errors import (
     ConflictError,
     DownstreamTimeoutError,
     DownstreamUnavailableError,
+    InsufficientScopeError,
     InvalidCodeError,
     InvalidInputError,
     InvalidKeyError,
     InvalidQueryError,
+    IssuerUnavailableError,
     MissingRightError,
     NotAuthenticatedError,
     NotFoundError,
@@ -48,6 +50,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     InvalidKeyError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
     InvalidCodeError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
     WrongPasswordError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
+    InsufficientScopeError: (403, ProblemCode.DENIED, "insufficient_scope"),
     MissingRightError: (403, ProblemCode.MISSING_RIGHT, "forbidden"),
     StoppedError: (403, ProblemCode.DENIED, "session_suspended"),
     NotFoundError: (404, ProblemCode.NOT_FOUND, "not_found"),
@@ -62,6 +65,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     PolicyStaleError: (503, ProblemCode.POLICY_STALE, "policy_stale"),
     ServerStoppingError: (503, ProblemCode.NOT_READY, "server_stopping"),
     StorageError: (503, ProblemCode.NOT_READY, "storage_unavailable"),
+    IssuerUnavailableError: (503, ProblemCode.NOT_READY, "issuer_unavailable"),
     VaultError: (503, ProblemCode.NOT_READY, "vault_unavailable"),
 }
 

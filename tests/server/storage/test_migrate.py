@@ -46,6 +46,7 @@ _FROZEN = {
     "0014_connection_settings": "8ac4cc2eba342211cc8b0f32b986697dca0607a23123471bb682bbffd35d7508",
     "0015_broadcasts": "d94b065be485de6dd9fca901009f7764e5d8ae37519b2bb85c205ef7941b0459",
     "0016_meta_tools": "e24c239a37145cb5c9c8c1a6579b9636fbd0e81e81077a20c3f485869180ff4e",
+    "0017_issuers": "e32f8f9837072f927e73613c4c86e87a117b05e8aba5f868a8ed476343f3ea83",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -65,6 +66,7 @@ _FROZEN_LAYOUTS = {
     "0014_connection_settings": "60849401819efabe4f3600043a2f73bb69f9aa09e49cb4d282de6e392ae48348",
     "0015_broadcasts": "aad33f1148b431251c0eaea4f1c4ff75e86d41ac75cb7c7e39b2ec47bf4686e5",
     "0016_meta_tools": "6895395550cd35aba4822afbe75dd1592c487a3918b07562e8ac9ddb49ac512d",
+    "0017_issuers": "b52a709b07abd8a561e5d71886686f9dccacf8c898124d84dc6c13a214ae045c",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

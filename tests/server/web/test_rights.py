@@ -100,6 +100,12 @@ manage      DELETE /v1/admin/grants/{id}
 read        GET    /v1/admin/subscriptions
 provision   PUT    /v1/admin/subscriptions/{key_id}/{mcp}
 provision   DELETE /v1/admin/subscriptions/{key_id}/{mcp}
+read        GET    /v1/admin/issuers
+manage      POST   /v1/admin/issuers
+read        GET    /v1/admin/issuers/{name}
+manage      PUT    /v1/admin/issuers/{name}
+manage      DELETE /v1/admin/issuers/{name}
+manage      POST   /v1/admin/issuers/{name}/test
 read        GET    /v1/admin/limits
 read        GET    /v1/admin/limits/{name}
 manage      PUT    /v1/admin/limits/{name}
@@ -151,6 +157,18 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/v1/admin/mcps/{name}"): {"description": "Other"},
     ("POST", "/v1/admin/grants"): {"group": "staff", "mcp": "files"},
     ("PUT", "/v1/admin/grants"): {"group": "staff", "mcp": "files", "tools": ["read*"]},
+    ("POST", "/v1/admin/issuers"): {
+        "name": "more",
+        "url": "https://more.example.com",
+        "audiences": ["a"],
+        "group_prefix": "more.",
+    },
+    ("PUT", "/v1/admin/issuers/{name}"): {
+        "url": "https://other.example.com",
+        "audiences": ["a"],
+        "group_prefix": "other.",
+    },
+    ("POST", "/v1/admin/issuers/{name}/test"): {"token": "x"},
     ("PUT", "/v1/admin/limits/{name}"): {"scope": "everyone", "measure": "in_flight", "value": 9},
     ("POST", "/v1/admin/approvals/{id}/approve"): {"reason": "test"},
     ("POST", "/v1/admin/kill-switches"): {"scope": "everyone", "reason": "test"},
@@ -238,6 +256,12 @@ async def _path_values(http: "TestClient[Any, Any]", secrets: dict[str, str]) ->
     limit = {"scope": "everyone", "measure": "in_flight", "value": 100}
     enrolment = await ask("POST", "enrolments", {"user": "alice", "name": "desk"})
     switch = {"scope": "user", "target": "alice", "reason": "test", "drill": True}
+    issuer = {
+        "name": "login",
+        "url": "https://login.example.com",
+        "audiences": ["a"],
+        "group_prefix": "login.",
+    }
     return {
         "admin-keys": "spare",
         "users": "alice",
@@ -246,6 +270,7 @@ async def _path_values(http: "TestClient[Any, Any]", secrets: dict[str, str]) ->
         "keys": issued["key"]["id"],
         "enrolments": enrolment["id"],
         "grants": grant["id"],
+        "issuers": (await ask("POST", "issuers", issuer))["name"],
         "limits": (await ask("PUT", "limits/careful", limit))["name"],
         "kill-switches": (await ask("POST", "kill-switches", switch))["id"],
         "approvals": "x",

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ambassador_server.downstream.authorization.guarded_http import GuardedHttp
 from ambassador_server.downstream.authorization.oauth_client import DownstreamOAuthClient
+from ambassador_server.guarded_http.requests import GuardedHttp
 from tests.fakes.authorization_server import FakeAuthorizationServer, authorization_server
 from tests.fakes.clock import ManualClock
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ambassador_server.downstream.authorization import guarded_http
-from ambassador_server.downstream.authorization.guarded_http import LARGEST_BODY, GuardedHttp
 from ambassador_server.errors import AuthorizationServerUnavailableError, UntrustedMetadataError
+from ambassador_server.guarded_http import requests as guarded_http
+from ambassador_server.guarded_http.requests import LARGEST_BODY, GuardedHttp
 from tests.fakes.authorization_server import FakeAuthorizationServer, answer
 from tests.patience import PATIENCE
 from tests.server.downstream.certificates import make_certificate

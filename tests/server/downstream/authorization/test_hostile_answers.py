@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ambassador_server.downstream.authorization.code_flow import authorize, read_callback
-from ambassador_server.downstream.authorization.guarded_http import LARGEST_BODY, GuardedHttp
 from ambassador_server.downstream.authorization.metadata import read_resource, read_server, server_metadata
 from ambassador_server.downstream.authorization.oauth_client import DownstreamOAuthClient
 from ambassador_server.downstream.authorization.token_endpoint import read_tokens
@@ -22,6 +21,7 @@ from ambassador_server.errors import (
     RegistrationRefusedError,
     UntrustedMetadataError,
 )
+from ambassador_server.guarded_http.requests import LARGEST_BODY, GuardedHttp
 from ambassador_server.ports.authorization import DeviceCode, ServerMetadata, Tokens
 from tests.fakes.authorization_server import (
     OPENID,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.downstream.authorization.public_addresses import check_url, may_dial
 from ambassador_server.errors import UntrustedMetadataError
+from ambassador_server.guarded_http.addresses import check_url, may_dial
 
 PRIVATE = [
     "10.0.0.1",

@@ -13,8 +13,8 @@ from ambassador_server.domain.catalog.credential_needs import CredentialNeeds, O
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.principals import Origin, Principal
-from ambassador_server.downstream.authorization.guarded_http import GuardedHttp
 from ambassador_server.downstream.authorization.oauth_client import DownstreamOAuthClient
+from ambassador_server.guarded_http.requests import GuardedHttp
 from ambassador_server.ports.authorization import ClientDescription, OAuthClient
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes

@@ -16,13 +16,13 @@ from yarl import URL
 
 from ambassador_protocol import __version__
 from ambassador_protocol.tls import client_context
-from ambassador_server.downstream.authorization.public_addresses import (
+from ambassador_server.errors import AuthorizationServerUnavailableError
+from ambassador_server.guarded_http.addresses import (
     check_url,
     is_address,
     is_loopback,
     may_dial,
 )
-from ambassador_server.errors import AuthorizationServerUnavailableError
 
 SECONDS: Final = 10.0
 """The time for a whole request, from the resolution of the name to the last byte of the body."""
@@ -144,7 +144,7 @@ class _Gate:
         if not may_dial(address, private=self._private):
             self.refusal = "has an address that may not be dialled"
             if not self._private:
-                self.refusal += " unless private addresses are allowed for this MCP"
+                self.refusal += " unless private addresses are allowed"
             raise PermissionError(self.refusal)
         if self._only_loopback and not is_loopback(address):
             self.refusal = "does not use https, and is not on this machine"

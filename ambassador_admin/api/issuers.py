@@ -1,0 +1,45 @@
+"""Requests to `/v1/admin/issuers`."""
+
+from ambassador_admin.api.request import Request, body_of, get, subpath
+from ambassador_protocol.admin.issuers import NewIssuer, TokenToTest
+from ambassador_protocol.paths import ISSUERS
+
+_MISSING = "ambassador-admin issuer list"
+
+
+def list_all() -> Request:
+    """List the issuers."""
+    return get(ISSUERS)
+
+
+def show(name: str) -> Request:
+    """Show one issuer."""
+    return get(subpath(ISSUERS, name), missing_hint=_MISSING)
+
+
+def create(issuer: NewIssuer) -> Request:
+    """Add an issuer."""
+    return Request(
+        method="POST",
+        path=ISSUERS,
+        body=body_of(issuer),
+        missing_hint="ambassador-admin group list",
+        conflict_hint=_MISSING,
+    )
+
+
+def remove(name: str) -> Request:
+    """Remove an issuer."""
+    return Request(method="DELETE", path=subpath(ISSUERS, name), missing_hint=_MISSING)
+
+
+def test(name: str, token: str) -> Request:
+    """Explain what a token would become; the token is never shown."""
+    return Request(
+        method="POST",
+        path=subpath(ISSUERS, name, "test"),
+        body=body_of(TokenToTest(token=token)),
+        shown={"token": "[not shown]"},
+        missing_hint=_MISSING,
+        connects=True,
+    )

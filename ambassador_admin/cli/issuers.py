@@ -1,0 +1,314 @@
+"""The `issuer` commands: whose access tokens are believed, and what of them."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_admin.api import issuers
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.several import listed, send_each
+from ambassador_admin.cli.unmatched import warn_of
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
+from ambassador_admin.context.secrets import read_token
+from ambassador_admin.errors import AdminError, UsageError
+from ambassador_admin.output import Format, View
+from ambassador_admin.output.view import Column, fields_of, relative_time
+from ambassador_protocol.admin.issuer_presets import PRESETS, filled_in
+from ambassador_protocol.admin.issuers import (
+    ClaimedGroup,
+    IssuerView,
+    NewIssuer,
+    TestedToken,
+    TokenCheck,
+)
+from ambassador_protocol.problems import ProblemCode
+
+ISSUER = View(
+    "issuers",
+    (
+        Column("NAME", "name", id=True),
+        Column("URL", "url"),
+        Column("AUDIENCES", "audiences"),
+        Column("ALGORITHMS", "algorithms", wide=True),
+        Column("KEYS", "key_source"),
+        Column("KEYS AT", "key_place", wide=True),
+        Column("GROUPS", "group_prefix"),
+        Column("SCOPES", "scopes", wide=True),
+        Column("CREATES USERS", "creates_users", wide=True),
+        Column("OWNER", "owner", wide=True),
+        Column("CREATED", "created_at", relative_time, wide=True),
+        Column("BY", "created_by", wide=True),
+        Column("ID", "id", wide=True),
+    ),
+    fields_of(IssuerView),
+)
+TESTED = View(
+    "tokens",
+    (
+        Column("ACCEPTED", "accepted"),
+        Column("REASON", "reason"),
+        Column("USER", "user"),
+        Column("CREATES USER", "creates_user"),
+        Column("EMAIL", "email"),
+        Column("CLIENT", "client"),
+        Column("GROUPS UNKNOWN", "groups_unknown"),
+        Column("EXPIRES", "expires_at", relative_time),
+    ),
+    fields_of(TestedToken),
+)
+CHECK = View(
+    "checks",
+    (
+        Column("CHECK", "check", id=True),
+        Column("RESULT", "result"),
+        Column("DETAIL", "detail", wraps=True),
+    ),
+    fields_of(TokenCheck),
+)
+GROUP = View(
+    "groups",
+    (Column("CLAIMED", "claimed", id=True), Column("GROUP", "group")),
+    fields_of(ClaimedGroup),
+)
+
+_HELP = "ambassador-admin issuer add --help"
+
+app = noun("Issuers: whose access tokens are believed, and which users and groups they name.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The issuer's name."), NameKind.ISSUER]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help="The issuers' names."), NameKind.ISSUER]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """How tokens are signed, and where the keys are."""
+
+    algorithms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--algorithm",
+            metavar="ALGORITHM",
+            help="How tokens may be signed, such as RS256, ES256 or EdDSA; may be repeated. Default: RS256.",
+        ),
+    ] = None
+    keys_url: Annotated[
+        str | None,
+        typer.Option("--keys-url", metavar="URL", help="Where the keys are. Default: found by discovery."),
+    ] = None
+    secret: Annotated[
+        str | None,
+        typer.Option(
+            "--secret",
+            metavar="REFERENCE",
+            help="A secret that the issuer shares with this server, for HS256: env://NAME or file://PATH.",
+        ),
+    ] = None
+    private_addresses: Annotated[
+        bool,
+        typer.Option("--private-addresses", help="Permit an issuer at loopback and private addresses."),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What the claims of a token mean."""
+
+    subject_claim: Annotated[
+        str | None,
+        typer.Option("--subject-claim", metavar="CLAIM", help="What never changes for a user. Default: sub."),
+    ] = None
+    user_claims: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--user-claim",
+            metavar="CLAIM",
+            help="The name of the user; if repeated, the first that a token has. Default: preferred_username.",
+        ),
+    ] = None
+    email_claim: Annotated[
+        str | None, typer.Option("--email-claim", metavar="CLAIM", help="The mail address. Default: email.")
+    ] = None
+    group_claims: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group-claim",
+            metavar="CLAIM",
+            help="Groups, by name or path, such as realm_access.roles; may be repeated. Default: groups.",
+        ),
+    ] = None
+    group_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--group-prefix",
+            metavar="PREFIX",
+            help="How the groups here begin that its groups mean. Default: its name and a dot.",
+        ),
+    ] = None
+    group_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="CLAIMED=GROUP",
+            help="The group here that one of its groups means, such as a GUID; may be repeated.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Which tokens are believed, and whether they may bring new users."""
+
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="The issuer exactly as its tokens name it (iss)."),
+    ] = None
+    audiences: Annotated[
+        list[str] | None,
+        typer.Option("--audience", metavar="AUDIENCE", help="What its tokens for this server are for (aud)."),
+    ] = None
+    scopes: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="SCOPE", help="A scope that tokens must have; may be repeated."),
+    ] = None
+    create_users: Annotated[
+        bool,
+        typer.Option("--create-users", help="Create users whom tokens name first, without a group."),
+    ] = False
+
+
+@verb(app, "add", changes=True)
+def add(
+    admin: Invocation,
+    name: Name,
+    trust: Trust,
+    keys: Keys,
+    claims: Claims,
+    preset: Annotated[
+        str,
+        typer.Option("--preset", metavar="PRESET", help=f"Whose tokens these are: {', '.join(PRESETS)}."),
+    ] = "generic",
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            "--owner", metavar="LABEL", help="The label of the declarative file that owns the issuer."
+        ),
+    ] = None,
+) -> None:
+    """Trust an issuer: its access tokens are accepted from the next request on.
+
+    Example: ambassador-admin issuer add sso --url https://sso.acme.com --audience x
+    """
+    if preset not in PRESETS:
+        raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}.", hint=_HELP)
+    fields = filled_in(name, preset, _given(trust, keys, claims))
+    if "url" not in fields:
+        raise UsageError("--url is missing: the issuer exactly as its tokens name it.", hint=_HELP)
+    warn_of(admin, admin.submit(issuers.create(NewIssuer(name=name, owner=owner, **fields)), ISSUER))
+
+
+@verb(app, "list", watch=True)
+def list_all(admin: Invocation, list_options: ListOptions) -> None:
+    """List the issuers.
+
+    Example: ambassador-admin issuer list -o wide
+    """
+    list_options.show(admin, issuers.list_all(), ISSUER)
+
+
+@verb(app, "show", watch=True)
+def show(admin: Invocation, name: Name) -> None:
+    """Show an issuer.
+
+    Example: ambassador-admin issuer show okta -o yaml
+    """
+    admin.show_one(issuers.show(name), ISSUER)
+
+
+@verb(app, "remove", destroys=True)
+def remove(admin: Invocation, names: Names) -> None:
+    """Remove issuers: their tokens are refused at once, and calls in flight with them stop.
+
+    Example: ambassador-admin issuer remove okta
+    """
+    admin.confirm(f"Remove issuer {listed(names)}? Everybody who signs in with its tokens is refused.")
+    send_each(admin, names, issuers.remove, lambda name: f"Removed issuer {name}.")
+
+
+@verb(app, "test")
+def explain_token(
+    admin: Invocation,
+    name: Name,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token", metavar="SOURCE", help="env://NAME, file://PATH or - for stdin; else a prompt."
+        ),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with code 1 if the token is refused.")] = False,
+) -> None:
+    """Explain what an access token would become: each check, the user and the groups; the token is never shown.
+
+    Example: ambassador-admin issuer test okta --token env://TOKEN
+    """
+    environment = admin.environment
+    secret = read_token(
+        token, environ=environment.variables, stdin=environment.stdin, prompt=admin.terminal.read_secret
+    )
+    tested = admin.api.fetch(issuers.test(name, secret))
+    admin.output.record(TESTED, tested)
+    # In program formats checks and groups are part of the object; for people they are further tables.
+    if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
+        admin.output.write("")
+        admin.output.rows(CHECK, iter(tested["checks"]))
+        if tested["groups"]:
+            admin.output.write("")
+            admin.output.rows(GROUP, iter(tested["groups"]))
+    if check and not tested["accepted"]:
+        raise AdminError(f"The token is refused: {tested['reason']}.", code=ProblemCode.DENIED)
+
+
+def _given(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
+    """Return the fields that options set."""
+    given = {
+        "url": trust.url,
+        "audiences": trust.audiences,
+        "scopes": trust.scopes,
+        "creates_users": trust.create_users or None,
+        "algorithms": keys.algorithms,
+        **_source(keys),
+        "private_addresses": keys.private_addresses or None,
+        "subject_claim": claims.subject_claim,
+        "user_claims": claims.user_claims,
+        "email_claim": claims.email_claim,
+        "group_claims": claims.group_claims,
+        "group_prefix": claims.group_prefix,
+        "group_map": _mapped(claims.group_map),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _source(keys: Keys) -> dict[str, Any]:
+    """Return where the keys are, if that is given."""
+    if keys.keys_url and keys.secret:
+        raise UsageError("--keys-url and --secret exclude each other.", hint=_HELP)
+    if keys.secret:
+        return {"key_source": "secret", "key_place": keys.secret, "algorithms": keys.algorithms or ["HS256"]}
+    return {"key_source": "jwks", "key_place": keys.keys_url} if keys.keys_url else {}
+
+
+def _mapped(given: list[str] | None) -> dict[str, str] | None:
+    if given is None:
+        return None
+    mapped: dict[str, str] = {}
+    for each in given:
+        # The name of a group here has no `=`, and that of another system may.
+        claimed, sign, group = each.rpartition("=")
+        if not sign or not claimed or not group:
+            raise UsageError(f"--map: {each!r} is not CLAIMED=GROUP.", hint=_HELP)
+        if claimed in mapped:
+            raise UsageError(f"--map: {claimed!r} is given twice.", hint=_HELP)
+        mapped[claimed] = group
+    return mapped

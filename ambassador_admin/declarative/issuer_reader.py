@@ -1,0 +1,44 @@
+"""Reads issuers of declarative files; what a file does not say of one has the value of its preset."""
+
+from typing import Any
+
+from ambassador_admin.declarative import readers
+from ambassador_admin.declarative.readers import FaultError, Reader
+from ambassador_admin.declarative.yaml_tree import Mapping, Node, duplicates
+from ambassador_protocol.admin.issuer_presets import PRESETS, filled_in
+
+_TEXTS = readers.list_of(readers.text, most=50)
+
+
+def _group_map(node: Node) -> dict[str, str]:
+    if not isinstance(node, Mapping):
+        raise FaultError(node.position, "must be a mapping from claimed groups to groups")
+    for key in duplicates(node):
+        raise FaultError(key.position, f"{readers.shown(key)} is given twice")
+    return {key.text: readers.name(value) for key, value in node.entries}
+
+
+ISSUER_FIELDS: dict[str, Reader] = {
+    "preset": readers.choice(*PRESETS),
+    "url": readers.text,
+    "audiences": _TEXTS,
+    "algorithms": _TEXTS,
+    "key_source": readers.choice("discovery", "jwks", "secret"),
+    "key_place": readers.text,
+    "private_addresses": readers.boolean,
+    "subject_claim": readers.text,
+    "user_claims": _TEXTS,
+    "email_claim": readers.text,
+    "group_claims": _TEXTS,
+    "group_prefix": readers.text,
+    "group_map": _group_map,
+    "scopes": _TEXTS,
+    "creates_users": readers.boolean,
+}
+
+
+def fill_in(attributes: dict[str, Any]) -> None:
+    """Give an issuer that was read the values that its file leaves out; the preset itself is not kept."""
+    preset = attributes.pop("preset", "generic")
+    name = attributes["name"]
+    attributes.update(filled_in(name, preset, dict(attributes)))

@@ -1,0 +1,54 @@
+"""What the tokens of well-known identity providers look like: the fields of an issuer that a preset fills in."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "generic": {},
+    "okta": {
+        # Tokens of a custom authorization server; those of the organisation's own server cannot be checked by others.
+        "subject_claim": "uid",
+        "user_claims": ["sub"],
+    },
+    "entra": {
+        # `oid` is the same in tokens of both versions; `sub` differs from application to application.
+        "subject_claim": "oid",
+        "user_claims": ["preferred_username", "upn"],
+        "group_claims": ["groups", "roles"],
+    },
+    "keycloak": {
+        "group_claims": ["groups", "realm_access.roles", "resource_access.{audience}.roles"],
+    },
+    "open-webui": {
+        "url": "open-webui",
+        "algorithms": ["HS256"],
+        "key_source": "secret",
+        "user_claims": ["email"],
+        "group_claims": ["groups", "role"],
+    },
+}
+"""The fields that differ from those of `generic`, by the name of the preset."""
+
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "audiences": [],
+    "algorithms": ["RS256"],
+    "key_source": "discovery",
+    "key_place": None,
+    "private_addresses": False,
+    "subject_claim": "sub",
+    "user_claims": ["preferred_username"],
+    "email_claim": "email",
+    "group_claims": ["groups"],
+    "group_map": {},
+    "scopes": [],
+    "creates_users": False,
+}
+"""The fields of `generic`, but for those that each issuer has of its own."""
+
+
+def filled_in(name: str, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all fields of an issuer that are known: what is given, then those of the preset, then the defaults.
+
+    Its groups begin with the name of the issuer and a dot by default.
+    """
+    return {**DEFAULTS, "group_prefix": f"{name}.", **PRESETS[preset], **given}

@@ -1,0 +1,119 @@
+"""Bodies of `/v1/admin/issuers`."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ambassador_protocol.admin.enumerations import CheckResult, KeySource, TokenAlgorithm
+from ambassador_protocol.admin.strict import STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerPut:
+    """`PUT /v1/admin/issuers/{name}`: adds or replaces an issuer.
+
+    `url` is the issuer exactly as tokens name it. With the key source `discovery`, the document of the issuer names its
+    keys; with `jwks`, `key_place` is their URL; with `secret`, the reference of a secret that is shared with the
+    issuer, whose tokens are signed with HS256. A token must be for one of `audiences`, and have all `scopes`. A claim
+    is named by its name, or as a path such as `realm_access.roles`; `{audience}` in a path stands for each audience. A
+    claimed group means the group that `group_map` names, or else the one that is called `group_prefix` and its name.
+    `private_addresses` permits URLs at private addresses. An absent owner stays as it is.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    url: str
+    group_prefix: str
+    audiences: list[str] | None = None
+    algorithms: list[TokenAlgorithm] | None = None
+    key_source: KeySource = "discovery"
+    key_place: str | None = None
+    private_addresses: bool = False
+    subject_claim: str = "sub"
+    user_claims: list[str] | None = None
+    email_claim: str = "email"
+    group_claims: list[str] | None = None
+    group_map: dict[str, str] | None = None
+    scopes: list[str] | None = None
+    creates_users: bool = False
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIssuer(IssuerPut):
+    """`POST /v1/admin/issuers`: adds an issuer; 409 if there is one of this name."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerView:
+    """An issuer whose tokens are believed; it never has a secret, only its reference."""
+
+    id: str
+    name: str
+    url: str
+    audiences: list[str]
+    algorithms: list[TokenAlgorithm]
+    key_source: KeySource
+    key_place: str | None
+    private_addresses: bool
+    subject_claim: str
+    user_claims: list[str]
+    email_claim: str
+    group_claims: list[str]
+    group_prefix: str
+    group_map: dict[str, str]
+    scopes: list[str]
+    creates_users: bool
+    owner: str | None
+    created_at: str
+    created_by: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenIssuer(IssuerView):
+    """An issuer that was added or changed; `warnings` say what keeps people from using it."""
+
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenToTest:
+    """`POST /v1/admin/issuers/{name}/test`: a token, which is neither stored nor recorded."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCheck:
+    """One check of a token, in the order in which they are made."""
+
+    check: str
+    result: CheckResult
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedGroup:
+    """A group that a token names, and the group of this server that it means; null if it means none."""
+
+    claimed: str
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestedToken:
+    """What a token would become: `reason` says why it is refused, null if it is accepted."""
+
+    accepted: bool
+    reason: str | None
+    checks: list[TokenCheck]
+    user: str | None
+    creates_user: bool
+    email: str | None
+    client: str | None
+    groups: list[ClaimedGroup]
+    groups_unknown: bool
+    expires_at: str | None

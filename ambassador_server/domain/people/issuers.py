@@ -1,0 +1,177 @@
+"""Issuers: who may name users in signed tokens, and what of their tokens is believed."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from ambassador_server.domain.shared.names import check_name
+from ambassador_server.errors import ConflictError, InvalidInputError
+
+MOST_ISSUERS: Final = 100
+_MOST_VALUES: Final = 50
+_MOST_MAPPED: Final = 1_000
+_LONGEST: Final = 1_000
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}[._@+-]")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
+
+
+class Algorithm(StrEnum):
+    """How tokens are signed; with `HS256`, by a secret that the issuer shares with this server."""
+
+    RS256 = "RS256"
+    RS384 = "RS384"
+    RS512 = "RS512"
+    PS256 = "PS256"
+    PS384 = "PS384"
+    PS512 = "PS512"
+    ES256 = "ES256"
+    ES384 = "ES384"
+    ES512 = "ES512"
+    EDDSA = "EdDSA"
+    HS256 = "HS256"
+
+
+class KeySource(StrEnum):
+    """Where the keys of an issuer are: named in its discovery document, at a URL, or a shared secret."""
+
+    DISCOVERY = "discovery"
+    JWKS = "jwks"
+    SECRET = "secret"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """An issuer whose tokens are believed.
+
+    `url` is its identifier, exactly as tokens have it in `iss`. `key_place` is the URL of the keys or the reference of
+    the secret, None for discovery. Tokens must be for one of `audiences` and have all `scopes`. Claims are named by
+    themselves or as a path such as `realm_access.roles`. A claimed group means the group of this server that
+    `group_map` names, or else the one called `group_prefix` and its name; if there is none, it means nothing.
+    """
+
+    issuer_id: str
+    name: str
+    url: str
+    audiences: tuple[str, ...]
+    algorithms: tuple[Algorithm, ...]
+    key_source: KeySource
+    key_place: str | None
+    private_addresses: bool
+    subject_claim: str
+    user_claims: tuple[str, ...]
+    email_claim: str
+    group_claims: tuple[str, ...]
+    group_prefix: str
+    group_map: Mapping[str, str]
+    scopes: tuple[str, ...]
+    creates_users: bool
+    owner: str | None
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+
+    def group_name(self, claimed: str) -> str:
+        """Return the name of the group of this server that a claimed group would mean."""
+        return self.group_map.get(claimed) or f"{self.group_prefix}{claimed}"
+
+
+def check_issuer(issuer: Issuer) -> None:
+    """Raise InvalidInputError for an issuer whose tokens could not be checked, or whose rules contradict each other."""
+    check_name("issuer", issuer.name)
+    _check_lists(issuer)
+    _check_keys(issuer)
+    if issuer.key_source is not KeySource.SECRET:
+        _check_url(issuer.url)
+    if not issuer.audiences and issuer.key_source is not KeySource.SECRET:
+        raise InvalidInputError(
+            "audiences: at least one, so that tokens for other servers are refused; only a secret needs none"
+        )
+    if _PREFIX.fullmatch(issuer.group_prefix) is None:
+        raise InvalidInputError(
+            "group_prefix: letters, digits and '.', '_', '@', '+', '-', ending with one of these signs, such as 'okta.'"
+        )
+    if len(issuer.group_map) > _MOST_MAPPED:
+        raise InvalidInputError(f"group_map: at most {_MOST_MAPPED:,} groups")
+    for claimed, group in issuer.group_map.items():
+        _check_text("group_map", claimed)
+        check_name("group", group)
+
+
+def check_beside(issuer: Issuer, others: Iterable[Issuer]) -> None:
+    """Raise ConflictError if tokens or groups of an issuer could be taken for those of another."""
+    for other in others:
+        if other.issuer_id == issuer.issuer_id:
+            continue
+        if other.url == issuer.url:
+            raise ConflictError(f"Issuer {other.name!r} has this URL already")
+        if other.group_prefix.startswith(issuer.group_prefix) or issuer.group_prefix.startswith(
+            other.group_prefix
+        ):
+            raise ConflictError(
+                f"group_prefix: {issuer.group_prefix!r} and {other.group_prefix!r} of issuer {other.name!r} begin "
+                "alike, so that a group of one could be taken for a group of the other"
+            )
+
+
+def _check_lists(issuer: Issuer) -> None:
+    named: dict[str, tuple[str, ...]] = {
+        "audiences": issuer.audiences,
+        "user_claims": issuer.user_claims,
+        "group_claims": issuer.group_claims,
+        "scopes": issuer.scopes,
+        "url": (issuer.url,),
+        "subject_claim": (issuer.subject_claim,),
+        "email_claim": (issuer.email_claim,),
+    }
+    for name, values in named.items():
+        if len(values) > _MOST_VALUES or len({*values}) != len(values):
+            raise InvalidInputError(f"{name}: at most {_MOST_VALUES} values, each once")
+        for value in values:
+            _check_text(name, value)
+    if not issuer.user_claims:
+        raise InvalidInputError("user_claims: at least one claim has to name the user")
+    for scope in issuer.scopes:
+        if _SCOPE.fullmatch(scope) is None:
+            raise InvalidInputError("scopes: a scope has neither spaces nor quotes")
+
+
+def _check_keys(issuer: Issuer) -> None:
+    algorithms = issuer.algorithms
+    if not algorithms or len({*algorithms}) != len(algorithms):
+        raise InvalidInputError("algorithms: at least one, each once")
+    if Algorithm.HS256 in algorithms and len(algorithms) > 1:
+        # Otherwise a public key could be used as a secret to sign with.
+        raise InvalidInputError(
+            "algorithms: HS256 stands alone, because it needs a secret and the others public keys"
+        )
+    needs_secret, has_secret = Algorithm.HS256 in algorithms, issuer.key_source is KeySource.SECRET
+    if needs_secret != has_secret:
+        raise InvalidInputError("algorithms: HS256 goes with a secret, and a secret with HS256")
+    if (issuer.key_place is None) != (issuer.key_source is KeySource.DISCOVERY):
+        raise InvalidInputError(
+            "The keys are at a URL, or a secret by reference, or found by discovery: one of them"
+        )
+
+
+def _check_url(text: str) -> None:
+    if not _is_url(text) or {"?", "#", "@"} & {*text}:
+        raise InvalidInputError(
+            "url: the identifier of an issuer is a URL such as https://login.example.com/realm"
+        )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check_text(name: str, text: str) -> None:
+    if not 0 < len(text) <= _LONGEST or not text.isprintable():
+        raise InvalidInputError(f"{name}: printable texts of at most {_LONGEST:,} characters")

@@ -1,0 +1,39 @@
+"""The issuers of the policy, and which groups of this server their groups mean."""
+
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+from msgspec import Struct
+
+from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.issuers import Issuer
+from ambassador_server.domain.people.principals import PresentedToken
+
+
+class TrustedIssuers(Struct, frozen=True):
+    """All issuers by id and by URL, and all groups by name."""
+
+    by_id: Mapping[str, Issuer]
+    by_url: Mapping[str, Issuer]
+    group_ids_by_name: Mapping[str, str]
+
+    @classmethod
+    def of(cls, issuers: Mapping[str, Issuer], groups: Mapping[str, Group]) -> Self | None:
+        """Index them; None without an issuer, so that requests have one thing to look at."""
+        if not issuers:
+            return None
+        return cls(
+            by_id=issuers,
+            by_url={issuer.url: issuer for issuer in issuers.values()},
+            group_ids_by_name={group.name: group_id for group_id, group in groups.items()},
+        )
+
+    def group_ids(self, token: PresentedToken) -> Iterator[str]:
+        """Yield the ids of the groups that a token means; a group that is not known means nothing."""
+        issuer = self.by_id.get(token.issuer_id)
+        if issuer is None:
+            return
+        for claimed in token.groups:
+            group_id = self.group_ids_by_name.get(issuer.group_name(claimed))
+            if group_id is not None:
+                yield group_id

@@ -1,0 +1,1 @@
+"""HTTP requests to servers that were named by a stranger or a document: guarded addresses, time and size."""

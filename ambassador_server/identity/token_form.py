@@ -1,0 +1,59 @@
+"""Splits a token into its header and claims, without believing anything of it."""
+
+import base64
+import binascii
+from typing import Any, Final
+
+import msgspec
+
+from ambassador_server.domain.people.token_claims import TokenFault
+from ambassador_server.ports.token_verifier import Refusal
+
+LONGEST_TOKEN: Final = 16 * 1024
+_LONGEST_HEADER: Final = 4 * 1024
+_LONGEST_KEY_ID: Final = 255
+_TYPES: Final = frozenset({"", "jwt", "at+jwt"})
+"""The types of access tokens; an identity token of a logout, or an assertion for a token endpoint, has another."""
+
+
+class TokenForm(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token declares."""
+
+    algorithm: str
+    key_id: str | None
+    issuer: str
+
+
+def read_form(token: str) -> TokenForm | Refusal:
+    """Return what a token declares; any text may be given.
+
+    Keys and addresses in the header are never looked at: whose keys are used is decided by the table of issuers.
+    """
+    if len(token) > LONGEST_TOKEN:
+        return Refusal(TokenFault.TOO_LONG, f"more than {LONGEST_TOKEN:,} characters")
+    parts = token.split(".")
+    if len(parts) != 3 or len(parts[0]) > _LONGEST_HEADER:
+        return Refusal(TokenFault.MALFORMED, "not three parts with dots between them")
+    header, claims = _object(parts[0]), _object(parts[1])
+    if header is None or claims is None:
+        return Refusal(TokenFault.MALFORMED, "header or claims are no JSON object")
+    algorithm, key_id, issuer = header.get("alg"), header.get("kid"), claims.get("iss")
+    if not isinstance(algorithm, str) or not isinstance(issuer, str):
+        return Refusal(TokenFault.MALFORMED, "it names no algorithm or no issuer")
+    if key_id is not None and (not isinstance(key_id, str) or len(key_id) > _LONGEST_KEY_ID):
+        return Refusal(TokenFault.MALFORMED, "the name of its key is no short text")
+    if "crit" in header:
+        return Refusal(TokenFault.NEEDS_EXTENSION, "its header demands an extension (crit)")
+    named = header.get("typ", "")
+    if not isinstance(named, str) or named.lower().removeprefix("application/") not in _TYPES:
+        return Refusal(TokenFault.WRONG_TYPE, "its type (typ) is not that of an access token")
+    return TokenForm(algorithm=algorithm, key_id=key_id, issuer=issuer)
+
+
+def _object(part: str) -> dict[str, Any] | None:
+    try:
+        decoded = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        found = msgspec.json.decode(decoded)
+    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

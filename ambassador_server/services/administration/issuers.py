@@ -1,0 +1,234 @@
+"""Issuers: setting, removing and listing them, and explaining what a token would become."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.events import AuditAction, Outcome
+from ambassador_server.domain.audit.resources import issuer_resource
+from ambassador_server.domain.people.issuers import (
+    MOST_ISSUERS,
+    Algorithm,
+    Issuer,
+    KeySource,
+    check_beside,
+    check_issuer,
+)
+from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.shared.names import check_owner
+from ambassador_server.errors import ConflictError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.ports.token_verifier import Refusal, TokenVerifier
+from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.changes.audited_change import Change, Changes
+from ambassador_server.services.changes.lookups import find_group, find_issuer
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.changes.writing import EventTemplate, Written, write
+from ambassador_server.services.sign_in.token_reading import TokenReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerSpec:
+    """An issuer to set. `owner` None leaves the owner as it is, an empty text removes it."""
+
+    url: str
+    audiences: tuple[str, ...]
+    algorithms: tuple[Algorithm, ...]
+    key_source: KeySource
+    key_place: str | None
+    private_addresses: bool
+    subject_claim: str
+    user_claims: tuple[str, ...]
+    email_claim: str
+    group_claims: tuple[str, ...]
+    group_prefix: str
+    group_map: Mapping[str, str]
+    scopes: tuple[str, ...]
+    creates_users: bool
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenExplanation:
+    """What a token would become: whom it names, and the user and the groups of this server; or why it is refused.
+
+    `groups` has each claimed group, with the group of this server that it means, None if it means none.
+    """
+
+    issuer: Issuer
+    refusal: Refusal | None
+    identity: TokenIdentity | None = None
+    user_name: str | None = None
+    creates_user: bool = False
+    groups: Mapping[str, str | None] | None = None
+
+
+class Issuers:
+    """The use cases of administrators for issuers, which take effect from the next request."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        policy: PolicyKeeper,
+        changes: Changes,
+        verifier: TokenVerifier,
+        reading: TokenReading,
+        recorder: Recorder,
+        clock: Clock,
+        public_url: str | None,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._changes = changes
+        self._verifier = verifier
+        self._reading = reading
+        self._recorder = recorder
+        self._clock = clock
+        self._public_url = public_url
+
+    async def create(self, requester: Requester, name: str, spec: IssuerSpec) -> Written[Issuer]:
+        """Add an issuer. Raises what `put` raises, and ConflictError if there is one of this name."""
+        async with self._changes.open(requester) as change:
+            if await change.work.issuers.by_name(name) is not None:
+                raise ConflictError(f"Issuer {name!r} exists already")
+            return await self._put(requester, change, None, name, spec)
+
+    async def put(self, requester: Requester, name: str, spec: IssuerSpec) -> Written[Issuer]:
+        """Add an issuer, or replace the one of this name.
+
+        Raises NotFoundError for an unknown group, InvalidInputError for rules that contradict each other, and
+        ConflictError if its tokens or groups could be taken for those of another issuer.
+        """
+        async with self._changes.open(requester) as change:
+            before = await change.work.issuers.by_name(name)
+            return await self._put(requester, change, before, name, spec)
+
+    async def remove(self, requester: Requester, name: str) -> None:
+        """Remove an issuer: its tokens are refused from the next request on, and calls in flight with them stop."""
+        async with self._changes.open(requester) as change:
+            issuer = await find_issuer(change.work, name)
+            await change.work.issuers.remove(issuer.issuer_id)
+            change.record(AuditAction.ISSUER_REMOVE, issuer_resource(issuer), before=_details(issuer))
+
+    async def get(self, name: str) -> Issuer:
+        """Return the issuer of this name. Raises NotFoundError."""
+        async with self._store.read() as work:
+            return await find_issuer(work, name)
+
+    async def page(self, listing: Listing) -> Slice[Issuer]:
+        """Return one page of the issuers."""
+        async with self._store.read() as work:
+            return await work.issuers.page(listing)
+
+    async def explain(self, requester: Requester, name: str, token: str) -> TokenExplanation:
+        """Explain what a token would become; nothing is created, and nothing of the token is recorded."""
+        issuer = await self.get(name)
+        found = await self._explain(issuer, token.strip())
+        await self._recorder.event(
+            AuditAction.ISSUER_TEST,
+            Outcome.SUCCEEDED if found.refusal is None else Outcome.DENIED,
+            actor=requester.actor,
+            resource=issuer_resource(issuer),
+            origin=requester.origin,
+            reason=None if found.refusal is None else found.refusal.fault,
+        )
+        return found
+
+    async def _explain(self, issuer: Issuer, token: str) -> TokenExplanation:
+        named = self._verifier.named_issuer(token)
+        if named != issuer.url:
+            refusal = (
+                named
+                if isinstance(named, Refusal)
+                else Refusal(TokenFault.UNKNOWN_ISSUER, f"it names {named[:200]!r}")
+            )
+            return TokenExplanation(issuer=issuer, refusal=refusal)
+        identity = await self._reading.identity(token, issuer)
+        if isinstance(identity, Refusal):
+            return TokenExplanation(issuer=issuer, refusal=identity)
+        user = self._reading.user_of(issuer, identity)
+        creates = user is TokenFault.UNKNOWN_USER and issuer.creates_users
+        known = {group.name for group in self._policy.snapshot.groups.values()}
+        meant = {each: issuer.group_name(each) for each in identity.groups}
+        return TokenExplanation(
+            issuer=issuer,
+            refusal=Refusal(user) if isinstance(user, TokenFault) and not creates else None,
+            identity=identity,
+            user_name=identity.user_name if isinstance(user, TokenFault) else user.name,
+            creates_user=creates,
+            groups={each: group if group in known else None for each, group in meant.items()},
+        )
+
+    async def _put(
+        self, requester: Requester, change: Change, before: Issuer | None, name: str, spec: IssuerSpec
+    ) -> Written[Issuer]:
+        issuer = self._issuer(requester, before, name, spec)
+        check_issuer(issuer)
+        self._verifier.check(issuer)
+        others = await change.work.issuers.all()
+        check_beside(issuer, others)
+        if before is None and len(others) >= MOST_ISSUERS:
+            raise ConflictError(f"There are {MOST_ISSUERS} issuers already, which is the maximum")
+        await _check_groups(change.work, issuer)
+        warnings = () if self._public_url else (_NO_PUBLIC_URL,)
+        change.warnings += warnings
+        written = await write(change, change.work.issuers, before, issuer, _EVENTS)
+        return replace(written, warnings=warnings)
+
+    def _issuer(self, requester: Requester, before: Issuer | None, name: str, spec: IssuerSpec) -> Issuer:
+        now = self._clock.now()
+        given = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name != "owner"}
+        return Issuer(
+            **given,
+            issuer_id=str(uuid.uuid4()) if before is None else before.issuer_id,
+            name=name,
+            owner=(None if before is None else before.owner)
+            if spec.owner is None
+            else check_owner(spec.owner),
+            created_at=now if before is None else before.created_at,
+            created_by=requester.actor.name or requester.actor.kind if before is None else before.created_by,
+            updated_at=now,
+        )
+
+
+_NO_PUBLIC_URL = (
+    "The server has no public_url, so applications are not told where to log in; tokens of them are accepted."
+)
+
+
+async def _check_groups(work: UnitOfWork, issuer: Issuer) -> None:
+    for group in {*issuer.group_map.values()}:
+        await find_group(work, group)
+
+
+def _details(issuer: Issuer) -> dict[str, Any]:
+    return {
+        "url": issuer.url,
+        "audiences": list(issuer.audiences),
+        "algorithms": list(issuer.algorithms),
+        "key_source": issuer.key_source,
+        "key_place": issuer.key_place,
+        "private_addresses": issuer.private_addresses,
+        "subject_claim": issuer.subject_claim,
+        "user_claims": list(issuer.user_claims),
+        "email_claim": issuer.email_claim,
+        "group_claims": list(issuer.group_claims),
+        "group_prefix": issuer.group_prefix,
+        "group_map": dict(issuer.group_map),
+        "scopes": list(issuer.scopes),
+        "creates_users": issuer.creates_users,
+        "owner": issuer.owner,
+    }
+
+
+_EVENTS = EventTemplate(
+    created=AuditAction.ISSUER_CREATE,
+    updated=AuditAction.ISSUER_UPDATE,
+    resource=issuer_resource,
+    details=_details,
+)

@@ -1,0 +1,67 @@
+"""Finds out what a token means: whose it is, whom it names, and which user of this server that is."""
+
+from collections.abc import Mapping
+
+from ambassador_server.domain.people.issuers import Issuer
+from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity, read_claims
+from ambassador_server.domain.people.users import AuthSource, User, UserStatus
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.token_verifier import Refusal, TokenVerifier
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+
+class TokenReading:
+    """Reads tokens, and remembers nothing of them."""
+
+    def __init__(self, *, policy: PolicyKeeper, verifier: TokenVerifier, clock: Clock) -> None:
+        self._policy = policy
+        self._verifier = verifier
+        self._clock = clock
+        self._users: Mapping[str, User] = {}
+        self._by_name: dict[str, User] = {}
+        self._by_subject: dict[tuple[str | None, str | None], User] = {}
+
+    def issuer_of(self, token: str) -> Issuer | Refusal:
+        """Return the trusted issuer that a token names. Nothing of it is verified yet."""
+        named = self._verifier.named_issuer(token)
+        if isinstance(named, Refusal):
+            return named
+        issuers = self._policy.snapshot.issuers
+        found = None if issuers is None else issuers.by_url.get(named)
+        return found or Refusal(TokenFault.UNKNOWN_ISSUER)
+
+    async def identity(self, token: str, issuer: Issuer) -> TokenIdentity | Refusal:
+        """Return whom a token of this issuer names, or why it is refused; raises no error."""
+        claims = await self._verifier.verify(token, issuer)
+        if isinstance(claims, Refusal):
+            return claims
+        found = read_claims(claims, issuer, self._clock.now())
+        return Refusal(found) if isinstance(found, TokenFault) else found
+
+    def user_of(self, issuer: Issuer, identity: TokenIdentity) -> User | TokenFault:
+        """Return the active user that a token is of.
+
+        A user who was created for a token is found by issuer and subject alone, so that nobody gets the account with
+        the name. Of the other users only those are found by name whom an identity provider authenticates.
+        """
+        self._index()
+        user = self._by_subject.get((issuer.url, identity.subject))
+        if user is None:
+            user = self._by_name.get(identity.user_name)
+            if user is None:
+                return TokenFault.UNKNOWN_USER
+            if user.issuer is not None:
+                return TokenFault.USER_OF_ANOTHER
+        if user.source is not AuthSource.EXTERNAL:
+            return TokenFault.USER_IS_LOCAL
+        return user if user.status is UserStatus.ACTIVE else TokenFault.USER_NOT_ACTIVE
+
+    def _index(self) -> None:
+        users = self._policy.snapshot.users
+        # A snapshot in which no user differs has the same map as the one before.
+        if users is not self._users:
+            self._users = users
+            self._by_name = {user.name: user for user in users.values()}
+            self._by_subject = {
+                (user.issuer, user.subject): user for user in users.values() if user.issuer is not None
+            }

@@ -1,0 +1,208 @@
+"""`/v1/admin/issuers`: sets, removes and lists issuers, and explains what a token would become."""
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from ambassador_protocol.admin.issuers import (
+    ClaimedGroup,
+    IssuerPut,
+    IssuerView,
+    NewIssuer,
+    TestedToken,
+    TokenCheck,
+    TokenToTest,
+    WrittenIssuer,
+)
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.paths import ISSUERS
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.people.issuers import Algorithm, Issuer, KeySource
+from ambassador_server.domain.people.token_claims import STEP_OF, TokenIdentity, TokenStep
+from ambassador_server.services.administration.issuers import IssuerSpec, TokenExplanation
+from ambassador_server.services.changes.writing import WriteResult, Written
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.bodies import extended, json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
+from ambassador_server.web.listing import listing, page
+from ambassador_server.web.requests import choice, requester
+from ambassador_server.web.timestamps import timestamp
+from ambassador_server.wording.tokens import FAULTS
+
+
+async def create(request: web.Request, body: NewIssuer) -> web.Response:
+    """Add an issuer, whose tokens are believed from the next request on."""
+    issuers = request.app[ADMINISTRATION].issuers
+    return _written(await issuers.create(requester(request), body.name, issuer_spec(body)))
+
+
+async def put(request: web.Request, body: IssuerPut) -> web.Response:
+    """Add or replace an issuer, with effect from the next request."""
+    issuers = request.app[ADMINISTRATION].issuers
+    return _written(await issuers.put(requester(request), request.match_info["name"], issuer_spec(body)))
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show an issuer."""
+    issuer = await request.app[ADMINISTRATION].issuers.get(request.match_info["name"])
+    return json_response(issuer_view(issuer))
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Remove an issuer: its tokens are refused from the next request on, and calls in flight with them stop."""
+    await request.app[ADMINISTRATION].issuers.remove(requester(request), request.match_info["name"])
+    return web.Response(status=204)
+
+
+async def index(request: web.Request) -> web.Response:
+    """List issuers, by name by default."""
+    issuers = await request.app[ADMINISTRATION].issuers.page(listing(request))
+    return json_response(page(request, issuers, issuer_view))
+
+
+async def test(request: web.Request, body: TokenToTest) -> web.Response:
+    """Explain what a token would become, check by check; nothing is created."""
+    issuers = request.app[ADMINISTRATION].issuers
+    found = await issuers.explain(requester(request), request.match_info["name"], body.token)
+    return json_response(_tested(found))
+
+
+def issuer_spec(body: IssuerPut) -> IssuerSpec:
+    """Convert the body to an IssuerSpec."""
+    return IssuerSpec(
+        url=body.url,
+        audiences=tuple(body.audiences or ()),
+        algorithms=tuple(choice(Algorithm, each, "algorithms") for each in body.algorithms or ["RS256"]),
+        key_source=choice(KeySource, body.key_source, "key_source"),
+        key_place=body.key_place,
+        private_addresses=body.private_addresses,
+        subject_claim=body.subject_claim,
+        user_claims=tuple(["preferred_username"] if body.user_claims is None else body.user_claims),
+        email_claim=body.email_claim,
+        group_claims=tuple(["groups"] if body.group_claims is None else body.group_claims),
+        group_prefix=body.group_prefix,
+        group_map=body.group_map or {},
+        scopes=tuple(body.scopes or ()),
+        creates_users=body.creates_users,
+        owner=body.owner,
+    )
+
+
+def issuer_view(issuer: Issuer) -> IssuerView:
+    """Convert an issuer."""
+    return IssuerView(
+        id=issuer.issuer_id,
+        name=issuer.name,
+        url=issuer.url,
+        audiences=list(issuer.audiences),
+        algorithms=list(issuer.algorithms),
+        key_source=issuer.key_source,
+        key_place=issuer.key_place,
+        private_addresses=issuer.private_addresses,
+        subject_claim=issuer.subject_claim,
+        user_claims=list(issuer.user_claims),
+        email_claim=issuer.email_claim,
+        group_claims=list(issuer.group_claims),
+        group_prefix=issuer.group_prefix,
+        group_map=dict(issuer.group_map),
+        scopes=list(issuer.scopes),
+        creates_users=issuer.creates_users,
+        owner=issuer.owner,
+        created_at=timestamp(issuer.created_at),
+        created_by=issuer.created_by,
+        updated_at=timestamp(issuer.updated_at),
+    )
+
+
+def _written(written: Written[Issuer]) -> web.Response:
+    status = 201 if written.result is WriteResult.CREATED else 200
+    shown = extended(WrittenIssuer, issuer_view(written.item), warnings=list(written.warnings))
+    return json_response(shown, status=status)
+
+
+def _tested(found: TokenExplanation) -> TestedToken:
+    identity = found.identity
+    return TestedToken(
+        accepted=found.refusal is None,
+        reason=None if found.refusal is None else found.refusal.fault,
+        checks=list(_checks(found)),
+        user=found.user_name,
+        creates_user=found.creates_user,
+        email=None if identity is None else identity.email,
+        client=None if identity is None else identity.client or None,
+        groups=[ClaimedGroup(claimed=each, group=group) for each, group in (found.groups or {}).items()],
+        groups_unknown=identity is not None and identity.groups_unknown,
+        expires_at=None if identity is None else timestamp(identity.expires_at),
+    )
+
+
+def _checks(found: TokenExplanation) -> Iterator[TokenCheck]:
+    """Yield all checks: those before the one that failed were passed, those after it not reached."""
+    refusal, failed = found.refusal, False
+    for step in TokenStep:
+        if refusal is not None and STEP_OF[refusal.fault] is step:
+            failed = True
+            more = f": {refusal.detail}" if refusal.detail else ""
+            yield TokenCheck(check=step, result="failed", detail=f"{FAULTS[refusal.fault]}{more}")
+        else:
+            detail = "" if failed else _detail(step, found, found.identity)
+            yield TokenCheck(check=step, result="not_reached" if failed else "passed", detail=detail)
+
+
+def _detail(step: TokenStep, found: TokenExplanation, identity: TokenIdentity | None) -> str:
+    """Return what a passed check has found."""
+    match step:
+        case TokenStep.ISSUER:
+            return found.issuer.url
+        case TokenStep.USER if identity is not None:
+            named = f"claim {identity.user_claim!r} names {identity.user_name!r}"
+            return f"{named}; subject {identity.subject!r}"
+        case TokenStep.ACCOUNT if found.creates_user:
+            return f"{found.user_name}, which would be created without a group"
+        case TokenStep.ACCOUNT:
+            return found.user_name or ""
+        case _:
+            return ""
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints in the order of the OpenAPI document."""
+    one = f"{ISSUERS}/{{name}}"
+    return [
+        Endpoint(
+            method="GET",
+            path=ISSUERS,
+            right=Right.READ,
+            handler=index,
+            response_type=Page[IssuerView],
+            query=LIST,
+        ),
+        Endpoint(
+            method="POST",
+            path=ISSUERS,
+            right=Right.MANAGE,
+            handler=create,
+            body_type=NewIssuer,
+            response_type=WrittenIssuer,
+            statuses=(201,),
+        ),
+        Endpoint(method="GET", path=one, right=Right.READ, handler=show, response_type=IssuerView),
+        Endpoint(
+            method="PUT",
+            path=one,
+            right=Right.MANAGE,
+            handler=put,
+            body_type=IssuerPut,
+            response_type=WrittenIssuer,
+            statuses=(200, 201),
+        ),
+        Endpoint(method="DELETE", path=one, right=Right.MANAGE, handler=remove, statuses=(204,)),
+        Endpoint(
+            method="POST",
+            path=f"{one}/test",
+            right=Right.MANAGE,
+            handler=test,
+            body_type=TokenToTest,
+            response_type=TestedToken,
+        ),
+    ]

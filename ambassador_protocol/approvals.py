@@ -15,6 +15,9 @@ class RequestView:
     or the MCP's own URI, `grant` the id of the grant that demands the approval, `call_sha256` the digest of the call
     with its arguments. A pending request waits until `expires_at`, and an approved call may run until then; it is null
     when the request is over.
+
+    Of access that was given, `grant` is the grant that was made, and `access_until` its end, which is null when the
+    grant was removed.
     """
 
     id: str
@@ -32,6 +35,7 @@ class RequestView:
     reason: str | None
     created_at: str
     expires_at: str | None
+    access_until: str | None
     decided_at: str | None
     decided_by: str | None
     decision_reason: str | None

@@ -24,7 +24,7 @@ _COLUMNS = (
     Column("WANTS", "capability", fallback="mcp"),
     Column("APPROVERS", "approvers"),
     Column("ASKED", "created_at", relative_time),
-    Column("UNTIL", "expires_at", end_time),
+    Column("UNTIL", "expires_at", end_time, fallback="access_until"),
     Column("DECIDED BY", "decided_by"),
     Column("KEY", "key", wide=True),
     Column("MCP", "mcp", wide=True),

@@ -135,7 +135,7 @@ def _row(found: Mapping[str, Any]) -> dict[str, Any]:
         "user": found.get("user"),
         "wants": found.get("capability") or found.get("mcp"),
         "decides": _decides(found),
-        "until": found.get("expires_at"),
+        "until": found.get("expires_at") or found.get("access_until"),
     }
 
 

@@ -43,6 +43,7 @@ def _members(request: ApprovalRequest, names: Names) -> dict[str, Any]:
         "reason": request.reason,
         "created_at": timestamp(request.created_at),
         "expires_at": optional_timestamp(request.expires_at),
+        "access_until": optional_timestamp(names.end_of_access(request)),
         "decided_at": optional_timestamp(request.decided_at),
         "decided_by": request.decided_by,
         "decision_reason": request.decision_reason,

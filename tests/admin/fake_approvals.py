@@ -42,6 +42,7 @@ def add_approval(state: FakeState, request_id: str, *, user: str, capability: st
         "reason": None,
         "created_at": AT,
         "expires_at": "2026-05-04T14:00:00.000Z",
+        "access_until": None,
         "decided_at": None,
         "decided_by": None,
         "decision_reason": None,

@@ -494,6 +494,7 @@ async def _decide_approval(request: web.Request) -> web.Response:
     }
     if approves and found["kind"] == "access":
         found |= {"status": "used", "expires_at": None, "grant": "grant-own", "used_at": AT}
+        found["access_until"] = "2026-05-04T13:35:00.000Z"
     if decision.for_seconds is not None:
         found["valid_seconds"] = decision.for_seconds
     return web.json_response(found)

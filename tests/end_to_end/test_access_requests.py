@@ -76,8 +76,12 @@ def test_a_removed_grant_ends_the_access_at_once(world: World, alice: Asker) -> 
     approve(world, alice.asks("tools"))
     assert_works(alice.caller)
     (grant,) = world.rig.admin_json("grant", "list", "--filter", f"user={alice.person.name}")
-    assert (grant["group"], grant["tools"], grant["request"]) == (None, ["*"], alice.list()[0]["id"])
+    (request,) = alice.list()
+    assert (grant["group"], grant["tools"], grant["request"]) == (None, ["*"], request["id"])
+    assert (request["grant"], request["access_until"]) == (grant["id"], grant["expires_at"])
+    assert (request["status"], request["expires_at"]) == ("used", None)
     world.rig.admin("grant", "remove", grant["id"], "--yes")
+    assert alice.list()[0]["access_until"] is None
     assert_refused(alice.caller, "Unknown tool")
 
 
@@ -197,6 +201,20 @@ def test_the_client_asks_and_says_what_is_wrong(world: World, alice: Asker) -> N
     assert asked["id"] in alice.runs("request", "list")
     alice.runs("request", "cancel", asked["id"])
     assert alice.list()[0]["status"] == "cancelled"
+
+
+def test_a_dry_run_approves_nothing_and_a_second_approval_gives_nothing_more(
+    world: World, alice: Asker
+) -> None:
+    request = alice.asks("tools.echo")
+    tried = world.rig.admin("approval", "approve", request["id"], "--dry-run")
+    assert "nothing was changed" in tried.stderr
+    assert_refused(alice.caller, "Unknown tool")
+    world.rig.admin("approval", "approve", request["id"])
+    world.rig.admin("approval", "approve", request["id"], expect=6)
+    world.rig.admin("approval", "deny", request["id"], expect=6)
+    assert len(world.rig.admin_json("grant", "list", "--filter", f"user={alice.person.name}")) == 1
+    assert_works(alice.caller)
 
 
 def test_files_leave_such_grants_alone(world: World, alice: Asker, tmp_path: Path) -> None:

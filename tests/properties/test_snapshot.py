@@ -86,6 +86,7 @@ ORDINARY = (
     put("keys", having(client_key, user_id=ids("u"), prefix=st.sampled_from("pq"), created_at=TIMES)),
     put("mcps", having(mcp, description=st.sampled_from("xy"))),
     put("grants", having(grant, group_id=ids("g"), mcp_id=ids("m"), created_at=TIMES)),
+    put("grants", having(grant, group_id=st.none(), user_id=ids("u"), mcp_id=ids("m"), created_at=TIMES)),
     remove("grants", "r"),
     put(
         "switches",

@@ -1,6 +1,9 @@
 """Looks up the names of users, groups, keys and MCPs in the policy, without reading the database."""
 
+from datetime import datetime
+
 from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestKind
 from ambassador_server.domain.policy.grants import Grant
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
@@ -26,6 +29,13 @@ class Names:
         if grant.user_id is not None:
             return f"user {self.user(grant.user_id) or grant.user_id}"
         return f"group {self.group(grant.subject_id) or grant.subject_id}"
+
+    def end_of_access(self, request: ApprovalRequest) -> datetime | None:
+        """Return when the access ends that a request has given; None for another request, or without its grant."""
+        if request.kind is not RequestKind.ACCESS or request.grant_id is None:
+            return None
+        grant = self._policy.snapshot.grants_by_id.get(request.grant_id)
+        return None if grant is None else grant.expires_at
 
     def mcp(self, mcp_id: str) -> str | None:
         """Return the name of an MCP."""

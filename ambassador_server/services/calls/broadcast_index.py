@@ -6,6 +6,7 @@ that is hidden does not show in it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ BY_TAG: Final = "by_tag"
 _MOST_NAMED: Final = 5
 _MOST_TOOLS: Final = 200
 """How many names of tools are broadcast, and how many tags; each is a definition that every host reads."""
+_MOST_READ: Final = 2048
 _MOST_KEPT: Final = 1024
 """How many offers are kept of one catalog; each group of users with other grants has its own."""
 
@@ -67,7 +69,6 @@ class BroadcastIndex:
     def __init__(self, index: CatalogIndex, separator: str, most: int) -> None:
         self.index = index
         self._most = most
-        self._arguments: dict[str, ToolArguments | None] = {}
         self._offers: dict[tuple[str, ...], Offer] = {}
         self._listed: dict[tuple[str, ...], ToolEntry] = {}
         self.every = _broadcasts(index, separator)
@@ -109,9 +110,7 @@ class BroadcastIndex:
 
     def arguments(self, entry: ToolEntry) -> ToolArguments | None:
         """Return what a tool takes, None if that cannot be read."""
-        if entry.published not in self._arguments:
-            self._arguments[entry.published] = read_arguments(entry.tool.definition)
-        return self._arguments[entry.published]
+        return _arguments(entry.tool.definition)
 
     def participation(self, mcp: Mcp, tool: Tool) -> Participation:
         """Return in which broadcast a tool takes part, for a user who may call every tool."""
@@ -155,6 +154,10 @@ class BroadcastIndex:
             definition = _definition(broadcast, offers)
             found = self._listed[key] = own_entry(PREFIX, broadcast.published, definition)
         return found
+
+
+# Most catalogs differ little from the one before, and copies of one server describe their tools alike.
+_arguments = lru_cache(maxsize=_MOST_READ)(read_arguments)
 
 
 def _definition(broadcast: BroadcastTool, offers: Sequence[Offer]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Each of them goes through the pipeline alone, and what one is refused, or how it
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -62,6 +63,11 @@ class _Request(Struct, forbid_unknown_fields=True):
     tool_name: str | None = None
 
 
+class _Targets(Struct, frozen=True):
+    offer: Offer
+    entries: Sequence[ToolEntry]
+
+
 class _Invalid(Exception):
     """The arguments of the broadcast are not valid; the text says why."""
 
@@ -102,9 +108,7 @@ class Broadcasts:
     async def serve(self, call: CapabilityCall, view: View, run: Run) -> Answered | Deny:
         """Call the tools and return their answers side by side; what hides them from the principal hides this, too."""
         known, broadcast = self.index(view.index), self.index(view.index).find(call.name)
-        by_tool = {} if broadcast is None else broadcast.by_tool
-        reachable = {tool: view.decide(entries) for tool, entries in by_tool.items()}
-        reachable = {tool: decided for tool, decided in reachable.items() if len(decided) >= FEWEST_TARGETS}
+        reachable = {} if broadcast is None else self._reachable(known, broadcast, view)
         if broadcast is None or not reachable:
             return UNKNOWN_TOOL
         if view.policy.denial is not None:
@@ -114,17 +118,27 @@ class Broadcasts:
         try:
             request = await _read(raw, broadcast)
             tool = _tool(request, broadcast, list(reachable))
-            permitted = [entry for entry, decision in reachable[tool] if isinstance(decision, Permit)]
-            offer = known.offer(tool, permitted)
-            refused = [entry for entry, decision in reachable[tool] if isinstance(decision, Deny)]
-            entries = _targets(request, [*offer.entries, *refused][: self._bounds.targets])
-            await _check_arguments(request, offer)
+            entries = _targets(request, reachable[tool].entries)
+            await _check_arguments(request, reachable[tool].offer)
         except _Invalid as invalid:
             return self._answered(_invalid(str(invalid)), started)
         answers = await self._run(call, bytes(request.arguments), entries, view, run)
         milliseconds = round((self._clock.monotonic() - started) * 1000)
-        result = await off_loop(broadcast_result, tool, answers, milliseconds, self._bounds.result_bytes)
+        build = partial(broadcast_result, tool, answers, milliseconds, self._bounds.result_bytes)
+        result = build() if sum(each.size for each in answers) <= LARGE else await off_loop(build)
         return self._answered(result, started)
+
+    def _reachable(self, known: BroadcastIndex, broadcast: BroadcastTool, view: View) -> dict[str, _Targets]:
+        """Return the targets by the name of the tool, where there are enough: also those that the user is told of."""
+        found: dict[str, _Targets] = {}
+        for tool, entries in broadcast.by_tool.items():
+            decided = view.decide(entries)
+            offer = known.offer(tool, [entry for entry, decision in decided if isinstance(decision, Permit)])
+            refused = [entry for entry, decision in decided if isinstance(decision, Deny)]
+            targets = [*offer.entries, *refused][: self._bounds.targets]
+            if len(targets) >= FEWEST_TARGETS:
+                found[tool] = _Targets(offer, targets)
+        return found
 
     async def _run(
         self, call: CapabilityCall, arguments: bytes, entries: Sequence[ToolEntry], view: View, run: Run

@@ -261,6 +261,19 @@ async def test_tools_with_other_arguments_take_no_part_and_arguments_of_some_are
     )
 
 
+async def test_tools_that_cannot_be_called_alike_are_no_broadcast_for_callers_either():
+    led = {"type": "object", "properties": {"query": {"$ref": "#/properties/other"}}}
+    other = {"type": "object", "properties": {"pattern": {"type": "string"}}, "required": ["pattern"]}
+    for first, second in ((led, led), (QUERY, other)):
+        world = await world_of(east=(tool("search", first),), west=(tool("search", second),))
+        assert listed(world) == []
+        for name in (SEARCH, BY_TAG):
+            answer = await world.call(name, b'{"tool_name": "search"}')
+            assert isinstance(answer, Deny)
+            assert answer.reason is Reason.UNKNOWN_TOOL
+        assert world.downstreams.calls == []
+
+
 async def test_invalid_arguments_run_nothing():
     world = await three()
     cases = {

@@ -32,6 +32,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.audit.sink_positions import SinkPositions, compare, report
 from tests.end_to_end import scripted_server
+from tests.end_to_end.breaker_events import breakers
 from tests.end_to_end.credentials import declare
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
 from tests.end_to_end.legacy_host import begin
@@ -70,7 +71,7 @@ def do_everything(world: World, directory: Path) -> None:
     administer(world)
     catalog_and_calls(world, directory)
     definitions(world, directory)
-    breakers(world, directory)
+    breakers(world, directory, PLANTED)
     questions(world)
     resources_and_prompts(world)
     people(world)
@@ -199,22 +200,11 @@ def definitions(world: World, directory: Path) -> None:
 
     digests = {each["tool"]: each["offered_digest"] for each in until(waiting, "the changed tools")}
     assert world.caller().call(REST, "pinned__edit", ARGUMENTS).failed
+    world.ask("PATCH", "mcps/pinned", {"pin": "warn"})
+    assert world.caller().call(REST, "pinned__edit", ARGUMENTS).succeeded
     world.ask("POST", "mcps/pinned/approve", {"tools": digests})
     moved = scripted_server.options(directory, {"tools": [scripted_server.tool("edit")]})
     world.ask("PATCH", "mcps/pinned", {"options": moved})
-
-
-def breakers(world: World, directory: Path) -> None:
-    """Let an MCP fail until its breaker opens, and come back."""
-    options = scripted_server.options(directory, {"tools": [scripted_server.tool("edit")]})
-    world.publish("failing", "stdio", options)
-    script = Path(options["command"][-1])
-    whole = script.read_text()
-    script.write_text(PLANTED)
-    world.ask("POST", "mcps/failing/restart")
-    until(lambda: world.ask("GET", "mcps/failing")["breaker"] != "closed", "the breaker opens")
-    script.write_text(whole)
-    until(lambda: world.ask("GET", "mcps/failing")["breaker"] == "closed", "the breaker closes")
 
 
 def questions(world: World) -> None:

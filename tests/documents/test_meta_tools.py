@@ -1,5 +1,6 @@
 """The commands and the file in `docs/meta-tools.md` are used as they are written, and its figures are the code's."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ import pytest
 
 from ambassador_server.domain.catalog.published_names import META_TOOL_NAMES
 from ambassador_server.meta_tools.definitions import DEFINITIONS, MOST_FOUND, USUALLY_FOUND
+from tests import preloaded
 from tests.architecture.test_sizes import ROOT
+from tests.patience import PATIENCE
 from tests.rig import BIN, Rig
 
 TEXT = (ROOT / "docs" / "meta-tools.md").read_text()
-COMMANDS = [shlex.split(line)[1:] for line in re.findall(r"^\$ (ambassador-admin .+)$", TEXT, re.MULTILINE)]
+COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ (.+)$", TEXT, re.MULTILINE)]
 (FILE,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 
 
@@ -30,12 +33,17 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 def test_the_commands_about_meta_tools_work_as_written(rig: Rig, tmp_path: Path) -> None:
     rig.admin("user", "create", "alice")
-    rig.admin("key", "issue", "alice", "--name", "laptop")
+    secret = rig.admin_json("key", "issue", "alice", "--name", "laptop")["preshared_key"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **rig.client_environment(secret)}
     rig.admin("mcp", "add", "time", "--publish", "--", str(BIN / "mcp-server-time"))
     (key,) = rig.admin_json("key", "list", "--user", "alice")
     printed = {}
-    for words in COMMANDS:
-        done = rig.admin(*(key["id"] if word == "KEY" else word for word in words))
+    for program, *words in COMMANDS:
+        if program == "ambassador-client":
+            done = preloaded.run(program, *words, env=environment, stdin="", timeout=PATIENCE)
+            assert done.returncode == 0, done.stderr
+        else:
+            done = rig.admin(*(key["id"] if word == "KEY" else word for word in words))
         printed[" ".join(words)] = done.stdout
     assert "alice" in printed["user list --filter meta_tools=on"]
     assert "inherit" in printed["key list --user alice -o wide"]

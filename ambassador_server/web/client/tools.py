@@ -86,9 +86,10 @@ async def invoke(request: web.Request) -> web.Response:
         raise InvalidInputError('Missing or invalid "tool" or "arguments" field')
     if arguments.startswith(b"["):
         raise InvalidInputError('"arguments" must be an object')
-    meta = MetaTools(request.app[CALLS].search)
-    if body.tool in META_TOOL_NAMES and meta.is_used_by(request[PRINCIPAL]):
-        return await _call_meta_tool(request, body.tool, arguments, meta)
+    if body.tool in META_TOOL_NAMES:
+        meta = MetaTools(request.app[CALLS].search)
+        if meta.is_used_by(request[PRINCIPAL]):
+            return await _call_meta_tool(request, body.tool, arguments, meta)
     return await _call(request, body.tool, arguments)
 
 

@@ -309,6 +309,20 @@ async def test_the_sdk_of_the_protocol_takes_the_answer_for_valid(
             assert result.structured_content["successful"] == 3
 
 
+@pytest.mark.parametrize("face", FACES, ids=str)
+def test_a_host_with_meta_tools_describes_and_calls_a_broadcast(
+    world: World, person: Person, caller: Caller, face: Face
+) -> None:
+    world.ask("PATCH", f"users/{person.name}", {"meta_tools": "on"})
+    until(lambda: caller.names(face) == ["search_tools", "describe_tool", "call_tool"], "three tools alone")
+    assert ECHO in caller.call(face, "search_tools", {"query": "echo"}).text
+    assert "servers" in caller.call(face, "describe_tool", {"name": ECHO}).text
+    given = {"name": ECHO, "arguments": {"arguments": {"text": "hello"}, "servers": ["west"]}}
+    answer = caller.call(face, "call_tool", given)
+    assert answer.succeeded
+    assert "[west]\n  hello" in answer.text
+
+
 def test_an_administrator_sees_who_takes_part_and_why_not(world: World) -> None:
     tools = {each["own_name"]: each for each in world.rig.admin_json("mcp", "tools", "west")}
     assert (tools["echo"]["broadcast_as"], tools["echo"]["not_broadcast"]) == (ECHO, "")

@@ -36,6 +36,9 @@ PARAM_NAMES: Final = MemberNames(
 )
 """The parameters that name what a request is for or hold its arguments, and those that this server rewrites."""
 
+_ENVELOPE_NAMES: Final = MemberNames(("jsonrpc", "id", "method", "params", "result", "error"))
+_LENGTH_OF_NAMES: Final = len('{"jsonrpc":"2.0","id":,"method":"","params":}')
+
 _ABSENT = msgspec.Raw()
 _INTEGER = re.compile(rb"-?[0-9]+")
 
@@ -100,9 +103,17 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_message(body: bytes) -> Message:
-    """Decode one message. Raises EnvelopeError for invalid JSON, a batch, or a mixture of request and response."""
+    """Decode one message. Raises EnvelopeError for invalid or ambiguous JSON, a batch, or a mixture of both kinds."""
     wire = _decode(body)
-    message_id = bytes(wire.id) or None
+    message_id, raw_params = bytes(wire.id) or None, bytes(wire.params)
+    if (
+        message_id is None
+        or wire.method is None
+        or not raw_params
+        or len(body) != _LENGTH_OF_NAMES + len(message_id) + len(wire.method) + len(raw_params)
+    ):
+        # Only the length of a request without other members and blanks shows that each is there once.
+        _check_names(body)
     if wire.jsonrpc != "2.0":
         raise EnvelopeError(Code.INVALID_REQUEST, "Not a JSON-RPC 2.0 request")
     if message_id is not None and not message_id.startswith(b'"') and _INTEGER.fullmatch(message_id) is None:
@@ -111,7 +122,6 @@ def read_message(body: bytes) -> Message:
         return _response(wire, message_id)
     if bytes(wire.result) or bytes(wire.error):
         raise EnvelopeError(Code.INVALID_REQUEST, "A message is a request or a response, not both")
-    raw_params = bytes(wire.params)
     if raw_params and not raw_params.startswith(b"{"):
         raise EnvelopeError(Code.INVALID_PARAMS, "Parameters are an object")
     if len(raw_params) > LARGE:
@@ -170,6 +180,13 @@ def request(message_id: str, method: str, params: bytes) -> bytes:
     """Build a request for the host around raw params."""
     head = b'{"jsonrpc":"2.0","id":' + msgspec.json.encode(message_id)
     return head + b',"method":' + msgspec.json.encode(method) + b',"params":' + params + b"}"
+
+
+def _check_names(body: bytes) -> None:
+    """Refuse a message with a member that readers may take for another one."""
+    fault = _ENVELOPE_NAMES.fault(read_members(body), body)
+    if fault is not None:
+        raise EnvelopeError(Code.INVALID_REQUEST, f"The message {fault}")
 
 
 def _check_large(params: bytes) -> None:

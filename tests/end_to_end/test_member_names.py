@@ -104,6 +104,16 @@ def test_progress_token_in_another_spelling_is_refused(caller: Caller, face: Mcp
         assert answer.text.startswith(f"params._meta has '{name}'"), answer
 
 
+@pytest.mark.parametrize("face", MCP_FACES, ids=repr)
+def test_message_with_two_readings_is_refused(caller: Caller, face: Mcp) -> None:
+    wire = face.call(caller.secret, "tools__echo", {"text": "hello"})
+    for more in (b'"params":{"name":"evil"},', b'"Params":{"name":"evil"},', b'"Method":"prompts/get",'):
+        body = wire.body.replace(b'"params"', more + b'"params"')
+        answer = caller.http.post("/mcp", headers=wire.headers, content=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600), answer.text
+        assert answer.json()["error"]["message"].startswith("The message has '")
+
+
 def test_batch_refuses_the_one_message_alone(caller: Caller) -> None:
     wire = LEGACY.call(caller.secret, "tools__echo", {"text": "hello"})
     unclear = wire.body.replace(b'"name"', b'"Name": "evil", "name"')

@@ -12,6 +12,8 @@ from ambassador_server.crypto.sealing import AesGcmSealer
 from ambassador_server.mcp.caller import Caller
 from ambassador_server.mcp.envelope import EnvelopeError, Request, read_message
 from ambassador_server.mcp.methods.dispatch import build_methods
+from ambassador_server.meta_tools.answers import MetaTools
+from tests.properties.test_tool_search import search_of
 from tests.server.services.world import ORIGIN, World
 from tests.server.worlds import PRINCIPAL
 
@@ -85,7 +87,8 @@ def test_every_reader_reads_what_was_decided_or_the_call_is_refused(params: str)
 async def _sent(params: str) -> bytes | None:
     """Return what the downstream gets of a call with these params; None if the call is refused."""
     world = await World.build()
-    methods = build_methods(world.catalog, world.calls, AesGcmSealer({1: b"k" * 32}), world.clock)
+    sealer, meta = AesGcmSealer({1: b"k" * 32}), MetaTools(search_of(world))
+    methods = build_methods(world.catalog, world.calls, meta, sealer, world.clock)
     caller = Caller(
         principal=PRINCIPAL, origin=ORIGIN, capabilities=b"{}", tell=None, ask=None, is_modern=False
     )

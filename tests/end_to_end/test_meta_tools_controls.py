@@ -3,14 +3,16 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.client.host import host as start_client
 from tests.end_to_end.conftest import GENEROUS
-from tests.end_to_end.faces import FACES, LEGACY, Face
+from tests.end_to_end.faces import FACES, LEGACY, MODERN, Face
 from tests.end_to_end.test_meta_tools import META, ThroughMeta, described, names
 from tests.end_to_end.test_next_call import env_of
+from tests.end_to_end.test_request_states import answers, yes
 from tests.end_to_end.world import Caller, Person, World, running, until
 from tests.fakes.mcp_servers import stdio_options
 from tests.rig import Rig
@@ -24,6 +26,7 @@ def world(directory: Path, prepared: Rig) -> Iterator[World]:
     with running(directory, prepared, limits=limits, approvals={"hold_seconds": 0}) as started:
         for name in SITES:
             started.publish(name, "stdio", stdio_options(), broadcast="all")
+        started.publish_fixture("modern", "--era", "modern")
         yield started
 
 
@@ -121,3 +124,33 @@ async def test_hosts_are_told_when_the_choice_changes_and_not_of_what_they_do_no
         world.ask("PATCH", f"keys/{person.key_id}", {"meta_tools": "on"})
         await host.until(lambda: told() > before)
         assert await listed() == META
+
+
+def test_one_approval_serves_every_round_of_a_call_that_asks(world: World) -> None:
+    group = world.fresh("group")
+    world.ask("POST", "groups", {"name": group})
+    world.ask("POST", "grants", {"group": group, "mcp": "modern", "approval": {}})
+    person = world.person(group)
+    world.ask("PATCH", f"users/{person.name}", {"meta_tools": "on"})
+    caller = world.session(person)
+
+    def confirm(rounds: int = 2, **more: Any) -> dict[str, Any]:
+        params = {
+            "name": "call_tool",
+            "arguments": {"name": "modern__confirm", "arguments": {"rounds": rounds}},
+            "_meta": {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}},
+            **more,
+        }
+        found: dict[str, Any] = caller.send(MODERN.request(caller.secret, "tools/call", params)).json()
+        return found
+
+    asked = confirm()
+    assert set(asked["result"]["inputRequests"]) == {"approval"}
+    (request,) = world.ask("GET", f"approvals?filter=user%3D{person.name}")["items"]
+    world.ask("POST", f"approvals/{request['id']}/approve", {})
+    first = confirm(**answers(asked, {"action": "accept", "content": {}}))
+    second = confirm(**answers(first, yes("1")))
+    assert "error" in confirm(3, **answers(second, yes("2"))), "the state belongs to the same arguments"
+    done = confirm(**answers(second, yes("2")))
+    assert done["result"]["structuredContent"]["answers"] == [yes("1"), yes("2")]
+    assert set(confirm()["result"]["inputRequests"]) == {"approval"}, "it serves one call"

@@ -33,6 +33,7 @@ OWN_CONNECTIONS: Final = "/v1/connections"
 CREDENTIAL_PAGE: Final = "/credentials"
 CONNECT_PAGE: Final = "/connect"
 OAUTH_CALLBACK: Final = "/oauth/callback"
+RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
 CLIENT_METADATA: Final = "/oauth/client-metadata"
 
 ADMIN: Final = "/v1/admin"

@@ -267,6 +267,7 @@ class _Planner:
         after: Attributes | None = None,
         item_id: str | None = None,
     ) -> None:
+        swaps = phase is Phase.SWAP and item.kind is ObjectKind.MEMBERSHIP
         self.operations.append(
             Operation(
                 action=action,
@@ -278,7 +279,7 @@ class _Planner:
                 owner=item.owner,
                 item_id=item_id,
                 attributes=item.attributes,
-                atomic_group=item.key[1] if phase is Phase.SWAP else "",
+                atomic_group=item.key[1] if swaps else "",
                 declared=item if isinstance(item, DesiredObject) else None,
             )
         )

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from ambassador_protocol.paths import MCP, RESOURCE_METADATA
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.key_rates import KeyRates
 from ambassador_server.bootstrap.options import session_bounds
@@ -12,6 +13,7 @@ from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
+from ambassador_server.services.sign_in.protected_resource import ProtectedResource
 from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_proof import TokenProver
@@ -56,7 +58,10 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         throttle=base.throttle,
         clock=base.clock,
     )
-    return ClientSignIn(codes=codes, keys=keys, sessions=sessions, tokens=tokens)
+    resource = ProtectedResource(
+        policy=base.policy, public_url=config.public_url, path=MCP, well_known=RESOURCE_METADATA
+    )
+    return ClientSignIn(codes=codes, keys=keys, sessions=sessions, tokens=tokens, resource=resource)
 
 
 def create_administrator_sign_in(

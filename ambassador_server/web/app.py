@@ -33,6 +33,7 @@ from ambassador_server.web.app_keys import (
     ADMINISTRATORS,
     AUTHENTICATORS,
     HEALTH_CHECKS,
+    PROTECTED_RESOURCE,
     SETTINGS,
     WebSettings,
 )
@@ -78,6 +79,7 @@ def create_client_app(
     app[CORS_ORIGINS] = settings.cors_origins
     app[AUTHENTICATORS] = authenticators
     app[SIGN_IN] = sign_in
+    app[PROTECTED_RESOURCE] = sign_in.resource
     app[CALLS] = calls
     app[OWN_ACCESS] = own.access
     app[REQUESTS] = own.requests

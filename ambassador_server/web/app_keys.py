@@ -11,6 +11,7 @@ from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
+from ambassador_server.services.sign_in.protected_resource import ProtectedResource
 from ambassador_server.web.listener_bounds import ConnectionsByApi
 
 
@@ -37,6 +38,7 @@ class WebSettings:
 HEALTH_CHECKS: web.AppKey[Health] = web.AppKey("health_checks", Health)
 SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
 AUTHENTICATORS: web.AppKey[tuple[Authenticator, ...]] = web.AppKey("authenticators", tuple)
+PROTECTED_RESOURCE: web.AppKey[ProtectedResource] = web.AppKey("protected_resource", ProtectedResource)
 ADMINISTRATORS: web.AppKey[AdministratorProver] = web.AppKey("administrators", AdministratorProver)
 
 ORIGIN: web.RequestKey[Origin] = web.RequestKey("origin", Origin)

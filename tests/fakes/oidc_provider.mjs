@@ -1,14 +1,15 @@
 // An authorization server of the package oidc-provider for one MCP, whose users consent to everything at once; the
 // cookie `account` names the user. It passes requests with a token of its own on to the MCP at `target`.
 // Arguments: the folder with the package, and a JSON object with `document`, the answer for any client document,
-// `target`, and `seconds`, the lifetime of a token.
+// `target`, `seconds`, the lifetime of a token, `resource`, another server that tokens are for, and `groups`, which
+// tokens name.
 // It prints its port, and ends when its standard input is closed.
 import { createServer, request as send } from "node:http";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const [folder, options] = process.argv.slice(2);
-const { document, target, seconds } = JSON.parse(options);
+const { document, target, seconds, resource: other, groups } = JSON.parse(options);
 const inFolder = createRequire(`${folder}/`);
 const { Provider, errors } = await import(pathToFileURL(inFolder.resolve("oidc-provider")));
 const { createRemoteJWKSet, jwtVerify } = await import(pathToFileURL(inFolder.resolve("jose")));
@@ -16,7 +17,7 @@ const { createRemoteJWKSet, jwtVerify } = await import(pathToFileURL(inFolder.re
 const server = createServer();
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 const issuer = `http://127.0.0.1:${server.address().port}`;
-const mcp = `${issuer}/mcp`;
+const mcp = other ?? `${issuer}/mcp`;
 const scopes = "read write admin";
 
 const provider = new Provider(issuer, {
@@ -40,6 +41,7 @@ const provider = new Provider(issuer, {
       },
     },
   },
+  extraTokenClaims: () => (groups ? { groups } : undefined),
   issueRefreshToken: (_, client) => client.grantTypeAllowed("refresh_token"),
   rotateRefreshToken: true,
   pkce: { required: () => true },

@@ -6,6 +6,7 @@ from ambassador_server.services.sign_in.administrator_proof import Administrator
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
+from ambassador_server.services.sign_in.protected_resource import ProtectedResource
 from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.services.sign_in.token_proof import TokenProver
 
@@ -18,6 +19,7 @@ class ClientSignIn:
     keys: KeyProver
     sessions: Sessions
     tokens: TokenProver
+    resource: ProtectedResource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

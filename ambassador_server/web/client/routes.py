@@ -11,6 +11,7 @@ from ambassador_server.web.client import (
     own_access,
     own_oauth,
     own_requests,
+    resource_metadata,
     sessions,
     tools,
 )
@@ -20,5 +21,5 @@ def client_routes() -> list[web.RouteDef]:
     """Return every route of the client API."""
     probes = [endpoint.route() for endpoint in health.endpoints()]
     access = (enrolments, own_access, own_requests)
-    modules = (mcp, sessions, tools, *access, credentials, own_oauth, connect_pages)
+    modules = (mcp, sessions, tools, *access, credentials, own_oauth, connect_pages, resource_metadata)
     return probes + [route for module in modules for route in module.routes()]

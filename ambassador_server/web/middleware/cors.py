@@ -1,4 +1,4 @@
-"""Lets pages of listed origins use `/mcp` from a browser, by the CORS protocol of the Fetch standard.
+"""Lets pages of listed origins use `/mcp` from a browser, and learn where to log in, by CORS of the Fetch standard.
 
 A page sends its credential itself, so the browser is told to add none of its own. No other route answers to a page of
 another site, and the admin API has no such origins at all.
@@ -18,7 +18,7 @@ from ambassador_protocol.mcp import (
     SESSION_HEADER,
     VERSION_HEADER,
 )
-from ambassador_protocol.paths import MCP, REQUEST_ID_HEADER
+from ambassador_protocol.paths import MCP, REQUEST_ID_HEADER, RESOURCE_METADATA
 
 CORS_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("cors_origins", frozenset)
 
@@ -39,9 +39,14 @@ _MAX_AGE: Final = "7200"
 """For how many seconds a browser keeps the answer to a preflight; no browser keeps it for longer than a day."""
 
 
+def _is_shared(request: web.Request) -> bool:
+    """Tell whether pages may use this route; the metadata says where a page can log in."""
+    return request.path == MCP or request.path.startswith(RESOURCE_METADATA)
+
+
 def listed_origin(request: web.Request) -> str | None:
     """Return the origin of the page that sent this request, if it is listed for this route."""
-    if request.path != MCP:
+    if not _is_shared(request):
         return None
     origin = request.headers.get("Origin")
     return origin if origin in request.app.get(CORS_ORIGINS, ()) else None
@@ -63,7 +68,7 @@ async def cors_middleware(request: web.Request, handler: Handler) -> web.StreamR
 
 async def add_cors_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Let a page of a listed origin read this response, also an error; called just before the response is sent."""
-    if request.path != MCP or not request.app[CORS_ORIGINS]:
+    if not _is_shared(request) or not request.app[CORS_ORIGINS]:
         return
     headers = response.headers
     # Also without an origin: a cache must not give the answer for one page to another.

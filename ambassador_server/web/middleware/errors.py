@@ -36,6 +36,7 @@ from ambassador_server.errors import (
     entry_for,
 )
 from ambassador_server.web.app_keys import ORIGIN
+from ambassador_server.web.middleware.challenges import challenge
 from ambassador_server.web.problems import render_problem
 from ambassador_server.wording.advice import hint_text
 
@@ -137,8 +138,8 @@ def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
     if isinstance(error, StoppedError):
         # Clients should retry soon after the switch is lifted, but not continuously until then.
         response.headers["Retry-After"] = str(_STOPPED_RETRY_SECONDS)
-    if status == 401:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="mcp-ambassador"'
+    if status == 401 or isinstance(error, InsufficientScopeError):
+        response.headers["WWW-Authenticate"] = challenge(request, error)
     return response
 
 

@@ -37,8 +37,9 @@ def oidc_provider(document: Mapping[str, object] | None = None, **more: object) 
 class Browser:
     """A browser that follows redirects up to one to a redirect URI, and submits the forms of the device page."""
 
-    def __init__(self) -> None:
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+    def __init__(self, account: str | None = None) -> None:
+        cookies = None if account is None else {"account": account}
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), cookies=cookies)
 
     async def __aenter__(self) -> "Browser":
         return self

@@ -1,0 +1,68 @@
+"""The commands and the file in `docs/identity.md` are used as they are written, and its tables are the code's."""
+
+import re
+from pathlib import Path
+
+import jwt
+
+from ambassador_protocol.admin.issuer_presets import DEFAULTS, PRESETS
+from ambassador_server.domain.people.token_claims import MOST_GROUPS, SKEW, TokenStep
+from ambassador_server.guarded_http.requests import LARGEST_BODY
+from ambassador_server.identity.held_keys import KEPT, REFRESHED_AFTER, TRIED_EVERY
+from ambassador_server.identity.token_form import LONGEST_TOKEN
+from tests.documents.build import ROOT
+from tests.rig import Rig
+
+TEXT = (ROOT / "docs" / "identity.md").read_text()
+COMMANDS = [line.split()[2:] for line in TEXT.splitlines() if line.startswith("$ ambassador-admin ")]
+(FILE,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_commands_work_as_written(rig: Rig, tmp_path: Path) -> None:
+    *kept, removing, testing = COMMANDS
+    printed = {" ".join(words[:2]): rig.admin(*words) for words in kept}
+    assert "public_url" in printed["issuer add"].stderr
+    assert "https://sso.acme.example/realms/staff" in printed["issuer list"].stdout
+    assert "group_prefix: sso." in printed["issuer show"].stdout
+    claims = {"iss": "https://sso.acme.example/realms/staff", "exp": 1}
+    token = jwt.encode(claims, "a secret that is long enough to sign", algorithm="HS256")
+    words = [word.replace("env://TOKEN", "-") for word in testing]
+    tested = rig.admin(*words, stdin=token)
+    assert "it is signed in a way that is not permitted" in tested.stdout
+    assert token not in tested.stdout + tested.stderr
+    rig.admin(*words, "--check", stdin=token, expect=1)
+    rig.admin(*removing)
+    assert rig.admin_json("issuer", "list") == []
+
+
+def test_the_file_is_applied_and_exported(rig: Rig, tmp_path: Path) -> None:
+    declared = tmp_path / "identity.yaml"
+    declared.write_text(FILE)
+    assert "+ issuer entra" in rig.admin("apply", "-f", str(declared), "--yes").stdout
+    (issuer,) = rig.admin_json("issuer", "list")
+    assert (issuer["subject_claim"], issuer["group_claims"]) == ("oid", ["groups", "roles"])
+    exported = rig.admin("export", "--owner", "ci/identity").stdout
+    declared.write_text(exported)
+    assert "0 to create, 0 to change" in rig.admin("diff", "-f", str(declared)).stderr
+    declared.write_text(exported.replace("- api://mcp-ambassador", "- api://other"))
+    rig.admin("apply", "-f", str(declared), "--yes")
+    assert rig.admin_json("issuer", "show", "entra")["audiences"] == ["api://other"]
+    declared.write_text(FILE[: FILE.index("issuers:")] + FILE[FILE.index("groups:") :])
+    rig.admin("apply", "-f", str(declared), "--prune", "--yes")
+    assert rig.admin_json("issuer", "list") == []
+
+
+def test_checks_presets_and_bounds_are_those_of_the_code() -> None:
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in TEXT.splitlines() if line[:3] == "| `"
+    ]
+    first = [cells[0].strip("`") for cells in rows]
+    assert first == [*map(str, TokenStep), *PRESETS]
+    for cells in rows[len(TokenStep) :]:
+        fields = {**DEFAULTS, **PRESETS[cells[0].strip("`")]}
+        told = [re.findall(r"`([^`]+)`", cell) for cell in cells[1:4]]
+        assert told == [fields["user_claims"], [fields["subject_claim"]], fields["group_claims"]], cells[0]
+    assert f"{LONGEST_TOKEN:,} characters" in TEXT
+    assert (SKEW.total_seconds(), TRIED_EVERY, KEPT, REFRESHED_AFTER) == (60, 30, 3600, 300)
+    assert LARGEST_BODY == 1024 * 1024
+    assert f"More than {MOST_GROUPS:,} groups" in TEXT

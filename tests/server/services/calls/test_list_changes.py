@@ -263,5 +263,6 @@ async def test_many_listeners_of_one_group_share_the_work_and_leave_the_loop_fre
     await measuring
     # Far below what 5,000 lists of 2,000 tools would take, each computed for itself: about 10 s.
     assert listening < 2.0
-    # One slice of the work, and the reading of the new list by the index.
-    assert longest < 0.5
+    # One slice of the work, and the reading of the new list by the index: a tenth of that at most. Processor time
+    # counts twice as much on a machine whose caches others use.
+    assert longest < 1.0

@@ -54,10 +54,11 @@ def not_found(run: Run, kind: str, listed: Collection[str], name: str) -> NotFou
         if refused.message is not None:
             cause = f"{name[:100]} is stopped by an administrator: {refused.message}"
         return NotFoundError(cause, refused.hint)
-    near = _similar(name, listed)
-    return NotFoundError(
-        cause, f"Did you mean {' or '.join(near)}?" if near else f"Run: ambassador-client {kind}s list"
-    )
+    if near := _similar(name, listed):
+        return NotFoundError(cause, f"Did you mean {' or '.join(near)}?")
+    # The same is said of a tool that does not exist, because the client does not know either.
+    asks = ", or ask for it: ambassador-client request access --help" if kind == "tool" else ""
+    return NotFoundError(cause, f"Run: ambassador-client {kind}s list{asks}")
 
 
 def description(described: Mapping[str, Any]) -> str:

@@ -54,7 +54,9 @@ def approve(world: World, request: Any, **body: Any) -> Any:
 
 def test_access_is_asked_for_given_and_over(world: World, alice: Asker) -> None:
     assert_refused(alice.caller, "Unknown tool")
-    assert "there is no tool" in alice.runs("call", "tools__echo", "text=x", expect=5)
+    refused = alice.runs("call", "tools__echo", "text=x", expect=5)
+    assert "there is no tool 'tools__echo' that you may call" in refused
+    assert "or ask for it: ambassador-client request access" in refused
     request = alice.asks("tools.echo", seconds=SECONDS)
     assert (request["kind"], request["status"], request["capability"]) == ("access", "pending", "tools.echo")
     assert_refused(alice.caller, "Unknown tool")

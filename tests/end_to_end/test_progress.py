@@ -111,17 +111,21 @@ def test_users_with_the_same_token_get_only_their_own_progress(world: World, mcp
 @pytest.mark.parametrize("mcp", DOWNSTREAMS)
 def test_token_that_is_spelled_another_way_does_not_reach_the_downstream(world: World, mcp: str) -> None:
     caller = world.caller()
-    for spelled in (rb'"progress\u0054oken":1', rb'"progressToken":2,"progress\u0054oken":1'):
-        body = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"%b__params","_meta":{%b}}}'
-        wire = LEGACY.request(caller.secret, "tools/call", {})
+    body = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"%b__params","_meta":{%b}}}'
+    wire = LEGACY.request(caller.secret, "tools/call", {})
+
+    def answer(spelled: bytes) -> Any:
         content = body % (mcp.encode(), spelled)
-        answer = caller.http.post("/mcp", content=content, headers=wire.headers).json()
-        seen = answer["result"]["structuredContent"]["_meta"]["progressToken"]
-        assert isinstance(seen, int)
-        again = caller.http.post("/mcp", content=content, headers=wire.headers).json()
-        assert again["result"]["structuredContent"]["_meta"]["progressToken"] != seen, (
-            "it is ours, not theirs"
-        )
+        return caller.http.post("/mcp", content=content, headers=wire.headers).json()
+
+    def token() -> Any:
+        return answer(rb'"progress\u0054oken":1')["result"]["structuredContent"]["_meta"]["progressToken"]
+
+    seen = token()
+    assert isinstance(seen, int)
+    assert token() != seen, "it is ours, not theirs"
+    refused = answer(rb'"progressToken":2,"progress\u0054oken":1')
+    assert refused["error"]["message"] == "params._meta has 'progressToken' more than once"
 
 
 def test_slow_reader_loses_progress_but_not_the_result(world: World, tools: Downstream) -> None:

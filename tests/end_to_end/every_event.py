@@ -74,6 +74,7 @@ def do_everything(world: World, directory: Path) -> None:
     breakers(world, directory, PLANTED)
     questions(world)
     resources_and_prompts(world)
+    approvals(world)
     people(world)
     access(world)
     tokens(world, directory)
@@ -265,6 +266,68 @@ def _answer_questions(caller: Caller, method: str, **params: Any) -> None:
     answers = {key: {"action": "accept", "content": {"text": TEXT}} for key in asked["inputRequests"]}
     retry = {"inputResponses": answers, "requestState": asked["requestState"]}
     assert "error" not in _ask(caller, MODERN, method, **params, **retry)
+
+
+def approvals(world: World) -> None:
+    """Let calls wait for the approval of a member of a group, or of an administrator, and be denied."""
+    world.publish_fixture("approved")
+    group, approvers = world.group(), world.group()
+    demands = {"approval": {"approvers": approvers}, "allow_unmatched": True}
+    world.ask("POST", "grants", {"group": group, "mcp": "approved", **demands})
+    open_to_all = {"group": group, "mcp": "offers", "approval": {"valid_seconds": 60}}
+    world.ask("POST", "grants", {**open_to_all, "approval": {}})
+    world.ask("PUT", "grants", {**open_to_all})
+    caller, approver = world.session(world.person(group)), world.session(world.person(approvers))
+
+    def decide(how: str) -> str:
+        items = world.ask("GET", "approvals?filter=status%3Dpending")["items"]
+        request = items[0]
+        by_group = request["approvers"] is not None
+        path = f"{'/v1/me/requests' if by_group else '/v1/admin/approvals'}/{request['id']}/{how}"
+        headers = {"X-Session-Token": approver.secret} if by_group else None
+        client = world.http if by_group else world.admin
+        answer = client.post(path, json={"reason": TEXT}, headers=headers)
+        assert answer.is_success, answer.text
+        return str(request["id"])
+
+    asked = caller.call(MODERN, "approved__echo", {"text": TEXT})
+    assert "approval_pending" in asked.text, asked
+    decide("approve")
+    assert caller.call(MODERN, "approved__echo", {"text": TEXT}).succeeded
+    assert caller.call(MODERN, "approved__echo", {"text": f"1 {TEXT}"}).failed
+    decide("deny")
+    assert caller.call(MODERN, "approved__echo", {"text": f"1 {TEXT}"}).failed
+    for method, params in (
+        ("resources/read", {"uri": "memo://asks"}),
+        ("prompts/get", {"name": "offers__greet", "arguments": {"whom": "asks"}}),
+    ):
+        assert "error" in _ask(caller, MODERN, method, **params)
+        decide("approve")
+        _answer_questions(caller, method, **params)
+    for method, params in (
+        ("resources/read", {"uri": f"memo://{PLANTED}"}),
+        ("prompts/get", {"name": "offers__greet", "arguments": {"whom": TEXT}}),
+    ):
+        assert "error" in _ask(caller, MODERN, method, **params)
+        decide("deny")
+        assert "error" in _ask(caller, MODERN, method, **params)
+    for number, how in enumerate(("cancel", "expire")):
+        assert caller.call(MODERN, "approved__echo", {"text": f"{number + 2} {TEXT}"}).failed
+        request_id = decide("approve")
+        if how == "cancel":
+            own = {"X-Session-Token": caller.secret}
+            assert world.http.post(f"/v1/me/requests/{request_id}/cancel", headers=own).is_success
+        else:
+            with closing(sqlite3.connect(world.rig.data_dir / "ambassador.db", timeout=PATIENCE)) as database:
+                database.execute(
+                    "UPDATE approval_requests SET expires_at = '2020-01-01 00:00:00.000000' WHERE request_id = ?",
+                    (request_id,),
+                )
+                database.commit()
+            until(
+                lambda: any(each["action"] == "approval:request:expire" for each in events_of(world)),
+                "the approval expires",
+            )
 
 
 def people(world: World) -> None:

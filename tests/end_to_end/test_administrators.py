@@ -187,6 +187,9 @@ def test_no_response_contains_a_hash_a_digest_or_a_secret(world: World) -> None:
     name = create_administrator(world, "admin", "auditor")
     login, person = log_in(world, name), world.person()
     session = world.session(person)
+    wanted = {"access": "nothing", "reason": "a test", "for_seconds": 60}
+    token = {"X-Session-Token": session.secret}
+    assert world.http.post("/v1/me/requests", headers=token, json=wanted).is_success
     world.ask("POST", "kill-switches", {"scope": "user", "target": name, "reason": "drill", "drill": True})
     world.ask("PUT", "limits/careful", {"scope": "everyone", "measure": "in_flight", "value": 99})
     issuer = {"url": "https://login.example.com", "audiences": ["a"], "group_prefix": "login."}

@@ -34,7 +34,12 @@ _ON_DATABASE = {
     ("DELETE", "/v1/sessions/connections/{connection_id}"),
     ("POST", "/v1/enrol"),
     ("POST", "/v1/me/key/rotate"),
+    ("GET", "/v1/me/requests"),
     ("POST", "/v1/me/requests"),
+    ("GET", "/v1/me/requests/{id}"),
+    ("POST", "/v1/me/requests/{id}/cancel"),
+    ("POST", "/v1/me/requests/{id}/approve"),
+    ("POST", "/v1/me/requests/{id}/deny"),
     ("PUT", "/v1/me/subscriptions/{mcp}"),
     ("DELETE", "/v1/me/subscriptions/{mcp}"),
     ("PUT", "/v1/me/meta-tools"),
@@ -102,6 +107,13 @@ def test_every_request_gives_up_while_the_database_hangs(world: World) -> None:
             token | _JSON,
             json.dumps({"access": "tools", "reason": "x", "for_seconds": 60}).encode(),
         ),
+        ("GET", "/v1/me/requests"): Wire("GET", "/v1/me/requests?to_decide=true", token),
+        ("GET", "/v1/me/requests/{id}"): Wire("GET", "/v1/me/requests/x", token),
+        ("POST", "/v1/me/requests/{id}/cancel"): Wire("POST", "/v1/me/requests/x/cancel", token),
+        ("POST", "/v1/me/requests/{id}/approve"): Wire(
+            "POST", "/v1/me/requests/x/approve", token | _JSON, b"{}"
+        ),
+        ("POST", "/v1/me/requests/{id}/deny"): Wire("POST", "/v1/me/requests/x/deny", token | _JSON, b"{}"),
         ("PUT", "/v1/me/subscriptions/{mcp}"): Wire(
             "PUT", "/v1/me/subscriptions/tools", token | _JSON, b"{}"
         ),

@@ -178,6 +178,7 @@ def existing(world: World, path: str) -> dict[str, Any] | None:
         f"{ADMIN}/subscriptions/": lambda: {"key_id": subscriber(world), "mcp": HARMLESS},
         f"{ADMIN}/issuers/": lambda: {"name": issuer(world)},
         f"{ADMIN}/limits/": lambda: {"name": limit(world)},
+        f"{ADMIN}/approvals/": lambda: {"id": waiting_request(world)},
         f"{ADMIN}/kill-switches/": lambda: {"id": switch(world)},
         f"{ADMIN}/sessions/": lambda: {"id": world.caller().session_id},
         f"{ADMIN}/admin-keys/": lambda: {"name": admin_key(world)},
@@ -237,6 +238,13 @@ def issuer_fields(name: str) -> dict[str, Any]:
 def issuer(world: World) -> str:
     name = world.fresh("issuer")
     return str(world.ask("PUT", f"issuers/{name}", issuer_fields(name))["name"])
+
+
+def waiting_request(world: World) -> str:
+    caller = world.session(world.person(world.group()))
+    body = {"access": f"{HARMLESS}.echo", "reason": "a test", "for_seconds": 60}
+    token = {"X-Session-Token": caller.secret}
+    return str(world.http.post("/v1/me/requests", headers=token, json=body).json()["id"])
 
 
 def switch(world: World) -> str:

@@ -68,6 +68,8 @@ _IN_MEMORY = {
     ("GET", "/v1/credentials/{mcp}"),
     ("GET", "/credentials/{mcp}"),
     ("GET", "/oauth/client-metadata"),
+    ("GET", "/.well-known/oauth-protected-resource"),
+    ("GET", "/.well-known/oauth-protected-resource/{path:.*}"),
 }
 """The other routes: they use the database only to load a session, and `/ready` reports on it."""
 

@@ -168,7 +168,6 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "audiences": ["a"],
         "group_prefix": "other.",
     },
-    ("POST", "/v1/admin/issuers/{name}/test"): {"token": "x"},
     ("PUT", "/v1/admin/limits/{name}"): {"scope": "everyone", "measure": "in_flight", "value": 9},
     ("POST", "/v1/admin/approvals/{id}/approve"): {"reason": "test"},
     ("POST", "/v1/admin/kill-switches"): {"scope": "everyone", "reason": "test"},

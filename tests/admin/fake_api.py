@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.admin.fake_administrators import administrator_routes
 from tests.admin.fake_audit import add_audit_routes
 from tests.admin.fake_batch import batch_routes
+from tests.admin.fake_issuers import issuer_routes
 from tests.admin.fake_offers import offer_routes
 from tests.admin.fake_provisioning import provisioning_routes
 from tests.admin.fake_routes import application
@@ -42,6 +43,7 @@ class FakeApi(FakeState):
                 *administrator_routes(),
                 *batch_routes(),
                 *offer_routes(),
+                *issuer_routes(),
                 *provisioning_routes(),
                 *server_routes(),
             ]

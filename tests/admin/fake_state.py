@@ -41,6 +41,7 @@ class FakeState:
     given: list[Item] = field(default_factory=list)
     switches: dict[str, Item] = field(default_factory=dict)
     limits: dict[str, Item] = field(default_factory=dict)
+    issuers: dict[str, Item] = field(default_factory=dict)
     approvals: dict[str, Item] = field(default_factory=dict)
     enrolments: dict[str, Item] = field(default_factory=dict)
     sessions: dict[str, Item] = field(default_factory=dict)

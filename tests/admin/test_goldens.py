@@ -15,6 +15,7 @@ from ambassador_protocol import __version__
 from tests.admin.fake_administrators import admin_key
 from tests.admin.fake_api import FakeApi
 from tests.admin.fake_approvals import add_access_request, add_approval
+from tests.admin.fake_issuers import add_issuer
 from tests.admin.fake_state import ADMIN_KEY, AT, PASSWORD, credential
 from tests.admin.malicious_events import add_hostile_events
 from tests.admin.shell import Result, Shell
@@ -399,6 +400,49 @@ COMMANDS = {
     "grant-update-no-approval": ["grant", "update", "grant-1", "--no-approval"],
     "grant-update-both": ["grant", "update", "grant-1", "--approval", "--no-approval"],
     "limit-remove": ["limit", "remove", "fragile", "--yes"],
+    "issuer-add": [
+        "issuer",
+        "add",
+        "sso",
+        "--url",
+        "https://sso.acme.com",
+        "--audience",
+        "x",
+        "--map",
+        "a=developers",
+    ],
+    "issuer-add-preset": [
+        "issuer",
+        "add",
+        "entra",
+        "--preset",
+        "entra",
+        "--url",
+        "https://x.com",
+        "--audience",
+        "x",
+    ],
+    "issuer-add-secret": [
+        "issuer",
+        "add",
+        "chat",
+        "--preset",
+        "open-webui",
+        "--secret",
+        "env://CHAT",
+        "--create-users",
+    ],
+    "issuer-add-nothing": ["issuer", "add", "sso"],
+    "issuer-add-no-preset": ["issuer", "add", "sso", "--preset", "octa"],
+    "issuer-add-bad-map": ["issuer", "add", "sso", "--url", "https://x.com", "--map", "eng"],
+    "issuer-add-two-keys": ["issuer", "add", "sso", "--keys-url", "https://x.com", "--secret", "env://X"],
+    "issuer-list": ["issuer", "list"],
+    "issuer-show": ["issuer", "show", "okta"],
+    "issuer-show-unknown": ["issuer", "show", "octa"],
+    "issuer-test": ["issuer", "test", "okta", "--token", "env://GOOD_TOKEN"],
+    "issuer-test-refused": ["issuer", "test", "okta", "--token", "env://BAD_TOKEN", "--check"],
+    "issuer-test-plain": ["issuer", "test", "okta", "--token", "eyJ.x.y"],
+    "issuer-remove": ["issuer", "remove", "okta", "--yes"],
     "kill-everyone": ["kill", "everyone", "--reason", "incident 42", "--yes"],
     "kill-user": [
         "kill",
@@ -546,6 +590,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.given.append(credential("alice", "git", "token"))
     api.add_limit("fragile", scope="mcp", target="git", measure="in_flight", value=4)
     api.add_limit("everybody", scope="everyone", measure="calls_per_minute", value=120, burst=30)
+    add_issuer(api, "okta", subject_claim="uid", user_claims=["sub"], group_map={"eng": "developers"})
     add_approval(api, "3f9a1c0b7d2e", user="alice", capability="git.git_push", approvers="developers")
     add_approval(
         api,
@@ -573,6 +618,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_event("admin:user:create", "succeeded", actor={"kind": "admin", "id": "a-1", "name": "ops"})
     api.add_finding("main", uncovered=1, torn={"segment": 2, "offset": 900, "size": 17})
     api.add_finding("main-init", "the record was changed: the next one names another digest")
+    shell.environ |= {"GOOD_TOKEN": "good", "BAD_TOKEN": "bad"}
     (shell.home / "cases.yaml").write_text(CASES)
     (shell.home / "kinds.yaml").write_text(KINDS)
     (shell.home / "people.yaml").write_text(PEOPLE)

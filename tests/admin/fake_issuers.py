@@ -1,0 +1,95 @@
+"""Issuers on the fake server, which believes the token `good` and no other."""
+
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from ambassador_protocol import paths
+from ambassador_protocol.admin.issuers import NewIssuer, TokenToTest
+from tests.admin.fake_routes import API, _for, _known, _page, _read
+from tests.admin.fake_state import AT, FakeState, Item
+
+_CHECKS = ("form", "issuer", "algorithm", "key", "signature", "audience", "time", "scope", "user", "account")
+
+
+def add_issuer(state: FakeState, name: str, **members: Any) -> Item:
+    """Add an issuer."""
+    state.issuers[name] = {
+        "id": f"issuer-{len(state.issuers) + 1}",
+        "name": name,
+        "url": f"https://{name}.example.com",
+        "audiences": ["mcp"],
+        "algorithms": ["RS256"],
+        "key_source": "discovery",
+        "key_place": None,
+        "private_addresses": False,
+        "subject_claim": "sub",
+        "user_claims": ["preferred_username"],
+        "email_claim": "email",
+        "group_claims": ["groups"],
+        "group_prefix": f"{name}.",
+        "group_map": {},
+        "scopes": [],
+        "creates_users": False,
+        "owner": None,
+        "created_at": AT,
+        "created_by": "ops",
+        "updated_at": AT,
+    } | members
+    return state.issuers[name]
+
+
+def issuer_routes() -> list[web.RouteDef]:
+    """Return the routes."""
+    one = paths.ISSUERS + "/{name}"
+    return [
+        web.get(paths.ISSUERS, _for("read", lambda request: _page(request, request.app[API].issuers))),
+        web.post(paths.ISSUERS, _for("manage", _create)),
+        web.get(one, _for("read", _show)),
+        web.delete(one, _for("manage", _remove)),
+        web.post(f"{one}/test", _for("manage", _test)),
+    ]
+
+
+async def _create(request: web.Request) -> web.Response:
+    given = asdict(await _read(request, NewIssuer))
+    issuer = add_issuer(request.app[API], given.pop("name"), **given)
+    return web.json_response(issuer | {"warnings": ["The server has no public_url."]}, status=201)
+
+
+async def _show(request: web.Request) -> web.Response:
+    return web.json_response(_known(request.app[API].issuers, "issuer", request.match_info["name"]))
+
+
+async def _remove(request: web.Request) -> web.Response:
+    name = request.match_info["name"]
+    _known(request.app[API].issuers, "issuer", name)
+    del request.app[API].issuers[name]
+    return web.Response(status=204)
+
+
+async def _test(request: web.Request) -> web.Response:
+    _known(request.app[API].issuers, "issuer", request.match_info["name"])
+    good = (await _read(request, TokenToTest)).token == "good"  # no secret, but the word
+    failed = len(_CHECKS) if good else _CHECKS.index("signature")
+    results = ["passed"] * failed + ["failed", *["not_reached"] * len(_CHECKS)]
+    checks = [
+        {"check": check, "result": result, "detail": "its signature is wrong" if result == "failed" else ""}
+        for check, result in zip(_CHECKS, results, strict=False)
+    ]
+    groups = [{"claimed": "eng", "group": "developers"}, {"claimed": "ops", "group": None}]
+    return web.json_response(
+        {
+            "accepted": good,
+            "reason": None if good else "wrong_signature",
+            "checks": checks,
+            "user": "alice" if good else None,
+            "creates_user": False,
+            "email": "alice@example.com" if good else None,
+            "client": None,
+            "groups": groups if good else [],
+            "groups_unknown": False,
+            "expires_at": AT if good else None,
+        }
+    )

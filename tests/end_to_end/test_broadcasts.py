@@ -264,6 +264,11 @@ def test_a_large_answer_is_cut_and_a_link_is_that_of_a_direct_call(caller: Calle
     assert [each["type"] for each in blocks][:3] == ["image", "audio", "resource"]
     direct = caller.call(LEGACY, "east__media", {"width": 3}).body["result"]["content"]
     assert blocks == direct
+    shown = caller.call(REST, "broadcast__media", {"arguments": {"width": 3}, "servers": ["east"]}).body[
+        "result"
+    ]
+    assert [each for each in shown if each["type"] != "text"] == direct[:2]
+    assert "[image image/png]" in shown[0]["text"]
 
 
 def test_nobody_can_be_asked_during_a_broadcast(caller: Caller) -> None:

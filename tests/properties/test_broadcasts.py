@@ -162,7 +162,11 @@ def test_an_answer_is_bounded_and_valid_whatever_the_mcps_answer(
     assert (structured["successful"], structured["failed"]) == (len(good), len(found) - len(good))
     assert structured["truncated"].keys() <= good
     assert result["isError"] is (not good)
-    text = result["content"][0]["text"]
+    text, *others = result["content"]
+    assert [each["type"] for each in others[::2]] == ["text"] * (len(others) // 2)
+    assert {each["text"][1:-1] for each in others[::2]} <= good
+    assert {each["type"] for each in others[1::2]} <= {"image", "audio"}
+    text = text["text"]
     heads = [line for line in text.split("\n") if line.startswith("[") and not line.startswith("[cut")]
     assert len(heads) == len(found)
 

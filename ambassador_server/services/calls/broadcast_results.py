@@ -5,6 +5,7 @@ is cut with a mark. Each line that an MCP wrote is indented in the text, so that
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What is raised for JSON that is none."""
 _FRAME: Final = 1024
 _FRAME_OF_TARGET: Final = 512
+_FRAME_OF_MEDIUM: Final = 100
+_MEDIA: Final = frozenset({"image", "audio"})
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _RULE: Final = "=" * 80
 _LINE: Final = "-" * 80
 _LONGEST_ERROR: Final = 1000
@@ -68,8 +72,9 @@ def broadcast_result(tool: str, answers: Sequence[TargetAnswer], milliseconds: i
     }
     encoded = msgspec.json.encode(structured)
     text = _text(structured, most_bytes - len(encoded) - frame)
+    room = most_bytes - len(encoded) - _encoded_length(text) - frame
     result = {
-        "content": [{"type": "text", "text": text}],
+        "content": [{"type": "text", "text": text}, *_media(results, room)],
         "structuredContent": Raw(encoded),
         "isError": not given,
     }
@@ -179,6 +184,24 @@ def _text(structured: Mapping[str, Any], room: int) -> str:
     return "\n".join([*lines, _RULE])
 
 
+def _media(results: Mapping[str, Raw], room: int) -> list[dict[str, str]]:
+    """Return the images and sounds, each behind the name of its MCP, as far as there is room.
+
+    Hosts show these to models, and not all of them know structured content. Of each block only the known members are
+    returned, because a host may refuse the whole answer for one that is malformed.
+    """
+    found: list[dict[str, str]] = []
+    for server, encoded in results.items():
+        content = msgspec.json.decode(encoded, type=dict[str, Raw]).get("content", Raw(b"[]"))
+        for block in _blocks(bytes(content)):
+            size = len(block.data) + _encoded_length(block.mime_type) + len(server) + _FRAME_OF_MEDIUM
+            if block.type in _MEDIA and _BASE64.fullmatch(block.data) and size <= room:
+                found.append({"type": "text", "text": f"[{server}]"})
+                found.append({"type": block.type, "data": block.data, "mimeType": block.mime_type})
+                room -= size
+    return found
+
+
 def _text_frame(structured: Mapping[str, Any]) -> int:
     """Return what the text takes besides the results."""
     errors = sum(_encoded_length(each) for each in structured["errors"].values())
@@ -201,7 +224,7 @@ def _shown(block: _Block) -> str:
     if block.type == "text":
         return block.text
     what = " ".join(part for part in (block.type, block.mime_type) if part)
-    return f"[{what}, in the structured content]"
+    return f"[{what}]"
 
 
 def _blocks(content: bytes) -> list[_Block]:

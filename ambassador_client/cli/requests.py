@@ -149,9 +149,11 @@ def _show(run: Run, found: Mapping[str, Any]) -> None:
         "decided_by": found.get("decided_by"),
         "decision_reason": found.get("decision_reason"),
         "used_at": found.get("used_at"),
+        "valid_seconds": found.get("valid_seconds"),
+        # A request for access has none.
+        "content": json.dumps(found["content"], ensure_ascii=True) if found.get("content") else None,
     }
-    content = json.dumps(found.get("content"), ensure_ascii=True)
-    show({**_row(found), **{k: v for k, v in said.items() if v is not None}, "content": content}, run.output)
+    show({**_row(found), **{k: v for k, v in said.items() if v is not None}}, run.output)
 
 
 def _decides(found: Mapping[str, Any]) -> str:

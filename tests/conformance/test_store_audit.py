@@ -82,10 +82,10 @@ async def test_record_is_read_back_unchanged(store: Store, kept: Any) -> None:
 
 async def test_every_action_outcome_and_kind_of_actor_is_read_back(store: Store) -> None:
     records = [record(seq, action=action) for seq, action in enumerate(AuditAction)]
-    records += [record(100 + seq, outcome=outcome) for seq, outcome in enumerate(Outcome)]
-    records += [record(200 + seq, actor=Actor(kind=kind)) for seq, kind in enumerate(ActorKind)]
+    records += [record(1000 + seq, outcome=outcome) for seq, outcome in enumerate(Outcome)]
+    records += [record(2000 + seq, actor=Actor(kind=kind)) for seq, kind in enumerate(ActorKind)]
     await index(store, records)
-    found = await newest(store)
+    found = await newest(store, limit=len(records))
     assert found == records[::-1]
     assert isinstance(found[0].event.action, AuditAction)
 

@@ -27,7 +27,6 @@ from tests.fakes.mcp_servers.sse_server import SseServer, serve_sse
 from tests.fakes.mcp_servers.toolbox import TOOLS, Toolbox
 from tests.server.downstream.support import (
     PATIENCE,
-    QUICK,
     Bench,
     bench,
     entry,
@@ -181,7 +180,7 @@ async def test_a_cancelled_caller_cancels_the_call_downstream(box: Bench):
 
 
 async def test_more_calls_than_the_limit_are_refused_at_once(kind: Kind):
-    async with kind.entry() as mcp, bench(mcp, limits=replace(QUICK, in_flight=1)) as box:
+    async with kind.entry() as mcp, bench(replace(mcp, max_in_flight=1)) as box:
         call = asyncio.ensure_future(box.call("slow", seconds=600))
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError, match="box has 1 calls in flight"):

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.published_names import META_TOOL_NAMES
 from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.token_claims import SKEW
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit, Reason
 from ambassador_server.domain.policy.grants import Subscription
@@ -99,11 +100,16 @@ class ListChanges:
         self._listeners.pop(listener, None)
 
     async def stop_ended_sessions(self) -> None:
-        """Stop the listeners whose sessions have ended."""
+        """Stop the listeners whose sessions, or access tokens, have ended."""
+        now = self._policy.current_moment().now
         for listener in tuple(self._listeners):
-            session_id = listener.principal.session_id
-            if session_id is not None and not self._session_is_open(session_id):
+            if self._has_ended(listener.principal, now):
                 self._stop(listener)
+
+    def _has_ended(self, principal: Principal, now: datetime) -> bool:
+        if principal.token is not None:
+            return principal.token.expires_at + SKEW <= now
+        return principal.session_id is not None and not self._session_is_open(principal.session_id)
 
     def _downstream_changed(self, change: DownstreamChange) -> None:
         if change.tools_changed or change.resources_changed or change.prompts_changed:

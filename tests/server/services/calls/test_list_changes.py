@@ -7,13 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.principals import PresentedToken
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.services.calls.list_changes import ListChanges, ListListener
+from tests.conformance.store_samples import issuer
 from tests.fakes.clock import START
 from tests.fakes.downstream import make_prompt, make_resource, make_tool
 from tests.patience import PATIENCE
@@ -175,6 +178,27 @@ async def test_an_ended_session_stops_its_listeners():
         await changes.listen(each.listener)
     await changes.stop_ended_sessions()
     assert (alice.stops, bob.stops, len(changes)) == (1, 0, 1)
+
+
+async def test_an_access_token_that_ends_and_an_issuer_that_goes_stop_their_listeners():
+    world, changes = await build()
+    await change(world, lambda work: work.issuers.add(issuer()))
+    token = PresentedToken(issuer_id="i1", expires_at=world.clock.now() + timedelta(seconds=10))
+    short, long = (
+        Ear(msgspec.structs.replace(PRINCIPAL, session_id=None, token=each))
+        for each in (token, msgspec.structs.replace(token, expires_at=START + timedelta(days=1)))
+    )
+    for each in (short, long):
+        await changes.listen(each.listener)
+    world.clock.advance(69)
+    await changes.stop_ended_sessions()
+    assert (short.stops, len(changes)) == (0, 2)
+    world.clock.advance(1)
+    await changes.stop_ended_sessions()
+    assert (short.stops, long.stops) == (1, 0)
+    await change(world, lambda work: work.issuers.remove("i1"))
+    await until(lambda: long.stops == 1)
+    assert len(changes) == 0
 
 
 async def test_the_end_of_a_grant_is_told_without_any_other_change():

@@ -149,7 +149,11 @@ def test_users_are_created_at_first_sight_without_rights(world: World, issuer: d
     other = Caller(world.http, token(name, sub="another subject"))
     assert other.send(LEGACY.listing(other.secret)).status_code == 401
     (created,) = world.events(action="admin:user:create", user=name)
-    assert created["details"]["issuer"] == "realm"
+    assert (created["details"]["issuer"], created["actor"]["key_name"]) == (URL, "realm")
+    # What an administrator does when the person has got another account at the issuer.
+    world.ask("PATCH", f"users/{name}", {"source": "local"})
+    world.ask("PATCH", f"users/{name}", {"source": "external"})
+    assert other.names(LEGACY) == []
 
 
 def test_a_local_user_of_the_same_name_is_not_taken_over(world: World, issuer: dict[str, Any]) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.audit.events import AuditAction
-from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.meta_tools import CHOICES_OF_USERS, MetaTools
 from ambassador_server.domain.people.role_rules import (
@@ -28,7 +26,8 @@ from ambassador_server.services.administration.admin_guard import check_an_admin
 from ambassador_server.services.administration.enrolments import cancel_codes
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_user
-from ambassador_server.services.changes.writing import EventTemplate, Written, write
+from ambassador_server.services.changes.user_events import USER_EVENTS
+from ambassador_server.services.changes.writing import Written, write
 from ambassador_server.services.credentials.stored_credentials import RevokedBecause, revoke
 
 
@@ -60,6 +59,9 @@ class UserSpec:
             fields["roles"] = check_roles(self.roles)
         if self.source is not None:
             fields["source"] = self.source
+            if self.source is AuthSource.LOCAL:
+                # A local user belongs to no issuer; if the source is external again, an issuer may name the user.
+                fields |= {"issuer": None, "subject": None}
         if self.owner is not None:
             fields["owner"] = check_owner(self.owner)
         if self.meta_tools is not None:
@@ -131,7 +133,7 @@ class Users:
         check_user_change(requester.administrator, before, after)
         if before is not None:
             check_not_locking_out(requester.administrator, before, after)
-        written = await write(change, change.work.users, before, after, _EVENTS)
+        written = await write(change, change.work.users, before, after, USER_EVENTS)
         if before is not None:
             await self._apply_consequences(change, before, after)
         return written
@@ -162,23 +164,3 @@ def _check_meta_tools(choice: MetaTools) -> MetaTools:
     if choice not in CHOICES_OF_USERS:
         raise InvalidInputError("meta_tools: on or off; only a key can inherit it")
     return choice
-
-
-def _details(user: User) -> dict[str, Any]:
-    return {
-        "display_name": user.display_name,
-        "email": user.email,
-        "status": user.status,
-        "roles": list(user.roles),
-        "source": user.source,
-        "owner": user.owner,
-        "meta_tools": user.meta_tools,
-    }
-
-
-_EVENTS = EventTemplate(
-    created=AuditAction.USER_CREATE,
-    updated=AuditAction.USER_UPDATE,
-    resource=user_resource,
-    details=_details,
-)

@@ -3,14 +3,15 @@
 import uuid
 
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction
-from ambassador_server.domain.audit.resources import user_resource
+from ambassador_server.domain.audit.events import Actor, ActorKind
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.people.token_claims import TokenIdentity
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.ports.clock import Clock
 from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.user_events import USER_EVENTS
+from ambassador_server.services.changes.writing import write
 from ambassador_server.services.shared.database_deadline import within_deadline
 
 
@@ -40,15 +41,4 @@ class TokenAccounts:
         actor = Actor(kind=ActorKind.USER, id=user.user_id, name=user.name, key_name=issuer.name)
         async with self._changes.open(Requester(None, origin, actor)) as change:
             if await change.work.users.by_name(user.name) is None:
-                await change.work.users.add(user)
-                change.record(
-                    AuditAction.USER_CREATE,
-                    user_resource(user),
-                    display_name=user.display_name,
-                    email=user.email,
-                    status=user.status,
-                    roles=[],
-                    source=user.source,
-                    issuer=issuer.name,
-                    subject=user.subject,
-                )
+                await write(change, change.work.users, None, user, USER_EVENTS)

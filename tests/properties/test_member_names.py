@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ambassador_client.proxy.message import Message
 from ambassador_server.crypto.sealing import AesGcmSealer
 from ambassador_server.mcp.caller import Caller
 from ambassador_server.mcp.envelope import EnvelopeError, Request, read_message
@@ -72,9 +73,11 @@ def readings(params: bytes, wanted: str) -> list[Any]:
 @example('{"name":"git__log","arguments":{"a":1},"request_state":"x"}')
 @example('{"name":"git__log","arguments":{"a":1},"_meta":{"progress_token":9}}')
 def test_every_reader_reads_what_was_decided_or_the_call_is_refused(params: str) -> None:
-    sent = asyncio.run(_sent(params))
+    message = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}'.encode()
+    sent = asyncio.run(_sent(message))
     if sent is None:
         return
+    assert Message.parse(message).params["name"] == "git__log", "the client repeats it in a header"
     assert set(readings(sent, "name")) == {"log"}
     assert set(readings(params.encode(), "name")) == {"git__log"}
     for text in (sent, params.encode()):
@@ -84,8 +87,8 @@ def test_every_reader_reads_what_was_decided_or_the_call_is_refused(params: str)
         assert meta is None or all(carelessly(name) != "progresstoken" for name, _ in meta)
 
 
-async def _sent(params: str) -> bytes | None:
-    """Return what the downstream gets of a call with these params; None if the call is refused."""
+async def _sent(body: bytes) -> bytes | None:
+    """Return what the downstream gets of a call; None if the call is refused."""
     world = await World.build()
     sealer, meta = AesGcmSealer({1: b"k" * 32}), MetaTools(search_of(world))
     methods = build_methods(world.catalog, world.calls, meta, sealer, world.clock)
@@ -93,7 +96,7 @@ async def _sent(params: str) -> bytes | None:
         principal=PRINCIPAL, origin=ORIGIN, capabilities=b"{}", tell=None, ask=None, is_modern=False
     )
     try:
-        message = read_message(f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}'.encode())
+        message = read_message(body)
         assert isinstance(message, Request)
         await methods.tools.call(message, caller)
     except EnvelopeError:

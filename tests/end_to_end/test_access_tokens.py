@@ -1,9 +1,11 @@
 """An access token of the organisation is a way in on every face, and ends with its user, its issuer and its groups."""
 
+import asyncio
 import base64
 import json
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,12 @@ import pytest
 
 from tests.end_to_end.faces import FACES, LEGACY, MODERN, Face
 from tests.end_to_end.test_kill_switches import slow_call
+from tests.end_to_end.test_many_streams import opened, opening
 from tests.end_to_end.world import Caller, World, assert_nothing_internal, until
+from tests.patience import PATIENCE
 
 SECRET = "a secret of this module, long enough"
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 URL = "https://login.example.com/realm"
 
 
@@ -182,3 +187,25 @@ def test_a_token_administers_nothing_and_is_no_key(world: World, issuer: dict[st
     )
     # In the query, a token is no credential.
     assert world.http.get(f"/v1/tools?access_token={secret}").status_code == 401
+
+
+@pytest.mark.parametrize("how", ["suspend", "remove"])
+def test_fifty_open_streams_end_with_their_user_or_issuer(
+    world: World, issuer: dict[str, Any], user: str, how: str
+) -> None:
+    mapped(world, issuer, "eng", "tools")
+    secret, port = token(user, "eng"), world.rig.ports["port"]
+
+    async def listen_and_end() -> None:
+        async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
+            readers = [
+                await stack.enter_async_context(opened(port, opening(secret, number))) for number in range(50)
+            ]
+            if how == "suspend":
+                await asyncio.to_thread(world.ask, "PATCH", f"users/{user}", {"status": "suspended"})
+            else:
+                await asyncio.to_thread(world.ask, "DELETE", "issuers/realm")
+            for reader in readers:
+                await reader.readuntil(LAST_CHUNK)
+
+    asyncio.run(listen_and_end())

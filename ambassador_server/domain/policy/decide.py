@@ -71,7 +71,12 @@ class PrincipalPolicy:
         self._moment = moment
         self._key_id = principal.key_id
         self._user_id = principal.user_id
-        self._group_ids = snapshot.group_ids_for(principal)
+        # Looked up here without a call, because most principals have a key.
+        self._group_ids = (
+            snapshot.group_ids_of.get(principal.user_id, ())
+            if principal.token is None
+            else snapshot.group_ids_for(principal)
+        )
         self._switch = self._switch_on_principal(principal)
         self._status_denial = self._deny_by_status(principal)
         self._rules: dict[str, _McpRules] = {}

@@ -1,5 +1,6 @@
 """What is no good token of its issuer is refused, whatever it declares."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -210,6 +211,18 @@ async def test_key_documents_that_cannot_be_used_refuse_every_token(
     assert isinstance(found, Refusal)
     assert found.fault is TokenFault.KEYS_UNAVAILABLE
     assert words in found.detail
+
+
+async def test_an_issuer_that_never_answers_keeps_nobody_waiting(
+    clock: ManualClock, server: IssuerServer
+) -> None:
+    server.wait = asyncio.Event()
+    impatient = JwtVerifier(KeySources(GuardedHttp(seconds=0.2)), clock.monotonic)
+    token = sign(claims_of(server.url))
+    found = await asyncio.gather(*(impatient.verify(token, trusted(server)) for _ in range(20)))
+    assert {fault(each) for each in found} == {TokenFault.KEYS_UNAVAILABLE}
+    assert server.asked == 1
+    server.wait.set()
 
 
 async def test_private_addresses_are_dialled_only_where_that_is_permitted(

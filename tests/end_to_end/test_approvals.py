@@ -209,3 +209,16 @@ def test_administrator_watches_shows_and_decides(world: World) -> None:
     shown = world.rig.admin("approval", "show", request["id"][:8]).stdout
     assert "\x1b" not in shown
     assert world.rig.admin_json("approval", "deny", request["id"], "--reason", "no")["status"] == "denied"
+
+
+def test_only_an_admin_adds_a_member_to_a_group_that_approves(world: World) -> None:
+    approvers = world.fresh("approvers")
+    world.ask("POST", "groups", {"name": approvers})
+    granted(world, approvers=approvers)
+    person = world.person(world.group())
+    key = world.ask("POST", "admin-keys", {"name": world.fresh("ci"), "roles": ["provisioner"]})["admin_key"]
+    path = f"/v1/admin/groups/{approvers}/members/{person.name}"
+    refused = world.admin.put(path, headers={"Authorization": f"Bearer {key}"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "AMB-3002")
+    assert "approves calls" in refused.json()["message"]
+    assert world.admin.put(path).is_success

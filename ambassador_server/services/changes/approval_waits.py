@@ -6,6 +6,7 @@ from typing import Final
 
 from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestStatus
 from ambassador_server.services.changes.approval_requests import ApprovalRequests
+from ambassador_server.services.shared.database_deadline import within_deadline
 
 POLL_SECONDS: Final = 1.0
 MOST_WAITING: Final = 1000
@@ -35,12 +36,16 @@ class ApprovalWaits:
         try:
             while request.status is RequestStatus.PENDING and (left := until - now()) > 0:
                 await self._moved(request.request_id, min(left, POLL_SECONDS))
-                request = await self._requests.get(request.request_id) or request
+                request = await self._stored(request.request_id) or request
         finally:
             self._of_user[user_id] -= 1
             if not self._of_user[user_id]:
                 del self._of_user[user_id]
         return request
+
+    @within_deadline
+    async def _stored(self, request_id: str) -> ApprovalRequest | None:
+        return await self._requests.get(request_id)
 
     async def _moved(self, request_id: str, seconds: float) -> None:
         """Wait until the request has moved on this server, or so long."""

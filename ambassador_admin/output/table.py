@@ -80,8 +80,8 @@ class Table:
         # Only now names and ids: a row that wraps is harder to read than a name that is cut.
         for _ in range(self._excess_width(terminal)):
             self._cuts_names = True
-            index = max(range(len(self._widths)), key=self._widths.__getitem__)
-            if self._widths[index] <= _MIN_WIDTH:
+            index = max(range(len(self._widths)), key=self._last_spare_width)
+            if self._last_spare_width(index) <= 0:
                 return
             self._widths[index] -= 1
 
@@ -99,6 +99,10 @@ class Table:
         if column.whole or column.id or column.wraps:
             return 0
         return self._widths[index] - max(_MIN_WIDTH, cell_len(column.title))
+
+    def _last_spare_width(self, index: int) -> int:
+        # Commands accept no shorter beginning of an id.
+        return self._widths[index] - (SHORT_ID if self.columns[index].id else _MIN_WIDTH)
 
     def _line(self, cells: Sequence[str], *, coloured: bool = False) -> str:
         padded = []

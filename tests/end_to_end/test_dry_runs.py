@@ -40,6 +40,8 @@ class Step:
 
 USER, GROUP, MCP = {"name": "dora"}, {"name": "dryers"}, {"name": "dry"}
 ONE_KEY, ONE_MCP = f"{paths.KEYS}/{{id}}", f"{paths.MCPS}/{{name}}"
+ISSUER, ONE_ISSUER = {"name": "dry-login"}, f"{paths.ISSUERS}/{{name}}"
+ISSUER_FIELDS = {"url": "https://login.example.com", "audiences": ["mcp"], "group_prefix": "dry-login."}
 LIMIT, ONE_LIMIT = {"name": "dry-calls"}, f"{paths.LIMITS}/{{name}}"
 SUBSCRIPTION = (f"{paths.SUBSCRIPTIONS}/{{key_id}}/{{mcp}}", {"key_id": "<key>", "mcp": "tools"})
 MEMBER = (f"{paths.GROUPS}/{{name}}/members/{{user}}", {"name": "dryers", "user": "dora"})
@@ -77,6 +79,9 @@ STEPS = [
     Step("PATCH", ONE_MCP, MCP, {"options": stdio_options(env={"CHANGED": "yes"})}),
     Step("POST", f"{ONE_MCP}/approve", MCP, {"tools": {}}, idle=True),
     Step("POST", f"{ONE_MCP}/restart", MCP),
+    Step("POST", paths.ISSUERS, {}, {"name": "dry-login", **ISSUER_FIELDS}),
+    Step("PUT", ONE_ISSUER, ISSUER, {**ISSUER_FIELDS, "group_map": {"eng": "dryers"}}),
+    Step("DELETE", ONE_ISSUER, ISSUER),
     Step("PUT", ONE_LIMIT, LIMIT, {"scope": "mcp", "target": "dry", "measure": "in_flight", "value": 4}),
     Step("PUT", ONE_LIMIT, LIMIT, {"scope": "mcp", "target": "dry", "measure": "in_flight", "value": 8}),
     Step("DELETE", ONE_LIMIT, LIMIT),

@@ -29,6 +29,8 @@ from ambassador_server.web.requests import choice, requester
 from ambassador_server.web.timestamps import timestamp
 from ambassador_server.wording.tokens import FAULTS
 
+_MOST_TOKEN_BYTES = 64 * 1024
+
 
 async def create(request: web.Request, body: NewIssuer) -> web.Response:
     """Add an issuer, whose tokens are believed from the next request on."""
@@ -203,6 +205,8 @@ def endpoints() -> list[Endpoint]:
             right=Right.MANAGE,
             handler=test,
             body_type=TokenToTest,
+            max_body_bytes=_MOST_TOKEN_BYTES,
             response_type=TestedToken,
+            has_dry_run=False,
         ),
     ]

@@ -70,3 +70,14 @@ def test_call_that_asks_questions_needs_one_approval_and_no_round_serves_twice(
     else:
         assert replayed["error"]["code"] == -32602
     assert pending(world, person) == []
+
+
+def test_call_of_a_user_who_declines_is_not_sent_though_it_is_approved(world: World) -> None:
+    person, caller = both(world, "far")
+    asked = call(caller, "far", 0)
+    decide(world, person)
+    for answer in ({"action": "decline"}, {"action": "cancel"}, {}, "yes"):
+        declined = call(caller, "far", 0, **answers(asked, answer))["result"]
+        assert declined["isError"] is True
+        assert "not sent" in declined["content"][0]["text"]
+    assert "isError" not in call(caller, "far", 0)["result"], "the approval was not used"

@@ -35,7 +35,7 @@ from ambassador_server.mcp.envelope import (
 from ambassador_server.mcp.held_calls import Asked, HeldCalls
 from ambassador_server.mcp.methods.notices import PROGRESS_TOKEN, teller_of_call
 from ambassador_server.mcp.methods.refusals import refusal_of
-from ambassador_server.mcp.questions.approval_questions import approval_question
+from ambassador_server.mcp.questions.approval_questions import approval_question, is_accepted, not_sent
 from ambassador_server.mcp.questions.asking import refuse
 from ambassador_server.mcp.questions.capabilities import (
     NONE,
@@ -152,6 +152,8 @@ class GovernedRequests:
                 )
                 return self._asked(resumed, request, caller) if isinstance(resumed, Asked) else resumed
             self._check_owner(target, state.mcp_id)
+            if isinstance(state, ApprovalState) and not is_accepted(answers):
+                return not_sent(target.kind)
             if isinstance(state, CredentialState | ApprovalState):
                 # Whether the user has given the credential shows in the call; a host is not asked without an end.
                 members.pop("inputResponses", None)

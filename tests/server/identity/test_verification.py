@@ -18,6 +18,7 @@ from ambassador_server.domain.people.issuers import Algorithm, Issuer, KeySource
 from ambassador_server.domain.people.token_claims import TokenFault
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.guarded_http.requests import GuardedHttp
+from ambassador_server.identity.key_set import read_key_set
 from ambassador_server.identity.key_sources import KeySources
 from ambassador_server.identity.token_form import LONGEST_TOKEN, TokenForm, read_form
 from ambassador_server.identity.verification import JwtVerifier
@@ -266,3 +267,17 @@ def test_a_huge_or_deep_token_is_not_decoded() -> None:
     assert fault(read_form("x" * (LONGEST_TOKEN + 1))) is TokenFault.TOO_LONG  # type: ignore[arg-type]
     deep = base64.urlsafe_b64encode(b"[" * 6000).decode()
     assert fault(read_form(f"{encoded({})}.{deep}.x")) is TokenFault.MALFORMED  # type: ignore[arg-type]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["kty", "n", "e", "crv", "x", "y", "kid", "use", "alg", "d", "k", "key_ops"]),
+        JSON | st.sampled_from(["RSA", "EC", "OKP", "P-256", "P-521", "Ed25519", "AQAB", RSA.public()["n"]]),
+    )
+    | JSON
+)
+def test_any_document_is_read_as_a_set_of_good_keys(key: Any) -> None:
+    for document in ({"keys": [key]}, {"keys": key}, {"keys": [RSA.public(), key]}):
+        for each in read_key_set(document).keys:
+            assert each.algorithms
+            assert "HS256" not in each.algorithms

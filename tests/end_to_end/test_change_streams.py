@@ -72,6 +72,26 @@ def test_a_subscription_is_acknowledged_first_and_tells_what_was_asked_for(world
         }
 
 
+def test_hosts_are_told_of_access_that_is_given_and_of_its_end(world: World) -> None:
+    """The grant is for this user alone, and nothing but the time ends it."""
+    group = world.group()
+    caller, other = world.session(world.person(group)), world.session(world.person(group))
+    body = {"access": "tools.echo", "reason": "a test", "for_seconds": 8}
+    with (
+        subscribed(caller, {"toolsListChanged": True}, 1) as stream,
+        subscribed(other, {"toolsListChanged": True}, 2) as silent,
+    ):
+        assert stream.next()["method"] == "notifications/subscriptions/acknowledged"
+        assert silent.next()["method"] == "notifications/subscriptions/acknowledged"
+        asked = world.http.post("/v1/me/requests", headers={"X-Session-Token": caller.secret}, json=body)
+        world.ask("POST", f"approvals/{asked.json()['id']}/approve", {})
+        assert stream.methods(2) == [changed("tools")] * 2
+        assert "tools__echo" not in caller.names(MODERN)
+        # The first thing that the other user is told of is a change of their own.
+        is_opened(world, group, "memos")
+        assert silent.next()["method"] == changed("tools")
+
+
 def test_several_subscriptions_are_told_each_what_it_wants(world: World, directory: Path) -> None:
     caller = world.caller()
     everything = {**EVERYTHING, "resourceSubscriptions": ["memo://1", "memo://1"]}

@@ -87,6 +87,8 @@ STEPS = [
     Step("DELETE", ONE_LIMIT, LIMIT),
     Step("POST", f"{ONE_MCP}/archive", MCP),
     Step("DELETE", ONE_MCP, MCP),
+    Step("POST", f"{paths.APPROVALS}/{{id}}/approve", {"id": "<wanted>"}, {"reason": "x"}),
+    Step("POST", f"{paths.APPROVALS}/{{id}}/deny", {"id": "<unwanted>"}, {}),
     Step("POST", paths.SWITCHES, {}, {"scope": "user", "target": "dora", "reason": "x"}, keep="switch"),
     Step("POST", f"{paths.SWITCHES}/{{id}}/lift", {"id": "<switch>"}),
     Step("POST", paths.ADMIN_KEYS, {}, {"name": "dry-ci", "roles": ["auditor"]}),
@@ -112,7 +114,12 @@ def caller(world: World) -> Iterator["Caller"]:
     person = world.person()
     world.ask("POST", "users", {"name": "giver"})
     give(world, "giver", "tools")
-    ids = {"session": world.session(person).session_id}
+    session = world.session(person)
+    ids = {"session": session.session_id}
+    token = {"X-Session-Token": session.secret}
+    for name, wanted in (("wanted", "tools.echo"), ("unwanted", "tools")):
+        body = {"access": wanted, "reason": "a test", "for_seconds": 60}
+        ids[name] = world.http.post(paths.OWN_REQUESTS, headers=token, json=body).json()["id"]
     with httpx.Client(base_url=world.rig.admin_url, timeout=PATIENCE, trust_env=False) as http:
         yield Caller(world, http, ids)
 

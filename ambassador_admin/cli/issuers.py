@@ -199,7 +199,7 @@ def add(
 ) -> None:
     """Trust an issuer: its access tokens are accepted from the next request on.
 
-    Example: ambassador-admin issuer add sso --url https://sso.acme.com --audience x
+    Example: ambassador-admin issuer add sso --url https://id.acme.io --audience x
     """
     if preset not in PRESETS:
         raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}.", hint=_HELP)

@@ -10,8 +10,8 @@ down_revision = "0012_approvals"
 
 
 def upgrade() -> None:
-    """Create two columns, and let the group be absent; SQLite can do that only in a copy of the table."""
-    if op.get_bind().dialect.name == "sqlite":
+    """Create two columns, and let the group be absent; what cannot alter a table gets a copy of it."""
+    if not op.get_bind().dialect.supports_alter:
         _copy_table()
     else:
         op.alter_column("grants", "group_id", existing_type=CodePointText, nullable=True)

@@ -36,13 +36,16 @@ class ProcessTable:
     """Emulates the process calls of Windows with /proc."""
 
     def processes(self) -> Mapping[int, Process]:
-        found = {}
-        for directory in Path("/proc").iterdir():
-            if directory.name.isdigit():
-                # A process can end meanwhile; the snapshot of Windows holds only those that have not.
-                with suppress(FileNotFoundError, ProcessLookupError):
-                    name, _, rest = (directory / "stat").read_text().partition("(")[2].rpartition(")")
-                    found[int(directory.name)] = Process(int(rest.split()[1]), f"{name}.exe")
+        # This process and its ancestors alone: on a busy machine, a test could end the host while a long table is read.
+        found: dict[int, Process] = {}
+        process = os.getpid()
+        # An ancestor can end meanwhile; the snapshot of Windows holds only those that have not.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            while process:
+                stat = Path(f"/proc/{process}/stat").read_text()
+                name, _, rest = stat.partition("(")[2].rpartition(")")
+                found[process] = Process(int(rest.split()[1]), f"{name}.exe")
+                process = found[process].parent
         return found
 
     def wait(self, process: int) -> None:

@@ -99,7 +99,7 @@ async def test_a_name_of_a_private_address_is_not_dialled(monkeypatch: pytest.Mo
         text = await message(f"https://as.example:{port}/", private=False)
         assert text == (
             "The authorization server at as.example has an address that may not be dialled unless private addresses "
-            "are allowed for this MCP."
+            "are allowed."
         )
         assert accepted == []
 

@@ -72,7 +72,7 @@ def _rule(name: str, written: Any) -> ArgumentRule:
         error = next(validator.iter_errors(value))
         return _shown_rule(error.schema_path, schema)
 
-    return ArgumentRule(broken_rule, may_be_missing=bool(written.get(OPTIONAL)))
+    return ArgumentRule(broken_rule, validator.is_valid, may_be_missing=bool(written.get(OPTIONAL)))
 
 
 def _refuse_document(uri: str) -> Any:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.trace import get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -72,6 +72,8 @@ STATES = st.lists(
 
 
 @given(st.builds("00-{}-{}-{}".format, HEX, HEX, HEX) | st.just(PARENT), STATES)
+@example(PARENT, "1=;")
+@example(PARENT, "1@a=;,a=b")
 def test_what_is_valid_here_is_valid_for_the_library(parent: str, state: str) -> None:
     found = valid_context({"traceparent": parent, "tracestate": state})
     if found:

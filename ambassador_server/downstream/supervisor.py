@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from ambassador_protocol.admin.mcps import LONGEST_CONNECT_SECONDS
 from ambassador_protocol.backoff import Backoff
-from ambassador_server.domain.catalog.mcps import DEFAULT_IN_FLIGHT, DownstreamActivity, DownstreamState, Mcp
+from ambassador_server.domain.catalog.mcps import DownstreamActivity, DownstreamState, Mcp
 from ambassador_server.downstream.breaker import Breaker
 from ambassador_server.downstream.deadline import Deadline
 from ambassador_server.downstream.era import Era
@@ -62,7 +62,6 @@ class Limits:
     relist_gap: float = 1.0
     listen_pause: float = 30.0
     retire: float = 60.0
-    in_flight: int = DEFAULT_IN_FLIGHT
     timeouts: int = 3
     heartbeat: float = 30.0
     ping: float = 10.0
@@ -73,7 +72,6 @@ class Limits:
         """Return the limits of one entry, which may have some of its own."""
         return replace(
             self,
-            in_flight=mcp.max_in_flight,
             failures=mcp.breaker_failures or self.failures,
             grace=mcp.grace_seconds or self.grace,
         )
@@ -176,7 +174,7 @@ class Supervisor:
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError.
         """
-        if self.in_flight >= self._limits.in_flight:
+        if self.in_flight >= self.mcp.max_in_flight:
             raise OverloadedError(f"{self.mcp.name} has {self.in_flight} calls in flight already")
         self.in_flight += 1
         session, heard = self._slot.session, 0

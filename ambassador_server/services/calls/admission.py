@@ -6,6 +6,7 @@ from ambassador_server.domain.policy.argument_checks import CallParams
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.services.calls.call_approvals import CallApprovals
+from ambassador_server.services.calls.call_edits import CallEdits
 from ambassador_server.services.calls.capability_call import CapabilityCall
 from ambassador_server.services.calls.catalog_index import CatalogEntry
 from ambassador_server.services.calls.in_flight import CallStoppedError
@@ -22,14 +23,13 @@ class Admission:
         self.approvals = approvals
 
     async def edit(
-        self, call: CapabilityCall, entry: CatalogEntry, permit: Permit
+        self, call: CapabilityCall, entry: CatalogEntry, edits: CallEdits, permit: Permit
     ) -> tuple[CapabilityCall, Permit]:
         """Return the call as the downstream gets it, and what permits that; raises CallStoppedError."""
-        if entry.edits is not None:
-            members = await entry.edits.arguments(call.method, call.members)
-            if isinstance(members, Deny):
-                raise CallStoppedError(members)
-            call = replace(call, members=members)
+        members = await edits.arguments(call.method, call.members)
+        if isinstance(members, Deny):
+            raise CallStoppedError(members)
+        call = replace(call, members=members)
         return call, self._permitted(call, entry, permit)
 
     def _permitted(self, call: CapabilityCall, entry: CatalogEntry, permit: Permit) -> Permit:

@@ -91,7 +91,7 @@ class CallPipeline:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
                 if entry.edits is not None:
-                    call, decision = await self._admission.edit(call, entry, decision)
+                    call, decision = await self._admission.edit(call, entry, entry.edits, decision)
                     raw = argument_bytes(call)
                 running.sent = call
                 if decision.approval is not None:

@@ -3,10 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from ambassador_admin.errors import ExitCode
 from tests.architecture.test_sizes import ROOT
@@ -16,17 +13,6 @@ DOCUMENT = (ROOT / "docs" / "ci-provisioning.md").read_text()
 FILES = re.findall(r"`(declared/\w+\.yaml)`:\n\n```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
 STEPS = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
 STORE = 'cat > "stored.$MCP_AMBASSADOR_KEY_USER.$MCP_AMBASSADOR_KEY_NAME"\n'
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path, tls=False, is_preloaded=True)
-    rig.init()
-    rig.start()
-    try:
-        yield rig
-    finally:
-        rig.stop()
 
 
 def test_the_pipeline_works_as_written(rig: Rig, tmp_path: Path) -> None:

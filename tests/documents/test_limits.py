@@ -1,10 +1,7 @@
 """The commands and the file in the chapter on limits of `docs/guard-rails.md` are used as they are written."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from ambassador_server.domain.policy.limits import LimitScope, Measure
 from tests.documents.test_guard_rails import chapter, commands
@@ -13,17 +10,6 @@ from tests.rig import BIN, Rig
 LIMITS = chapter("Limits")
 COMMANDS = [words for _, *words in commands("Limits")]
 (FILE,) = re.findall(r"```yaml\n(.*?)```", LIMITS, re.DOTALL)
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path, tls=False, is_preloaded=True)
-    rig.init()
-    rig.start()
-    try:
-        yield rig
-    finally:
-        rig.stop()
 
 
 def test_the_commands_about_limits_work_as_written(rig: Rig, tmp_path: Path) -> None:

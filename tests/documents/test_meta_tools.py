@@ -3,10 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from ambassador_server.domain.catalog.published_names import META_TOOL_NAMES
 from ambassador_server.meta_tools.definitions import DEFINITIONS, MOST_FOUND, USUALLY_FOUND
@@ -18,17 +15,6 @@ from tests.rig import BIN, Rig
 TEXT = (ROOT / "docs" / "meta-tools.md").read_text()
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ (.+)$", TEXT, re.MULTILINE)]
 (FILE,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path, tls=False, is_preloaded=True)
-    rig.init()
-    rig.start()
-    try:
-        yield rig
-    finally:
-        rig.stop()
 
 
 def test_the_commands_about_meta_tools_work_as_written(rig: Rig, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from ambassador_protocol import paths
+from ambassador_protocol.admin.issuer_presets import DEFAULTS
 from ambassador_protocol.admin.issuers import NewIssuer, TokenToTest
 from tests.admin.fake_routes import API, _for, _known, _page, _read
 from tests.admin.fake_state import AT, FakeState, Item
@@ -16,22 +17,12 @@ _CHECKS = ("form", "issuer", "algorithm", "key", "signature", "audience", "time"
 def add_issuer(state: FakeState, name: str, **members: Any) -> Item:
     """Add an issuer."""
     state.issuers[name] = {
+        **DEFAULTS,
         "id": f"issuer-{len(state.issuers) + 1}",
         "name": name,
         "url": f"https://{name}.example.com",
         "audiences": ["mcp"],
-        "algorithms": ["RS256"],
-        "key_source": "discovery",
-        "key_place": None,
-        "private_addresses": False,
-        "subject_claim": "sub",
-        "user_claims": ["preferred_username"],
-        "email_claim": "email",
-        "group_claims": ["groups"],
         "group_prefix": f"{name}.",
-        "group_map": {},
-        "scopes": [],
-        "creates_users": False,
         "owner": None,
         "created_at": AT,
         "created_by": "ops",

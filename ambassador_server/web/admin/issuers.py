@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
+from ambassador_protocol.admin.issuer_presets import DEFAULTS
 from ambassador_protocol.admin.issuers import (
     ClaimedGroup,
     IssuerPut,
@@ -74,14 +75,16 @@ def issuer_spec(body: IssuerPut) -> IssuerSpec:
     return IssuerSpec(
         url=body.url,
         audiences=tuple(body.audiences or ()),
-        algorithms=tuple(choice(Algorithm, each, "algorithms") for each in body.algorithms or ["RS256"]),
+        algorithms=tuple(
+            choice(Algorithm, each, "algorithms") for each in body.algorithms or DEFAULTS["algorithms"]
+        ),
         key_source=choice(KeySource, body.key_source, "key_source"),
         key_place=body.key_place,
         private_addresses=body.private_addresses,
         subject_claim=body.subject_claim,
-        user_claims=tuple(["preferred_username"] if body.user_claims is None else body.user_claims),
+        user_claims=tuple(DEFAULTS["user_claims"] if body.user_claims is None else body.user_claims),
         email_claim=body.email_claim,
-        group_claims=tuple(["groups"] if body.group_claims is None else body.group_claims),
+        group_claims=tuple(DEFAULTS["group_claims"] if body.group_claims is None else body.group_claims),
         group_prefix=body.group_prefix,
         group_map=body.group_map or {},
         scopes=tuple(body.scopes or ()),

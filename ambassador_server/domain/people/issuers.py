@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ambassador_server.domain.shared.names import check_name
@@ -44,17 +44,15 @@ class KeySource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
-    """An issuer whose tokens are believed.
+class IssuerRules:
+    """Whose tokens are believed, and what of them.
 
-    `url` is its identifier, exactly as tokens have it in `iss`. `key_place` is the URL of the keys or the reference of
-    the secret, None for discovery. Tokens must be for one of `audiences` and have all `scopes`. Claims are named by
-    themselves or as a path such as `realm_access.roles`. A claimed group means the group of this server that
+    `url` is the identifier of the issuer, exactly as tokens have it in `iss`. `key_place` is the URL of the keys or the
+    reference of the secret, None for discovery. Tokens must be for one of `audiences` and have all `scopes`. Claims are
+    named by themselves or as a path such as `realm_access.roles`. A claimed group means the group of this server that
     `group_map` names, or else the one called `group_prefix` and its name; if there is none, it means nothing.
     """
 
-    issuer_id: str
-    name: str
     url: str
     audiences: tuple[str, ...]
     algorithms: tuple[Algorithm, ...]
@@ -69,6 +67,19 @@ class Issuer:
     group_map: Mapping[str, str]
     scopes: tuple[str, ...]
     creates_users: bool
+
+    def members(self) -> dict[str, Any]:
+        """Return the rules as members of a JSON object."""
+        values = ((each.name, getattr(self, each.name)) for each in fields(IssuerRules))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer(IssuerRules):
+    """An issuer whose tokens are believed."""
+
+    issuer_id: str
+    name: str
     owner: str | None
     created_at: datetime
     created_by: str

@@ -10,9 +10,8 @@ from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import issuer_resource
 from ambassador_server.domain.people.issuers import (
     MOST_ISSUERS,
-    Algorithm,
     Issuer,
-    KeySource,
+    IssuerRules,
     check_beside,
     check_issuer,
 )
@@ -32,23 +31,9 @@ from ambassador_server.services.sign_in.token_reading import TokenReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssuerSpec:
+class IssuerSpec(IssuerRules):
     """An issuer to set. `owner` None leaves the owner as it is, an empty text removes it."""
 
-    url: str
-    audiences: tuple[str, ...]
-    algorithms: tuple[Algorithm, ...]
-    key_source: KeySource
-    key_place: str | None
-    private_addresses: bool
-    subject_claim: str
-    user_claims: tuple[str, ...]
-    email_claim: str
-    group_claims: tuple[str, ...]
-    group_prefix: str
-    group_map: Mapping[str, str]
-    scopes: tuple[str, ...]
-    creates_users: bool
     owner: str | None = None
 
 
@@ -182,7 +167,7 @@ class Issuers:
 
     def _issuer(self, requester: Requester, before: Issuer | None, name: str, spec: IssuerSpec) -> Issuer:
         now = self._clock.now()
-        given = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name != "owner"}
+        given = {each.name: getattr(spec, each.name) for each in fields(IssuerRules)}
         return Issuer(
             **given,
             issuer_id=str(uuid.uuid4()) if before is None else before.issuer_id,
@@ -207,23 +192,7 @@ async def _check_groups(work: UnitOfWork, issuer: Issuer) -> None:
 
 
 def _details(issuer: Issuer) -> dict[str, Any]:
-    return {
-        "url": issuer.url,
-        "audiences": list(issuer.audiences),
-        "algorithms": list(issuer.algorithms),
-        "key_source": issuer.key_source,
-        "key_place": issuer.key_place,
-        "private_addresses": issuer.private_addresses,
-        "subject_claim": issuer.subject_claim,
-        "user_claims": list(issuer.user_claims),
-        "email_claim": issuer.email_claim,
-        "group_claims": list(issuer.group_claims),
-        "group_prefix": issuer.group_prefix,
-        "group_map": dict(issuer.group_map),
-        "scopes": list(issuer.scopes),
-        "creates_users": issuer.creates_users,
-        "owner": issuer.owner,
-    }
+    return {**issuer.members(), "owner": issuer.owner}
 
 
 _EVENTS = EventTemplate(

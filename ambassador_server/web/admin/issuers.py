@@ -96,22 +96,9 @@ def issuer_spec(body: IssuerPut) -> IssuerSpec:
 def issuer_view(issuer: Issuer) -> IssuerView:
     """Convert an issuer."""
     return IssuerView(
+        **issuer.members(),
         id=issuer.issuer_id,
         name=issuer.name,
-        url=issuer.url,
-        audiences=list(issuer.audiences),
-        algorithms=list(issuer.algorithms),
-        key_source=issuer.key_source,
-        key_place=issuer.key_place,
-        private_addresses=issuer.private_addresses,
-        subject_claim=issuer.subject_claim,
-        user_claims=list(issuer.user_claims),
-        email_claim=issuer.email_claim,
-        group_claims=list(issuer.group_claims),
-        group_prefix=issuer.group_prefix,
-        group_map=dict(issuer.group_map),
-        scopes=list(issuer.scopes),
-        creates_users=issuer.creates_users,
         owner=issuer.owner,
         created_at=timestamp(issuer.created_at),
         created_by=issuer.created_by,

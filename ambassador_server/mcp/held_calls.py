@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import secrets
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,15 +14,23 @@ from ambassador_protocol.jsonrpc import Code
 from ambassador_server.mcp.caller import CallOutcome
 from ambassador_server.mcp.envelope import EnvelopeError
 from ambassador_server.ports.exchange import Ask, Notice, Question, Reply, Tell, error_reply
+from ambassador_server.services.calls.capability_call import Answered
 
 MOST_PER_USER: Final = 64
 """How many calls of one user may wait for answers of the host."""
 MOST: Final = 8192
 """How many calls may wait in all."""
 HOLD_SECONDS: Final = 300.0
-"""How long a call waits for the answers, as long as a legacy host has for one; then it is cancelled."""
+"""How long a call waits for the answers, as long as a legacy host has for one; then it is cancelled.
+
+A call that ends without them has an outcome, which waits as long for the host.
+"""
 MOST_QUESTIONS: Final = 32
 """How many questions of one call may be open at a time."""
+MOST_NOTICES: Final = 16
+"""How many notices of one call wait for the next request of its host; beyond that, a new one replaces the oldest."""
+LARGEST_KEPT: Final = 1024 * 1024
+"""The largest result, in bytes, that is kept for a host that still answers questions when its call ends."""
 COLLECT_SECONDS: Final = 0.02
 """Questions that a downstream asks at the same time go to the host in one answer."""
 
@@ -49,6 +57,7 @@ class _HeldCall:
         self.is_held = False
         self._calls = calls
         self._tell: Tell | None = None
+        self._untold: deque[Notice] = deque(maxlen=MOST_NOTICES)
         self._keys = (f"question-{number}" for number in itertools.count(1))
         self._open: dict[str, tuple[Question, asyncio.Future[Reply]]] = {}
         self._loop = asyncio.get_running_loop()
@@ -61,6 +70,7 @@ class _HeldCall:
     async def next(self, tell: Tell | None) -> CallOutcome | Asked:
         """Wait for the outcome or for questions; cancelling this cancels the call, as its host has gone."""
         self._tell = tell
+        self._tell_untold()
         if self._expiry is not None:
             self._expiry.cancel()
         try:
@@ -79,7 +89,7 @@ class _HeldCall:
             self._collecting.cancel()
             self._collecting = None
         self.round += 1
-        self._expiry = self._loop.call_later(HOLD_SECONDS, self.cancel)
+        self._expiry = self._loop.call_later(HOLD_SECONDS, self._expire)
         self._calls.hold(self)
         return Asked(self.id, self.round, {key: question for key, (question, _) in self._open.items()})
 
@@ -113,12 +123,21 @@ class _HeldCall:
                 return
 
     async def _run(self, run: Run) -> CallOutcome:
-        return await run(self._ask, self._notice)
+        outcome = await run(self._ask, self._notice)
+        if self.is_held and _size(outcome) > LARGEST_KEPT:
+            return error_reply(
+                "The call ended before its questions were answered, and its result is too large to keep"
+            )
+        return outcome
 
     def _notice(self, notice: Notice) -> None:
-        # Between two rounds there is no request of the host that could carry it.
-        if self._tell is not None:
-            self._tell(notice)
+        # Between two rounds no request of the host could carry it, so that the next one does.
+        self._untold.append(notice)
+        self._tell_untold()
+
+    def _tell_untold(self) -> None:
+        while self._untold and self._tell is not None:
+            self._tell(self._untold.popleft())
 
     async def _ask(self, question: Question) -> Reply:
         if len(self._open) >= MOST_QUESTIONS or not self._calls.has_room_for(self):
@@ -143,15 +162,26 @@ class _HeldCall:
             self._turn.set_result(None)
 
     def _done(self, task: asyncio.Task[CallOutcome]) -> None:
-        for timer in (self._collecting, self._expiry):
-            if timer is not None:
-                timer.cancel()
+        if self._collecting is not None:
+            self._collecting.cancel()
         if not self._turn.done():
             self._turn.set_result(None)
-        if not task.cancelled():
-            # Read here, because nobody may come back for the outcome.
+        if task.cancelled():
+            self._forget()
+        else:
+            # Read here, because nobody may come back for it. Until the call expires its host may, with its answers.
             task.exception()
-        self._calls.ended(self)
+
+    def _expire(self) -> None:
+        if self._task.done():
+            self._forget()
+        else:
+            self.cancel()
+
+    def _forget(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._calls.forget(self)
 
 
 class HeldCalls:
@@ -193,7 +223,7 @@ class HeldCalls:
         self._held[call.id] = call
         self._per_user[call.user_id] += 1
 
-    def ended(self, call: _HeldCall) -> None:
+    def forget(self, call: _HeldCall) -> None:
         """Forget a call that waits no longer."""
         if call.is_held:
             self._release(call)
@@ -204,6 +234,11 @@ class HeldCalls:
         self._per_user[call.user_id] -= 1
         if not self._per_user[call.user_id]:
             del self._per_user[call.user_id]
+
+
+def _size(outcome: CallOutcome) -> int:
+    reply = outcome.reply if isinstance(outcome, Answered) else outcome
+    return len(reply.result or b"") if isinstance(reply, Reply) else len(reply.items)
 
 
 def _gone() -> EnvelopeError:

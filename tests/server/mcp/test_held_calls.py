@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.mcp import held_calls
 from ambassador_server.mcp.envelope import EnvelopeError
-from ambassador_server.mcp.held_calls import MOST_PER_USER, Asked, HeldCalls
+from ambassador_server.mcp.held_calls import LARGEST_KEPT, MOST_NOTICES, MOST_PER_USER, Asked, HeldCalls
 from ambassador_server.ports.exchange import Ask, Notice, Question, Reply, Tell
 
 YES = {"action": "accept"}
@@ -238,6 +238,91 @@ async def test_an_error_of_the_call_reaches_the_request_that_waits():
     assert isinstance(asked, Asked)
     with pytest.raises(DownstreamUnavailableError):
         await held.resume("u1", asked.call_id, asked.round, answers(asked), None)
+    assert len(held) == 0
+
+
+async def test_notices_between_two_requests_go_to_the_next_one_in_order_and_the_oldest_are_dropped():
+    told_all = asyncio.Event()
+
+    async def run(ask: Ask, tell: Tell) -> Reply:
+        tell(Notice("first", b"{}"))
+        asking = asyncio.create_task(ask(question()))
+        await asked_once.wait()
+        for number in range(MOST_NOTICES + 2):
+            tell(Notice(str(number), b"{}"))
+        told_all.set()
+        await asking
+        tell(Notice("last", b"{}"))
+        return Reply(result=b"{}", error=None)
+
+    asked_once = asyncio.Event()
+    held, first, second = HeldCalls(), [], []
+    asked = await held.begin("u1", run, lambda notice: first.append(notice.method))
+    assert isinstance(asked, Asked)
+    asked_once.set()
+    await asyncio.wait_for(told_all.wait(), 30)
+    outcome = await held.resume(
+        "u1", asked.call_id, asked.round, answers(asked), lambda notice: second.append(notice.method)
+    )
+    assert outcome == Reply(result=b"{}", error=None)
+    assert (first, second) == (["first"], [*map(str, range(2, MOST_NOTICES + 2)), "last"])
+
+
+@pytest.mark.parametrize("size", [10, LARGEST_KEPT, LARGEST_KEPT + 1])
+async def test_the_outcome_of_a_call_that_ends_between_two_requests_waits_for_the_host(size: int):
+    asked_once, ended = asyncio.Event(), asyncio.Event()
+    result = b'"' + b"x" * (size - 2) + b'"'
+
+    async def run(ask: Ask, tell: Tell) -> Reply:
+        asking = asyncio.create_task(ask(question()))
+        await asked_once.wait()
+        tell(Notice("step", b"{}"))
+        asking.cancel()
+        ended.set()
+        return Reply(result=result, error=None)
+
+    held, told = HeldCalls(), list[str]()
+    asked = await held.begin("u1", run, None)
+    assert isinstance(asked, Asked)
+    asked_once.set()
+    await asyncio.wait_for(ended.wait(), 30)
+    outcome = await held.resume(
+        "u1", asked.call_id, asked.round, answers(asked), lambda notice: told.append(notice.method)
+    )
+    assert isinstance(outcome, Reply)
+    assert told == ["step"]
+    if size <= LARGEST_KEPT:
+        assert outcome.result == result
+    else:
+        assert b"too large to keep" in (outcome.error or b"")
+    assert len(held) == 0
+    with pytest.raises(EnvelopeError, match="waits no longer"):
+        await held.resume("u1", asked.call_id, asked.round, answers(asked), None)
+
+
+async def test_an_outcome_for_which_nobody_comes_is_forgotten(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(held_calls, "HOLD_SECONDS", 0.01)
+    held, gone = HeldCalls(), asyncio.Event()
+    forget = held.forget
+
+    def forgotten(call) -> None:
+        forget(call)
+        gone.set()
+
+    held.forget = forgotten
+    asked_once = asyncio.Event()
+
+    async def run(ask: Ask, _: Tell) -> Reply:
+        asking = asyncio.create_task(ask(question()))
+        await asked_once.wait()
+        asking.cancel()
+        return Reply(result=b"{}", error=None)
+
+    monkeypatch.setattr(held, "collect_seconds", 0)
+    asking = asyncio.create_task(held.begin("u1", run, None))
+    assert isinstance(await asking, Asked)
+    asked_once.set()
+    await asyncio.wait_for(gone.wait(), 30)
     assert len(held) == 0
 
 

@@ -19,6 +19,7 @@ from ambassador_server.setting_sections import (
     ApprovalsSection,
     AuditSection,
     BroadcastsSection,
+    ClientCertificatesSection,
     ClientKeysSection,
     CorsSection,
     DownstreamsSection,
@@ -69,6 +70,8 @@ class ServerConfig(Section):
     tls: Literal["on", "off"] = "on"
     certificate_file: Path | None = None
     certificate_key_file: Path | None = None
+    client_certificates: ClientCertificatesSection = ClientCertificatesSection()
+    admin_client_certificates: ClientCertificatesSection = ClientCertificatesSection()
     hostnames: tuple[str, ...] = ()
     public_url: Annotated[
         str | None,
@@ -278,6 +281,9 @@ def _check_together(config: ServerConfig) -> None:
             "tls: may be off only while both listeners are on a loopback address",
             hint="Leave TLS on, or use --host 127.0.0.1.",
         )
+    sections = (config.client_certificates, config.admin_client_certificates)
+    if config.tls == "off" and any(section.mode != "off" for section in sections):
+        raise ConfigurationError("client_certificates: need TLS, which is off")
     if (config.certificate_file is None) != (config.certificate_key_file is None):
         raise ConfigurationError("certificate_file and certificate_key_file go together")
     if config.port == config.admin_port != 0 and config.host == config.admin_host:

@@ -67,6 +67,30 @@ class LogLevelsSection(Section):
         return {room: level for room, level in self if level is not None}
 
 
+class ClientCertificatesSection(Section):
+    """Certificates of the clients of one API; see docs/client-certificates.md."""
+
+    mode: Annotated[
+        Literal["off", "optional", "required"],
+        Field(description="Whether clients are asked for a certificate, and whether they need one."),
+    ] = "off"
+    ca_file: Annotated[
+        Path | None, Field(description="Certificates of the authorities whose certificates are accepted.")
+    ] = None
+    crl_file: Annotated[
+        Path | None,
+        Field(description="Revocation lists of these authorities; without valid ones none is accepted."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        if self.mode != "off" and self.ca_file is None:
+            raise ValueError("ca_file is missing: whose certificates are accepted")
+        if self.mode == "off" and (self.ca_file or self.crl_file):
+            raise ValueError("mode is off: choose optional or required")
+        return self
+
+
 class SessionSection(Section):
     """How long client sessions may be idle and last, and how long administrators' logins last."""
 

@@ -1,7 +1,6 @@
 """Lists the clock-driven jobs of a running server."""
 
-import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -10,11 +9,12 @@ from ambassador_server.bootstrap.periodic import Job
 from ambassador_server.bootstrap.server import Ambassador
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import ensure_certificates
+from ambassador_server.crypto.listener_tls import ListenerTls
 from ambassador_server.services.administration.expired_grants import ExpiredGrants
 
 
-def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Sequence[Job]:
-    """Return the jobs; `tls` is the TLS context of the listeners."""
+def clock_driven_jobs(ambassador: Ambassador, tls: Mapping[str, ListenerTls]) -> Sequence[Job]:
+    """Return the jobs; `tls` is the TLS of each listener."""
     config, base, services = ambassador.config, ambassador.base, ambassador.services
     clients, administrators = services.client_sign_in, services.administrator_sign_in
     expired_grants = ExpiredGrants(policy=base.policy, changes=base.changes, clock=base.clock)
@@ -38,6 +38,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
 
     return (
         *_exports(ambassador),
+        *_client_certificates(tls),
         Job("policy", 1.0, base.policy.refresh),
         Job("calls in flight", 1.0, decide_calls_again),
         Job("streams of ended sessions", 1.0, services.calls.list_changes.stop_ended_sessions),
@@ -63,6 +64,13 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
     )
 
 
+def _client_certificates(tls: Mapping[str, ListenerTls]) -> Iterator[Job]:
+    """Yield what reads the files of client certificates again, for the listeners that ask for them."""
+    for name, each in tls.items():
+        if each.asks_clients:
+            yield Job(f"client certificates of the {name} API", 1.0, each.follow)
+
+
 def _exports(ambassador: Ambassador) -> Iterator[Job]:
     """Yield what sends metrics to a collector, if that is configured."""
     telemetry = ambassador.telemetry
@@ -76,11 +84,12 @@ async def _refresh_issuer_keys(base: Foundation) -> None:
     await base.verifier.refresh(() if issuers is None else tuple(issuers.by_id.values()))
 
 
-def _renew_certificates(config: ServerConfig, tls: ssl.SSLContext | None) -> None:
+def _renew_certificates(config: ServerConfig, tls: Mapping[str, ListenerTls]) -> None:
     """Renew the server's own certificate if it is due, and use it for new connections."""
-    if tls is not None and config.certificate_file is None:
+    if tls and config.certificate_file is None:
         renewed = ensure_certificates(config.certificates_dir, sorted(config.certificate_names()))
-        tls.load_cert_chain(renewed.certificate_file, renewed.key_file)
+        for each in tls.values():
+            each.renew(renewed)
 
 
 def _days(number: int | None) -> timedelta | None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import shlex
 import signal
-import ssl
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -24,12 +23,8 @@ from ambassador_server.bootstrap.server import Ambassador, build
 from ambassador_server.bootstrap.telemetry import open_telemetry
 from ambassador_server.cli.server_log import configure_logging
 from ambassador_server.config import ServerConfig
-from ambassador_server.crypto.certificates import (
-    Certificates,
-    ensure_certificates,
-    given_ssl_context,
-    server_ssl_context,
-)
+from ambassador_server.crypto.certificates import Certificates, ensure_certificates
+from ambassador_server.crypto.listener_tls import ListenerTls
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.downstream.programs.leftovers import end_leftovers
 from ambassador_server.downstream.programs.own_memory import hide_own_memory
@@ -199,20 +194,32 @@ async def _report_losses(ambassador: Ambassador) -> None:
     await report(ambassador.base.recorder, differences)
 
 
-def _tls(settings: ServerConfig) -> tuple[Certificates | None, ssl.SSLContext | None]:
+def _tls(settings: ServerConfig) -> tuple[Certificates | None, Mapping[str, ListenerTls]]:
+    """Return the server's own certificates, if it uses them, and the TLS of each API; none without TLS."""
     if settings.tls == "off":
-        return None, None
-    if settings.certificate_file is not None and settings.certificate_key_file is not None:
-        return None, given_ssl_context(settings.certificate_file, settings.certificate_key_file)
-    certificates = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
-    return certificates, server_ssl_context(certificates)
+        return None, {}
+    certificates, file, key_file = None, settings.certificate_file, settings.certificate_key_file
+    if file is None or key_file is None:
+        certificates = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
+        file, key_file = certificates.certificate_file, certificates.key_file
+    sections = {"client": settings.client_certificates, "admin": settings.admin_client_certificates}
+    return certificates, {
+        name: ListenerTls(
+            (file, key_file),
+            listener=name,
+            ca_file=section.ca_file,
+            crl_file=section.crl_file,
+            required=section.mode == "required",
+        )
+        for name, section in sections.items()
+    }
 
 
 async def _listen(
     stack: AsyncExitStack,
     ambassador: Ambassador,
     certificates: Certificates | None,
-    tls: ssl.SSLContext | None,
+    tls: Mapping[str, ListenerTls],
 ) -> dict[str, int]:
     settings, ca_pem = ambassador.config, None if certificates is None else certificates.ca_pem
     client, admin = ambassador.client_app(ca_pem), ambassador.admin_app(ca_pem)
@@ -228,7 +235,7 @@ async def _listen(
         client,
         host=settings.host,
         port=settings.port,
-        tls=tls,
+        tls=tls.get("client"),
         drain_seconds=drain,
         bounds=bounds.client,
         counts=ambassador.connections["client"],
@@ -238,7 +245,7 @@ async def _listen(
             admin,
             host=settings.admin_host,
             port=settings.admin_port,
-            tls=tls,
+            tls=tls.get("admin"),
             drain_seconds=drain,
             bounds=bounds.admin,
             counts=ambassador.connections["admin"],

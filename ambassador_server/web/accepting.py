@@ -4,12 +4,12 @@ import asyncio
 import errno
 import logging
 import socket
-import ssl
 from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
 
+from ambassador_server.web.client_tls import ListenerTls, PeerConnections
 from ambassador_server.web.http_server import HttpConnection
 from ambassador_server.web.listener_bounds import Connections
 from ambassador_server.web.rare_warnings import RareWarnings
@@ -26,7 +26,7 @@ class BoundedSite(web.BaseSite):
     A connection beyond the bounds is closed at once, so that its client knows.
     """
 
-    __slots__ = ("_accepting", "_connections", "_options", "_serving", "_sock", "_warnings")
+    __slots__ = ("_accepting", "_connections", "_options", "_peers", "_serving", "_sock", "_tls", "_warnings")
 
     def __init__(
         self,
@@ -34,11 +34,13 @@ class BoundedSite(web.BaseSite):
         sock: socket.socket,
         connections: Connections,
         *,
-        tls: ssl.SSLContext | None,
+        tls: ListenerTls | None,
         backlog: int,
         options: dict[str, Any],
     ) -> None:
-        super().__init__(runner, ssl_context=tls, backlog=backlog)
+        super().__init__(runner, backlog=backlog)
+        self._tls = tls
+        self._peers = PeerConnections(tls) if tls is not None and tls.asks_clients else None
         self._sock = sock
         self._connections = connections
         self._options = options
@@ -102,10 +104,13 @@ class BoundedSite(web.BaseSite):
                 return
             try:
                 await loop.connect_accepted_socket(
-                    lambda: HttpConnection(server, self._connections, closed, loop=loop, **self._options),
+                    lambda: HttpConnection(
+                        server, self._connections, closed, self._peers, loop=loop, **self._options
+                    ),
                     accepted,
-                    ssl=self._ssl_context,
-                    ssl_handshake_timeout=None if self._ssl_context is None else _HANDSHAKE_SECONDS,
+                    # The context is another one once a file has changed.
+                    ssl=None if self._tls is None else self._tls.context,
+                    ssl_handshake_timeout=None if self._tls is None else _HANDSHAKE_SECONDS,
                 )
             except OSError as error:
                 # The client did not finish TLS: it cannot be told, and every scanner would fill the log.

@@ -8,6 +8,8 @@ from typing import Any, cast
 from aiohttp import web
 
 from ambassador_protocol.problems import Problem, ProblemCode
+from ambassador_server.domain.people.certificates import CertificateFault, PeerCertificate
+from ambassador_server.web.client_tls import PeerConnections
 from ambassador_server.web.listener_bounds import Connections, reset
 from ambassador_server.web.problems import render_problem
 
@@ -15,13 +17,20 @@ from ambassador_server.web.problems import render_problem
 class HttpConnection(web.RequestHandler):
     """The library's connection, which also reports to its listener and answers malformed HTTP with a problem."""
 
-    __slots__ = ("_closed", "_connections", "_outlives", "_watched")
+    __slots__ = ("_closed", "_connections", "_outlives", "_peers", "_watched", "peer")
 
     def __init__(
-        self, server: web.Server, connections: Connections, closed: "asyncio.Future[None]", **options: Any
+        self,
+        server: web.Server,
+        connections: Connections,
+        closed: "asyncio.Future[None]",
+        peers: PeerConnections | None,
+        **options: Any,
     ) -> None:
         super().__init__(server, **options)
         self._connections = connections
+        self._peers = peers
+        self.peer: PeerCertificate | None = None
         self._closed = closed
         self._outlives = False
         self._watched: asyncio.Transport | None = None
@@ -34,12 +43,18 @@ class HttpConnection(web.RequestHandler):
         """Begin to serve; called by the event loop."""
         self._watched = cast(asyncio.Transport, transport)
         self._connections.opened(self._watched)
+        if self._peers is not None:
+            found = self._peers.opened(self._watched)
+            self._force_close = isinstance(found, CertificateFault)  # then nothing that comes is read
+            self.peer = None if isinstance(found, CertificateFault) else found
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop serving; called by the event loop."""
         if self._watched is not None:
             self._connections.closed(self._watched)
+            if self._peers is not None:
+                self._peers.closed(self._watched)
             self._watched = None
         if not self._closed.done():
             self._closed.set_result(None)

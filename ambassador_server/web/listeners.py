@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import ssl
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -10,6 +9,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.web.accepting import BoundedSite
+from ambassador_server.web.client_tls import ListenerTls
 from ambassador_server.web.listener_bounds import ConnectionBounds, ConnectionCounts, Connections
 
 _BACKLOG = 1024
@@ -44,7 +44,7 @@ async def listen(
     *,
     host: str,
     port: int,
-    tls: ssl.SSLContext | None,
+    tls: ListenerTls | None,
     drain_seconds: float,
     bounds: ConnectionBounds,
     counts: ConnectionCounts,

@@ -8,22 +8,23 @@ import pytest
 import uvloop
 from aiohttp import web
 
+from ambassador_server.crypto.certificates import ensure_certificates
+from ambassador_server.crypto.listener_tls import ListenerTls
 from ambassador_server.web import accepting
 from ambassador_server.web.listener_bounds import ConnectionBounds, ConnectionCounts
 from ambassador_server.web.listeners import listen
-from tests.client.certificates import make_server_identity
 from tests.patience import PATIENCE
 
 BEGINNINGS = (b"", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
 
 
-async def _story(identity: ssl.SSLContext, ca_file: Path) -> None:
+async def _story(tls: ListenerTls, ca_file: Path) -> None:
     counts = ConnectionCounts()
     listener = await listen(
         web.Application(),
         host="127.0.0.1",
         port=0,
-        tls=identity,
+        tls=tls,
         drain_seconds=0.1,
         bounds=ConnectionBounds(total=len(BEGINNINGS), per_address=len(BEGINNINGS)),
         counts=counts,
@@ -55,5 +56,5 @@ def test_handshake_that_never_finishes_is_cut_off_and_counted(
     run: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accepting, "_HANDSHAKE_SECONDS", 1.0)
-    identity, ca_file = make_server_identity(tmp_path)
-    run(_story(identity, ca_file))  # type: ignore[operator]  # both take a coroutine
+    own = ensure_certificates(tmp_path / "certificates", ["127.0.0.1"])
+    run(_story(ListenerTls((own.certificate_file, own.key_file)), own.ca_file))  # type: ignore[operator]  # both take a coroutine

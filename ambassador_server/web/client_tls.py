@@ -1,0 +1,104 @@
+"""Learns which client certificates the open connections of a listener have, and ends those that are refused later."""
+
+import asyncio
+import logging
+import secrets
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from ambassador_protocol.problems import Problem, ProblemCode
+from ambassador_server.domain.people.certificates import CertificateFault, PeerCertificate
+from ambassador_server.web.listener_bounds import reset
+from ambassador_server.web.rare_warnings import RareWarnings
+
+_log = logging.getLogger(__name__)
+
+
+class ListenerTls(Protocol):
+    """The TLS of a listener: the context of new connections, and the verification of client certificates."""
+
+    context: ssl.SSLContext
+    on_change: Callable[[], None]
+
+    @property
+    def asks_clients(self) -> bool:
+        """Tell whether clients are asked for a certificate."""
+        ...
+
+    def examine(self, chain: Sequence[bytes]) -> PeerCertificate | CertificateFault:
+        """Verify a chain as the files are now; any bytes may be given."""
+        ...
+
+
+class PeerConnections:
+    """The open connections whose clients have proved a certificate."""
+
+    def __init__(self, tls: ListenerTls) -> None:
+        self._tls = tls
+        self._open: dict[asyncio.Transport, tuple[bytes, ...]] = {}
+        self._warnings = RareWarnings(_log)
+        tls.on_change = self.examine_again
+
+    def opened(self, transport: asyncio.Transport) -> PeerCertificate | CertificateFault | None:
+        """Return the certificate of the client. One that is refused is answered at once, before any request."""
+        chain = peer_chain(transport.get_extra_info("ssl_object"))
+        if not chain:
+            return None
+        found = self._tls.examine(chain)
+        if isinstance(found, CertificateFault):
+            self._warn(transport, found)
+            asyncio.get_running_loop().call_soon(_refuse, transport, found)
+        else:
+            self._open[transport] = chain
+        return found
+
+    def closed(self, transport: asyncio.Transport) -> None:
+        """Forget a connection."""
+        self._open.pop(transport, None)
+
+    def examine_again(self) -> None:
+        """Close the connections whose certificates are refused now; this cancels their requests."""
+        for transport, chain in tuple(self._open.items()):
+            found = self._tls.examine(chain)
+            if isinstance(found, CertificateFault):
+                del self._open[transport]
+                self._warn(transport, found)
+                reset(transport)
+
+    def _warn(self, transport: asyncio.Transport, fault: CertificateFault) -> None:
+        address = (transport.get_extra_info("peername") or ("unknown",))[0]
+        text = "closed a connection from %s: its client certificate is refused (%s)"
+        self._warnings.warn(text, address, fault)
+
+
+def _refuse(transport: asyncio.Transport, fault: CertificateFault) -> None:
+    """Say why a certificate is refused, in HTTP, because TLS could not say it; and close the connection."""
+    problem = Problem(
+        status=401,
+        code=ProblemCode.INVALID_CREDENTIALS,
+        error="Unauthorized",
+        message=f"The client certificate is refused ({fault})",
+        request_id=secrets.token_hex(16),
+    )
+    body = msgspec.json.encode(problem.body())
+    head = (
+        "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/problem+json\r\nConnection: close\r\n"
+        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    transport.write(head.encode() + body)
+    transport.close()
+
+
+def peer_chain(ssl_object: Any) -> tuple[bytes, ...]:
+    """Return the certificate of a client and those that it sent with it; empty if it sent none."""
+    leaf = None if ssl_object is None else ssl_object.getpeercert(binary_form=True)
+    if leaf is None:
+        return ()
+    # Public since Python 3.13; before, the object within has it.
+    if hasattr(ssl_object, "get_unverified_chain"):
+        return tuple(ssl_object.get_unverified_chain()) or (leaf,)
+    sent = ssl_object._sslobj.get_unverified_chain()
+    return tuple(ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in sent or ()) or (leaf,)

@@ -40,4 +40,4 @@ class Readiness:
     status: Literal["ready", "not_ready"]
     checks: dict[str, bool]
     audit_index: AuditIndexLag
-    connections: dict[Literal["client", "admin"], ConnectionFaults]
+    connections: dict[Literal["client", "admin", "gateway"], ConnectionFaults]

@@ -13,6 +13,7 @@ from ambassador_protocol.paths import CREDENTIAL_PAGE, DEFAULT_ADMIN_PORT, DEFAU
 from ambassador_protocol.server_urls import is_loopback, url_host
 from ambassador_server.domain.shared.settings import Setting, Source, SourceKind
 from ambassador_server.errors import ConfigurationError
+from ambassador_server.gateway_section import GatewaySection
 from ambassador_server.secret_stores import VAULT_TOKEN_FILE
 from ambassador_server.setting_sections import (
     AccessRequestsSection,
@@ -117,6 +118,7 @@ class ServerConfig(Section):
     user_connections: UserConnectionsSection = UserConnectionsSection()
     stdio: StdioSection = StdioSection()
     cors: CorsSection = CorsSection()
+    gateway: GatewaySection = GatewaySection()
     telemetry: TelemetrySection = TelemetrySection()
     broadcasts: BroadcastsSection = BroadcastsSection()
 
@@ -170,7 +172,8 @@ class ServerConfig(Section):
 
     def certificate_names(self) -> frozenset[str]:
         """Return the host names and addresses under which clients reach the server."""
-        addressed = {name for name in (self.host, self.admin_host) if name not in _ANY_ADDRESS}
+        hosts = (self.host, self.admin_host, self.gateway.host)
+        addressed = {name for name in hosts if name is not None and name not in _ANY_ADDRESS}
         return frozenset({*addressed, *self.hostnames, *_LOOPBACK_NAMES})
 
     def allowed_hosts(self) -> frozenset[str]:
@@ -284,9 +287,21 @@ def _check_together(config: ServerConfig) -> None:
     sections = (config.client_certificates, config.admin_client_certificates)
     if config.tls == "off" and any(section.mode != "off" for section in sections):
         raise ConfigurationError("client_certificates: need TLS, which is off")
+    if config.tls == "off" and config.gateway.host is not None:
+        raise ConfigurationError("gateway.host: its listener asks for a certificate, which needs tls: on")
     if (config.certificate_file is None) != (config.certificate_key_file is None):
         raise ConfigurationError("certificate_file and certificate_key_file go together")
     if config.port == config.admin_port != 0 and config.host == config.admin_host:
         raise ConfigurationError(
             "admin_port: must differ from port; the admin API is never on the client port"
         )
+    gateway = config.gateway
+    if gateway.host is not None and gateway.port != 0:
+        for host, port, name in (
+            (config.host, config.port, "port"),
+            (config.admin_host, config.admin_port, "admin_port"),
+        ):
+            if (gateway.host, gateway.port) == (host, port):
+                raise ConfigurationError(
+                    f"gateway.port: must differ from {name}; the gateway has a listener of its own"
+                )

@@ -16,7 +16,7 @@ from ambassador_admin.context.secrets import read_token
 from ambassador_admin.errors import AdminError, UsageError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of, relative_time
-from ambassador_protocol.admin.issuer_presets import PRESETS, filled_in
+from ambassador_protocol.admin.issuer_presets import PRESETS, fields_of_gateway, filled_in
 from ambassador_protocol.admin.issuers import (
     ClaimedGroup,
     IssuerView,
@@ -169,6 +169,14 @@ class Trust:
         list[str] | None,
         typer.Option("--audience", metavar="AUDIENCE", help="What its tokens for this server are for (aud)."),
     ] = None
+    gateway: Annotated[
+        str | None,
+        typer.Option(
+            "--gateway",
+            metavar="GATEWAY",
+            help="The API gateway, by its name in the server's configuration, whose headers are the claims.",
+        ),
+    ] = None
     scopes: Annotated[
         list[str] | None,
         typer.Option("--scope", metavar="SCOPE", help="A scope that tokens must have; may be repeated."),
@@ -205,7 +213,9 @@ def add(
         raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}.", hint=_HELP)
     fields = filled_in(name, preset, _given(trust, keys, claims))
     if "url" not in fields:
-        raise UsageError("--url is missing: the issuer exactly as its tokens name it.", hint=_HELP)
+        raise UsageError(
+            "--url is missing: the issuer exactly as its tokens name it; or --gateway.", hint=_HELP
+        )
     warn_of(admin, admin.submit(issuers.create(NewIssuer(name=name, owner=owner, **fields)), ISSUER))
 
 
@@ -272,6 +282,16 @@ def explain_token(
 
 def _given(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
     """Return the fields that options set."""
+    given = {
+        **({} if trust.gateway is None else fields_of_gateway(trust.gateway)),
+        **_of_tokens(trust, keys, claims),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _of_tokens(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
+    if trust.gateway is not None and (trust.url or keys.keys_url or keys.secret):
+        raise UsageError("--gateway excludes --url, --keys-url and --secret.", hint=_HELP)
     given = {
         "url": trust.url,
         "audiences": trust.audiences,

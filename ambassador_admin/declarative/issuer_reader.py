@@ -23,7 +23,7 @@ ISSUER_FIELDS: dict[str, Reader] = {
     "url": readers.text,
     "audiences": _TEXTS,
     "algorithms": _TEXTS,
-    "key_source": readers.choice("discovery", "jwks", "secret"),
+    "key_source": readers.choice("discovery", "jwks", "secret", "gateway"),
     "key_place": readers.text,
     "private_addresses": readers.boolean,
     "subject_claim": readers.text,

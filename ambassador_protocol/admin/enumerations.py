@@ -76,7 +76,7 @@ TokenAlgorithm = Annotated[
         "HS256",
     ),
 ]
-KeySource = Annotated[str, OneOf("discovery", "jwks", "secret")]
+KeySource = Annotated[str, OneOf("discovery", "jwks", "secret", "gateway")]
 CheckResult = Annotated[str, OneOf("passed", "failed", "not_reached")]
 LimitScope = Annotated[str, OneOf("tool", "mcp", "tool_class", "key", "user", "group", "everyone")]
 LimitMeasure = Annotated[
@@ -110,6 +110,8 @@ AUDIT_ACTIONS = OneOf(
     "session:key:new-host",
     "session:token:accept",
     "session:token:refuse",
+    "session:gateway:refuse",
+    "session:gateway:ignore",
     "session:admin:open",
     "session:admin:close",
     "session:admin:refuse",

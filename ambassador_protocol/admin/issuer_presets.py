@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+_GATEWAY: Final[Mapping[str, Any]] = {"url": "gateway:gateway", "key_source": "gateway", "algorithms": []}
+
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "generic": {},
     "okta": {
@@ -26,6 +28,28 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "user_claims": ["email"],
         "group_claims": ["groups", "role"],
     },
+    # Of an API gateway the claims are headers; each has to be one that the gateway sets or removes in every request.
+    "traefik": {
+        **_GATEWAY,
+        "subject_claim": "x-user-email",
+        "user_claims": ["x-user-email"],
+        "email_claim": "x-user-email",
+        "group_claims": ["x-user-groups"],
+    },
+    "apim": {
+        **_GATEWAY,
+        "subject_claim": "x-user-oid",
+        "user_claims": ["x-user-email"],
+        "email_claim": "x-user-email",
+        "group_claims": ["x-user-groups"],
+    },
+    "open-webui-headers": {
+        **_GATEWAY,
+        "subject_claim": "x-openwebui-user-id",
+        "user_claims": ["x-openwebui-user-email"],
+        "email_claim": "x-openwebui-user-email",
+        "group_claims": ["x-openwebui-user-role"],
+    },
 }
 """The fields that differ from those of `generic`, by the name of the preset."""
 
@@ -44,6 +68,11 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "creates_users": False,
 }
 """The fields of `generic`, but for those that each issuer has of its own."""
+
+
+def fields_of_gateway(gateway: str) -> dict[str, Any]:
+    """Return what an issuer has whose claims are the headers of the gateway of this name."""
+    return {**_GATEWAY, "url": f"gateway:{gateway}"}
 
 
 def filled_in(name: str, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:

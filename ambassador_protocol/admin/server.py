@@ -91,6 +91,6 @@ class ServerHealth:
     checks: dict[str, bool]
     sinks: list[SinkView]
     audit_index: AuditIndexView
-    connections: dict[Literal["client", "admin"], ConnectionFaults]
+    connections: dict[Literal["client", "admin", "gateway"], ConnectionFaults]
     sandboxes: list[SandboxView]
     waiting_tools: dict[str, int]

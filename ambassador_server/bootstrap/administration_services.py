@@ -1,5 +1,7 @@
 """Builds the use cases of administrators, and those of users for themselves."""
 
+from functools import partial
+
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.config import ServerConfig
 from ambassador_server.services.administration.access import AccessQueries
@@ -10,7 +12,7 @@ from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
-from ambassador_server.services.administration.issuers import Issuers
+from ambassador_server.services.administration.issuers import Issuers, issuer_warnings
 from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.own_access import OwnAccess
@@ -101,7 +103,11 @@ def _issuers(config: ServerConfig, base: Foundation) -> Issuers:
         reading=base.reading,
         recorder=base.recorder,
         clock=base.clock,
-        public_url=config.public_url,
+        warnings_of=partial(
+            issuer_warnings,
+            public_url=config.public_url,
+            gateway=config.gateway.name if config.gateway.is_configured else None,
+        ),
     )
 
 

@@ -30,6 +30,7 @@ from ambassador_server.services.changes.approval_requests import ApprovalRequest
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.lending import CredentialLending
+from ambassador_server.services.sign_in.ignored_headers import IgnoredHeaders
 from ambassador_server.services.sign_in.token_reading import TokenReading
 from ambassador_server.storage.sql_store import open_store
 from ambassador_server.throttling.failures import FailureThrottle
@@ -62,6 +63,7 @@ class Foundation:
     oauth: OAuthAccess
     lending: CredentialLending
     verifier: JwtVerifier
+    ignored: IgnoredHeaders
     reading: TokenReading
 
 
@@ -110,6 +112,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         oauth=oauth,
         lending=lending,
         verifier=verifier,
+        ignored=IgnoredHeaders(recorder=recorder, clock=clock),
         reading=TokenReading(policy=policy, verifier=verifier, clock=clock),
     )
 

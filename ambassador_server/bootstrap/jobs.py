@@ -81,7 +81,8 @@ def _exports(ambassador: Ambassador) -> Iterator[Job]:
 
 async def _refresh_issuer_keys(base: Foundation) -> None:
     issuers = base.policy.snapshot.issuers
-    await base.verifier.refresh(() if issuers is None else tuple(issuers.by_id.values()))
+    known = () if issuers is None else issuers.by_id.values()
+    await base.verifier.refresh(tuple(issuer for issuer in known if not issuer.is_gateway))
 
 
 def _renew_certificates(config: ServerConfig, tls: Mapping[str, ListenerTls]) -> None:

@@ -1,7 +1,7 @@
 """Builds one complete server without its listeners."""
 
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -47,13 +47,20 @@ class Ambassador:
 
     def client_app(self, ca_pem: bytes | None) -> web.Application:
         """Build the client API."""
+        return self._client_app(self._web_settings(ca_pem))
+
+    def gateway_app(self, ca_pem: bytes | None) -> web.Application:
+        """Build the client API for the users of an API gateway, whose certificate its listener asks for."""
+        return self._client_app(replace(self._web_settings(ca_pem), is_gateway=True))
+
+    def _client_app(self, settings: WebSettings) -> web.Application:
         sign_in, calls = self.services.client_sign_in, self.services.calls
         return create_client_app(
             sign_in=sign_in,
             calls=calls,
             own=self.services.own,
             health=self.services.health,
-            settings=self._web_settings(ca_pem),
+            settings=settings,
             authenticators=(
                 SessionTokenAuthenticator(sign_in.sessions),
                 PresharedKeyAuthenticator(sign_in.keys),
@@ -77,7 +84,9 @@ class Ambassador:
 
     async def families(self) -> list[Family]:
         """Return every metric of this server and of its listeners."""
-        return await self.services.metrics.families() + families_of_listeners(self.connections)
+        return await self.services.metrics.families() + families_of_listeners(
+            self.connections, self.base.ignored.requests
+        )
 
     async def close(self) -> None:
         """Close downstreams, indexer, sinks, log, database and telemetry in this order, even if closing one fails."""
@@ -147,7 +156,13 @@ async def build(config: ServerConfig, *, writer: str, telemetry: Telemetry | Non
     sinks = [sink_settings(options) for options in config.audit.sinks]
     base = await open_foundation(config, writer=writer)
     services = create_services(config, base, sinks, _tracer(telemetry))
-    ambassador = Ambassador(config=config, base=base, services=services, telemetry=telemetry)
+    ambassador = Ambassador(
+        config=config,
+        base=base,
+        services=services,
+        telemetry=telemetry,
+        connections=no_connections(gateway=config.gateway.host is not None),
+    )
     try:
         await base.policy.refresh()
     except StorageError:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from ambassador_protocol.paths import MCP, RESOURCE_METADATA
 from ambassador_server.bootstrap.foundation import Foundation
+from ambassador_server.bootstrap.gateway import create_gateway
 from ambassador_server.bootstrap.key_rates import KeyRates
 from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
@@ -61,7 +62,15 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
     resource = ProtectedResource(
         policy=base.policy, public_url=config.public_url, path=MCP, well_known=RESOURCE_METADATA
     )
-    return ClientSignIn(codes=codes, keys=keys, sessions=sessions, tokens=tokens, resource=resource)
+    return ClientSignIn(
+        codes=codes,
+        keys=keys,
+        sessions=sessions,
+        tokens=tokens,
+        resource=resource,
+        gateway=create_gateway(config, base, tokens),
+        ignored=base.ignored,
+    )
 
 
 def create_administrator_sign_in(
@@ -84,4 +93,4 @@ def create_administrator_sign_in(
         clock=base.clock,
         pepper=base.key_ring.pepper,
     )
-    return AdministratorSignIn(logins=logins, prover=prover)
+    return AdministratorSignIn(logins=logins, prover=prover, ignored=base.ignored)

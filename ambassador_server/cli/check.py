@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -41,6 +42,8 @@ def check(
     }
     if settings.telemetry.endpoint is not None:
         checks["telemetry"] = _telemetry
+    if settings.gateway.is_configured:
+        checks["gateway"] = _gateway
     results = {name: _run(probe, settings) for name, probe in checks.items()}
     if as_json:
         typer.echo(json.dumps({name: {"ok": ok, "detail": detail} for name, (ok, detail) in results.items()}))
@@ -178,6 +181,39 @@ def _telemetry(settings: "ServerConfig") -> str:
     section = settings.telemetry
     chosen = [name for name, wanted in (("traces", section.traces), ("metrics", section.metrics)) if wanted]
     return f"{' and '.join(chosen) or 'nothing'} to {str(section.endpoint).partition('?')[0]}"
+
+
+def _gateway(settings: "ServerConfig") -> str:
+    from ambassador_server.bootstrap.gateway import gateway_secrets
+    from ambassador_server.crypto.client_trust import ClientTrust
+
+    section, count = settings.gateway, len(gateway_secrets(settings))
+    ways = [f"{count} secret{'s' if count > 1 else ''} for signatures"] if count else []
+    if section.host is not None and section.client_ca_file is not None:
+        trust = ClientTrust.read(section.client_ca_file, section.crl_file)
+        if trust.list_fault(datetime.now(UTC)):
+            raise ConfigurationError(f"a revocation list in {section.crl_file} has expired")
+        ways.append(f"a listener for {', '.join(section.allowed_names)}")
+    issuer = asyncio.run(_issuer_of(settings, section.name))
+    note = (
+        f"its headers are those of issuer {issuer}"
+        if issuer is not None
+        else f"no issuer says what its headers mean: ambassador-admin issuer add NAME --gateway {section.name}"
+    )
+    return f"{section.name} has {' and '.join(ways)}; {note}"
+
+
+async def _issuer_of(settings: "ServerConfig", gateway: str) -> str | None:
+    from ambassador_server.domain.people.issuers import gateway_url
+    from ambassador_server.storage.sql_store import open_store
+
+    store = await open_store(settings.store_url)
+    try:
+        async with store.read() as work:
+            known = await work.issuers.all()
+    finally:
+        await store.close()
+    return next((each.name for each in known if each.url == gateway_url(gateway)), None)
 
 
 async def _differing_positions(settings: "ServerConfig", names: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from aiohttp import web
 
 from ambassador_protocol import __version__
 from ambassador_server.bootstrap.jobs import clock_driven_jobs
@@ -26,16 +27,18 @@ from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import Certificates, ensure_certificates
 from ambassador_server.crypto.listener_tls import ListenerTls
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
+from ambassador_server.domain.people.issuers import gateway_url
 from ambassador_server.downstream.programs.leftovers import end_leftovers
 from ambassador_server.downstream.programs.own_memory import hide_own_memory
 from ambassador_server.downstream.programs.profile import remove_temporary_directory
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
-from ambassador_server.errors import AmbassadorError, StorageError
+from ambassador_server.errors import StorageError
 from ambassador_server.services.administration.admin_guard import has_an_admin
 from ambassador_server.services.audit.sink_positions import report
 from ambassador_server.storage.migrate import SchemaStatus, check, upgrade
-from ambassador_server.web.listeners import listen
+from ambassador_server.web.listener_bounds import Api
+from ambassador_server.web.listeners import Listener, listen
 
 _log = structlog.get_logger("server")
 _SERVER = Resource(kind="server", id=None, name=None)
@@ -93,6 +96,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None, when_serving: 
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
         await _warn_without_admin(ambassador)
+        _warn_without_issuer(ambassador)
         keep_start_in_memory()
         serving = Serving(ambassador=ambassador, certificates=certificates, ports=ports)
         _announce(serving, ready_file)
@@ -168,6 +172,15 @@ async def _warn_without_admin(ambassador: Ambassador) -> None:
             _log.warning("no administrator can sign in", next=f"ambassador-server init{options}")
 
 
+def _warn_without_issuer(ambassador: Ambassador) -> None:
+    section, issuers = ambassador.config.gateway, ambassador.base.policy.snapshot.issuers
+    if section.is_configured and (issuers is None or gateway_url(section.name) not in issuers.by_url):
+        _log.warning(
+            "no issuer says what the headers of the gateway mean",
+            next=f"ambassador-admin issuer add NAME --gateway {section.name}",
+        )
+
+
 async def _record(ambassador: Ambassador, action: AuditAction) -> None:
     await ambassador.base.recorder.event(
         action, Outcome.SUCCEEDED, resource=_SERVER, details={"version": __version__}
@@ -203,7 +216,7 @@ def _tls(settings: ServerConfig) -> tuple[Certificates | None, Mapping[str, List
         certificates = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
         file, key_file = certificates.certificate_file, certificates.key_file
     sections = {"client": settings.client_certificates, "admin": settings.admin_client_certificates}
-    return certificates, {
+    tls = {
         name: ListenerTls(
             (file, key_file),
             listener=name,
@@ -213,6 +226,16 @@ def _tls(settings: ServerConfig) -> tuple[Certificates | None, Mapping[str, List
         )
         for name, section in sections.items()
     }
+    gateway = settings.gateway
+    if gateway.host is not None:
+        tls["gateway"] = ListenerTls(
+            (file, key_file),
+            listener="gateway",
+            ca_file=gateway.client_ca_file,
+            crl_file=gateway.crl_file,
+            required=True,
+        )
+    return certificates, tls
 
 
 async def _listen(
@@ -222,8 +245,7 @@ async def _listen(
     tls: Mapping[str, ListenerTls],
 ) -> dict[str, int]:
     settings, ca_pem = ambassador.config, None if certificates is None else certificates.ca_pem
-    client, admin = ambassador.client_app(ca_pem), ambassador.admin_app(ca_pem)
-    drain, bounds = settings.drain_seconds, connection_bounds(settings.limits)
+    bounds = connection_bounds(settings.limits, gateway=settings.gateway.host is not None)
     _log.info(
         "connections",
         client_api=bounds.client.total,
@@ -231,38 +253,37 @@ async def _listen(
         per_address=bounds.client.per_address,
         descriptors=bounds.descriptors,
     )
-    first = await listen(
-        client,
-        host=settings.host,
-        port=settings.port,
-        tls=tls.get("client"),
-        drain_seconds=drain,
-        bounds=bounds.client,
-        counts=ambassador.connections["client"],
-    )
-    try:
-        second = await listen(
-            admin,
-            host=settings.admin_host,
-            port=settings.admin_port,
-            tls=tls.get("admin"),
-            drain_seconds=drain,
-            bounds=bounds.admin,
-            counts=ambassador.connections["admin"],
-        )
-    except AmbassadorError:
-        await first.close()
-        raise
+    listeners: dict[str, Listener] = {}
 
-    async def close_both() -> None:
-        cut = asyncio.get_running_loop().call_later(drain, ambassador.services.calls.in_flight.cut)
+    async def close_all() -> None:
+        cut = asyncio.get_running_loop().call_later(
+            settings.drain_seconds, ambassador.services.calls.in_flight.cut
+        )
         try:
-            await asyncio.gather(first.close(), second.close())
+            await asyncio.gather(*(each.close() for each in listeners.values()))
         finally:
             cut.cancel()
 
-    stack.push_async_callback(close_both)
-    return {"port": first.port, "admin_port": second.port}
+    async def open_one(api: Api, app: web.Application, host: str, port: int) -> Listener:
+        return await listen(
+            app,
+            host=host,
+            port=port,
+            tls=tls.get(api),
+            drain_seconds=settings.drain_seconds,
+            bounds=bounds.of(api),
+            counts=ambassador.connections[api],
+        )
+
+    stack.push_async_callback(close_all)
+    client, admin = ambassador.client_app(ca_pem), ambassador.admin_app(ca_pem)
+    listeners["port"] = await open_one("client", client, settings.host, settings.port)
+    listeners["admin_port"] = await open_one("admin", admin, settings.admin_host, settings.admin_port)
+    gateway = settings.gateway
+    if gateway.host is not None:
+        app = ambassador.gateway_app(ca_pem)
+        listeners["gateway_port"] = await open_one("gateway", app, gateway.host, gateway.port)
+    return {name: each.port for name, each in listeners.items()}
 
 
 def _announce(serving: Serving, ready_file: Path | None) -> None:
@@ -272,12 +293,18 @@ def _announce(serving: Serving, ready_file: Path | None) -> None:
         version=__version__,
         client_api=f"{serving.scheme}://{settings.host}:{ports['port']}",
         admin_api=f"{serving.scheme}://{settings.admin_host}:{ports['admin_port']}",
+        **_gateway_address(serving),
         ca_fingerprint=None if certificates is None else certificates.ca_fingerprint,
     )
     if ready_file is not None:
         partial = ready_file.with_name(ready_file.name + ".partial")
         partial.write_text(json.dumps(dict(ports)), encoding="utf-8")
         partial.replace(ready_file)
+
+
+def _gateway_address(serving: Serving) -> dict[str, str]:
+    port, section = serving.ports.get("gateway_port"), serving.ambassador.config.gateway
+    return {} if port is None else {"gateway": f"https://{section.host}:{port}"}
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

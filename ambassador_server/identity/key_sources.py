@@ -32,6 +32,8 @@ class KeySources:
     def check(self, issuer: Issuer) -> None:
         """Raise InvalidInputError for an issuer whose keys could never be fetched."""
         place = issuer.key_place or ""
+        if issuer.is_gateway:
+            return
         try:
             if issuer.key_source is KeySource.SECRET:
                 _check_reference(place)
@@ -50,6 +52,8 @@ class KeySources:
         """Return the keys as they are now. Raises AuthorizationError, whose message may be shown to administrators."""
         if issuer.key_source is KeySource.SECRET:
             return await _secret(issuer)
+        if issuer.is_gateway:
+            raise AuthorizationServerUnavailableError("A gateway signs no tokens.")
         url = issuer.key_place or await self._discover(issuer)
         answer = await self._http.get(url, private=issuer.private_addresses)
         if answer.status != 200:

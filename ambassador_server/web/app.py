@@ -32,7 +32,9 @@ from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.app_keys import (
     ADMINISTRATORS,
     AUTHENTICATORS,
+    GATEWAY,
     HEALTH_CHECKS,
+    IGNORED_HEADERS,
     PROTECTED_RESOURCE,
     SETTINGS,
     WebSettings,
@@ -49,7 +51,7 @@ from ambassador_server.web.client.app_keys import (
     SIGN_IN,
     SSE_STREAMS,
 )
-from ambassador_server.web.client.routes import client_routes
+from ambassador_server.web.client.routes import client_routes, gateway_routes
 from ambassador_server.web.client.sse_streams import SseStreams
 from ambassador_server.web.keep_alive import KeepAlive
 from ambassador_server.web.middleware.cors import CORS_ORIGINS, add_cors_headers, cors_middleware
@@ -79,7 +81,11 @@ def create_client_app(
     app[CORS_ORIGINS] = settings.cors_origins
     app[AUTHENTICATORS] = authenticators
     app[SIGN_IN] = sign_in
-    app[PROTECTED_RESOURCE] = sign_in.resource
+    if sign_in.gateway is not None:
+        app[GATEWAY] = sign_in.gateway
+    app[IGNORED_HEADERS] = sign_in.ignored
+    if not settings.is_gateway:
+        app[PROTECTED_RESOURCE] = sign_in.resource
     app[CALLS] = calls
     app[OWN_ACCESS] = own.access
     app[REQUESTS] = own.requests
@@ -89,7 +95,7 @@ def create_client_app(
     app[KEEP_ALIVE] = keep_alive
     app[SSE_STREAMS] = SseStreams()
     app.on_shutdown.append(mcp.end_streams)
-    app.add_routes(client_routes())
+    app.add_routes(gateway_routes() if settings.is_gateway else client_routes())
     if settings.legacy_sse:
         app.add_routes(legacy_sse.routes())
         app.on_shutdown.append(legacy_sse.drain_streams)
@@ -109,6 +115,7 @@ def create_admin_app(
     """Build the admin API."""
     app = _create(health, settings)
     app[ADMINISTRATORS] = sign_in.prover
+    app[IGNORED_HEADERS] = sign_in.ignored
     app[LOGINS] = sign_in.logins
     app[ADMINISTRATION] = administration
     app[REGISTRY] = registry

@@ -23,6 +23,9 @@ _BODY_SECONDS = 60
 _LARGEST_STRICT: Final = 2 * 1024 * 1024
 """The largest body, in bytes, whose every value is checked; that takes time, and no administrator sends more."""
 
+BODY: web.RequestKey[bytes] = web.RequestKey("body", bytes)
+"""The body of a request that had to be read before the request could be believed."""
+
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
@@ -48,6 +51,8 @@ def optional_list(texts: Iterable[str] | None) -> list[str] | None:
 async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
     """Read the whole body in bounded time; `limit` replaces the server's limit of its bytes."""
     if limit is not None:
+        if BODY in request:
+            return _within(request[BODY], limit)
         request = request.clone(client_max_size=limit)
     try:
         if request.content.is_eof():
@@ -61,6 +66,12 @@ async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
         ) from None
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"The body did not arrive within {_BODY_SECONDS} seconds") from None
+
+
+def _within(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=len(body))
+    return body
 
 
 async def read_strict(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:

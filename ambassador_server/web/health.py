@@ -39,7 +39,7 @@ async def ready(request: web.Request) -> web.Response:
     return json_response(body, status=200 if is_ready else 503)
 
 
-def connection_faults(request: web.Request) -> dict[Literal["client", "admin"], ConnectionFaults]:
+def connection_faults(request: web.Request) -> dict[Literal["client", "admin", "gateway"], ConnectionFaults]:
     """Return how many connections each API refused and cut off since the start."""
     return {
         api: ConnectionFaults(refused=counts.refused, cut_off=counts.cut_off)

@@ -49,12 +49,14 @@ class ConnectionCounts:
     cut_off: int = 0
 
 
-ConnectionsByApi: TypeAlias = Mapping[Literal["client", "admin"], ConnectionCounts]
+Api: TypeAlias = Literal["client", "admin", "gateway"]
+ConnectionsByApi: TypeAlias = Mapping[Api, ConnectionCounts]
 
 
-def no_connections() -> ConnectionsByApi:
-    """Return the counts of a server that starts."""
-    return {"client": ConnectionCounts(), "admin": ConnectionCounts()}
+def no_connections(*, gateway: bool = False) -> ConnectionsByApi:
+    """Return the counts of a server that starts, with those of the listener of an API gateway if it has one."""
+    counts: dict[Api, ConnectionCounts] = {"client": ConnectionCounts(), "admin": ConnectionCounts()}
+    return {**counts, "gateway": ConnectionCounts()} if gateway else counts
 
 
 @dataclass(slots=True)

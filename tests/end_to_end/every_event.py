@@ -14,6 +14,7 @@ import jwt
 
 from ambassador_protocol.audit.public_keys import keys_by_id
 from ambassador_protocol.backoff import Backoff
+from ambassador_protocol.gateway_signature import SIGNATURE_HEADER
 from ambassador_server.audit_log.archive import JsonlArchive
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
@@ -383,6 +384,9 @@ def tokens(world: World, directory: Path) -> None:
     for refused in (token, late):
         assert world.http.get("/v1/tools", headers={"Authorization": f"Bearer {refused}"}).status_code == 401
     world.ask("DELETE", "issuers/chat")
+    # Of a gateway, and of a caller who is none.
+    for header in (SIGNATURE_HEADER, "X-User-Email"):
+        assert world.http.get("/v1/tools", headers={header: TEXT}).status_code == 401
 
 
 def credentials(world: World) -> None:

@@ -72,7 +72,10 @@ def recorded(events: list[dict[str, Any]]) -> dict[str, Recorded]:
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig) -> Iterator[World]:
     """Run a server, cause every event, and send every record to a sink, too."""
-    with running(directory, prepared, limits=GENEROUS, audit={"sinks": [{"type": "stdout"}]}) as started:
+    (directory / "gateway-secret").write_text("a secret of the gateway and this server")
+    gateway = {"secrets": [f"file://{directory / 'gateway-secret'}"]}
+    sinks = {"sinks": [{"type": "stdout"}]}
+    with running(directory, prepared, limits=GENEROUS, audit=sinks, gateway=gateway) as started:
         do_everything(started, directory)
         assert started.rig.stop() == 0
         started.start()

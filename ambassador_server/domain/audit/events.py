@@ -40,6 +40,8 @@ class AuditAction(StrEnum):
     KEY_NEW_HOST = "session:key:new-host"
     TOKEN_ACCEPT = "session:token:accept"
     TOKEN_REFUSE = "session:token:refuse"
+    GATEWAY_REFUSE = "session:gateway:refuse"
+    GATEWAY_IGNORE = "session:gateway:ignore"
     ADMIN_OPEN = "session:admin:open"
     ADMIN_CLOSE = "session:admin:close"
     ADMIN_REFUSE = "session:admin:refuse"

@@ -16,6 +16,9 @@ _MOST_VALUES: Final = 50
 _MOST_MAPPED: Final = 1_000
 _LONGEST: Final = 1_000
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}[._@+-]")
+_HEADER = re.compile(r"(?=.{3,64}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
+_NEVER_IDENTITY: Final = frozenset({"x-session-token", "x-admin-key", "content-type", "user-agent"})
+_GATEWAY_SCHEME: Final = "gateway:"
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 
 
@@ -36,11 +39,15 @@ class Algorithm(StrEnum):
 
 
 class KeySource(StrEnum):
-    """Where the keys of an issuer are: named in its discovery document, at a URL, or a shared secret."""
+    """Where the keys of an issuer are: named in its discovery document, at a URL, or a shared secret.
+
+    An API gateway signs no tokens: its headers are the claims, and the proof is that the gateway has sent them.
+    """
 
     DISCOVERY = "discovery"
     JWKS = "jwks"
     SECRET = "secret"
+    GATEWAY = "gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,22 +92,29 @@ class Issuer(IssuerRules):
     created_by: str
     updated_at: datetime
 
+    @property
+    def is_gateway(self) -> bool:
+        """Tell whether the claims are headers of an API gateway."""
+        return self.key_source is KeySource.GATEWAY
+
     def group_name(self, claimed: str) -> str:
         """Return the name of the group of this server that a claimed group would mean."""
         return self.group_map.get(claimed) or f"{self.group_prefix}{claimed}"
+
+
+def gateway_url(gateway: str) -> str:
+    """Return the identifier of the issuer whose claims are the headers of the gateway of this name."""
+    return f"{_GATEWAY_SCHEME}{gateway}"
 
 
 def check_issuer(issuer: Issuer) -> None:
     """Raise InvalidInputError for an issuer whose tokens could not be checked, or whose rules contradict each other."""
     check_name("issuer", issuer.name)
     _check_lists(issuer)
-    _check_keys(issuer)
-    if issuer.key_source is not KeySource.SECRET:
-        _check_url(issuer.url)
-    if not issuer.audiences and issuer.key_source is not KeySource.SECRET:
-        raise InvalidInputError(
-            "audiences: at least one, so that tokens for other servers are refused; only a secret needs none"
-        )
+    if issuer.is_gateway:
+        _check_gateway(issuer)
+    else:
+        _check_token_issuer(issuer)
     if _PREFIX.fullmatch(issuer.group_prefix) is None:
         raise InvalidInputError(
             "group_prefix: letters, digits and '.', '_', '@', '+', '-', ending with one of these signs, such as 'okta.'"
@@ -125,6 +139,38 @@ def check_beside(issuer: Issuer, others: Iterable[Issuer]) -> None:
             raise ConflictError(
                 f"group_prefix: {issuer.group_prefix!r} and {other.group_prefix!r} of issuer {other.name!r} begin "
                 "alike, so that a group of one could be taken for a group of the other"
+            )
+
+
+def _check_token_issuer(issuer: Issuer) -> None:
+    _check_keys(issuer)
+    if issuer.url.startswith(_GATEWAY_SCHEME):
+        raise InvalidInputError(f"url: {_GATEWAY_SCHEME} goes with the key source gateway")
+    if issuer.key_source is not KeySource.SECRET:
+        _check_url(issuer.url)
+    if not issuer.audiences and issuer.key_source is not KeySource.SECRET:
+        raise InvalidInputError(
+            "audiences: at least one, so that tokens for other servers are refused; only a secret needs none"
+        )
+
+
+def _check_gateway(issuer: Issuer) -> None:
+    if not issuer.url.startswith(_GATEWAY_SCHEME):
+        raise InvalidInputError(
+            "url: gateway: and the name of the gateway in the configuration of the server"
+        )
+    check_name("gateway", issuer.url.removeprefix(_GATEWAY_SCHEME))
+    if issuer.algorithms or issuer.audiences or issuer.scopes or issuer.key_place is not None:
+        raise InvalidInputError("A gateway signs no tokens: no algorithms, audiences, scopes or key_place")
+    if issuer.private_addresses:
+        raise InvalidInputError("private_addresses: no keys of a gateway are fetched")
+    if len(issuer.user_claims) != 1:
+        # Of two headers a gateway may set one, and leave the other as the caller sent it.
+        raise InvalidInputError("user_claims: exactly one header names the user of a gateway")
+    for name in (issuer.subject_claim, *issuer.user_claims, issuer.email_claim, *issuer.group_claims):
+        if _HEADER.fullmatch(name) is None or name in _NEVER_IDENTITY:
+            raise InvalidInputError(
+                f"{name[:60]!r} is no identity header: words of small letters and digits with '-', such as x-user-email"
             )
 
 

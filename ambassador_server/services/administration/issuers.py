@@ -1,7 +1,7 @@
 """Issuers: setting, removing and listing them, and explaining what a token would become."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ambassador_server.domain.people.issuers import (
     IssuerRules,
     check_beside,
     check_issuer,
+    gateway_url,
 )
 from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -65,7 +66,7 @@ class Issuers:
         reading: TokenReading,
         recorder: Recorder,
         clock: Clock,
-        public_url: str | None,
+        warnings_of: Callable[[Issuer], tuple[str, ...]],
     ) -> None:
         self._store = store
         self._policy = policy
@@ -74,7 +75,7 @@ class Issuers:
         self._reading = reading
         self._recorder = recorder
         self._clock = clock
-        self._public_url = public_url
+        self._warnings_of = warnings_of
 
     async def create(self, requester: Requester, name: str, spec: IssuerSpec) -> Written[Issuer]:
         """Add an issuer. Raises what `put` raises, and ConflictError if there is one of this name."""
@@ -160,7 +161,7 @@ class Issuers:
         if before is None and len(others) >= MOST_ISSUERS:
             raise ConflictError(f"There are {MOST_ISSUERS} issuers already, which is the maximum")
         await _check_groups(change.work, issuer)
-        warnings = () if self._public_url else (_NO_PUBLIC_URL,)
+        warnings = self._warnings_of(issuer)
         change.warnings += warnings
         written = await write(change, change.work.issuers, before, issuer, _EVENTS)
         return replace(written, warnings=warnings)
@@ -181,8 +182,18 @@ class Issuers:
         )
 
 
+def issuer_warnings(issuer: Issuer, *, public_url: str | None, gateway: str | None) -> tuple[str, ...]:
+    """Return what keeps people from using an issuer on a server with this URL, and this API gateway or none."""
+    if not issuer.is_gateway:
+        return () if public_url else (_NO_PUBLIC_URL,)
+    return () if gateway is not None and issuer.url == gateway_url(gateway) else (_OTHER_GATEWAY,)
+
+
 _NO_PUBLIC_URL = (
     "The server has no public_url, so applications are not told where to log in; tokens of them are accepted."
+)
+_OTHER_GATEWAY = (
+    "This server has no gateway of that name in its configuration, so it believes no such headers."
 )
 
 

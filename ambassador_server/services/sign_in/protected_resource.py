@@ -7,6 +7,8 @@ from ambassador_server.domain.people.issuers import Issuer, KeySource
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
+_APPLICATIONS = frozenset({KeySource.SECRET, KeySource.GATEWAY})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginPlace:
@@ -59,8 +61,8 @@ class ProtectedResource:
         raise NotFoundError("No resource of this server has such metadata")
 
     def _with_login(self) -> list[Issuer]:
-        """Return the issuers that are authorization servers; one that shares a secret is an application."""
+        """Return the issuers that are authorization servers, which neither applications nor gateways are."""
         issuers = self._policy.snapshot.issuers
         known = () if issuers is None else issuers.by_id.values()
-        found = (issuer for issuer in known if issuer.key_source is not KeySource.SECRET)
+        found = (issuer for issuer in known if issuer.key_source not in _APPLICATIONS)
         return sorted(found, key=lambda issuer: issuer.name)

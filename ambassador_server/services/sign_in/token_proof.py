@@ -2,10 +2,12 @@
 
 import uuid
 from collections import OrderedDict
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from ambassador_server.domain.audit.actors import user_actor
@@ -84,6 +86,21 @@ class TokenProver:
         principal = None if known is None else self._still(known)
         return principal or await self._verify(token, digest, origin)
 
+    async def authenticate_claims(
+        self, issuer: Issuer, claims: Mapping[str, Any], believed: timedelta, origin: Origin
+    ) -> Principal:
+        """Return the principal of claims that a trusted gateway has made as this issuer; they are good for a while.
+
+        Raises InvalidTokenError.
+        """
+        digest = sha256(msgspec.json.encode([issuer.issuer_id, claims], order="sorted")).digest()
+        known = self._known.get(digest)
+        principal = None if known is None else self._still(known)
+        if principal is not None:
+            return principal
+        identity = self._reading.of_claims(issuer, claims, self._clock.now() + believed)
+        return await self._admit(identity, issuer, digest, origin)
+
     def _still(self, known: _Known) -> Principal | None:
         """Return the principal of a token that was verified lately; None if it has to be verified again."""
         issuers = self._policy.snapshot.issuers
@@ -105,7 +122,12 @@ class TokenProver:
         issuer = self._reading.issuer_of(token)
         if isinstance(issuer, Refusal):
             raise await self._refused(issuer, None, origin)
-        identity = await self._reading.identity(token, issuer)
+        return await self._admit(await self._reading.identity(token, issuer), issuer, digest, origin)
+
+    async def _admit(
+        self, identity: TokenIdentity | Refusal, issuer: Issuer, digest: bytes, origin: Origin
+    ) -> Principal:
+        """Return the principal of an identity, creating its user where the issuer may; remember it for a minute."""
         if isinstance(identity, Refusal):
             raise await self._refused(identity, issuer, origin)
         user = self._reading.user_of(issuer, identity)
@@ -164,7 +186,8 @@ class TokenProver:
             return IssuerUnavailableError("The keys of the issuer of the token cannot be fetched. Try again.")
         if STEP_OF[fault] in _BEFORE_SIGNATURE:
             return InvalidTokenError("Valid access token required")
-        return InvalidTokenError(f"The access token is not accepted ({fault})")
+        what = "identity of the request" if issuer is not None and issuer.is_gateway else "access token"
+        return InvalidTokenError(f"The {what} is not accepted ({fault})")
 
 
 def _principal(issuer: Issuer, identity: TokenIdentity, user: User) -> Principal:

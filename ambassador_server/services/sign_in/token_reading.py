@@ -1,6 +1,8 @@
 """Finds out what a token means: whose it is, whom it names, and which user of this server that is."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity, read_claims
@@ -36,6 +38,14 @@ class TokenReading:
         if isinstance(claims, Refusal):
             return claims
         found = read_claims(claims, issuer, self._clock.now())
+        return Refusal(found) if isinstance(found, TokenFault) else found
+
+    def of_claims(
+        self, issuer: Issuer, claims: Mapping[str, Any], expires_at: datetime
+    ) -> TokenIdentity | Refusal:
+        """Return whom claims name that a trusted gateway has made as this issuer, or why they are refused."""
+        complete = {**claims, "iss": issuer.url, "exp": expires_at.timestamp()}
+        found = read_claims(complete, issuer, self._clock.now())
         return Refusal(found) if isinstance(found, TokenFault) else found
 
     def user_of(self, issuer: Issuer, identity: TokenIdentity) -> User | TokenFault:

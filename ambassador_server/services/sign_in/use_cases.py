@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
+from ambassador_server.services.sign_in.gateway_proof import GatewayProver
+from ambassador_server.services.sign_in.ignored_headers import IgnoredHeaders
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.protected_resource import ProtectedResource
@@ -13,13 +15,18 @@ from ambassador_server.services.sign_in.token_proof import TokenProver
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSignIn:
-    """A client exchanges a code for a key, authenticates with the key, and opens a session."""
+    """A client exchanges a code for a key, authenticates with the key, and opens a session.
+
+    `gateway` is None if no API gateway is configured.
+    """
 
     codes: CodeRedemption
     keys: KeyProver
     sessions: Sessions
     tokens: TokenProver
     resource: ProtectedResource
+    gateway: GatewayProver | None
+    ignored: IgnoredHeaders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +35,4 @@ class AdministratorSignIn:
 
     logins: Logins
     prover: AdministratorProver
+    ignored: IgnoredHeaders

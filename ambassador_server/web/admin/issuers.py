@@ -76,7 +76,8 @@ def issuer_spec(body: IssuerPut) -> IssuerSpec:
         url=body.url,
         audiences=tuple(body.audiences or ()),
         algorithms=tuple(
-            choice(Algorithm, each, "algorithms") for each in body.algorithms or DEFAULTS["algorithms"]
+            choice(Algorithm, each, "algorithms")
+            for each in body.algorithms or (() if body.key_source == "gateway" else DEFAULTS["algorithms"])
         ),
         key_source=choice(KeySource, body.key_source, "key_source"),
         key_place=body.key_place,

@@ -22,7 +22,7 @@ from ambassador_protocol.paths import METRICS as PATH
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.services.monitoring.families import Distribution, Family, FamilyKind
 from ambassador_server.web.admin.app_keys import METRICS, SCRAPES
-from ambassador_server.web.app_keys import SETTINGS
+from ambassador_server.web.app_keys import IGNORED_HEADERS, SETTINGS
 from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.listener_bounds import ConnectionsByApi
 
@@ -47,7 +47,9 @@ async def metrics(request: web.Request) -> web.Response:
     # One at a time, and in a thread: a large catalog has many thousand lines, which must not delay calls.
     async with request.app[SCRAPES]:
         families = await request.app[METRICS].families()
-        families += families_of_listeners(request.app[SETTINGS].connections)
+        families += families_of_listeners(
+            request.app[SETTINGS].connections, request.app[IGNORED_HEADERS].requests
+        )
         text = await asyncio.to_thread(encode, _Scrape(families))
     return web.Response(body=text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
@@ -57,8 +59,8 @@ def endpoints() -> list[Endpoint]:
     return [Endpoint(method="GET", path=PATH, right=Right.METRICS_READ, handler=metrics, response_type=_TEXT)]
 
 
-def families_of_listeners(connections: ConnectionsByApi) -> list[Family]:
-    """Return the families of the listeners, and that of the program."""
+def families_of_listeners(connections: ConnectionsByApi, ignored: int = 0) -> list[Family]:
+    """Return the families of the listeners, and that of the program; `ignored` requests had identity headers."""
     return [
         Family(
             name="mcp_ambassador_build_info",
@@ -80,6 +82,13 @@ def families_of_listeners(connections: ConnectionsByApi) -> list[Family]:
             help="Connections that were ended because their client did not read, by API.",
             labels=("api",),
             samples=[((api,), counts.cut_off) for api, counts in connections.items()],
+        ),
+        Family(
+            name="mcp_ambassador_identity_headers_ignored",
+            kind=FamilyKind.COUNTER,
+            help="Requests whose identity headers changed nothing, because no trusted gateway sent them.",
+            labels=(),
+            samples=[((), ignored)],
         ),
     ]
 

@@ -23,3 +23,11 @@ def client_routes() -> list[web.RouteDef]:
     access = (enrolments, own_access, own_requests)
     modules = (mcp, sessions, tools, *access, credentials, own_oauth, connect_pages, resource_metadata)
     return probes + [route for module in modules for route in module.routes()]
+
+
+def gateway_routes() -> list[web.RouteDef]:
+    """Return the routes for users whom an API gateway names: those of the client API, without those for client keys."""
+    of_keys = {
+        route.path for module in (sessions, enrolments, resource_metadata) for route in module.routes()
+    }
+    return [route for route in client_routes() if route.path not in of_keys]

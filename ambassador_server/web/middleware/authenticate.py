@@ -9,7 +9,15 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.errors import NotAuthenticatedError
 from ambassador_server.ports.authenticator import Credentials
-from ambassador_server.web.app_keys import ADMINISTRATOR, ADMINISTRATORS, AUTHENTICATORS, ORIGIN, PRINCIPAL
+from ambassador_server.web.app_keys import (
+    ADMINISTRATOR,
+    ADMINISTRATORS,
+    AUTHENTICATORS,
+    GATEWAY,
+    ORIGIN,
+    PRINCIPAL,
+)
+from ambassador_server.web.middleware.gateway import principal_of_gateway
 
 Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,6 +40,10 @@ async def check_authenticated(request: web.Request) -> None:
 
 
 def _principal(request: web.Request) -> Awaitable[Principal]:
+    gateway = request.app.get(GATEWAY)
+    named = None if gateway is None else principal_of_gateway(request, gateway)
+    if named is not None:
+        return named
     secret = _secret(request, SESSION_TOKEN_HEADER)
     for authenticator in request.app[AUTHENTICATORS]:
         if authenticator.accepts(secret):

@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ambassador_server.web.middleware.errors import error_response
+from ambassador_server.web.middleware.gateway import has_ignored_headers, tell_ignored_headers
 from ambassador_server.web.middleware.hosts import check_hosts
 from ambassador_server.web.middleware.origin import set_origin
 
@@ -17,6 +18,8 @@ async def entry_middleware(request: web.Request, handler: Handler) -> web.Stream
     running = set_origin(request)
     try:
         check_hosts(request)
+        if has_ignored_headers(request):
+            await tell_ignored_headers(request)
         return await handler(request)
     except Exception as error:  # the outermost handler: internal details must not reach a client
         return error_response(request, error)

@@ -21,9 +21,14 @@ _MODULES = [
     "tests.preloaded",
     *(
         path.relative_to(_ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
-        for path in _ROOT.glob("ambassador_*/cli/**/*.py")
+        for path in _ROOT.glob("ambassador_*/**/*.py")
+        if path.name != "__main__.py" and "migrations" not in path.parts
     ),
-    *("aiosqlite", "httpx", "uvloop"),
+    # What libraries import when they are first used; `keyring` itself reads the environment of its import.
+    *("aiosqlite", "alembic.command", "encodings.idna", "encodings.utf_8_sig", "httpcore", "httpx", "uvloop"),
+    *("importlib_metadata", "jaraco.classes.properties", "jaraco.context", "jaraco.functools"),
+    *("cryptography.hazmat.backends.openssl.backend", "sqlalchemy.ext.compiler"),
+    "tests.command_trees",
 ]
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(_MODULES)

@@ -28,7 +28,7 @@ _MODULES = [
     *("aiosqlite", "alembic.command", "encodings.idna", "encodings.utf_8_sig", "httpcore", "httpx", "uvloop"),
     *("importlib_metadata", "jaraco.classes.properties", "jaraco.context", "jaraco.functools"),
     *("cryptography.hazmat.backends.openssl.backend", "sqlalchemy.ext.compiler"),
-    "tests.command_trees",
+    *("tests.command_trees", "tests.forked_index"),
 ]
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(_MODULES)
@@ -132,4 +132,6 @@ def _become(
         for number in (1, 2)
     )
     sys.argv = argv
+    if argv[1:2] == ["serve"] and sys.platform == "linux":
+        import_module("tests.forked_index").prepare()
     sys.exit(import_module(f"{command.replace('-', '_')}.__main__").main())

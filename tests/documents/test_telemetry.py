@@ -39,7 +39,7 @@ def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     file = tmp_path / "server.yaml"
     file.write_text(EXAMPLE.replace("/etc/ambassador/collector-key", str(secret)))
     assert load_config({}, {}, file).telemetry.sample_ratio == 0.1
-    rig = Rig(tmp_path)
+    rig = Rig(tmp_path, is_preloaded=True)
     rig.init()
     words = COMMANDS.splitlines()[1].split()
     assert words == ["ambassador-server", "check", "--config", "server.yaml"]

@@ -11,14 +11,15 @@ import pytest
 
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.world import World, running, until
-from tests.rig import Rig
+from tests.rig import BIN, Rig
 from tests.server.downstream.support import is_alive
 
 
 @pytest.fixture
 def world(tmp_path: Path, prepared: Rig) -> Iterator[World]:
     """Run a server of this test's own."""
-    with running(tmp_path, prepared) as started:
+    # Started as people start it: this process of a preloaded server is forked.
+    with running(tmp_path, prepared, server=(str(BIN / "ambassador-server"),)) as started:
         started.publish_fixture("tools")
         yield started
 

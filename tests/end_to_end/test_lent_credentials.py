@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.effort import SOAK
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES, LEGACY, MODERN, REST, Face
 from tests.end_to_end.legacy_host import begin
@@ -20,7 +21,7 @@ from tests.rig import Rig
 from tests.server.downstream.support import is_alive
 
 PUBLIC_URL = "https://tools.example.com/ambassador"
-USERS, CALLS = 50, 4
+USERS, CALLS = min(50, 15 * SOAK), 4
 OF_REQUESTS = {
     "fields": [
         {"name": "token", "place": "header", "target": "Authorization", "template": "Bearer {}"},
@@ -86,6 +87,7 @@ def token_in(found: dict[str, Any]) -> str:
     return str(found["headers"]["Authorization"].removeprefix("Bearer "))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_of_many_users_is_lent_the_own_credential_and_no_other(world: World, kind: str) -> None:
     people = {world.person(): f"secret-of-{kind}-{number:03}" for number in range(USERS)}

@@ -14,7 +14,7 @@ def _free_port() -> int:
 
 def test_pasted_line_logs_the_client_in(tmp_path: Path) -> None:
     port = _free_port()
-    rig = Rig(tmp_path, server_flags=("--port", str(port)))
+    rig = Rig(tmp_path, is_preloaded=True, server_flags=("--port", str(port)))
     rig.init()
     rig.start()
     try:

@@ -49,12 +49,13 @@ def rig(directory: Path, database_url: str) -> Rig:
     directory.mkdir()
     configuration = directory / "server.yaml"
     configuration.write_text(json.dumps({"node": directory.name, "database_url": database_url}))
-    return Rig(directory, tls=False, server_flags=("--config", str(configuration)))
+    return Rig(directory, tls=False, is_preloaded=True, server_flags=("--config", str(configuration)))
 
 
 async def create_database(url: str, name: str) -> None:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await connection.execute(f"CREATE DATABASE {name}")
     finally:
         await connection.close()

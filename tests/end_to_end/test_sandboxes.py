@@ -59,7 +59,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     (directory / "home").mkdir()
     server: tuple[str, ...] = (str(BIN / "ambassador-server"),)
     try:
-        preparing = Rig(directory, tls=False)
+        preparing = Rig(directory, tls=False, is_preloaded=True)
         preparing.init()
         if request.param == "nobody":
             server = (*as_nobody(directory), *server)

@@ -127,7 +127,7 @@ async def test_killed_in_the_middle_it_leaves_no_gap_and_no_duplicate(url: str, 
     async with opened(url, tmp_path / "audit") as world:
         world.indexer.start()
         pid: int | None = None
-        for _ in range(4 * SOAK):
+        for _ in range(2 * SOAK):
             pid = await world.pid(other_than=pid)
             indexed = len(await world.requests())
             await world.append(3000)

@@ -20,7 +20,7 @@ from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.errors import CredentialRefusedError, DownstreamUnavailableError
 from ambassador_server.ports.credentials import Credential
 from tests.fakes.mcp_servers import stdio_options
-from tests.fakes.mcp_servers.echoing_server import EchoingServer, serve_echoing
+from tests.fakes.mcp_servers.echoing_http import EchoingServer, serve_echoing
 from tests.patience import PATIENCE
 from tests.server.downstream.support import Bench, bench, entry, http_entry, tool_call
 

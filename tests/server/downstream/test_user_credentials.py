@@ -26,7 +26,7 @@ from ambassador_server.ports.exchange import NeutralRequest
 from tests.fakes.credential_lender import FakeCredentialLender
 from tests.fakes.mcp_servers import stdio_options
 from tests.fakes.mcp_servers.asking_server import AskingHttpServer, serve_asking
-from tests.fakes.mcp_servers.echoing_server import serve_echoing
+from tests.fakes.mcp_servers.echoing_http import serve_echoing
 from tests.patience import PATIENCE
 from tests.server.downstream.support import (
     QUICK,

@@ -1,5 +1,6 @@
 """Runs a PostgreSQL server for the tests from the programs in a wheel, and removes it afterwards."""
 
+import atexit
 import collections
 import importlib.util
 import os
@@ -115,22 +116,18 @@ class PostgresServer:
 
 
 _running: list[PostgresServer] = []
-_users = 0
 
 
 @contextmanager
 def shared_server() -> Iterator[PostgresServer]:
-    """Yield the server of this process; it starts with the first user and stops after the last."""
-    global _users  # noqa: PLW0603 - one server per process is the point
+    """Yield the server of this process; it starts with the first user and stops when the process ends.
+
+    To make its files takes more than what most users then ask it.
+    """
     if not _running:
         _running.append(PostgresServer())
-    _users += 1
-    try:
-        yield _running[0]
-    finally:
-        _users -= 1
-        if _users == 0:
-            _running.pop().stop()
+        atexit.register(_running[0].stop)
+    yield _running[0]
 
 
 def _newest_programs() -> Path:

@@ -20,7 +20,7 @@ from ambassador_server.ports.exchange import NeutralRequest, Reply
 from ambassador_server.services.calls.downstream_calls import DownstreamCalls
 from ambassador_server.services.calls.in_flight import CallStoppedError
 from tests.fakes.credential_lender import FakeCredentialLender
-from tests.fakes.mcp_servers.echoing_server import serve_echoing
+from tests.fakes.mcp_servers.echoing_http import serve_echoing
 from tests.patience import PATIENCE
 from tests.server.downstream.support import QUICK, http_entry
 

@@ -1,6 +1,7 @@
 """The number of random examples and repeated rounds: few in `make test`, many in `make soak`."""
 
 import os
+from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 
@@ -9,6 +10,14 @@ SOAK = int(os.environ.get("SOAK", "1"))
 
 _EXAMPLES = 50
 """How many examples a property is tried on that does not say so itself."""
+
+
+T = TypeVar("T")
+
+
+def only_in_soak(*rows: T) -> list[T]:
+    """Return rows of a table that are left to `make soak`, because another row stands for their kind."""
+    return list(rows) if SOAK > 1 else []
 
 
 def examples(number: int) -> settings:

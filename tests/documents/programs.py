@@ -1,6 +1,7 @@
 """The three programs as their documents show them: command line, prose and facts."""
 
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import typer
 import yaml
@@ -20,7 +21,7 @@ ADMIN = "ambassador-admin"
 SERVER = "ambassador-server"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, which leave no place for what is computed once
 class Program:
     """One program; in prose, `what is typed` stands between backticks.
 
@@ -46,7 +47,7 @@ class Program:
         """The programs to read about next."""
         return tuple(name for name in (CLIENT, ADMIN, SERVER) if name != self.name)
 
-    @property
+    @cached_property
     def shared_options(self) -> tuple[Option, ...]:
         """The options that every command takes, be it before or behind its words."""
         return tuple(
@@ -58,6 +59,7 @@ class Program:
         return tuple(each for each in command.options if each not in self.root.options)
 
 
+@cache
 def programs() -> tuple[Program, ...]:
     """Return the programs in the order a reader meets them."""
     return (_client(), _admin(), _server())

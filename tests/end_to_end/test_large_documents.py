@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.effort import only_in_soak
 from tests.end_to_end.faces import FACES, LEGACY, MODERN, REST, Face, Mcp
 from tests.end_to_end.shaped_server import ASKING, SHAPES
 from tests.end_to_end.world import ROOT, Caller, Downstream, World, running
@@ -89,13 +90,17 @@ def caller(world: World) -> Caller:
     return world.caller()
 
 
-ARGUMENTS = [(LEGACY, "keeps", shape) for shape in SHAPES if shape != "invalid_text"]
-ARGUMENTS += [(REST, "tools", "members")]
+SLOWEST = ("secrets", "deep", "members")
+"""One shape each that is slow to search, to decode and to check."""
+OTHERS = only_in_soak(*(shape for shape in SHAPES if shape not in (*SLOWEST, "invalid_text")))
+ARGUMENTS = [(LEGACY, "keeps", shape) for shape in (*SLOWEST, *OTHERS)]
+ARGUMENTS += only_in_soak((REST, "tools", "members"))
 ANSWERS = [(MODERN, "http", shape) for shape in ("deep", "invalid_text")]
 ANSWERS += [(REST, "stdio", shape) for shape in ("escapes", "members")]
 """All combinations of the three take many minutes."""
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("face", "mcp", "shape"), ARGUMENTS)
 def test_large_arguments(
     world: World, caller: Caller, pauses: Pauses, shape: str, face: Face, mcp: str
@@ -116,7 +121,8 @@ def test_large_answers(
     assert answer.status_code == 200, answer.text[:300]
 
 
-@pytest.mark.parametrize("shape", ["empty_lists", "members"])
+@pytest.mark.soak
+@pytest.mark.parametrize("shape", ["empty_lists", *only_in_soak("members")])
 def test_large_arguments_that_headers_repeat(
     world: World, caller: Caller, pauses: Pauses, shape: str
 ) -> None:
@@ -154,7 +160,8 @@ def test_large_params_besides_the_arguments(
     assert "other than arguments" in answer.text
 
 
-@pytest.mark.parametrize("shape", ["empty_lists", "members", "numbers"])
+@pytest.mark.soak
+@pytest.mark.parametrize("shape", ["members", *only_in_soak("empty_lists", "numbers")])
 def test_large_bodies_of_administrators(world: World, pauses: Pauses, shape: str) -> None:
     """What is too large is refused, and what is not is checked quickly."""
     for size, statuses in ((2 * 1024 * 1024 - 4096, (400, 403)), (LARGEST_BODY, (413,))):

@@ -36,10 +36,12 @@ _MACHINE = ("/tmp/", "/home/", "/usr/", f"{Path.home()}/", str(ROOT))
 
 def until(holds: Callable[[], T], what: str) -> T:
     """Return the first true value of `holds`; fail if there is none in time."""
-    deadline = time.monotonic() + PATIENCE
+    deadline, pause = time.monotonic() + PATIENCE, 0.02
     while not (value := holds()):
         assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        # Who asks a server too often slows down what is awaited.
+        pause = min(pause * 1.25, 0.15)
     return value
 
 

@@ -21,7 +21,7 @@ _ambassador_admin_words() {
         "context remove") options="--dry-run $shared" ;;
         "config") commands="view" options="-h --help" ;;
         "config view") options="--show-origin $shared" ;;
-        "user") commands="create list show update suspend activate deactivate reset-password" options="-h --help" ;;
+        "user") commands="create list show update suspend activate deactivate unbind reset-password" options="-h --help" ;;
         "user create") options="--display-name --email --role --source --group --meta-tools --dry-run $shared" ;;
         "user list") options="--filter --sort --limit --watch --every $shared" ;;
         "user show") options="$shared" ;;
@@ -29,6 +29,7 @@ _ambassador_admin_words() {
         "user suspend") options="--dry-run $shared" ;;
         "user activate") options="--dry-run $shared" ;;
         "user deactivate") options="--dry-run -y --yes $shared" ;;
+        "user unbind") options="--dry-run -y --yes $shared" ;;
         "user reset-password") options="--password-from --generate --dry-run $shared" ;;
         "group") commands="create list show update delete add-member remove-member" options="-h --help" ;;
         "group create") options="--description --dry-run $shared" ;;
@@ -124,9 +125,9 @@ _ambassador_admin_words() {
         "kill list") options="--filter --sort --limit --all --watch --every $shared" ;;
         "kill lift") options="--dry-run $shared" ;;
         "access") commands="explain list who-can test" options="-h --help" ;;
-        "access explain") options="--resource --prompt --key --args --check $shared" ;;
+        "access explain") options="--resource --prompt --key --issuer --claimed-group --token --args --check $shared" ;;
         "access list") options="--filter --sort --limit --key --resources --prompts --watch --every $shared" ;;
-        "access who-can") options="--filter --sort --limit --resource --prompt --expired --watch --every $shared" ;;
+        "access who-can") options="--filter --sort --limit --resource --prompt --expired --claims --watch --every $shared" ;;
         "access test") options="$shared" ;;
         "audit") commands="query show stats tail export verify key fetch prune" options="-h --help" ;;
         "audit query") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
@@ -157,7 +158,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--max-in-flight | *:--failures | *:--grace | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | *:--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--valid | *:--for | *:--until | *:--name | *:--to-command | *:--key-for | *:--overlap | *:--audience | *:--gateway | *:--algorithm | *:--keys-url | *:--secret | *:--subject-claim | *:--user-claim | *:--email-claim | *:--group-claim | *:--group-prefix | *:--map | *:--preset | *:--token | *:--tool-class | *:--calls-per-minute | *:--burst | *:--calls-per-day | *:--in-flight | *:--argument-bytes | "approval approve":--reason | "approval deny":--reason | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--max-in-flight | *:--failures | *:--grace | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | "credential oauth":--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--valid | *:--for | *:--until | *:--name | *:--to-command | *:--key-for | *:--overlap | *:--audience | *:--gateway | *:--algorithm | *:--keys-url | *:--secret | *:--subject-claim | *:--user-claim | *:--email-claim | *:--group-claim | *:--group-prefix | *:--map | *:--preset | *:--token | *:--tool-class | *:--calls-per-minute | *:--burst | *:--calls-per-day | *:--in-flight | *:--argument-bytes | "approval approve":--reason | "approval deny":--reason | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--claimed-group | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
@@ -172,6 +173,7 @@ _ambassador_admin_option() {
         *:--sessions) takes=word choices="shared per-user auto" ;;
         *:--broadcast) takes=word choices="off read-only all" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
+        "access explain":--issuer) takes=word live=issuer ;;
         *:--mcp) takes=word live=mcp ;;
         "limit set":--key | "access explain":--key | "access list":--key) takes=word live=key ;;
         "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt" ;;
@@ -192,6 +194,7 @@ _ambassador_admin_argument() {
         "user suspend":*) takes=word live=user ;;
         "user activate":*) takes=word live=user ;;
         "user deactivate":*) takes=word live=user ;;
+        "user unbind":*) takes=word live=user ;;
         "user reset-password":1) takes=word live=user ;;
         "group show":1) takes=word live=group ;;
         "group update":1) takes=word live=group ;;

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --meta-tools --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --sessions --broadcast --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --approvers --valid --for --until --name --key-file --to-command --key-for --overlap --audience --gateway --algorithm --keys-url --secret --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --preset --token --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
+            case --server --ca --context -o --output --fields --jq --key-from --user --password-from --fingerprint --current-from --every --owner --file --keys-to --keys-command --display-name --email --role --source --group --meta-tools --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --max-in-flight --failures --grace --isolation --pin --sessions --broadcast --grant --credential -n --lines --rename --description-suffix --fixed --default --annotation --result-bytes --environment --query --template --title --help-text --from --list-with --client-id --client-secret --scope --resource --issuer --authorization-endpoint --token-endpoint --device-endpoint --revocation-endpoint --mcp --tool --prompt --when --constraints --approvers --valid --for --until --name --key-file --to-command --key-for --overlap --audience --gateway --algorithm --keys-url --secret --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --preset --token --tool-class --key --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --reason --message --claimed-group --args --where --actor --action --outcome --request --since --by --top --format --cursor --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -32,7 +32,7 @@ function __ambassador_admin_at
             case 'config'
                 contains -- $word view; and set -a typed $word
             case 'user'
-                contains -- $word create list show update suspend activate deactivate reset-password; and set -a typed $word
+                contains -- $word create list show update suspend activate deactivate unbind reset-password; and set -a typed $word
             case 'group'
                 contains -- $word create list show update delete add-member remove-member; and set -a typed $word
             case 'mcp'
@@ -171,6 +171,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at user' -a update -d 'Chang
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a suspend -d 'Suspend users: all their keys are refused until `activate`.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a activate -d 'Activate suspended or deactivated users.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a deactivate -d 'Deactivate users who have left; `activate` reverses it.'
+complete -c ambassador-admin -n '__ambassador_admin_at user' -a unbind -d 'End that users belong to the issuer and the subject of a token; then issuers find them by name.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a reset-password -d 'Set the password of a user with a role; this ends the user\'s logins.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l display-name -x -d 'The full name.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l email -x -d 'The mail address.'
@@ -201,6 +202,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at user activate' -a '(__amb
 complete -c ambassador-admin -n '__ambassador_admin_at user deactivate' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user deactivate' -s y -l yes -d 'Do not ask for confirmation.'
 complete -c ambassador-admin -n '__ambassador_admin_at user deactivate' -a '(__ambassador_admin_at_names user)'
+complete -c ambassador-admin -n '__ambassador_admin_at user unbind' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at user unbind' -s y -l yes -d 'Do not ask for confirmation.'
+complete -c ambassador-admin -n '__ambassador_admin_at user unbind' -a '(__ambassador_admin_at_names user)'
 complete -c ambassador-admin -n '__ambassador_admin_at user reset-password' -l password-from -x -d 'env://NAME, file://PATH or - for stdin; else a prompt, twice.'
 complete -c ambassador-admin -n '__ambassador_admin_at user reset-password' -l generate -d 'Generate a password and show it once.'
 complete -c ambassador-admin -n '__ambassador_admin_at user reset-password' -l dry-run -d 'Check the change on the server and show it, but change nothing.'
@@ -724,6 +728,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at access' -a test -d 'Compa
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l resource -x -d 'A resource instead of a tool, by its URI.'
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l prompt -x -d 'A prompt instead of a tool, as mcp.prompt or as published.'
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l key -x -a '(__ambassador_admin_at_names key)' -d 'A key of the user, by name or id; by default the best one.'
+complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l issuer -x -a '(__ambassador_admin_at_names issuer)' -d 'An access token of this issuer instead of a key.'
+complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l claimed-group -x -d 'A group that the token names; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l token -x -d 'The token itself: env://NAME, file://PATH or - for stdin. It is not shown.'
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l args -x -d 'The arguments of a call of the tool; by default those that permit most.'
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l check -d 'Exit with code 1 if the user may not use it.'
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -a '(__ambassador_admin_at_names user)'
@@ -742,6 +749,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l limit 
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l resource -x -d 'A resource instead of a tool, by its URI.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l prompt -x -d 'A prompt instead of a tool, as mcp.prompt or as published.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l expired -d 'Also list users who may not any more: their grant has expired.'
+complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l claims -d 'List which groups of which issuers give it to a token, instead of users.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l watch -d 'Show the result again whenever it changes, until Ctrl-C.'
 complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l every -x -d 'How often --watch looks; by default 2s.'
 complete -c ambassador-admin -n '__ambassador_admin_at access test' -F

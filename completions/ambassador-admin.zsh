@@ -246,6 +246,7 @@ _ambassador-admin_user() {
         'suspend:Suspend users\: all their keys are refused until `activate`.'
         'activate:Activate suspended or deactivated users.'
         'deactivate:Deactivate users who have left; `activate` reverses it.'
+        'unbind:End that users belong to the issuer and the subject of a token; then issuers find them by name.'
         'reset-password:Set the password of a user with a role; this ends the user'\''s logins.'
     )
     _arguments -C -s -S : \
@@ -263,6 +264,7 @@ _ambassador-admin_user() {
                 suspend) _ambassador-admin_user_suspend ;;
                 activate) _ambassador-admin_user_activate ;;
                 deactivate) _ambassador-admin_user_deactivate ;;
+                unbind) _ambassador-admin_user_unbind ;;
                 reset-password) _ambassador-admin_user_reset-password ;;
             esac
             ;;
@@ -327,6 +329,14 @@ _ambassador-admin_user_activate() {
 }
 
 _ambassador-admin_user_deactivate() {
+    _arguments -s -S : \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
+        $shared \
+        '*:NAME:_ambassador-admin_names user'
+}
+
+_ambassador-admin_user_unbind() {
     _arguments -s -S : \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
@@ -1610,6 +1620,9 @@ _ambassador-admin_access_explain() {
         --resource='[A resource instead of a tool, by its URI.]:URI: ' \
         --prompt='[A prompt instead of a tool, as mcp.prompt or as published.]:NAME: ' \
         --key='[A key of the user, by name or id; by default the best one.]:KEY:_ambassador-admin_names key' \
+        --issuer='[An access token of this issuer instead of a key.]:NAME:_ambassador-admin_names issuer' \
+        '*'--claimed-group='[A group that the token names; may be repeated.]:GROUP: ' \
+        --token='[The token itself\: env\://NAME, file\://PATH or - for stdin. It is not shown.]:SOURCE: ' \
         --args='[The arguments of a call of the tool; by default those that permit most.]:JSON: ' \
         --check'[Exit with code 1 if the user may not use it.]' \
         $shared \
@@ -1639,6 +1652,7 @@ _ambassador-admin_access_who-can() {
         --resource='[A resource instead of a tool, by its URI.]:URI: ' \
         --prompt='[A prompt instead of a tool, as mcp.prompt or as published.]:NAME: ' \
         --expired'[Also list users who may not any more\: their grant has expired.]' \
+        --claims'[List which groups of which issuers give it to a token, instead of users.]' \
         --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
         --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \

@@ -1,5 +1,7 @@
 """Requests to `/v1/admin/access`."""
 
+from collections.abc import Sequence
+
 from ambassador_admin.api.request import Request, get
 from ambassador_protocol.paths import ACCESS
 
@@ -9,16 +11,29 @@ _LISTS = {
     "prompt": "ambassador-admin mcp prompts MCP",
 }
 """The command that lists what a request can be about, by its kind."""
+_ISSUERS = "ambassador-admin user list, ambassador-admin issuer list"
 _PEOPLE = "ambassador-admin user list, ambassador-admin key list --user USER"
 
 
-def explain(user: str, kind: str, name: str, key: str | None, arguments: str | None = None) -> Request:
+def explain(
+    user: str,
+    kind: str,
+    name: str,
+    key: str | None,
+    arguments: str | None = None,
+    *,
+    issuer: str | None = None,
+    claimed_groups: Sequence[str] = (),
+) -> Request:
     """Explain the decision about a user and a tool, a resource or a prompt, with one of the user's keys.
 
-    `arguments` are those of a call of the tool, as JSON.
+    With `issuer` it is about a token of it, which names these groups. `arguments` are those of a call of the tool, as
+    JSON.
     """
-    query = {"user": user, kind: name, "key": key, "arguments": arguments}
-    return get(f"{ACCESS}/explain", query=query, missing_hint=f"{_PEOPLE}, {_LISTS[kind]}")
+    query = {"user": user, kind: name, "key": key, "issuer": issuer, "arguments": arguments}
+    hint = f"{_PEOPLE}, {_LISTS[kind]}" if issuer is None else f"{_ISSUERS}, {_LISTS[kind]}"
+    request = get(f"{ACCESS}/explain", query=query, missing_hint=hint)
+    return request.with_query(claimed_group=list(claimed_groups) or None)
 
 
 def usable(kind: str, user: str, key: str | None) -> Request:
@@ -33,3 +48,8 @@ def who_can(kind: str, name: str, *, expired: bool = False) -> Request:
     """
     query = {kind: name, "expired": "true" if expired else None}
     return get(f"{ACCESS}/who-can", query=query, missing_hint=_LISTS[kind])
+
+
+def claims(kind: str, name: str) -> Request:
+    """List the groups of issuers with which a token may use one of these."""
+    return get(f"{ACCESS}/claims", query={kind: name}, missing_hint=_LISTS[kind])

@@ -13,6 +13,7 @@ from ambassador_admin.cli.approval_options import approval_text
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.policy_cases import KINDS, PolicyCase, read_cases
+from ambassador_admin.cli.token_options import NO_TOKEN, TokenOptions, asked_token, claimed_text
 from ambassador_admin.cli.users import USER
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
@@ -23,6 +24,7 @@ from ambassador_protocol.admin.access import (
     AccessView,
     CallableToolView,
     PermittedUserView,
+    ReachingClaimView,
     RuleView,
     UsablePromptView,
     UsableResourceView,
@@ -34,6 +36,8 @@ ACCESS = View(
     (
         Column("USER", "user", whole=True),
         Column("KEY", "key"),
+        Column("ISSUER", "issuer"),
+        Column("CLAIMED GROUPS", "claimed_groups", claimed_text),
         *(Column(kind.upper(), kind, whole=True) for kind in KINDS),
         Column("ALLOWED", "allowed", status=True),
         Column("CONSTRAINED", "constrained"),
@@ -91,7 +95,9 @@ PROMPT = View(
 )
 
 PERMITTED_USER = View(
-    "users", (*USER.columns, Column("CONSTRAINED", "constrained")), fields_of(PermittedUserView)
+    "users",
+    (*USER.columns, Column("CONSTRAINED", "constrained"), Column("ISSUERS", "issuers", wide=True)),
+    fields_of(PermittedUserView),
 )
 FORMER_USER = replace(
     PERMITTED_USER,
@@ -100,6 +106,17 @@ FORMER_USER = replace(
         Column("EXPIRED GRANT", "expired_grant", id=True),
         Column("EXPIRED", "expired_at", relative_time),
     ),
+)
+
+CLAIM = View(
+    "claims",
+    (
+        Column("ISSUER", "issuer", whole=True),
+        Column("CLAIMED GROUP", "claimed", whole=True),
+        Column("GROUP", "group"),
+        Column("CONSTRAINED", "constrained"),
+    ),
+    fields_of(ReachingClaimView),
 )
 
 CASE = View(
@@ -115,6 +132,7 @@ CASE = View(
     ("user", "key", *KINDS, "expected", "got", "holds", "remedy"),
 )
 
+_OF_KEYS, _OF_TOKENS = ("key",), ("issuer", "claimed_groups")
 _UNKNOWN = "not found"
 _VERBS = {"tool": "call", "resource": "read", "prompt": "get"}
 
@@ -152,12 +170,11 @@ def explain(
     key: Annotated[
         str | None,
         typer.Option(
-            "--key",
-            metavar="KEY",
-            help="A key of the user, by name or id; by default the best one.",
+            "--key", metavar="KEY", help="A key of the user, by name or id; by default the best one."
         ),
         NameKind.KEY,
     ] = None,
+    token: TokenOptions = NO_TOKEN,
     args: Arguments = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with code 1 if the user may not use it.")
@@ -166,15 +183,20 @@ def explain(
     """Show whether a user may use something now, the rule that decides, the others, and what would change the decision.
 
     It is a tool, or what --resource or --prompt names. What is CONSTRAINED is allowed with certain arguments only; the
-    rules say which, and --args tells whether they permit these.
+    rules say which, and --args tells whether they permit these. With --issuer it is about a request with an access
+    token instead of a key.
 
     Example: ambassador-admin access explain alice time.get_current_time --check
     """
     kind, name = _asked(tool, resource, prompt)
     if args is not None and kind != "tool":
         raise UsageError("--args goes with a tool.", hint="ambassador-admin access explain --help")
-    explained = admin.api.fetch(access.explain(user, kind, name, key, args))
-    admin.output.record(_about(ACCESS, [kind]), explained)
+    issuer, claimed = asked_token(admin, user, key, token)
+    explained = admin.api.fetch(
+        access.explain(user, kind, name, key, args, issuer=issuer, claimed_groups=claimed)
+    )
+    absent = _OF_KEYS if issuer else _OF_TOKENS
+    admin.output.record(_about(ACCESS, [kind], absent), explained)
     # In program formats the rules are part of the object; for people they are a second table.
     if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
         admin.output.write("")
@@ -230,12 +252,25 @@ def who_can(
     expired: Annotated[
         bool, typer.Option("--expired", help="Also list users who may not any more: their grant has expired.")
     ] = False,
+    claims: Annotated[
+        bool,
+        typer.Option(
+            "--claims", help="List which groups of which issuers give it to a token, instead of users."
+        ),
+    ] = False,
 ) -> None:
     """List the users who may use something now: a tool, what --resource or --prompt names, or a match of a pattern.
 
     Example: ambassador-admin access who-can 'time.*'
     """
     kind, name = _asked(tool, resource, prompt)
+    if claims:
+        if expired:
+            raise UsageError(
+                "--claims and --expired exclude each other.", hint="ambassador-admin access who-can --help"
+            )
+        list_options.show(admin, access.claims(kind, name), CLAIM)
+        return
     view = FORMER_USER if expired else PERMITTED_USER
     list_options.show(admin, access.who_can(kind, name, expired=expired), view)
 
@@ -250,9 +285,13 @@ def _asked(tool: str | None, resource: str | None, prompt: str | None) -> tuple[
     return given[0]
 
 
-def _about(view: View, kinds: Collection[str]) -> View:
-    """Return the view without the columns of kinds that nothing in it is about."""
-    columns = [each for each in view.columns if each.field not in KINDS or each.field in kinds]
+def _about(view: View, kinds: Collection[str], absent: Collection[str] = ()) -> View:
+    """Return the view without the columns of kinds that nothing in it is about, and without these others."""
+    columns = [
+        each
+        for each in view.columns
+        if (each.field not in KINDS or each.field in kinds) and each.field not in absent
+    ]
     return replace(view, columns=tuple(columns))
 
 
@@ -297,7 +336,17 @@ def _result(admin: Invocation, case: PolicyCase) -> dict[str, Any]:
         "expected": case.expect if case.reason is None else f"{case.expect} ({case.reason})",
     }
     try:
-        answer = admin.api.fetch(access.explain(case.user, case.kind, case.name, case.key, case.arguments))
+        answer = admin.api.fetch(
+            access.explain(
+                case.user,
+                case.kind,
+                case.name,
+                case.key,
+                case.arguments,
+                issuer=case.issuer,
+                claimed_groups=case.claimed_groups,
+            )
+        )
     except RefusedError as error:
         if error.exit_code is not ExitCode.NOT_FOUND:
             raise

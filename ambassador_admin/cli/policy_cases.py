@@ -10,8 +10,8 @@ from ambassador_admin.errors import UsageError
 
 KINDS = ("tool", "resource", "prompt")
 """What a case can be about."""
-_TEXTS = frozenset({"user", *KINDS, "key", "expect", "reason"})
-_ARGUMENTS = "arguments"
+_TEXTS = frozenset({"user", *KINDS, "key", "issuer", "expect", "reason"})
+_ARGUMENTS, _CLAIMED = "arguments", "claimed_groups"
 _PERMIT = "permit"
 _EXPECTATIONS = (_PERMIT, "deny")
 _OLDER = {"allow": _PERMIT}
@@ -26,7 +26,8 @@ EXAMPLE = (
 class PolicyCase:
     """One case; `kind` is that of what `name` names, `reason` the expected reason of a denial, None for any.
 
-    `arguments` are those of a call of a tool, as JSON; without them, it is about those that permit most.
+    `arguments` are those of a call of a tool, as JSON; without them, it is about those that permit most. With `issuer`
+    it is about a token, which names `claimed_groups`, instead of a key.
     """
 
     user: str
@@ -36,6 +37,8 @@ class PolicyCase:
     expect: str
     reason: str | None
     arguments: str | None = None
+    issuer: str | None = None
+    claimed_groups: tuple[str, ...] = ()
 
     def matches(self, answer: Mapping[str, Any]) -> bool:
         """Tell whether the server's explanation is as expected."""
@@ -63,10 +66,10 @@ def read_cases(path: Path, stdin: TextIO) -> list[PolicyCase]:
 
 def _case(number: int, case: Any) -> PolicyCase:
     if not isinstance(case, dict) or not all(
-        isinstance(value, str) for member, value in case.items() if member != _ARGUMENTS
+        isinstance(value, str) for member, value in case.items() if member not in {_ARGUMENTS, _CLAIMED}
     ):
         raise UsageError(f"Case {number} is not a mapping of texts.", hint=EXAMPLE)
-    unknown = sorted(set(map(str, case)) - _TEXTS - {_ARGUMENTS})
+    unknown = sorted(set(map(str, case)) - _TEXTS - {_ARGUMENTS, _CLAIMED})
     missing = sorted({"user", "expect"} - set(case))
     if unknown or missing:
         what = f"has an unknown member {unknown[0]!r}" if unknown else f"has no {missing[0]!r}"
@@ -85,6 +88,8 @@ def _case(number: int, case: Any) -> PolicyCase:
         expect=expect,
         reason=case.get("reason"),
         arguments=_arguments(number, case, kinds[0]),
+        issuer=case.get("issuer"),
+        claimed_groups=_claimed_groups(number, case),
     )
 
 
@@ -94,3 +99,14 @@ def _arguments(number: int, case: Mapping[str, Any], kind: str) -> str | None:
     if kind != "tool" or not isinstance(case[_ARGUMENTS], dict):
         raise UsageError(f"Case {number}: 'arguments' is a mapping, and goes with a tool.", hint=EXAMPLE)
     return json.dumps(case[_ARGUMENTS])
+
+
+def _claimed_groups(number: int, case: Mapping[str, Any]) -> tuple[str, ...]:
+    groups = case.get(_CLAIMED, [])
+    if not isinstance(groups, list) or not all(isinstance(each, str) for each in groups):
+        raise UsageError(f"Case {number}: 'claimed_groups' is a list of texts.", hint=EXAMPLE)
+    if groups and "issuer" not in case:
+        raise UsageError(f"Case {number}: 'claimed_groups' goes with an 'issuer'.", hint=EXAMPLE)
+    if "issuer" in case and "key" in case:
+        raise UsageError(f"Case {number}: 'issuer' and 'key' exclude each other.", hint=EXAMPLE)
+    return tuple(groups)

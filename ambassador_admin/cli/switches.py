@@ -61,6 +61,7 @@ DETAIL = View(
         Column("RESOURCES AFFECTED", "impact.resources", _hits),
         Column("PROMPTS AFFECTED", "impact.prompts", _hits),
         Column("SESSIONS STOPPED", "impact.sessions"),
+        Column("TOKEN CLIENTS STOPPED", "impact.token_clients"),
         Column("CALLS STOPPED", "impact.calls"),
     ),
     (*SWITCH.fields, *fields_of(ImpactView, "impact.")),

@@ -30,6 +30,8 @@ USER = View(
         Column("DISPLAY NAME", "display_name", wide=True),
         Column("EMAIL", "email", wide=True),
         Column("SOURCE", "source", wide=True),
+        Column("ISSUER", "issuer", wide=True),
+        Column("SUBJECT", "subject", wide=True),
         Column("OWNER", "owner", wide=True),
         Column("META-TOOLS", "meta_tools", wide=True),
         Column("CREATED", "created_at", relative_time),
@@ -187,6 +189,18 @@ def deactivate(admin: Invocation, names: Names) -> None:
     """
     admin.confirm(f"Deactivate user {listed(names)}?")
     _set_status(admin, names, "deactivated")
+
+
+@verb(app, "unbind", destroys=True)
+def unbind(admin: Invocation, names: Names) -> None:
+    """End that users belong to the issuer and the subject of a token; then issuers find them by name.
+
+    A person with a new account at the issuer needs this: with another subject, the user of that name is refused.
+
+    Example: ambassador-admin user unbind alice --yes
+    """
+    admin.confirm(f"Unbind user {listed(names)}? The next token with that name is accepted as that user's.")
+    submit_each(admin, names, lambda name: users.update(name, UserPut(subject="")), USER)
 
 
 @verb(app, "reset-password", changes=True)

@@ -33,8 +33,8 @@ class Phase(IntEnum):
     """The phases of a plan, in order.
 
     NARROW removes permissions and adds denials, OBJECTS creates and changes objects, DENY adds denials for new objects,
-    SWAP changes memberships that permit and deny, WIDEN adds permissions and removes denials, CLEAR removes groups,
-    PUBLISH publishes MCPs, KEYS issues keys.
+    SWAP changes memberships that permit and deny, external users and issuers, WIDEN adds permissions and removes
+    denials, CLEAR removes groups, PUBLISH publishes MCPs, KEYS issues keys.
     """
 
     NARROW = 1
@@ -86,14 +86,19 @@ class Operation:
         return label(self.kind, self.key)
 
 
-def phase_of_creation(kind: ObjectKind, key: Key, *, denying: Collection[str], is_new: bool) -> Phase:
+def phase_of_creation(
+    kind: ObjectKind, key: Key, attributes: Mapping[str, Any], *, denying: Collection[str], is_new: bool
+) -> Phase:
     """Return the phase of a creation.
 
+    A token may name an external user as soon as it exists, so that its memberships that deny come at the same time.
     `denying` holds the groups with grants of effect deny; `is_new` says that a grant refers to an object of this plan.
     """
     match kind:
         case ObjectKind.KEY:
             return Phase.KEYS
+        case ObjectKind.USER if attributes.get("source") == "external":
+            return Phase.SWAP
         case ObjectKind.MEMBERSHIP:
             return Phase.SWAP if key[0] in denying else Phase.WIDEN
         case ObjectKind.GRANT if GrantKey.of(key).effect == "permit":
@@ -114,10 +119,8 @@ def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after
         return Phase.KEYS if kind is ObjectKind.KEY else Phase.SWAP
     if "published" in after:
         return Phase.PUBLISH if after["published"] else Phase.NARROW
-    if "status" in after:
-        if after["status"] == "active":
-            return Phase.WIDEN
-        return Phase.NARROW if before["status"] == "active" else Phase.OBJECTS
+    if "status" in after or "source" in after:
+        return _phase_of_status(before, after)
     demands = [after[name] for name in ("constraints", "approval") if name in after]
     if kind is ObjectKind.GRANT and demands:
         return Phase.WIDEN if None in demands else Phase.NARROW
@@ -128,6 +131,14 @@ def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after
         permits = GrantKey.of(key).effect == "permit"
         return Phase.WIDEN if is_longer == permits else Phase.NARROW
     return Phase.OBJECTS
+
+
+def _phase_of_status(before: Mapping[str, Any], after: Mapping[str, Any]) -> Phase:
+    if "status" in after:
+        if after["status"] == "active":
+            return Phase.WIDEN
+        return Phase.NARROW if before["status"] == "active" else Phase.OBJECTS
+    return Phase.SWAP if after["source"] == "external" else Phase.NARROW
 
 
 def phase_of_removal(kind: ObjectKind, key: Key, *, denying: Collection[str]) -> Phase:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,7 @@ def make_plan(
     planner.plan_replaced_grants()
     planner.checkreferences()
     planner.prune(remove=prune)
+    planner.swap_with_issuers()
     planner.check_atomic_groups()
     return Plan(
         operations=tuple(in_order(planner.operations)),
@@ -68,6 +69,10 @@ def make_plan(
         notes=tuple(planner.notes),
         unchanged=planner.unchanged,
     )
+
+
+_ALL = "*"
+"""The atomic group of all changes of one plan, which no user is called."""
 
 
 class _Planner:
@@ -150,14 +155,23 @@ class _Planner:
         elif stale:
             self.notes.append(f"{len(stale)} owned objects are not declared any more; --prune removes them")
 
+    def swap_with_issuers(self) -> None:
+        """Let all memberships that permit and deny change at once, if the meaning of claimed groups changes too."""
+        if any(each.kind is ObjectKind.ISSUER and each.phase is Phase.SWAP for each in self.operations):
+            self.operations = [
+                replace(each, atomic_group=_ALL) if each.phase is Phase.SWAP else each
+                for each in self.operations
+            ]
+
     def check_atomic_groups(self) -> None:
         """Add a conflict for every atomic group that does not fit into one transaction."""
         for atomic_group, count in Counter(
             each.atomic_group for each in self.operations if each.atomic_group
         ).items():
             if count > BATCH_LIMIT:
+                whose = "issuers and users" if atomic_group == _ALL else f"user {atomic_group}"
                 self.conflicts.append(
-                    f"user {atomic_group}: {count} memberships in groups with denying grants must change at once; "
+                    f"{whose}: {count} memberships in groups with denying grants must change at once; "
                     f"the maximum is {BATCH_LIMIT}"
                 )
 
@@ -187,7 +201,7 @@ class _Planner:
             (kind, (name,)) not in self._by_key
             for kind, name in references(wanted.kind, wanted.key, wanted.attributes)
         )
-        phase = phase_of_creation(wanted.kind, wanted.key, denying=self._denying, is_new=is_new)
+        phase = phase_of_creation(wanted.kind, wanted.key, attributes, denying=self._denying, is_new=is_new)
         self._add(Action.CREATE, wanted, phase, after=attributes)
         if wanted.attributes.get("published"):
             self._publish(wanted, published=True)
@@ -267,7 +281,7 @@ class _Planner:
         after: Attributes | None = None,
         item_id: str | None = None,
     ) -> None:
-        swaps = phase is Phase.SWAP and item.kind is ObjectKind.MEMBERSHIP
+        user = {ObjectKind.MEMBERSHIP: item.key[-1], ObjectKind.USER: item.key[0]}.get(item.kind, "")
         self.operations.append(
             Operation(
                 action=action,
@@ -279,7 +293,7 @@ class _Planner:
                 owner=item.owner,
                 item_id=item_id,
                 attributes=item.attributes,
-                atomic_group=item.key[1] if swaps else "",
+                atomic_group=user if phase is Phase.SWAP else "",
                 declared=item if isinstance(item, DesiredObject) else None,
             )
         )

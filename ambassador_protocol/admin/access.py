@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ambassador_protocol.admin.enumerations import ToolClass
 from ambassador_protocol.admin.grants import GrantApprovalView
+from ambassador_protocol.admin.issuers import ClaimedGroup
 from ambassador_protocol.admin.users import UserView
 
 
@@ -23,7 +24,8 @@ class RuleView:
 class PathStepView:
     """One step from a user to a tool, a resource or a prompt; without a `name` there is none.
 
-    `kind` is user, key, group, grant, mcp, or that of what is asked about.
+    `kind` is user, key, issuer (in place of the key of a request with a token), group, grant, mcp, or that of what is
+    asked about.
 
     `ends` tells that the call is denied here; no step follows.
     """
@@ -40,10 +42,13 @@ class AccessView:
     One of `tool`, `resource` (the MCP's own URI) and `prompt` is set. `path` has the steps from the user to it, up to
     the one that denies the request. `constrained` tells that it is allowed with certain arguments only, which the rules
     say; it is false if the request had arguments. `approval` is set if another person has to approve the request first.
+    With an `issuer` it is about a request with a token of it, and `claimed_groups` are those that the token names.
     """
 
     user: str
     key: str | None
+    issuer: str | None
+    claimed_groups: list[ClaimedGroup]
     tool: str | None
     resource: str | None
     prompt: str | None
@@ -101,9 +106,24 @@ class UsablePromptView:
 class PermittedUserView(UserView):
     """A user who may use something now; `constrained` tells that it is so with certain arguments only.
 
-    With `expired_grant`, the id of the grant that expired last, it is a user who may not any more.
+    `issuers` are those with whose tokens the user may, even if they name no group. With `expired_grant`, the id of the
+    grant that expired last, it is a user who may not any more.
     """
 
     constrained: bool
+    issuers: list[str]
     expired_grant: str | None
     expired_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachingClaimView:
+    """A group of an issuer with which a token may use something now, and the group of this server that it means.
+
+    `constrained` tells that it is so with certain arguments only.
+    """
+
+    issuer: str
+    claimed: str
+    group: str
+    constrained: bool

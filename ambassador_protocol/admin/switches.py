@@ -56,7 +56,8 @@ class ImpactView:
 
     `users` lose at least one capability, and at least one user loses each of `tools`, `resources` (URIs) and `prompts`.
     `sessions` counts the sessions that are stopped entirely, `calls` those in flight on the answering server, or at
-    activation those that were cancelled.
+    activation those that were cancelled. `token_clients` counts the clients with access tokens, as the answering server
+    has seen them, that are stopped entirely.
     """
 
     users: Hits
@@ -65,6 +66,7 @@ class ImpactView:
     resources: Hits
     prompts: Hits
     sessions: int
+    token_clients: int
     calls: int
 
 

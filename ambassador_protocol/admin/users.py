@@ -11,7 +11,8 @@ from ambassador_protocol.admin.strict import STRICT
 class UserPut:
     """`PUT` and `PATCH /v1/admin/users/{name}`: absent members stay as they are, or get their defaults.
 
-    `roles` replaces all roles; an empty `email` or `owner` clears it.
+    `roles` replaces all roles; an empty `email` or `owner` clears it. An empty `subject` ends that the user belongs to
+    the issuer and the subject of a token; no other value is permitted.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -20,6 +21,7 @@ class UserPut:
     status: UserStatus | None = None
     roles: list[Role] | None = None
     source: AuthSource | None = None
+    subject: str | None = None
     owner: str | None = None
     meta_tools: MetaTools | None = None
 
@@ -47,7 +49,10 @@ class NewPassword:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserView:
-    """A user with the names of the user's groups."""
+    """A user with the names of the user's groups.
+
+    A user who was created for an access token belongs to its `issuer` (the URL) and `subject`, which are else null.
+    """
 
     name: str
     display_name: str
@@ -56,6 +61,8 @@ class UserView:
     groups: list[str]
     roles: list[Role]
     source: AuthSource
+    issuer: str | None
+    subject: str | None
     owner: str | None
     meta_tools: MetaTools
     created_at: str

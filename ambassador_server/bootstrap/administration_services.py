@@ -33,7 +33,6 @@ from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.credentials.administration import CredentialAdministration
 from ambassador_server.services.credentials.own_credentials import OwnCredentials
 from ambassador_server.services.sign_in.password_proof import PasswordProver
-from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.services.sign_in.use_cases import ClientSignIn
 
 
@@ -42,7 +41,7 @@ def create_administration(
     base: Foundation,
     catalog: Catalog,
     in_flight: CallsInFlight,
-    sessions: Sessions,
+    sign_in: ClientSignIn,
     passwords: PasswordProver,
 ) -> AdministrationUseCases:
     """Build the use cases of administrators."""
@@ -67,7 +66,7 @@ def create_administration(
         grants=Grants(store=store, changes=changes, patterns=patterns, rules=base.rules, clock=clock),
         subscriptions=Subscriptions(store=store, changes=changes, patterns=patterns, clock=clock),
         credentials=CredentialAdministration(store=store, policy=policy, changes=changes, clock=clock),
-        sessions=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
+        sessions=SessionControl(store=store, changes=changes, sessions=sign_in.sessions, clock=clock),
         issuers=_issuers(config, base),
         limits=Limits(
             store=store, changes=changes, targets=targets, counters=base.limit_counters, clock=clock
@@ -75,7 +74,12 @@ def create_administration(
         approvals=ApprovalDecisions(store=store, requests=base.requests, access=access_requests, clock=clock),
         switches=Switches(store=store, changes=changes, targets=targets, clock=clock),
         switch_effects=SwitchEffects(
-            store=store, policy=policy, catalog=catalog, in_flight=in_flight, clock=clock
+            store=store,
+            policy=policy,
+            catalog=catalog,
+            in_flight=in_flight,
+            token_clients=sign_in.tokens.clients,
+            clock=clock,
         ),
         access=AccessQueries(policy=policy, catalog=catalog),
         access_requests=access_requests,

@@ -103,9 +103,7 @@ def create_services(
     passwords = _passwords(base)
     client_sign_in = create_client_sign_in(config, base, rates)
     client_sign_in.sessions.subscribe(in_flight.end_session)
-    administration = create_administration(
-        config, base, catalog, in_flight, client_sign_in.sessions, passwords
-    )
+    administration = create_administration(config, base, catalog, in_flight, client_sign_in, passwords)
     return UseCases(
         calls=create_calls(config, base, catalog, in_flight, client_sign_in.sessions, rates, tracer),
         in_flight=in_flight,

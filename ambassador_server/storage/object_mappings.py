@@ -135,7 +135,9 @@ USERS = ObjectMapping(
     tables.users,
     "user",
     fields={
-        **_own(tables.users, "name", "display_name", "email", "status", "source", "owner"),
+        **_own(
+            tables.users, "name", "display_name", "email", "status", "source", "issuer", "subject", "owner"
+        ),
         **_own(tables.users, "meta_tools", "created_at"),
         "role": WordList(tables.users.c.roles),
         "group": LinkedNames(tables.users.c.user_id, here=_MEMBERSHIPS.user_id, there=_MEMBERSHIPS.group_id),

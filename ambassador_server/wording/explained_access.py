@@ -60,6 +60,12 @@ _REMEDIES: Mapping[Reason, str] = {
 }
 
 
+_NO_SUBSCRIBER = (
+    "Grant it without --opt-in, because a token has no client that could subscribe: ambassador-admin grant add GROUP "
+    "{mcp} --{kind} {name}"
+)
+
+
 def switch_text(switch: KillSwitch) -> str:
     """Return what a kill switch stops, and its reason."""
     target = switch.target_name or switch.target
@@ -123,21 +129,27 @@ def _named_text(named: CapabilityPatterns) -> str:
 
 
 def remedy_text(
-    explanation: Explanation, capability: CapabilityRef, *, mcp_name: str, user_name: str, key_id: str
+    explanation: Explanation, capability: CapabilityRef, *, mcp_name: str, user_name: str, key_id: str | None
 ) -> str | None:
-    """Return what an administrator can do so that the request is permitted; None if it is permitted already."""
+    """Return what an administrator can do so that the request is permitted; None if it is permitted already.
+
+    `key_id` is None for a request without a key, which has no client that could be subscribed.
+    """
     deny = explanation.decision
     if isinstance(deny, Permit):
         return None
     is_uri = capability.kind is CapabilityKind.RESOURCE
     name = capability.name if is_uri else capability.name.removeprefix(f"{mcp_name}.")
-    return _REMEDIES[deny.reason].format(
+    remedy = _REMEDIES[deny.reason]
+    if deny.reason is Reason.NOT_SUBSCRIBED and key_id is None:
+        remedy = _NO_SUBSCRIBER
+    return remedy.format(
         rule_id=deny.grant_id if deny.switch is None else deny.switch.switch_id,
         user=user_name,
         mcp=mcp_name,
         kind=capability.kind,
         name=quote(spell_uri(name) if is_uri else spell_name(name)),
-        key=key_id,
+        key=key_id or "",
         selected=_options_of_selection(explanation),
         expired=_expired_text(explanation),
         argument="" if deny.refused is None else _sentence(argument_text(deny.refused)),

@@ -23,4 +23,4 @@ def impact_of(state: FakeState, switch: Item) -> Item:
     sessions = 0 if of_tools else sum(session["user"] in users for session in state.sessions.values())
     named = {"users": users, "mcps": mcps, "tools": tools, "resources": [], "prompts": []}
     hits = {kind: {"count": len(names), "first": names[:100]} for kind, names in named.items()}
-    return {**hits, "sessions": sessions, "calls": 0}
+    return {**hits, "sessions": sessions, "token_clients": 0, "calls": 0}

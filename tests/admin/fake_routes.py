@@ -129,6 +129,7 @@ def application(api: FakeState) -> web.Application:
             web.get(paths.ACCESS + "/explain", _for("read", _explain)),
             web.get(paths.ACCESS + "/tools", _for("read", _callable_tools)),
             web.get(paths.ACCESS + "/who-can", _for("read", _who_can)),
+            web.get(paths.ACCESS + "/claims", _for("read", _claims)),
             web.get(paths.AUDIT_VERIFICATION, _for("audit:read", _verification)),
             web.post(paths.AUDIT_PRUNING, _for("audit:prune", _prune)),
             web.get(paths.AUDIT_KEYS, _for("audit:read", _audit_keys)),
@@ -614,6 +615,11 @@ async def _explain(request: web.Request) -> web.Response:
     answer = {
         "user": user["name"],
         "key": query.get("key"),
+        "issuer": query.get("issuer"),
+        "claimed_groups": [
+            {"claimed": each, "group": "developers" if each == "eng" else None}
+            for each in query.getall("claimed_group", ())
+        ],
         **{each: query.get(each) for each in KINDS},
         "allowed": allowed,
         "constrained": False,
@@ -660,11 +666,20 @@ async def _who_can(request: web.Request) -> web.Response:
     name = request.query[kind]
     grants = api.grants.values()
     may = {
-        user["name"]: user | {"constrained": False, "expired_grant": None, "expired_at": None}
+        user["name"]: user | {"constrained": False, "issuers": [], "expired_grant": None, "expired_at": None}
         for user in api.users.values()
         if any(_permits(each, user, kind, name) for each in grants)
     }
     return await _page(request, may)
+
+
+async def _claims(request: web.Request) -> web.Response:
+    issuers = request.app[API].issuers
+    rows = {
+        name: {"issuer": name, "claimed": "eng", "group": "developers", "constrained": False}
+        for name in issuers
+    }
+    return await _page(request, rows)
 
 
 def _permits(grant: Item, user: Item, kind: str, name: str) -> bool:

@@ -81,6 +81,7 @@ class FakeState:
             "groups": [],
             "roles": [],
             "source": "local",
+            **{"issuer": None, "subject": None},
             "owner": None,
             "meta_tools": "off",
             "created_at": AT,

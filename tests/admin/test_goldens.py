@@ -66,6 +66,8 @@ COMMANDS = {
     "user-reset-password": ["user", "reset-password", "olga", "--password-from", "env://PASSWORD"],
     "user-reset-password-dry-run": ["user", "reset-password", "olga", "--generate", "--dry-run"],
     "user-suspend": ["user", "suspend", "alice"],
+    "user-unbind": ["user", "unbind", "alice", "--yes"],
+    "user-unbind-unasked": ["user", "unbind", "alice"],
     "user-deactivate": ["user", "deactivate", "alice", "--yes"],
     "user-activate": ["user", "activate", "bob"],
     "group-create": ["group", "create", "writers", "--description", "Those who write"],
@@ -471,6 +473,25 @@ COMMANDS = {
     "access-explain-resource": ["access", "explain", "alice", "--resource", "git://readme"],
     "access-explain-prompt": ["access", "explain", "bob", "--prompt", "git.review", "--check"],
     "access-explain-two": ["access", "explain", "alice", "git.git_log", "--prompt", "git.review"],
+    "access-explain-token": [
+        *("access", "explain", "alice", "git.git_log", "--issuer", "okta", "--token", "env://GOOD_TOKEN"),
+    ],
+    "access-explain-token-refused": [
+        *("access", "explain", "alice", "git.git_log", "--issuer", "okta", "--token", "env://BAD_TOKEN"),
+    ],
+    "access-explain-token-of-another": [
+        *("access", "explain", "bob", "git.git_log", "--issuer", "okta", "--token", "env://GOOD_TOKEN"),
+    ],
+    "access-explain-claimed": [
+        *("access", "explain", "alice", "git.git_log", "--issuer", "okta"),
+        *("--claimed-group", "eng", "--claimed-group", "ops"),
+    ],
+    "access-explain-no-issuer": ["access", "explain", "alice", "git.git_log", "--claimed-group", "eng"],
+    "access-explain-issuer-and-key": [
+        *("access", "explain", "alice", "git.git_log", "--issuer", "okta", "--key", "desktop"),
+    ],
+    "access-who-can-claims": ["access", "who-can", "git.git_log", "--claims"],
+    "access-who-can-claims-expired": ["access", "who-can", "git.git_log", "--claims", "--expired"],
     "access-list-resources": ["access", "list", "alice", "--resources"],
     "access-list-prompts": ["access", "list", "alice", "--prompts"],
     "access-list-both": ["access", "list", "alice", "--prompts", "--resources"],

@@ -51,8 +51,10 @@ SECOND = timedelta(seconds=1)
 
 LISTS: dict[str, tuple[set[str], set[str]]] = {
     "users": (
-        {"name", "display_name", "email", "status", "source", "role", "group", "owner", "meta_tools"},
-        {"name", "display_name", "email", "status", "source", "owner", "meta_tools", "created_at"},
+        {"name", "display_name", "email", "status", "source", "issuer", "subject", "role", "group", "owner"}
+        | {"meta_tools"},
+        {"name", "display_name", "email", "status", "source", "issuer", "subject", "owner", "meta_tools"}
+        | {"created_at"},
     ),
     "groups": ({"name", "status", "member", "owner"}, {"name", "status", "owner", "created_at"}),
     "mcps": (

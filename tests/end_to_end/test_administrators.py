@@ -172,6 +172,7 @@ QUERIES = {
     "/v1/admin/access/resources": "?user={user}",
     "/v1/admin/access/prompts": "?user={user}",
     "/v1/admin/access/who-can": "?tool=tools.echo",
+    "/v1/admin/access/claims": "?tool=tools.echo",
     "/v1/admin/kill-switches": "?all=true",
     "/v1/admin/audit/events": "?limit=1000",
 }

@@ -88,6 +88,7 @@ def _users(table: Tables, pairs: Pairs) -> dict[str, Field[Any]]:
         **_own("name", "display_name", "email", "owner"),
         **_own("status", values=list(UserStatus)),
         **_own("source", values=list(AuthSource)),
+        **_own("issuer", "subject"),
         **_own("meta_tools", values=list(MetaTools)),
         "role": Field(lambda user: user.roles, sorts=False, values=list(Role)),
         "group": Field(groups, sorts=False),

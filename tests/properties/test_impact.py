@@ -1,6 +1,7 @@
 """The users whom the impact of a switch counts are those who are permitted now and denied with the switch."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,16 +12,19 @@ from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus, Membership
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decide import PrincipalPolicy, decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.domain.policy.impact import Activity, impact_of
 from ambassador_server.domain.policy.switches import SwitchScope
+from tests.conformance.store_samples import issuer
 from tests.fakes.clock import START
 from tests.server.worlds import GRANT, GROUP, KEY, MCP, NOW, SUBSCRIPTION, USER, capability, snapshot, switch
 
 USERS, GROUPS, KEYS, MCPS = ["u1", "u2", "u3"], ["g1", "g2", "g3"], ["k1", "k2", "k3", "k4"], ["m1", "m2"]
+GROUP_NAMES = {"g1": "g1", "g2": "of.g2", "g3": "g3"}
 OWNER = {"k1": "u1", "k2": "u2", "k3": "u3", "k4": "u1"}
 TOOLS = [
     capability("m1", "git.log", ToolClass.READ_ONLY),
@@ -71,6 +75,17 @@ GRANTS = st.lists(
     ),
     max_size=8,
 )
+ISSUER = issuer(issuer_id="00000000-0000-4000-8000-000000000001", group_prefix="of.", group_map={"map": "g1"})
+CLIENTS = st.lists(
+    st.builds(
+        lambda user, groups: token_principal(
+            ISSUER, replace(USER, user_id=user), groups=sorted(groups), expires_at=START + timedelta(hours=1)
+        ),
+        st.sampled_from(USERS),
+        st.sets(st.sampled_from(["map", "g2", "unknown"])),
+    ),
+    max_size=3,
+)
 WORLDS = st.fixed_dictionaries(
     {
         "users": st.tuples(
@@ -78,7 +93,8 @@ WORLDS = st.fixed_dictionaries(
               for each in USERS)
         ),
         "groups": st.tuples(
-            *(st.builds(replace, st.just(GROUP), group_id=st.just(each), status=st.sampled_from(GroupStatus))
+            *(st.builds(replace, st.just(GROUP), group_id=st.just(each),
+                        name=st.just(GROUP_NAMES[each]), status=st.sampled_from(GroupStatus))
               for each in GROUPS)
         ),
         "memberships": st.sets(
@@ -89,6 +105,7 @@ WORLDS = st.fixed_dictionaries(
                         status=st.sampled_from(KeyStatus))
               for each in KEYS)
         ),
+        "issuers": st.just([ISSUER]),
         "mcps": st.just([replace(MCP, mcp_id=each) for each in MCPS]),
         "grants": GRANTS,
         "switches": st.lists(SWITCHES, max_size=2, unique_by=lambda each: each.switch_id),
@@ -120,8 +137,8 @@ def session(key: str) -> Session:
     )  # fmt: skip
 
 
-@given(WORLDS, SWITCHES, st.booleans())
-def test_impact_counts_exactly_those_whom_the_switch_denies(world, added, already):
+@given(WORLDS, SWITCHES, CLIENTS, st.booleans())
+def test_impact_counts_exactly_those_whom_the_switch_denies(world, added, clients, already):
     others = [each for each in world["switches"] if each.switch_id != added.switch_id]
     there = [*others, added] if already else others
     before = snapshot(**{**world, "switches": others})
@@ -134,11 +151,15 @@ def test_impact_counts_exactly_those_whom_the_switch_denies(world, added, alread
 
     sessions = [person(key, f"s-{key}") for key in KEYS]
     people = sessions if added.scope is SwitchScope.SESSION else [person(key) for key in KEYS]
+    if added.scope not in (SwitchScope.SESSION, SwitchScope.KEY):
+        people += clients
     calls = [(principal, tool) for principal in sessions for tool in OFFERED]
     found = impact_of(
         added,
         snapshot(**{**world, "switches": there}),
-        Activity(capabilities=OFFERED, sessions=[session(key) for key in KEYS], calls=calls),
+        Activity(
+            capabilities=OFFERED, sessions=[session(key) for key in KEYS], token_clients=clients, calls=calls
+        ),
         NOW,
     )
     hits = {(principal.user_id, tool) for principal in people for tool in OFFERED if loses(principal, tool)}
@@ -154,3 +175,9 @@ def test_impact_counts_exactly_those_whom_the_switch_denies(world, added, alread
         and before.users[principal.user_id].status is UserStatus.ACTIVE
     }
     assert found.session_ids == stopped
+    assert found.token_clients == sum(
+        added.scope not in (SwitchScope.SESSION, SwitchScope.KEY)
+        and PrincipalPolicy(before, client, NOW).stopped_by is None
+        and PrincipalPolicy(after, client, NOW).stopped_by is not None
+        for client in clients
+    )

@@ -22,27 +22,33 @@ _GroupIds: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """The users and sessions (by id), the capabilities, and the number of calls in flight that a switch stops."""
+    """The users and sessions (by id), the capabilities, and the number of calls in flight that a switch stops.
+
+    `token_clients` is the number of clients with access tokens that it stops entirely.
+    """
 
     user_ids: frozenset[str]
     capabilities: tuple[CapabilityRef, ...]
     session_ids: frozenset[str]
+    token_clients: int
     calls: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What a switch can stop: what is published, the open sessions, and the calls in flight."""
+    """What a switch can stop: what is published, the open sessions, clients with tokens, and the calls in flight."""
 
     capabilities: Sequence[CapabilityRef]
     sessions: Sequence[Session] = ()
+    token_clients: Sequence[Principal] = ()
     calls: Sequence[tuple[Principal, CapabilityRef]] = ()
 
 
 def impact_of(switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment: Moment) -> Impact:
     """Return what the switch stops; a drill, lifted or expired switch is treated as if it were in force.
 
-    A user counts if one of the user's good keys loses a capability. A switch on a session affects that session alone.
+    A user counts if one of the user's good keys, or a client with a token, loses a capability. A switch on a session
+    affects that session alone.
     """
     return _Comparison(switch, snapshot, activity, moment).impact()
 
@@ -105,6 +111,7 @@ class _Comparison:
                 if capability not in self._not_lost.get(mcp_id, ())
             ),
             session_ids=sessions,
+            token_clients=sum(self._loss(each).is_stopped for each in self._principals_with_tokens()),
             calls=sum(
                 self._policies(principal).loses(capability) for principal, capability in self._activity.calls
             ),
@@ -118,6 +125,18 @@ class _Comparison:
         for key in self._affected_keys():
             if self._may_affect_user(key.user_id) and self._is_usable(key.key_id):
                 yield _principal(key.user_id, key.key_id)
+        yield from self._principals_with_tokens()
+
+    def _principals_with_tokens(self) -> Iterator[Principal]:
+        if self._switch.scope in (SwitchScope.SESSION, SwitchScope.KEY):
+            return  # a client with a token has neither
+        for principal in self._activity.token_clients:
+            if self._switch.scope is SwitchScope.GROUP:
+                # Its groups may come from the token, where members of this server are not looked up.
+                if self._switch.target in self._before.group_ids_for(principal):
+                    yield principal
+            elif self._may_affect_user(principal.user_id):
+                yield principal
 
     def _principals_in_sessions(self) -> Iterator[Principal]:
         scope, target = self._switch.scope, self._switch.target
@@ -154,7 +173,7 @@ class _Comparison:
 
     def _compare(self, principal: Principal) -> _Loss:
         """Compare both policies for one principal, and remove what it loses from the capabilities that nobody loses."""
-        subjects = (*self._before.group_ids_of.get(principal.user_id, ()), principal.user_id)
+        subjects = (*self._before.group_ids_for(principal), principal.user_id)
         mcp_ids = set[str]().union(*(self._permitted_mcp_ids.get(each, ()) for each in subjects))
         if not mcp_ids and self._switch.scope in _CAPABILITY_SCOPES:
             return _Loss(False, False)
@@ -177,6 +196,9 @@ class _Comparison:
     def _cache_key(self, principal: Principal) -> Principal | _GroupIds:
         ids = (principal.user_id, principal.key_id, principal.session_id)
         if not self._ids_with_own_rules.isdisjoint(ids):
+            return principal
+        if principal.token is not None:
+            # Of two clients with the same groups, the token of one may have ended.
             return principal
         return self._before.group_ids_of.get(principal.user_id, ())
 

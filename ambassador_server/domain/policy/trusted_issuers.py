@@ -28,6 +28,17 @@ class TrustedIssuers(Struct, frozen=True):
             group_ids_by_name={group.name: group_id for group_id, group in groups.items()},
         )
 
+    def claimable(self) -> Iterator[tuple[Issuer, str, str]]:
+        """Yield each claimed group that means a group of this server, with its issuer and the id of the group."""
+        for issuer in self.by_id.values():
+            for claimed, name in issuer.group_map.items():
+                if name in self.group_ids_by_name:
+                    yield issuer, claimed, self.group_ids_by_name[name]
+            for name, group_id in self.group_ids_by_name.items():
+                claimed = name.removeprefix(issuer.group_prefix)
+                if claimed and claimed != name and claimed not in issuer.group_map:
+                    yield issuer, claimed, group_id
+
     def group_ids(self, token: PresentedToken) -> Iterator[str]:
         """Yield the ids of the groups that a token means; a group that is not known means nothing."""
         issuer = self.by_id.get(token.issuer_id)

@@ -1,6 +1,6 @@
 """Answers who may use which capability, and why, with the same function that decides requests."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -28,6 +28,16 @@ from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing
 from ambassador_server.domain.shared.names import near
 from ambassador_server.errors import InvalidInputError, NotFoundError
 from ambassador_server.services.administration.missing_credentials import denial_for_lack
+from ambassador_server.services.administration.token_access import (
+    CLAIMS,
+    AskedToken,
+    ReachingClaim,
+    asked_principal,
+    constrained_in,
+    meant_groups,
+    permitted_by_token,
+    reaching_claims,
+)
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.services.calls.published_tools import published_tools
@@ -38,10 +48,17 @@ _E = TypeVar("_E", bound=CatalogEntry)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedAccess:
-    """An explained decision about one user and one capability; `key` is None if the user has no key."""
+    """An explained decision about one user and one capability; `key` is None if the user has no key.
+
+    With a `token` it is about a request that brings one; `claimed` has the group that each of its groups means.
+    """
 
     user: User
     key: ClientKey | None
+    token: AskedToken | None
+    claimed: Mapping[str, str | None]
+    groups: tuple[str, ...]
+    """The ids of all groups that the request has, those of the token as well."""
     capability: CapabilityRef
     explanation: Explanation
 
@@ -62,11 +79,13 @@ class Usable(Generic[_E]):
 class PermittedUser:
     """A user who may use something; `constrained` tells that certain arguments are demanded.
 
-    With `expired`, it is a user who may not any more, because that grant has expired.
+    With a token of one of `issuers` that is so as well, even if the token names no group. With `expired`, it is a user
+    who may not any more, because that grant has expired.
     """
 
     user: User
     constrained: bool
+    issuers: tuple[str, ...] = ()
     expired: Grant | None = None
 
 
@@ -84,28 +103,38 @@ class AccessQueries:
         kind: CapabilityKind = CapabilityKind.TOOL,
         *,
         key_name: str | None = None,
+        token: AskedToken | None = None,
         arguments: bytes | None = None,
     ) -> ExplainedAccess:
         """Explain the decision about a request for the capability of this name, or the resource with this URI.
 
         Raises NotFoundError for a user, key or capability that does not exist. Without `key_name` it is about the
-        newest good key of the user, or the newest key if none is good. `arguments` are those of a call of a tool, as
-        JSON; without them, it is about the arguments that permit most.
+        newest good key of the user, or the newest key if none is good; with `token` it is about such a token.
+        `arguments` are those of a call of a tool, as JSON; without them, it is about the arguments that permit most.
         """
         snapshot = self._policy.snapshot
         user = _user(snapshot, user_name)
-        key = self._key(snapshot, user, key_name)
-        capability = self._capability(snapshot, kind, name)
         moment = self._policy.current_moment()
+        key = None if token is not None else self._key(snapshot, user, key_name)
+        principal = _principal(user, key) if token is None else asked_principal(snapshot, user, token, moment)
+        capability = self._capability(snapshot, kind, name)
         edited = None if arguments is None else self._edited(kind, name, arguments)
         params = CallParams({ARGUMENTS: edited}) if isinstance(edited, bytes) else None
-        explanation = explain(snapshot, _principal(user, key), capability, moment, params)
+        explanation = explain(snapshot, principal, capability, moment, params)
         if isinstance(edited, Deny) and isinstance(explanation.decision, Permit):
             explanation = replace(explanation, decision=edited)
         if isinstance(explanation.decision, Permit):
             lack = denial_for_lack(snapshot, user.user_id, snapshot.mcps.get(capability.mcp_id))
             explanation = replace(explanation, decision=lack or explanation.decision)
-        return ExplainedAccess(user=user, key=key, capability=capability, explanation=explanation)
+        return ExplainedAccess(
+            user=user,
+            key=key,
+            token=token,
+            claimed={} if token is None else meant_groups(snapshot, token),
+            groups=snapshot.group_ids_for(principal),
+            capability=capability,
+            explanation=explanation,
+        )
 
     def who_can(
         self,
@@ -117,23 +146,30 @@ class AccessQueries:
     ) -> Slice[PermittedUser]:
         """Return one page of the users who may use the capability now, or one that matches the pattern.
 
+        They may with a key, or with a token, whether or not it names groups; `claims_that_reach` tells about these.
         `with_expired` adds those whose grant for it has expired. Raises NotFoundError if there is no such capability,
         and PolicyStaleError.
         """
         snapshot = self._policy.snapshot
-        is_pattern = "*" in name
-        wanted = self._matching(kind, name) if is_pattern else [self._capability(snapshot, kind, name)]
+        wanted = self._wanted(snapshot, kind, name)
         moment = self._policy.confirmed_moment()
         found: dict[str, bool] = {}
         for key in snapshot.keys.values():
             user = snapshot.users.get(key.user_id)
             if user is not None and found.get(key.user_id) is not False:
                 policy = PrincipalPolicy(snapshot, _principal(user, key), moment)
-                constrained = _constrained(policy, wanted)
+                constrained = constrained_in(policy, wanted)
                 if constrained is not None:
                     found[key.user_id] = constrained
+        by_token = permitted_by_token(snapshot, wanted, moment)
+        for user_id, permitted in by_token.items():
+            found[user_id] = found.get(user_id, True) and permitted.constrained
         users = [
-            PermittedUser(user=snapshot.users[each], constrained=constrained)
+            PermittedUser(
+                user=snapshot.users[each],
+                constrained=constrained,
+                issuers=by_token[each].issuers if each in by_token else (),
+            )
             for each, constrained in found.items()
         ]
         if with_expired:
@@ -145,6 +181,17 @@ class AccessQueries:
                 if (grant := last_expired_permit(snapshot, user.user_id, wanted, moment.now)) is not None
             ]
         return _users(snapshot).page(users, listing)
+
+    def claims_that_reach(
+        self, name: str, listing: Listing, kind: CapabilityKind = CapabilityKind.TOOL
+    ) -> Slice[ReachingClaim]:
+        """Return one page of the groups of issuers with which a token may use the capability, or one that matches.
+
+        Raises NotFoundError if there is no such capability, and PolicyStaleError.
+        """
+        snapshot = self._policy.snapshot
+        wanted, moment = self._wanted(snapshot, kind, name), self._policy.confirmed_moment()
+        return CLAIMS.page(reaching_claims(snapshot, wanted, moment), listing)
 
     def tools_of(
         self, user_name: str, listing: Listing, *, key_name: str | None = None
@@ -183,6 +230,9 @@ class AccessQueries:
                 constrained = all(each.constrained for _, each in permits)
                 found.append(Usable(entry=entry, keys=names, constrained=constrained))
         return found
+
+    def _wanted(self, snapshot: Snapshot, kind: CapabilityKind, name: str) -> list[CapabilityRef]:
+        return self._matching(kind, name) if "*" in name else [self._capability(snapshot, kind, name)]
 
     def _matching(self, kind: CapabilityKind, pattern: str) -> list[CapabilityRef]:
         is_uri = kind is CapabilityKind.RESOURCE
@@ -256,12 +306,6 @@ def _keys(snapshot: Snapshot, user: User, name: str | None) -> list[ClientKey]:
         similar = near(name, [key.name for key in keys])
         raise NotFoundError(f"User {user.name!r} has no key {name!r}{similar}")
     return named
-
-
-def _constrained(policy: PrincipalPolicy, tools: Iterable[CapabilityRef]) -> bool | None:
-    """Tell whether everything that is permitted is so with certain arguments only; None if nothing is permitted."""
-    permits = [each.constrained for each in map(policy.decide, tools) if isinstance(each, Permit)]
-    return all(permits) if permits else None
 
 
 def _list_of(noun: str, name: str, **more: Field[Usable[_E]]) -> InMemoryList[Usable[_E]]:

@@ -1,7 +1,7 @@
 """Computes what a kill switch stops, or would stop."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -33,7 +33,7 @@ class CountedNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedImpact:
-    """An impact with names in place of ids; `calls` are those in flight on this server."""
+    """An impact with names in place of ids; `calls` and `token_clients` are those of this server."""
 
     users: CountedNames
     mcps: CountedNames
@@ -41,6 +41,7 @@ class NamedImpact:
     resources: CountedNames
     prompts: CountedNames
     sessions: int
+    token_clients: int
     calls: int
 
 
@@ -48,12 +49,20 @@ class SwitchEffects:
     """The use cases of operators for the impact of kill switches; they change nothing."""
 
     def __init__(
-        self, *, store: Store, policy: PolicyKeeper, catalog: Catalog, in_flight: CallsInFlight, clock: Clock
+        self,
+        *,
+        store: Store,
+        policy: PolicyKeeper,
+        catalog: Catalog,
+        in_flight: CallsInFlight,
+        token_clients: Callable[[], Sequence[Principal]],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._policy = policy
         self._catalog = catalog
         self._in_flight = in_flight
+        self._token_clients = token_clients
         self._clock = clock
 
     def running(self) -> Running:
@@ -72,7 +81,9 @@ class SwitchEffects:
             return None
         snapshot, index = self._policy.snapshot, self._catalog.index()
         refs = [entry.ref for entry in index.every()]
-        activity = Activity(capabilities=refs, sessions=sessions, calls=running)
+        activity = Activity(
+            capabilities=refs, sessions=sessions, token_clients=self._token_clients(), calls=running
+        )
         # In a thread, because it takes long in a large organisation and must not delay calls.
         found = await asyncio.to_thread(impact_of, switch, snapshot, activity, moment)
         mcp_ids = {tool.mcp_id for tool in found.capabilities}
@@ -83,6 +94,7 @@ class SwitchEffects:
             resources=_counted_of(CapabilityKind.RESOURCE, found),
             prompts=_counted_of(CapabilityKind.PROMPT, found),
             sessions=len(found.session_ids),
+            token_clients=found.token_clients,
             calls=found.calls,
         )
 

@@ -35,7 +35,7 @@ from ambassador_server.services.credentials.stored_credentials import RevokedBec
 class UserSpec:
     """Fields of a user to set; None leaves a field as it is, an empty email or owner removes it.
 
-    An empty display name is replaced by the name.
+    An empty display name is replaced by the name. An empty subject ends that the user belongs to an issuer.
     """
 
     display_name: str | None = None
@@ -43,6 +43,7 @@ class UserSpec:
     status: UserStatus | None = None
     roles: Sequence[Role] | None = None
     source: AuthSource | None = None
+    subject: str | None = None
     owner: str | None = None
     meta_tools: MetaTools | None = None
 
@@ -57,15 +58,21 @@ class UserSpec:
             fields["status"] = self.status
         if self.roles is not None:
             fields["roles"] = check_roles(self.roles)
-        if self.source is not None:
-            fields["source"] = self.source
-            if self.source is AuthSource.LOCAL:
-                # A local user belongs to no issuer; if the source is external again, an issuer may name the user.
-                fields |= {"issuer": None, "subject": None}
+        fields |= self._binding()
         if self.owner is not None:
             fields["owner"] = check_owner(self.owner)
         if self.meta_tools is not None:
             fields["meta_tools"] = _check_meta_tools(self.meta_tools)
+        return fields
+
+    def _binding(self) -> dict[str, Any]:
+        """Return where the user comes from, and that it belongs to no issuer, as far as that is set."""
+        if self.subject:
+            raise InvalidInputError("subject: only a token gives a user one; an empty text removes it")
+        fields: dict[str, Any] = {} if self.source is None else {"source": self.source}
+        if self.source is AuthSource.LOCAL or self.subject is not None:
+            # An issuer may name the user by name then, unless the user is local.
+            fields |= {"issuer": None, "subject": None}
         return fields
 
 

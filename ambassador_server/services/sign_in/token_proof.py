@@ -1,9 +1,8 @@
 """Authenticates principals by access tokens of the organisation's issuers."""
 
-import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.audit.resources import issuer_resource
 from ambassador_server.domain.people.issuers import Issuer
-from ambassador_server.domain.people.principals import Origin, PresentedToken, Principal
+from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.token_claims import (
     SKEW,
     STEP_OF,
@@ -22,6 +21,7 @@ from ambassador_server.domain.people.token_claims import (
     TokenIdentity,
     TokenStep,
 )
+from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import User
 from ambassador_server.errors import InsufficientScopeError, InvalidTokenError, IssuerUnavailableError
 from ambassador_server.ports.clock import Clock
@@ -37,7 +37,13 @@ KNOWN_SECONDS: Final = 60.0
 """How long a verified token is not verified again; whom it names, and may do what, is looked at with each request."""
 MOST_KNOWN: Final = 10_000
 _BEFORE_SIGNATURE: Final = frozenset(
-    {TokenStep.FORM, TokenStep.ISSUER, TokenStep.ALGORITHM, TokenStep.KEY, TokenStep.SIGNATURE}
+    {
+        TokenStep.FORM,
+        TokenStep.ISSUER,
+        TokenStep.ALGORITHM,
+        TokenStep.KEY,
+        TokenStep.SIGNATURE,
+    }
 )
 
 
@@ -100,6 +106,21 @@ class TokenProver:
             return principal
         identity = self._reading.of_claims(issuer, claims, self._clock.now() + believed)
         return await self._admit(identity, issuer, digest, origin)
+
+    def clients(self) -> tuple[Principal, ...]:
+        """Return the principals whose tokens this server has seen and would accept now; of each client the newest.
+
+        A token counts until it ends, or until so many others have come that it is forgotten.
+        """
+        now = self._clock.now()
+        found: dict[str, Principal] = {}
+        for known in self._known.values():
+            if known.identity.expires_at + SKEW > now:
+                user = self._reading.user_of(known.issuer, known.identity)
+                if not isinstance(user, TokenFault):
+                    principal = _principal(known.issuer, known.identity, user)
+                    found[principal.key_id] = principal
+        return tuple(found.values())
 
     def _still(self, known: _Known) -> Principal | None:
         """Return the principal of a token that was verified lately; None if it has to be verified again."""
@@ -191,20 +212,6 @@ class TokenProver:
 
 
 def _principal(issuer: Issuer, identity: TokenIdentity, user: User) -> Principal:
-    # What belongs to a client, such as its conversations, goes on when the client gets a new token.
-    client_of_user = uuid.uuid5(uuid.UUID(issuer.issuer_id), f"{user.user_id}\0{identity.client}")
-    return Principal(
-        user_id=user.user_id,
-        user_name=user.name,
-        key_id=str(client_of_user),
-        key_name=issuer.name,
-        session_id=None,
-        token=PresentedToken(
-            issuer_id=issuer.issuer_id, expires_at=_whole(identity.expires_at), groups=identity.groups
-        ),
+    return token_principal(
+        issuer, user, expires_at=identity.expires_at, groups=identity.groups, client=identity.client
     )
-
-
-def _whole(at: datetime) -> datetime:
-    """Return a time without fractions of a second."""
-    return at.replace(microsecond=0)

@@ -6,7 +6,8 @@ from typing import Any
 
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity, read_claims
-from ambassador_server.domain.people.users import AuthSource, User, UserStatus
+from ambassador_server.domain.people.token_principals import naming_fault
+from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.token_verifier import Refusal, TokenVerifier
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -62,8 +63,9 @@ class TokenReading:
                 return TokenFault.UNKNOWN_USER
             if user.issuer is not None:
                 return TokenFault.USER_OF_ANOTHER
-        if user.source is not AuthSource.EXTERNAL:
-            return TokenFault.USER_IS_LOCAL
+        fault = naming_fault(issuer, user)
+        if fault is not None:
+            return fault
         return user if user.status is UserStatus.ACTIVE else TokenFault.USER_NOT_ACTIVE
 
     def _index(self) -> None:

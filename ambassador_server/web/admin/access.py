@@ -9,10 +9,12 @@ from ambassador_protocol.admin.access import (
     AccessView,
     CallableToolView,
     PermittedUserView,
+    ReachingClaimView,
     RuleView,
     UsablePromptView,
     UsableResourceView,
 )
+from ambassador_protocol.admin.issuers import ClaimedGroup
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import ACCESS
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
@@ -27,6 +29,7 @@ from ambassador_server.domain.policy.uri_spelling import spell_uri
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.access import ExplainedAccess, PermittedUser, Usable
 from ambassador_server.services.administration.names import Names
+from ambassador_server.services.administration.token_access import AskedToken, ReachingClaim
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.web.admin.access_path import path_of
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
@@ -54,7 +57,10 @@ _ASKED: Final[Mapping[CapabilityKind, str]] = {
 
 
 async def explain(request: web.Request) -> web.Response:
-    """Explain whether `user` may use a tool, resource or prompt with `key`, or with the key that permits most."""
+    """Explain whether `user` may use a tool, resource or prompt with `key`, or with the key that permits most.
+
+    With `issuer`, explain it for a token of that issuer that names the groups `claimed_group`.
+    """
     kind, name = _asked(request)
     arguments = request.query.get("arguments")
     if arguments is not None and (kind is not CapabilityKind.TOOL or not arguments.startswith("{")):
@@ -64,6 +70,7 @@ async def explain(request: web.Request) -> web.Response:
         name,
         kind,
         key_name=request.query.get("key"),
+        token=_asked_token(request),
         arguments=None if arguments is None else arguments.encode(errors="surrogatepass"),
     )
     return json_response(
@@ -104,11 +111,36 @@ async def who_can(request: web.Request) -> web.Response:
             PermittedUserView,
             shown,
             constrained=found.constrained,
+            issuers=list(found.issuers),
             expired_grant=None if found.expired is None else found.expired.grant_id,
             expired_at=None if found.expired is None else optional_timestamp(found.expired.expires_at),
         )
 
     return json_response(page(request, users, view))
+
+
+async def claims(request: web.Request) -> web.Response:
+    """List the groups of issuers with which a token may use a tool, resource or prompt, or any that matches."""
+    queries, (kind, name) = request.app[ADMINISTRATION].access, _asked(request)
+
+    def view(found: ReachingClaim) -> ReachingClaimView:
+        return ReachingClaimView(
+            issuer=found.issuer, claimed=found.claimed, group=found.group, constrained=found.constrained
+        )
+
+    return json_response(page(request, queries.claims_that_reach(name, listing(request), kind), view))
+
+
+def _asked_token(request: web.Request) -> AskedToken | None:
+    """Return the token that the request is about; None if it is about a key."""
+    issuer, groups = request.query.get("issuer"), request.query.getall("claimed_group", ())
+    if issuer is None:
+        if groups:
+            raise InvalidInputError("claimed_group: goes with an issuer")
+        return None
+    if request.query.get("key") is not None:
+        raise InvalidInputError("key, issuer: a request has a key or a token, not both")
+    return AskedToken(issuer=issuer, groups=tuple(dict.fromkeys(groups)))
 
 
 def _asked(request: web.Request) -> tuple[CapabilityKind, str]:
@@ -162,6 +194,10 @@ def _access_view(access: ExplainedAccess, names: Names, *, has_arguments: bool) 
     return AccessView(
         user=access.user.name,
         key=None if access.key is None else access.key.name,
+        issuer=None if access.token is None else access.token.issuer,
+        claimed_groups=[
+            ClaimedGroup(claimed=claimed, group=group) for claimed, group in access.claimed.items()
+        ],
         **asked,
         allowed=denied is None,
         constrained=not has_arguments and isinstance(decision, Permit) and decision.constrained,
@@ -174,7 +210,7 @@ def _access_view(access: ExplainedAccess, names: Names, *, has_arguments: bool) 
             capability,
             mcp_name=names.mcp(capability.mcp_id) or capability.mcp_id,
             user_name=access.user.name,
-            key_id="" if access.key is None else access.key.key_id,
+            key_id=None if access.key is None else access.key.key_id,
         ),
         path=path_of(access, names),
         rules=[_rule_view(considered, capability.kind, names) for considered in explanation.rules],
@@ -210,6 +246,7 @@ def _described(rule: KillSwitch | Grant | Subscription | Limit, names: Names) ->
 
 
 _USER = Parameter(name="user", description="The name of the user.", required=True)
+_OR_PATTERN = ", or a pattern with '*'"
 _ONLY_KEY = Parameter(
     name="key", description="The name or id of the only key to consider. Default: all keys."
 )
@@ -230,6 +267,14 @@ def endpoints() -> list[Endpoint]:
         name="arguments",
         description="The arguments of a call of the tool, as a JSON object. Default: those that permit most.",
     )
+    issuer = Parameter(
+        name="issuer", description="An issuer; then it is about a token of it instead of a key."
+    )
+    claimed = Parameter(
+        name="claimed_group",
+        description="A group that the token names; is repeated for each.",
+        kind="array",
+    )
     expired = Parameter(
         name="expired",
         description="`true` also lists users who may not any more, because their grant has expired.",
@@ -242,7 +287,7 @@ def endpoints() -> list[Endpoint]:
             right=Right.READ,
             handler=explain,
             response_type=AccessView,
-            query=(_USER, *_about(""), key, arguments),
+            query=(_USER, *_about(""), key, issuer, claimed, arguments),
         ),
         _list("tools", tools, Page[CallableToolView]),
         _list("resources", resources, Page[UsableResourceView]),
@@ -253,7 +298,15 @@ def endpoints() -> list[Endpoint]:
             right=Right.READ,
             handler=who_can,
             response_type=Page[PermittedUserView],
-            query=(*LIST, *_about(", or a pattern with '*'"), expired),
+            query=(*LIST, *_about(_OR_PATTERN), expired),
+        ),
+        Endpoint(
+            method="GET",
+            path=f"{ACCESS}/claims",
+            right=Right.READ,
+            handler=claims,
+            response_type=Page[ReachingClaimView],
+            query=(*LIST, *_about(_OR_PATTERN)),
         ),
     ]
 

@@ -14,6 +14,8 @@ from ambassador_server.services.administration.names import Names
 _SHOWN_OF_ID: Final = 8
 
 _USER, _KEY, _GROUP, _GRANT, _MCP, _CAPABILITY = "user", "key", "group", "grant", "mcp", "capability"
+_ISSUER: Final = "issuer"
+"""In place of the key of a request with a token."""
 
 END_OF_SWITCH: Final[Mapping[SwitchScope, str]] = {
     SwitchScope.EVERYONE: _USER,
@@ -60,6 +62,8 @@ def path_of(access: ExplainedAccess, names: Names) -> list[PathStepView]:
     found: list[PathStepView] = []
     for kind, name in _steps(access, names, end):
         shown = access.capability.kind.value if kind == _CAPABILITY else kind
+        if kind == _KEY and access.token is not None:
+            shown = _ISSUER
         found.append(PathStepView(kind=shown, name=name, ends=kind == end))
         if kind == end:
             break
@@ -72,13 +76,16 @@ def _end(decision: Deny) -> str:
 
 def _steps(access: ExplainedAccess, names: Names, end: str | None) -> Iterator[tuple[str, str | None]]:
     yield _USER, access.user.name
-    yield _KEY, None if access.key is None else access.key.name
+    if access.token is None:
+        yield _KEY, None if access.key is None else access.key.name
+    else:
+        yield _KEY, access.token.issuer
     grant = _grant(access.explanation)
     if grant is not None and grant.group_id is not None:
         yield _GROUP, names.group(grant.group_id) or grant.group_id
     elif grant is None or end == _GROUP:
         # A grant for the user leads through no group, but a kill switch on one of the groups ends it all the same.
-        yield _GROUP, ", ".join(names.groups_of(access.user.user_id)) or None
+        yield _GROUP, ", ".join(sorted(filter(None, map(names.group, access.groups)))) or None
     yield _GRANT, None if grant is None else grant.grant_id[:_SHOWN_OF_ID]
     yield _MCP, names.mcp(access.capability.mcp_id) or access.capability.mcp_id
     yield _CAPABILITY, access.capability.name

@@ -30,6 +30,8 @@ def user_view(user: User, names: Names) -> UserView:
         groups=names.groups_of(user.user_id),
         roles=[role.value for role in user.roles],
         source=user.source,
+        issuer=user.issuer,
+        subject=user.subject,
         owner=user.owner,
         meta_tools=user.meta_tools,
         created_at=timestamp(user.created_at),

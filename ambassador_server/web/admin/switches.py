@@ -75,6 +75,7 @@ def _impact_view(impact: NamedImpact) -> ImpactView:
         resources=_hits(impact.resources),
         prompts=_hits(impact.prompts),
         sessions=impact.sessions,
+        token_clients=impact.token_clients,
         calls=impact.calls,
     )
 

@@ -100,6 +100,7 @@ def user_spec(body: UserPut) -> UserSpec:
         status=optional_choice(UserStatus, body.status, "status"),
         roles=optional_roles(body.roles),
         source=optional_choice(AuthSource, body.source, "source"),
+        subject=body.subject,
         owner=body.owner,
         meta_tools=optional_choice(MetaTools, body.meta_tools, "meta_tools"),
     )

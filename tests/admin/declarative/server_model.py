@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -17,16 +17,19 @@ from ambassador_admin.declarative.objects import (
 from ambassador_admin.declarative.operations import Action, Operation
 from ambassador_admin.declarative.patterns import canonical_patterns
 from ambassador_admin.declarative.yaml_tree import FilePosition
+from ambassador_protocol.admin.issuer_presets import DEFAULTS
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.principals import Principal
-from ambassador_server.domain.people.users import UserStatus
+from ambassador_server.domain.people.token_principals import naming_fault, token_principal
+from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.incremental_index import collect
 from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
+from tests.conformance.store_samples import issuer
 from tests.fakes.clock import START
 from tests.server.worlds import GRANT, GROUP, KEY, MCP, USER, capability
 
@@ -35,7 +38,9 @@ OURS = "ci/ours"
 THEIRS = "ci/theirs"
 POSITION = FilePosition("file.yaml", 1)
 USERS, GROUPS, MCPS, TOOLS = ("ann", "ben"), ("red", "blue", "grey"), ("git", "web"), ("read", "write")
+CLAIMED = ("eng", "ops")
 RESOURCE = "memo://1"
+ISSUERS = {"sso": "00000000-0000-4000-8000-000000000001", "id": "00000000-0000-4000-8000-000000000002"}
 PAST, SOON, LATER = ("2020-01-01T00:00:00.000Z", "2040-01-01T00:00:00.000Z", "2050-01-01T00:00:00.000Z")
 
 Access = frozenset[tuple[str, str, str]]
@@ -53,6 +58,7 @@ _DEFAULTS: dict[ObjectKind, dict[str, Any]] = {
     ObjectKind.MEMBERSHIP: {},
     ObjectKind.GRANT: {"expires_at": None, "constraints": None, "approval": None},
     ObjectKind.KEY: {},
+    ObjectKind.ISSUER: {**DEFAULTS, "url": "https://issuer", "audiences": ["us"], "group_prefix": "of."},
 }
 
 
@@ -81,16 +87,32 @@ def apply(state: Iterable[CurrentObject], operations: Iterable[Operation]) -> li
 
 
 def access(state: Iterable[CurrentObject], now: datetime = START) -> Access:
-    """Return user, MCP and tool or URI of everything that the server's policy permits."""
+    """Return user, MCP and tool or URI of everything that the server's policy permits, with keys and with tokens."""
     found = list(state)
     snapshot = Snapshot.build(1, _rows(found))
+    principals = {key.user_id: _principal(key.user_id, key.key_id) for key in snapshot.keys.values()}
+    principals |= _with_tokens(snapshot, now)
     return frozenset(
-        (key.user_id, mcp, offered.name)
-        for key in snapshot.keys.values()
+        (who, mcp, offered.name)
+        for who, principal in principals.items()
         for mcp in MCPS
         for offered in _offered(mcp)
-        if isinstance(decide(snapshot, _principal(key.user_id, key.key_id), offered, Moment(now)), Permit)
+        if isinstance(decide(snapshot, principal, offered, Moment(now)), Permit)
     )
+
+
+def _with_tokens(snapshot: Snapshot, now: datetime) -> dict[str, Principal]:
+    issuers = () if snapshot.issuers is None else snapshot.issuers.by_id.values()
+    ends = now + timedelta(hours=1)
+    return {
+        f"{user.name} as {claimed} of {each.name}": token_principal(
+            each, user, expires_at=ends, groups=(claimed,)
+        )
+        for each in issuers
+        for user in snapshot.users.values()
+        if naming_fault(each, user) is None
+        for claimed in ("none", *CLAIMED)
+    }
 
 
 def _principal(user: str, key: str) -> Principal:
@@ -143,7 +165,13 @@ def _rows(state: list[CurrentObject]) -> PolicyRows:
 
     return PolicyRows(
         users=[
-            replace(USER, user_id=each.key[0], name=each.key[0], status=UserStatus(each.attributes["status"]))
+            replace(
+                USER,
+                user_id=each.key[0],
+                name=each.key[0],
+                status=UserStatus(each.attributes["status"]),
+                source=AuthSource(each.attributes["source"]),
+            )
             for each in of(ObjectKind.USER)
         ],
         groups=[
@@ -166,7 +194,15 @@ def _rows(state: list[CurrentObject]) -> PolicyRows:
             )
             for each in of(ObjectKind.MCP)
         ],
+        issuers=[_issuer(each) for each in of(ObjectKind.ISSUER)],
         grants=[_grant(each) for each in of(ObjectKind.GRANT)],
+    )
+
+
+def _issuer(each: CurrentObject) -> Any:
+    name, mapped = each.key[0], each.attributes["group_map"]
+    return issuer(
+        issuer_id=ISSUERS[name], name=name, url=f"https://{name}", group_prefix=f"{name}.", group_map=mapped
     )
 
 
@@ -190,6 +226,7 @@ _KEYS: dict[ObjectKind, list[Key]] = {
     ObjectKind.USER: [(name,) for name in USERS],
     ObjectKind.GROUP: [(name,) for name in GROUPS],
     ObjectKind.MCP: [(name,) for name in MCPS],
+    ObjectKind.ISSUER: [(name,) for name in ISSUERS],
     ObjectKind.KEY: [(name, "laptop") for name in USERS],
     ObjectKind.MEMBERSHIP: [(group, user) for group in GROUPS for user in USERS],
     ObjectKind.GRANT: [
@@ -209,15 +246,21 @@ _LIKELY: dict[ObjectKind, float] = {ObjectKind.MEMBERSHIP: 0.5, ObjectKind.GRANT
 _STATUS = ["active", "active", "active", "suspended"]
 
 
-def _attributes(kind: ObjectKind, random: Random) -> dict[str, Any]:
+def _attributes(kind: ObjectKind, random: Random, known: set[tuple[ObjectKind, Key]]) -> dict[str, Any]:
     match kind:
-        case ObjectKind.USER | ObjectKind.GROUP:
+        case ObjectKind.USER:
+            return {"status": random.choice(_STATUS), "source": random.choice(["external", "local"])}
+        case ObjectKind.GROUP:
             return {"status": random.choice(_STATUS)}
         case ObjectKind.MCP:
             return {"transport": "stdio", "options": {}, "published": random.random() < 0.8}
         case ObjectKind.GRANT:
             ends = random.choice([None, None, None, None, PAST, SOON, LATER])
             return {"expires_at": ends, "constraints": None, "approval": None}
+        case ObjectKind.ISSUER:
+            groups = [name for name in GROUPS if (ObjectKind.GROUP, (name,)) in known]
+            group_map = {each: random.choice(groups) for each in CLAIMED if groups and random.random() < 0.7}
+            return {**_DEFAULTS[kind], "group_map": group_map, "creates_users": random.random() < 0.5}
         case _:
             return {}
 
@@ -229,7 +272,7 @@ def draw_state(random: Random) -> list[CurrentObject]:
         for key in keys:
             known = {(each.kind, each.key) for each in state}
             if random.random() < _LIKELY.get(kind, 0.9) and _references_exist(kind, key, known):
-                attributes = {**_DEFAULTS[kind], **_attributes(kind, random)}
+                attributes = {**_DEFAULTS[kind], **_attributes(kind, random, known)}
                 owner = random.choice([OURS, OURS, OURS, OURS, None, THEIRS])
                 state.append(
                     CurrentObject(
@@ -249,7 +292,7 @@ def draw_desired_state(random: Random, current: list[CurrentObject]) -> DesiredS
             likely = random.random() < _LIKELY.get(kind, 0.8)
             if likely and (kind, key) not in theirs and _references_exist(kind, key, known):
                 known.add((kind, key))
-                attributes = _attributes(kind, random)
+                attributes = _attributes(kind, random, known)
                 wanted.append(
                     DesiredObject(kind=kind, key=key, attributes=attributes, owner=OURS, position=POSITION)
                 )

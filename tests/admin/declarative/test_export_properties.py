@@ -58,7 +58,24 @@ MCP_NAMES = st.builds(
 ) | st.sampled_from(["null", "true", "on", "1", "0123"])
 OWNERS = st.none() | st.sampled_from(["ci/people", "null", "0", "1.5", "ci/./x"])
 TEXTS = st.sampled_from(
-    ["", " ", "~", "- x", "a: b", "#", "'", '"', "? ", "!!str x", "*a", "&a", "%", "@", "`", "<<"]
+    [
+        "",
+        " ",
+        "~",
+        "- x",
+        "a: b",
+        "#",
+        "'",
+        '"',
+        "? ",
+        "!!str x",
+        "*a",
+        "&a",
+        "%",
+        "@",
+        "`",
+        "<<",
+    ]
 ) | (st.text(max_size=150).filter(str.isprintable))
 TOOLS = st.sampled_from(["*", "get_*", "null", "1"]) | st.text(min_size=1, max_size=20).map(spell_name)
 URIS = st.sampled_from(["*", "null", "file:///a%2fb", "repo://{owner}/{path*}", "a b"]) | st.text(
@@ -67,7 +84,15 @@ URIS = st.sampled_from(["*", "null", "file:///a%2fb", "repo://{owner}/{path*}", 
     max_size=20,
 )
 ANY_TEXT = st.text(max_size=150) | st.sampled_from(
-    ["\U000e0001", "a\u2028b", "\x85", "\ufeff", "\t", "x\n\ny\n", "\r\n"]
+    [
+        "\U000e0001",
+        "a\u2028b",
+        "\x85",
+        "\ufeff",
+        "\t",
+        "x\n\ny\n",
+        "\r\n",
+    ]
 )
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()
@@ -106,7 +131,10 @@ TRANSFORMS = st.dictionaries(
     max_size=3,
 ).map(short_transforms)
 APPROVALS = st.fixed_dictionaries(
-    {"approvers": st.sampled_from([None, "staff"]), "valid_seconds": st.integers(10, 604800)}
+    {
+        "approvers": st.sampled_from([None, "staff"]),
+        "valid_seconds": st.integers(10, 604800),
+    }
 )
 CONSTRAINTS = st.dictionaries(
     ANY_TEXT | TEXTS,
@@ -178,8 +206,37 @@ USER_FIELDS = st.fixed_dictionaries(
     }
 )
 GROUP_FIELDS = st.fixed_dictionaries(
-    {"description": TEXTS, "status": st.sampled_from(["active", "suspended"])}
+    {
+        "description": TEXTS,
+        "status": st.sampled_from(["active", "suspended"]),
+    }
 )
+
+PRINTED = st.text(min_size=1, max_size=20).filter(str.isprintable) | st.sampled_from(ODD)
+CLAIM_LISTS = st.lists(PRINTED, max_size=3)
+
+
+def issuer_fields(groups: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw what an issuer has, as the server lists it."""
+    mapped = st.dictionaries(PRINTED, st.sampled_from(groups), max_size=3) if groups else st.just({})
+    return st.fixed_dictionaries(
+        {
+            "url": PRINTED,
+            "audiences": CLAIM_LISTS,
+            "algorithms": st.lists(st.sampled_from(["RS256", "ES256", "EdDSA"]), unique=True, min_size=1),
+            "key_source": st.sampled_from(["discovery", "jwks", "secret"]),
+            "key_place": st.none() | PRINTED,
+            "private_addresses": st.booleans(),
+            "subject_claim": PRINTED,
+            "user_claims": CLAIM_LISTS,
+            "email_claim": PRINTED,
+            "group_claims": CLAIM_LISTS,
+            "group_prefix": PRINTED,
+            "group_map": mapped,
+            "scopes": CLAIM_LISTS,
+            "creates_users": st.booleans(),
+        }
+    )
 
 
 @st.composite
@@ -197,6 +254,12 @@ def servers(draw: st.DrawFn) -> list[CurrentObject]:
         CurrentObject(kind=kind, key=(name,), attributes=draw(fields), owner=draw(OWNERS))
         for kind, names, fields in kinds
         for name in names
+    ]
+    state += [
+        CurrentObject(
+            kind=ObjectKind.ISSUER, key=(name,), attributes=draw(issuer_fields(groups)), owner=draw(OWNERS)
+        )
+        for name in draw(st.lists(NAMES, unique=True, max_size=2))
     ]
     for group in groups:
         members = draw(st.sets(st.sampled_from(users))) if users else ()

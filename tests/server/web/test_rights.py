@@ -124,6 +124,7 @@ read        GET    /v1/admin/access/tools
 read        GET    /v1/admin/access/resources
 read        GET    /v1/admin/access/prompts
 read        GET    /v1/admin/access/who-can
+read        GET    /v1/admin/access/claims
 read        POST   /v1/admin/batch
 audit:read  GET    /v1/admin/audit/events
 audit:read  GET    /v1/admin/audit/traces/{id}

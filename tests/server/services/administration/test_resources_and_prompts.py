@@ -156,6 +156,7 @@ async def test_a_switch_on_an_mcp_stops_those_who_have_resources_alone():
         policy=world.policy,
         catalog=world.catalog,
         in_flight=world.in_flight,
+        token_clients=tuple,
         clock=world.clock,
     )
     impact = await effects.of(switch(SwitchScope.MCP, "m1"), ())

@@ -35,6 +35,7 @@ async def test_nobody_is_told_that_a_switch_would_stop_nothing():
         policy=world.policy,
         catalog=world.catalog,
         in_flight=world.in_flight,
+        token_clients=tuple,
         clock=world.clock,
     )
     of_class = switch(SwitchScope.TOOL_CLASS, ToolClass.READ_ONLY)

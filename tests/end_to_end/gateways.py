@@ -18,6 +18,21 @@ GATEWAY_NAME = "edge.acme.example"
 SECRET = "a secret of the gateway and this server"
 
 
+def rules(**group_map: str) -> dict[str, Any]:
+    """Return an issuer whose claims are the headers of the gateway `edge`."""
+    return {
+        "url": "gateway:edge",
+        "key_source": "gateway",
+        "subject_claim": "x-user-email",
+        "user_claims": ["x-user-email"],
+        "email_claim": "x-user-email",
+        "group_claims": ["x-user-groups", "x-user-admin"],
+        "group_prefix": "edge.",
+        "group_map": {name.replace("_", "-"): group for name, group in group_map.items()},
+        "creates_users": True,
+    }
+
+
 def as_sent_by_users(wire: Wire) -> Wire:
     """Return a request without the credential that tests of other ways in give it."""
     return replace(wire, headers={k: v for k, v in wire.headers.items() if k != "Authorization"})

@@ -19,6 +19,7 @@ from tests.end_to_end.gateways import (
     GatewayCaller,
     connection,
     identity,
+    rules,
 )
 from tests.end_to_end.test_kill_switches import slow_call
 from tests.end_to_end.world import World, assert_nothing_internal, end
@@ -92,18 +93,7 @@ def world(rig: Rig, tools: Any) -> Iterator[World]:
 def group(world: World) -> str:
     """Trust the gateway, and return the group of this server that its group `eng` means."""
     group = world.group("tools")
-    rules = {
-        "url": "gateway:edge",
-        "key_source": "gateway",
-        "subject_claim": "x-user-email",
-        "user_claims": ["x-user-email"],
-        "email_claim": "x-user-email",
-        "group_claims": ["x-user-groups", "x-user-admin"],
-        "group_prefix": "edge.",
-        "group_map": {"eng": group, "MCP-Admin": group},
-        "creates_users": True,
-    }
-    assert world.ask("PUT", "issuers/edge", rules)["warnings"] == []
+    assert world.ask("PUT", "issuers/edge", rules(eng=group, MCP_Admin=group))["warnings"] == []
     webui = {
         "url": "open-webui",
         "algorithms": ["HS256"],
@@ -250,7 +240,6 @@ def test_a_signed_user_counts_and_a_wrong_one_is_never_replaced_by_plain_headers
 def test_calls_in_flight_stop_with_their_user_and_their_gateway(
     world: World, group: str, caller: GatewayCaller, face: Face, how: str
 ) -> None:
-    rules = world.ask("GET", "issuers/edge")
     assert caller.names(face)
     with slow_call(world, caller, face) as running:  # type: ignore[arg-type]
         if how == "suspend":
@@ -260,12 +249,7 @@ def test_calls_in_flight_stop_with_their_user_and_their_gateway(
         assert running.result().failed
     assert caller.send(face.listing("")).status_code == 401
     if how == "remove":
-        kept = {
-            name: rules[name]
-            for name in rules
-            if name not in ("id", "name", "created_at", "created_by", "updated_at", "owner")
-        }
-        world.ask("PUT", "issuers/edge", kept)
+        world.ask("PUT", "issuers/edge", rules(eng=group, MCP_Admin=group))
 
 
 def test_conversations_belong_to_their_user(world: World, group: str, edge: httpx.Client) -> None:
@@ -281,3 +265,37 @@ def test_conversations_belong_to_their_user(world: World, group: str, edge: http
     session = {"Mcp-Session-Id": begun.headers["Mcp-Session-Id"], "MCP-Protocol-Version": "2025-11-25"}
     assert edge.delete("/mcp", headers={**bob.headers, **session}).status_code == 404
     assert edge.delete("/mcp", headers={**alice.headers, **session}).status_code in (200, 204)
+
+
+def test_check_names_the_ways_in_and_the_issuer(world: World, group: str) -> None:
+    words = (
+        "check",
+        "--data-dir",
+        str(world.rig.data_dir),
+        "--config",
+        str(world.rig.directory / "server.yaml"),
+    )
+    found = json.loads(world.rig.run("ambassador-server", *words, "--json").stdout)["gateway"]
+    assert found["ok"]
+    assert f"a listener for dns:{GATEWAY_NAME}" in found["detail"]
+    assert "issuer edge" in found["detail"]
+    assert SECRET not in json.dumps(found)
+
+
+def test_an_issuer_of_another_gateway_warns(world: World, group: str) -> None:
+    words = ("issuer", "add", "other", "--preset", "apim", "--gateway", "other")
+    added = world.rig.admin(*words, "-o", "json")
+    assert "no gateway of that name" in added.stderr
+    shown = json.loads(added.stdout)
+    assert (shown["url"], shown["algorithms"], shown["user_claims"]) == (
+        "gateway:other",
+        [],
+        ["x-user-email"],
+    )
+    for wrong in (("--keys-url", "https://a.example"), ("--url", "gateway:x")):
+        assert "--gateway excludes" in world.rig.admin(*words, *wrong, expect=2).stderr
+    for wrong in (("--audience", "x"), ("--user-claim", "authorization"), ("--algorithm", "HS256")):
+        world.rig.admin(
+            "issuer", "add", "third", "--preset", "traefik", "--gateway", "third", *wrong, expect=2
+        )
+    world.ask("DELETE", "issuers/other")

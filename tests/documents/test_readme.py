@@ -31,7 +31,7 @@ def of(program: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    return Rig(tmp_path_factory.mktemp("readme"))
+    return Rig(tmp_path_factory.mktemp("readme"), is_preloaded=True)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_what_it_does_step_by_step_is_what_the_server_takes(rig: Rig) -> None:
     (rig.directory / "other.yaml").write_text(settings.replace("./", f"{rig.directory}/"))
     program, command, *words = shlex.split(serve.replace("./", f"{rig.directory}/"))
     assert (program, command) == ("ambassador-server", "serve")
-    other = OtherRig(rig.directory, server_flags=tuple(words))
+    other = OtherRig(rig.directory, is_preloaded=True, server_flags=tuple(words))
     other.start()
     assert other.stop() == 0
 

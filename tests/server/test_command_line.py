@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE
+from tests.rig import Rig
 
 PROGRAM = Path(sys.executable).parent / "ambassador-server"
 
@@ -54,7 +55,9 @@ def test_error_has_a_code(
 
 
 def test_directory_that_is_initialised_already_is_a_conflict(tmp_path: Path) -> None:
-    assert _run("init", directory=tmp_path).returncode == 0
+    Rig(tmp_path, is_preloaded=True).run(
+        "ambassador-server", "init", "--data-dir", str(tmp_path / "ambassador-data")
+    )
     done = _run("init", directory=tmp_path)
     assert done.returncode == 6
     assert done.stderr.startswith("error: AMB-1006 ambassador-data is already initialised")

@@ -54,7 +54,7 @@ sys.exit(main())
 def test_without_the_extra_the_start_is_refused_with_one_line(tmp_path: Path, command: str) -> None:
     file = tmp_path / "server.yaml"
     file.write_text("telemetry: {endpoint: 'http://127.0.0.1:4318'}\n")
-    rig = Rig(tmp_path, tls=False)
+    rig = Rig(tmp_path, tls=False, is_preloaded=True)
     rig.init()
     words = [command, "--data-dir", str(rig.data_dir), "--config", str(file)]
     done = subprocess.run(

@@ -5,7 +5,7 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session issuer limit approval kill access audit server errors completion help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password status version export diff apply context config user group mcp credential grant key enrolment admin-key subscription session issuer certificate limit approval kill access audit server errors completion help" options="--server --ca --context -o --output --fields --jq --no-headers -q --quiet --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --replace --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
@@ -95,11 +95,14 @@ _ambassador_admin_words() {
         "session list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "session revoke") options="--dry-run -y --yes $shared" ;;
         "issuer") commands="add list show remove test" options="-h --help" ;;
-        "issuer add") options="--url --audience --gateway --scope --create-users --algorithm --keys-url --secret --private-addresses --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --preset --owner --dry-run $shared" ;;
+        "issuer add") options="--url --audience --gateway --scope --create-users --ca-file --beside-key --algorithm --keys-url --secret --private-addresses --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --preset --owner --dry-run $shared" ;;
         "issuer list") options="--filter --sort --limit --watch --every $shared" ;;
         "issuer show") options="--watch --every $shared" ;;
         "issuer remove") options="--dry-run -y --yes $shared" ;;
         "issuer test") options="--token --check $shared" ;;
+        "certificate") commands="revoke restore" options="-h --help" ;;
+        "certificate revoke") options="--issuer --dry-run $shared" ;;
+        "certificate restore") options="--issuer --dry-run -y --yes $shared" ;;
         "limit") commands="set list show remove top" options="-h --help" ;;
         "limit set") options="--tool --mcp --tool-class --key --user --group --everyone --calls-per-minute --burst --calls-per-day --in-flight --argument-bytes --result-bytes --owner --allow-unmatched --dry-run $shared" ;;
         "limit list") options="--filter --sort --limit --watch --every $shared" ;;
@@ -159,7 +162,7 @@ _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
         *:--server | *:--fields | *:--jq | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--every | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:--max-in-flight | *:--failures | *:--grace | *:--credential | *:-n | *:--lines | *:--rename | *:--description-suffix | *:--fixed | *:--default | *:--annotation | *:--result-bytes | *:--environment | *:--query | *:--template | *:--title | *:--help-text | *:--from | *:--list-with | *:--client-id | *:--client-secret | *:--scope | *:--resource | "credential oauth":--issuer | *:--authorization-endpoint | *:--token-endpoint | *:--device-endpoint | *:--revocation-endpoint | *:--tool | *:--prompt | *:--when | *:--constraints | *:--valid | *:--for | *:--until | *:--name | *:--to-command | *:--key-for | *:--overlap | *:--audience | *:--gateway | *:--algorithm | *:--keys-url | *:--secret | *:--subject-claim | *:--user-claim | *:--email-claim | *:--group-claim | *:--group-prefix | *:--map | *:--preset | *:--token | *:--tool-class | *:--calls-per-minute | *:--burst | *:--calls-per-day | *:--in-flight | *:--argument-bytes | "approval approve":--reason | "approval deny":--reason | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--claimed-group | *:--args | *:--where | *:--actor | *:--request | *:--since | *:--by | *:--top | *:--cursor | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
-        *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
+        *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | *:--ca-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
         "credential list":--user | "credential revoke":--user | "key list":--user | "enrolment list":--user | "session list":--user | "limit set":--user) takes=word live=user ;;
@@ -173,10 +176,10 @@ _ambassador_admin_option() {
         *:--sessions) takes=word choices="shared per-user auto" ;;
         *:--broadcast) takes=word choices="off read-only all" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
-        "access explain":--issuer) takes=word live=issuer ;;
+        "certificate revoke":--issuer | "certificate restore":--issuer | "access explain":--issuer) takes=word live=issuer ;;
         *:--mcp) takes=word live=mcp ;;
         "limit set":--key | "access explain":--key | "access list":--key) takes=word live=key ;;
-        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt" ;;
+        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired certificate_revoked session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt" ;;
         *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer call:resource:attempt call:resource:outcome call:resource:deny call:resource:question call:resource:answer call:prompt:attempt call:prompt:outcome call:prompt:deny call:prompt:question call:prompt:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:token:accept session:token:refuse session:gateway:refuse session:gateway:ignore session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:limit:create admin:limit:update admin:limit:remove admin:issuer:create admin:issuer:update admin:issuer:remove admin:issuer:test admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke approval:request:ask approval:request:approve approval:request:deny approval:request:cancel approval:request:expire approval:request:use credential:user:set credential:user:remove credential:user:revoke credential:user:begin-connect credential:user:connect credential:user:disconnect credential:token:refresh credential:grant:revoke credential:client:register kill:switch:activate kill:switch:lift system:downstream:state system:breaker:open system:breaker:close system:definition:change system:definition:trust admin:audit:prune admin:audit:fetch system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:vault:new-key system:vault:rotate system:audit-log:accept-loss" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
         *:--format) takes=word choices="jsonl csv cef ocsf original secure_gateway" ;;

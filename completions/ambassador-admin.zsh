@@ -40,6 +40,7 @@ _ambassador-admin() {
         'subscription:Subscriptions\: what clients have selected of the MCPs.'
         'session:Sessions of client processes.'
         'issuer:Issuers\: whose access tokens are believed, and which users and groups they name.'
+        'certificate:Client certificates\: which are not believed any more.'
         'limit:Limits\: how much may be called, by whom and of what.'
         'approval:Requests for calls or for access, which another person decides.'
         'kill:Kill switches\: stop calls at once, and lift the stop.'
@@ -81,6 +82,7 @@ _ambassador-admin() {
                 subscription) _ambassador-admin_subscription ;;
                 session) _ambassador-admin_session ;;
                 issuer) _ambassador-admin_issuer ;;
+                certificate) _ambassador-admin_certificate ;;
                 limit) _ambassador-admin_limit ;;
                 approval) _ambassador-admin_approval ;;
                 kill) _ambassador-admin_kill ;;
@@ -1231,6 +1233,8 @@ _ambassador-admin_issuer_add() {
         --gateway='[The API gateway, by its name in the server'\''s configuration, whose headers are the claims.]:GATEWAY: ' \
         '*'--scope='[A scope that tokens must have; may be repeated.]:SCOPE: ' \
         --create-users'[Create users whom tokens name first, without a group.]' \
+        --ca-file='[With --preset certificates\: the certificate of the authority, in place of --url.]:FILE:_files' \
+        --beside-key'[Accept its certificates only beside a key of the same user.]' \
         '*'--algorithm='[How tokens may be signed, such as RS256, ES256 or EdDSA; may be repeated. Default\: RS256.]:ALGORITHM: ' \
         --keys-url='[Where the keys are. Default\: found by discovery.]:URL: ' \
         --secret='[A secret that the issuer shares with this server, for HS256\: env\://NAME or file\://PATH.]:REFERENCE: ' \
@@ -1241,7 +1245,7 @@ _ambassador-admin_issuer_add() {
         '*'--group-claim='[Groups, by name or path, such as realm_access.roles; may be repeated. Default\: groups.]:CLAIM: ' \
         --group-prefix='[How the groups here begin that its groups mean. Default\: its name and a dot.]:PREFIX: ' \
         '*'--map='[The group here that one of its groups means, such as a GUID; may be repeated.]:CLAIMED=GROUP: ' \
-        --preset='[Whose tokens these are\: generic, okta, entra, keycloak, open-webui, traefik, apim, open-webui-headers.]:PRESET: ' \
+        --preset='[Whose tokens these are\: generic, okta, entra, keycloak, open-webui, traefik, apim, open-webui-headers, certificates.]:PRESET: ' \
         --owner='[The label of the declarative file that owns the issuer.]:LABEL: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
@@ -1280,6 +1284,45 @@ _ambassador-admin_issuer_test() {
         --check'[Exit with code 1 if the token is refused.]' \
         $shared \
         ':NAME:_ambassador-admin_names issuer'
+}
+
+_ambassador-admin_certificate() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'revoke:Believe a certificate no more\: what it may do ends within a second, also open connections and running calls.'
+        'restore:Believe revoked certificates again.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                revoke) _ambassador-admin_certificate_revoke ;;
+                restore) _ambassador-admin_certificate_restore ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_certificate_revoke() {
+    _arguments -s -S : \
+        --issuer='[The issuer that signed it; see issuer list.]:NAME:_ambassador-admin_names issuer' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':SERIAL: '
+}
+
+_ambassador-admin_certificate_restore() {
+    _arguments -s -S : \
+        --issuer='[The issuer that signed it; see issuer list.]:NAME:_ambassador-admin_names issuer' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
+        $shared \
+        '*:SERIAL: '
 }
 
 _ambassador-admin_limit() {
@@ -1708,7 +1751,7 @@ _ambassador-admin_audit_query() {
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:token\:accept session\:token\:refuse session\:gateway\:refuse session\:gateway\:ignore session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:issuer\:create admin\:issuer\:update admin\:issuer\:remove admin\:issuer\:test admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired certificate_revoked session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1730,7 +1773,7 @@ _ambassador-admin_audit_stats() {
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:token\:accept session\:token\:refuse session\:gateway\:refuse session\:gateway\:ignore session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:issuer\:create admin\:issuer\:update admin\:issuer\:remove admin\:issuer\:test admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired certificate_revoked session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1747,7 +1790,7 @@ _ambassador-admin_audit_tail() {
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:token\:accept session\:token\:refuse session\:gateway\:refuse session\:gateway\:ignore session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:issuer\:create admin\:issuer\:update admin\:issuer\:remove admin\:issuer\:test admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired certificate_revoked session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \
@@ -1764,7 +1807,7 @@ _ambassador-admin_audit_export() {
         '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny call\:tool\:question call\:tool\:answer call\:resource\:attempt call\:resource\:outcome call\:resource\:deny call\:resource\:question call\:resource\:answer call\:prompt\:attempt call\:prompt\:outcome call\:prompt\:deny call\:prompt\:question call\:prompt\:answer session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:token\:accept session\:token\:refuse session\:gateway\:refuse session\:gateway\:ignore session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:approve admin\:mcp\:restart admin\:mcp\:test admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:limit\:create admin\:limit\:update admin\:limit\:remove admin\:issuer\:create admin\:issuer\:update admin\:issuer\:remove admin\:issuer\:test admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke approval\:request\:ask approval\:request\:approve approval\:request\:deny approval\:request\:cancel approval\:request\:expire approval\:request\:use credential\:user\:set credential\:user\:remove credential\:user\:revoke credential\:user\:begin-connect credential\:user\:connect credential\:user\:disconnect credential\:token\:refresh credential\:grant\:revoke credential\:client\:register kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:breaker\:open system\:breaker\:close system\:definition\:change system\:definition\:trust admin\:audit\:prune admin\:audit\:fetch system\:server\:start system\:server\:stop system\:audit-log\:recovery system\:audit-log\:quarantine system\:audit-log\:anomaly system\:vault\:new-key system\:vault\:rotate system\:audit-log\:accept-loss)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired certificate_revoked session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt)' \
         --request='[The id of a request.]:ID: ' \
         --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Events before this time.]:TIME: ' \

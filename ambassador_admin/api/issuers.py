@@ -1,7 +1,7 @@
 """Requests to `/v1/admin/issuers`."""
 
 from ambassador_admin.api.request import Request, body_of, get, subpath
-from ambassador_protocol.admin.issuers import NewIssuer, TokenToTest
+from ambassador_protocol.admin.issuers import NewIssuer, NewRevocation, TokenToTest
 from ambassador_protocol.paths import ISSUERS
 
 _MISSING = "ambassador-admin issuer list"
@@ -31,6 +31,25 @@ def create(issuer: NewIssuer) -> Request:
 def remove(name: str) -> Request:
     """Remove an issuer."""
     return Request(method="DELETE", path=subpath(ISSUERS, name), missing_hint=_MISSING)
+
+
+def revoke(name: str, serial: str) -> Request:
+    """Believe a certificate of an authority no more."""
+    return Request(
+        method="POST",
+        path=subpath(ISSUERS, name, "revoked"),
+        body=body_of(NewRevocation(serial=serial)),
+        missing_hint=_MISSING,
+    )
+
+
+def restore(name: str, serial: str) -> Request:
+    """Believe a revoked certificate again."""
+    return Request(
+        method="DELETE",
+        path=subpath(ISSUERS, name, "revoked", serial),
+        missing_hint=f"ambassador-admin issuer show {name} -o yaml",
+    )
 
 
 def test(name: str, token: str) -> Request:

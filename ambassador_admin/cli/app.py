@@ -20,6 +20,7 @@ from ambassador_admin.cli import (
     audit_pruning,
     audit_tail,
     audit_verification,
+    certificates,
     client_keys,
     config,
     contexts,
@@ -75,6 +76,7 @@ app.add_typer(admin_keys.app, name="admin-key")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
 app.add_typer(issuers.app, name="issuer")
+app.add_typer(certificates.app, name="certificate")
 app.add_typer(limits.app, name="limit")
 app.add_typer(approvals.app, name="approval")
 app.add_typer(switches.app, name="kill")

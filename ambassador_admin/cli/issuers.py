@@ -1,6 +1,9 @@
 """The `issuer` commands: whose access tokens are believed, and what of them."""
 
+import hashlib
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +41,8 @@ ISSUER = View(
         Column("GROUPS", "group_prefix"),
         Column("SCOPES", "scopes", wide=True),
         Column("CREATES USERS", "creates_users", wide=True),
+        Column("BESIDE KEY", "beside_key", wide=True),
+        Column("REVOKED", "revoked", wide=True),
         Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("BY", "created_by", wide=True),
@@ -185,6 +190,18 @@ class Trust:
         bool,
         typer.Option("--create-users", help="Create users whom tokens name first, without a group."),
     ] = False
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca-file",
+            metavar="FILE",
+            help="With --preset certificates: the certificate of the authority, in place of --url.",
+        ),
+    ] = None
+    beside_key: Annotated[
+        bool,
+        typer.Option("--beside-key", help="Accept its certificates only beside a key of the same user."),
+    ] = False
 
 
 @verb(app, "add", changes=True)
@@ -290,10 +307,11 @@ def _given(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
 
 
 def _of_tokens(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
-    if trust.gateway is not None and (trust.url or keys.keys_url or keys.secret):
+    if trust.gateway is not None and (trust.url or trust.ca_file or keys.keys_url or keys.secret):
         raise UsageError("--gateway excludes --url, --keys-url and --secret.", hint=_HELP)
     given = {
-        "url": trust.url,
+        "url": _url(trust),
+        "beside_key": trust.beside_key or None,
         "audiences": trust.audiences,
         "scopes": trust.scopes,
         "creates_users": trust.create_users or None,
@@ -308,6 +326,30 @@ def _of_tokens(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
         "group_map": _mapped(claims.group_map),
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _url(trust: Trust) -> str | None:
+    """Return the name of an issuer; that of an authority is the fingerprint of its certificate."""
+    if trust.ca_file is None:
+        return trust.url
+    if trust.url:
+        raise UsageError("--url and --ca-file exclude each other.", hint=_HELP)
+    try:
+        content = trust.ca_file.read_text(encoding="ascii")
+        encoded = ssl.PEM_cert_to_DER_cert(_only_certificate(content))
+    except OSError as error:
+        raise UsageError(f"--ca-file: cannot read {trust.ca_file}: {error.strerror}.", hint=_HELP) from None
+    except ValueError:
+        raise UsageError(f"--ca-file: {trust.ca_file} is not one certificate in PEM.", hint=_HELP) from None
+    return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
+
+
+def _only_certificate(content: str) -> str:
+    """Return the certificate in a text, without what is before and after it. Raises ValueError for none or several."""
+    begin, end = ssl.PEM_HEADER, ssl.PEM_FOOTER
+    if content.count(begin) != 1 or content.count(end) != 1:
+        raise ValueError
+    return content[content.index(begin) : content.index(end) + len(end)]
 
 
 def _source(keys: Keys) -> dict[str, Any]:

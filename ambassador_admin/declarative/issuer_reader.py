@@ -23,7 +23,7 @@ ISSUER_FIELDS: dict[str, Reader] = {
     "url": readers.text,
     "audiences": _TEXTS,
     "algorithms": _TEXTS,
-    "key_source": readers.choice("discovery", "jwks", "secret", "gateway"),
+    "key_source": readers.choice("discovery", "jwks", "secret", "gateway", "certificates"),
     "key_place": readers.text,
     "private_addresses": readers.boolean,
     "subject_claim": readers.text,
@@ -34,6 +34,7 @@ ISSUER_FIELDS: dict[str, Reader] = {
     "group_map": _group_map,
     "scopes": _TEXTS,
     "creates_users": readers.boolean,
+    "beside_key": readers.boolean,
 }
 
 

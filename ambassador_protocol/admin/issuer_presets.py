@@ -50,6 +50,14 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "email_claim": "x-openwebui-user-email",
         "group_claims": ["x-openwebui-user-role"],
     },
+    # Authorities whose client certificates are believed; the rules for names are given for each.
+    "certificates": {
+        "key_source": "certificates",
+        "algorithms": [],
+        "subject_claim": "san",
+        "user_claims": [],
+        "group_claims": [],
+    },
 }
 """The fields that differ from those of `generic`, by the name of the preset."""
 
@@ -66,6 +74,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "group_map": {},
     "scopes": [],
     "creates_users": False,
+    "beside_key": False,
 }
 """The fields of `generic`, but for those that each issuer has of its own."""
 

@@ -16,7 +16,10 @@ class IssuerPut:
     issuer, whose tokens are signed with HS256. A token must be for one of `audiences`, and have all `scopes`. A claim
     is named by its name, or as a path such as `realm_access.roles`; `{audience}` in a path stands for each audience. A
     claimed group means the group that `group_map` names, or else the one that is called `group_prefix` and its name.
-    `private_addresses` permits URLs at private addresses. An absent owner stays as it is.
+    `private_addresses` permits URLs at private addresses. With the key source `certificates` the issuer is an authority
+    that signs client certificates, `url` is its fingerprint, and each of `user_claims` is a rule such as
+    `email:{user}@acme.example`; with `beside_key` a certificate needs a key of the same user. An absent owner stays as
+    it is.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -34,6 +37,7 @@ class IssuerPut:
     group_map: dict[str, str] | None = None
     scopes: list[str] | None = None
     creates_users: bool = False
+    beside_key: bool = False
     owner: str | None = None
 
 
@@ -65,10 +69,20 @@ class IssuerView:
     group_map: dict[str, str]
     scopes: list[str]
     creates_users: bool
+    beside_key: bool
+    revoked: list[str]
     owner: str | None
     created_at: str
     created_by: str
     updated_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRevocation:
+    """`POST /v1/admin/issuers/{name}/revoked`: believes a certificate of this authority no more."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    serial: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

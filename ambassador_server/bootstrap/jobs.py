@@ -81,8 +81,7 @@ def _exports(ambassador: Ambassador) -> Iterator[Job]:
 
 async def _refresh_issuer_keys(base: Foundation) -> None:
     issuers = base.policy.snapshot.issuers
-    known = () if issuers is None else issuers.by_id.values()
-    await base.verifier.refresh(tuple(issuer for issuer in known if not issuer.is_gateway))
+    await base.verifier.refresh(() if issuers is None else tuple(issuers.with_keys()))
 
 
 def _renew_certificates(config: ServerConfig, tls: Mapping[str, ListenerTls]) -> None:

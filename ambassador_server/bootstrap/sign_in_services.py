@@ -10,6 +10,7 @@ from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
+from ambassador_server.services.sign_in.certificate_proof import CertificateProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
@@ -19,6 +20,7 @@ from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_proof import TokenProver
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
+from ambassador_server.setting_sections import ClientCertificatesSection
 
 
 def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRates) -> ClientSignIn:
@@ -51,14 +53,7 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         clock=base.clock,
         bounds=session_bounds(config),
     )
-    tokens = TokenProver(
-        policy=base.policy,
-        reading=base.reading,
-        accounts=TokenAccounts(changes=base.changes, clock=base.clock),
-        recorder=base.recorder,
-        throttle=base.throttle,
-        clock=base.clock,
-    )
+    tokens = _tokens(base)
     resource = ProtectedResource(
         policy=base.policy, public_url=config.public_url, path=MCP, well_known=RESOURCE_METADATA
     )
@@ -67,6 +62,7 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         keys=keys,
         sessions=sessions,
         tokens=tokens,
+        certificates=_certificates(base, config.client_certificates),
         resource=resource,
         gateway=create_gateway(config, base, tokens),
         ignored=base.ignored,
@@ -93,4 +89,29 @@ def create_administrator_sign_in(
         clock=base.clock,
         pepper=base.key_ring.pepper,
     )
-    return AdministratorSignIn(logins=logins, prover=prover, ignored=base.ignored)
+    certificates = _certificates(base, config.admin_client_certificates)
+    return AdministratorSignIn(logins=logins, prover=prover, certificates=certificates, ignored=base.ignored)
+
+
+def _certificates(base: Foundation, section: ClientCertificatesSection) -> CertificateProver | None:
+    if section.mode == "off":
+        return None
+    return CertificateProver(
+        policy=base.policy,
+        reading=base.reading,
+        accounts=TokenAccounts(changes=base.changes, clock=base.clock),
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+    )
+
+
+def _tokens(base: Foundation) -> TokenProver:
+    return TokenProver(
+        policy=base.policy,
+        reading=base.reading,
+        accounts=TokenAccounts(changes=base.changes, clock=base.clock),
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+    )

@@ -35,6 +35,8 @@ class KeySources:
         if issuer.is_gateway:
             return
         try:
+            if issuer.key_source is KeySource.CERTIFICATES:
+                return
             if issuer.key_source is KeySource.SECRET:
                 _check_reference(place)
                 return

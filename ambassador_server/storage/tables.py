@@ -11,6 +11,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     UniqueConstraint,
+    false,
     text,
     true,
 )
@@ -281,6 +282,8 @@ issuers = Table(
     Column("created_at", UtcDateTime, nullable=False),
     required_text("created_by"),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("beside_key", Boolean, nullable=False, server_default=false()),
+    Column("revoked", TextTuple(), nullable=False, server_default="[]"),
 )
 
 approval_requests = Table(

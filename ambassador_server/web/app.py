@@ -32,6 +32,7 @@ from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.app_keys import (
     ADMINISTRATORS,
     AUTHENTICATORS,
+    CERTIFICATES,
     GATEWAY,
     HEALTH_CHECKS,
     IGNORED_HEADERS,
@@ -80,6 +81,8 @@ def create_client_app(
         app.on_response_prepare.append(add_cors_headers)
     app[CORS_ORIGINS] = settings.cors_origins
     app[AUTHENTICATORS] = authenticators
+    # At the listener of a gateway the certificate is that of the gateway.
+    app[CERTIFICATES] = None if settings.is_gateway else sign_in.certificates
     app[SIGN_IN] = sign_in
     if sign_in.gateway is not None:
         app[GATEWAY] = sign_in.gateway
@@ -116,6 +119,7 @@ def create_admin_app(
     app = _create(health, settings)
     app[ADMINISTRATORS] = sign_in.prover
     app[IGNORED_HEADERS] = sign_in.ignored
+    app[CERTIFICATES] = sign_in.certificates
     app[LOGINS] = sign_in.logins
     app[ADMINISTRATION] = administration
     app[REGISTRY] = registry

@@ -11,6 +11,7 @@ from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.tracing import Tracer
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
+from ambassador_server.services.sign_in.certificate_proof import CertificateProver
 from ambassador_server.services.sign_in.gateway_proof import BelievedHeaders, GatewayProver
 from ambassador_server.services.sign_in.ignored_headers import IgnoredHeaders
 from ambassador_server.services.sign_in.protected_resource import ProtectedResource
@@ -45,6 +46,8 @@ AUTHENTICATORS: web.AppKey[tuple[Authenticator, ...]] = web.AppKey("authenticato
 PROTECTED_RESOURCE: web.AppKey[ProtectedResource] = web.AppKey("protected_resource", ProtectedResource)
 GATEWAY: web.AppKey[GatewayProver] = web.AppKey("gateway", GatewayProver)
 IGNORED_HEADERS: web.AppKey[IgnoredHeaders] = web.AppKey("ignored_headers", IgnoredHeaders)
+CERTIFICATES: web.AppKey[CertificateProver | None] = web.AppKey("certificates", CertificateProver)
+"""None unless clients of the API are asked for certificates."""
 ADMINISTRATORS: web.AppKey[AdministratorProver] = web.AppKey("administrators", AdministratorProver)
 
 ORIGIN: web.RequestKey[Origin] = web.RequestKey("origin", Origin)

@@ -36,6 +36,7 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.KEY_NOT_ACTIVE: "Activate the key: ambassador-admin key activate {key}, or issue another if it is revoked",
     Reason.KEY_EXPIRED: "Issue another key: ambassador-admin key issue {user} --name NAME",
     Reason.UNKNOWN_ISSUER: "Add the issuer: ambassador-admin issuer add NAME --url URL",
+    Reason.CERTIFICATE_REVOKED: "Give the user another client certificate.",
     Reason.TOKEN_EXPIRED: "Let the application get a new token; a new login does.",
     Reason.SESSION_ENDED: "Let the client register again; a restart of its application does.",
     Reason.MCP_NOT_PUBLISHED: "Publish the MCP: ambassador-admin mcp publish {mcp}",

@@ -34,6 +34,7 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.LIMIT_EXCEEDED: "a limit does not allow more calls now (limit_exceeded). Wait, then call again.",
     Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
     Reason.UNKNOWN_ISSUER: "the issuer of this token is not trusted any more (unknown_issuer).",
+    Reason.CERTIFICATE_REVOKED: "this client certificate was revoked (certificate_revoked).",
     Reason.TOKEN_EXPIRED: "this access token has expired (token_expired). Log in again.",
     Reason.SESSION_ENDED: "its session was ended (session_ended).",
 }

@@ -28,5 +28,9 @@ FAULTS: Final[Mapping[TokenFault, str]] = {
     "external",
     TokenFault.USER_OF_ANOTHER: "a user of this name belongs to another issuer, or to another subject of this one",
     TokenFault.USER_NOT_ACTIVE: "the user is suspended or deactivated",
+    TokenFault.AMBIGUOUS_USER: "the names in the certificate are those of several users",
+    TokenFault.REVOKED: "the certificate was revoked",
+    TokenFault.NEEDS_KEY: "the certificate is accepted beside a key alone",
+    TokenFault.OTHER_USER: "the key beside the certificate is of another user",
 }
 """Why a token is refused."""

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from ambassador_protocol import paths
 from ambassador_protocol.admin.issuer_presets import DEFAULTS
-from ambassador_protocol.admin.issuers import NewIssuer, TokenToTest
+from ambassador_protocol.admin.issuers import NewIssuer, NewRevocation, TokenToTest
 from tests.admin.fake_routes import API, _for, _known, _page, _read
 from tests.admin.fake_state import AT, FakeState, Item
 
@@ -23,6 +23,7 @@ def add_issuer(state: FakeState, name: str, **members: Any) -> Item:
         "url": f"https://{name}.example.com",
         "audiences": ["mcp"],
         "group_prefix": f"{name}.",
+        "revoked": [],
         "owner": None,
         "created_at": AT,
         "created_by": "ops",
@@ -40,6 +41,8 @@ def issuer_routes() -> list[web.RouteDef]:
         web.get(one, _for("read", _show)),
         web.delete(one, _for("manage", _remove)),
         web.post(f"{one}/test", _for("manage", _test)),
+        web.post(f"{one}/revoked", _for("operate", _revoke)),
+        web.delete(f"{one}/revoked/{{serial}}", _for("manage", _restore)),
     ]
 
 
@@ -57,6 +60,18 @@ async def _remove(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     _known(request.app[API].issuers, "issuer", name)
     del request.app[API].issuers[name]
+    return web.Response(status=204)
+
+
+async def _revoke(request: web.Request) -> web.Response:
+    issuer = _known(request.app[API].issuers, "issuer", request.match_info["name"])
+    issuer["revoked"].append((await _read(request, NewRevocation)).serial.replace(":", "").lower())
+    return web.json_response(issuer | {"warnings": []})
+
+
+async def _restore(request: web.Request) -> web.Response:
+    issuer = _known(request.app[API].issuers, "issuer", request.match_info["name"])
+    issuer["revoked"].remove(request.match_info["serial"])
     return web.Response(status=204)
 
 

@@ -438,6 +438,13 @@ COMMANDS = {
     "issuer-add-no-preset": ["issuer", "add", "sso", "--preset", "octa"],
     "issuer-add-bad-map": ["issuer", "add", "sso", "--url", "https://x.com", "--map", "eng"],
     "issuer-add-two-keys": ["issuer", "add", "sso", "--keys-url", "https://x.com", "--secret", "env://X"],
+    "issuer-add-authority-without-file": [
+        *("issuer", "add", "people", "--preset", "certificates", "--ca-file", "no-such-file"),
+        *("--user-claim", "email:{user}@acme.example"),
+    ],
+    "certificate-revoke": ["certificate", "revoke", "3A:0F", "--issuer", "okta"],
+    "certificate-revoke-unknown": ["certificate", "revoke", "3A:0F", "--issuer", "octa"],
+    "certificate-revoke-without-issuer": ["certificate", "revoke", "3A:0F"],
     "issuer-list": ["issuer", "list"],
     "issuer-show": ["issuer", "show", "okta"],
     "issuer-show-unknown": ["issuer", "show", "octa"],

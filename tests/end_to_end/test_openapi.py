@@ -1,6 +1,7 @@
 """A running server answers generated requests as the OpenAPI document describes."""
 
 import copy
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -139,6 +140,7 @@ def sensible(world: World) -> dict[str, Any]:
         f"POST {ADMIN}/issuers": {"name": name, **issuer_fields(name)},
         f"PUT {ADMIN}/issuers/{{name}}": issuer_fields(name),
         f"POST {ADMIN}/issuers/{{name}}/test": {"token": "x.y.z"},
+        f"POST {ADMIN}/issuers/{{name}}/revoked": {"serial": "3A:0F"},
         f"PUT {ADMIN}/limits/{{name}}": {"scope": "everyone", "measure": "in_flight", "value": 1000},
         f"POST {ADMIN}/kill-switches": {
             "scope": "user",
@@ -184,6 +186,7 @@ def existing(world: World, path: str) -> dict[str, Any] | None:
         f"{ADMIN}/mcps/": lambda: {"name": draft(world)},
         f"{ADMIN}/grants/": lambda: {"id": grant(world)},
         f"{ADMIN}/subscriptions/": lambda: {"key_id": subscriber(world), "mcp": HARMLESS},
+        f"{ADMIN}/issuers/{{name}}/revoked": lambda: {"name": authority(world), "serial": "1f"},
         f"{ADMIN}/issuers/": lambda: {"name": issuer(world)},
         f"{ADMIN}/limits/": lambda: {"name": limit(world)},
         f"{ADMIN}/approvals/": lambda: {"id": waiting_request(world)},
@@ -246,6 +249,20 @@ def issuer_fields(name: str) -> dict[str, Any]:
 def issuer(world: World) -> str:
     name = world.fresh("issuer")
     return str(world.ask("PUT", f"issuers/{name}", issuer_fields(name))["name"])
+
+
+def authority(world: World) -> str:
+    name = world.fresh("authority")
+    fields = {
+        "url": f"sha256:{hashlib.sha256(name.encode()).hexdigest()}",
+        "key_source": "certificates",
+        "user_claims": ["email:{user}@acme.example"],
+        "group_claims": [],
+        "group_prefix": f"{name}.",
+    }
+    world.ask("PUT", f"issuers/{name}", fields)
+    world.ask("POST", f"issuers/{name}/revoked", {"serial": "1f"})
+    return name
 
 
 def waiting_request(world: World) -> str:

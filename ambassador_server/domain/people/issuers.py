@@ -8,10 +8,12 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ambassador_server.domain.people.name_rules import FINGERPRINT, read_rule
 from ambassador_server.domain.shared.names import check_name
 from ambassador_server.errors import ConflictError, InvalidInputError
 
 MOST_ISSUERS: Final = 100
+MOST_REVOKED: Final = 10_000
 _MOST_VALUES: Final = 50
 _MOST_MAPPED: Final = 1_000
 _LONGEST: Final = 1_000
@@ -19,6 +21,7 @@ _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}[._@+-]")
 _HEADER = re.compile(r"(?=.{3,64}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
 _NEVER_IDENTITY: Final = frozenset({"x-session-token", "x-admin-key", "content-type", "user-agent"})
 _GATEWAY_SCHEME: Final = "gateway:"
+_SERIAL = re.compile(r"[0-9a-f]{1,64}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 
 
@@ -42,12 +45,14 @@ class KeySource(StrEnum):
     """Where the keys of an issuer are: named in its discovery document, at a URL, or a shared secret.
 
     An API gateway signs no tokens: its headers are the claims, and the proof is that the gateway has sent them.
+    An issuer of `CERTIFICATES` is an authority that signs client certificates instead of tokens.
     """
 
     DISCOVERY = "discovery"
     JWKS = "jwks"
     SECRET = "secret"
     GATEWAY = "gateway"
+    CERTIFICATES = "certificates"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,8 @@ class IssuerRules:
     group_map: Mapping[str, str]
     scopes: tuple[str, ...]
     creates_users: bool
+    beside_key: bool = False
+    """Whether a certificate is only accepted beside a key of the same user."""
 
     def members(self) -> dict[str, Any]:
         """Return the rules as members of a JSON object."""
@@ -91,11 +98,18 @@ class Issuer(IssuerRules):
     created_at: datetime
     created_by: str
     updated_at: datetime
+    revoked: tuple[str, ...] = ()
+    """The serial numbers of certificates that are not believed any more."""
 
     @property
     def is_gateway(self) -> bool:
         """Tell whether the claims are headers of an API gateway."""
         return self.key_source is KeySource.GATEWAY
+
+    @property
+    def signs_tokens(self) -> bool:
+        """Tell whether the issuer signs tokens, and has keys for that."""
+        return self.key_source not in (KeySource.GATEWAY, KeySource.CERTIFICATES)
 
     def group_name(self, claimed: str) -> str:
         """Return the name of the group of this server that a claimed group would mean."""
@@ -113,8 +127,12 @@ def check_issuer(issuer: Issuer) -> None:
     _check_lists(issuer)
     if issuer.is_gateway:
         _check_gateway(issuer)
+    elif issuer.key_source is KeySource.CERTIFICATES:
+        check_authority(issuer)
     else:
         _check_token_issuer(issuer)
+    if issuer.beside_key and issuer.key_source is not KeySource.CERTIFICATES:
+        raise InvalidInputError("beside_key: only for an authority of certificates")
     if _PREFIX.fullmatch(issuer.group_prefix) is None:
         raise InvalidInputError(
             "group_prefix: letters, digits and '.', '_', '@', '+', '-', ending with one of these signs, such as 'okta.'"
@@ -232,3 +250,29 @@ def _is_url(text: str) -> bool:
 def _check_text(name: str, text: str) -> None:
     if not 0 < len(text) <= _LONGEST or not text.isprintable():
         raise InvalidInputError(f"{name}: printable texts of at most {_LONGEST:,} characters")
+
+
+def check_authority(issuer: Issuer) -> None:
+    """Raise InvalidInputError for an authority of certificates whose rules could not be followed."""
+    if FINGERPRINT.fullmatch(issuer.url) is None:
+        raise InvalidInputError(
+            "url: an authority is named by its fingerprint, sha256: and 64 small hex digits"
+        )
+    unused = ("audiences", "algorithms", "scopes", "key_place", "private_addresses")
+    for name in unused:
+        if getattr(issuer, name):
+            raise InvalidInputError(f"{name}: tokens have this, certificates do not")
+    for rule in issuer.user_claims:
+        read_rule(rule)
+    if issuer.group_claims not in ((), ("ou",)):
+        raise InvalidInputError("group_claims: of a certificate only ou, its organizational units")
+
+
+def serial_number(text: str) -> str:
+    """Return a serial number in small hex digits, as they are compared. Raises InvalidInputError."""
+    digits = text.replace(":", "").lower().removeprefix("0x").lstrip("0") or "0"
+    if _SERIAL.fullmatch(digits) is None:
+        raise InvalidInputError(
+            "serial: the serial number of a certificate in hexadecimal digits, such as 3A:0F"
+        )
+    return digits

@@ -14,6 +14,8 @@ class PresentedToken(Struct, frozen=True, kw_only=True):
     issuer_id: str
     expires_at: datetime
     groups: tuple[str, ...] = ()
+    serial: str | None = None
+    """The serial number, if it is a certificate."""
 
 
 class Principal(Struct, frozen=True, kw_only=True):

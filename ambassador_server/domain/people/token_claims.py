@@ -61,6 +61,10 @@ class TokenFault(StrEnum):
     USER_IS_LOCAL = "user_is_local"
     USER_OF_ANOTHER = "user_of_another"
     USER_NOT_ACTIVE = "user_not_active"
+    AMBIGUOUS_USER = "ambiguous_user"
+    REVOKED = "revoked"
+    NEEDS_KEY = "needs_key"
+    OTHER_USER = "other_user"
 
 
 STEP_OF: Final[Mapping[TokenFault, TokenStep]] = {
@@ -85,6 +89,10 @@ STEP_OF: Final[Mapping[TokenFault, TokenStep]] = {
     TokenFault.USER_IS_LOCAL: TokenStep.ACCOUNT,
     TokenFault.USER_OF_ANOTHER: TokenStep.ACCOUNT,
     TokenFault.USER_NOT_ACTIVE: TokenStep.ACCOUNT,
+    TokenFault.AMBIGUOUS_USER: TokenStep.USER,
+    TokenFault.REVOKED: TokenStep.SIGNATURE,
+    TokenFault.NEEDS_KEY: TokenStep.ACCOUNT,
+    TokenFault.OTHER_USER: TokenStep.ACCOUNT,
 }
 """The check that finds each fault."""
 

@@ -191,6 +191,8 @@ class PrincipalPolicy:
         issuers = self._snapshot.issuers
         if issuers is None or token.issuer_id not in issuers.by_id:
             return Deny(Reason.UNKNOWN_ISSUER, disclosed=True)
+        if token.serial is not None and token.serial in issuers.by_id[token.issuer_id].revoked:
+            return Deny(Reason.CERTIFICATE_REVOKED, disclosed=True)
         if token.expires_at + SKEW <= self._moment.now:
             return Deny(Reason.TOKEN_EXPIRED, disclosed=True)
         return None

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     KEY_EXPIRED = "key_expired"
     UNKNOWN_ISSUER = "unknown_issuer"
     TOKEN_EXPIRED = "token_expired"
+    CERTIFICATE_REVOKED = "certificate_revoked"
     SESSION_ENDED = "session_ended"
     MCP_NOT_PUBLISHED = "mcp_not_published"
     EXPLICIT_DENY = "explicit_deny"

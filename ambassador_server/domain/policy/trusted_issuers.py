@@ -39,6 +39,10 @@ class TrustedIssuers(Struct, frozen=True):
                 if claimed and claimed != name and claimed not in issuer.group_map:
                     yield issuer, claimed, group_id
 
+    def with_keys(self) -> Iterator[Issuer]:
+        """Yield the issuers that sign tokens, whose keys are needed."""
+        return (each for each in self.by_id.values() if each.signs_tokens)
+
     def group_ids(self, token: PresentedToken) -> Iterator[str]:
         """Yield the ids of the groups that a token means; a group that is not known means nothing."""
         issuer = self.by_id.get(token.issuer_id)

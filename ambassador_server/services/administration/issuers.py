@@ -10,16 +10,19 @@ from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import issuer_resource
 from ambassador_server.domain.people.issuers import (
     MOST_ISSUERS,
+    MOST_REVOKED,
     Issuer,
     IssuerRules,
+    KeySource,
     check_beside,
     check_issuer,
     gateway_url,
+    serial_number,
 )
 from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_owner
-from ambassador_server.errors import ConflictError
+from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.token_verifier import Refusal, TokenVerifier
@@ -101,6 +104,39 @@ class Issuers:
             await change.work.issuers.remove(issuer.issuer_id)
             change.record(AuditAction.ISSUER_REMOVE, issuer_resource(issuer), before=_details(issuer))
 
+    async def revoke(self, requester: Requester, name: str, serial: str) -> Written[Issuer]:
+        """Believe a certificate of an authority no more, with effect within a second, also for calls in flight.
+
+        Raises NotFoundError for an unknown authority, ConflictError if the issuer signs no certificates.
+        """
+        number = serial_number(serial)
+        async with self._changes.open(requester) as change:
+            before = await self._authority(change, name)
+            revoked = tuple(dict.fromkeys((*before.revoked, number)))
+            if len(revoked) > MOST_REVOKED:
+                raise ConflictError(
+                    f"{MOST_REVOKED:,} certificates are revoked already; use a revocation list"
+                )
+            after = replace(before, revoked=revoked, updated_at=self._clock.now())
+            return await write(change, change.work.issuers, before, after, _EVENTS)
+
+    async def restore(self, requester: Requester, name: str, serial: str) -> None:
+        """Believe a revoked certificate again. Raises NotFoundError if it is not revoked here."""
+        number = serial_number(serial)
+        async with self._changes.open(requester) as change:
+            before = await self._authority(change, name)
+            if number not in before.revoked:
+                raise NotFoundError(f"Issuer {name!r} has no revoked certificate {number}")
+            left = tuple(each for each in before.revoked if each != number)
+            after = replace(before, revoked=left, updated_at=self._clock.now())
+            await write(change, change.work.issuers, before, after, _EVENTS)
+
+    async def _authority(self, change: Change, name: str) -> Issuer:
+        issuer = await find_issuer(change.work, name)
+        if issuer.key_source is not KeySource.CERTIFICATES:
+            raise ConflictError(f"Issuer {name!r} signs tokens, no certificates")
+        return issuer
+
     async def get(self, name: str) -> Issuer:
         """Return the issuer of this name. Raises NotFoundError."""
         async with self._store.read() as work:
@@ -179,11 +215,15 @@ class Issuers:
             created_at=now if before is None else before.created_at,
             created_by=requester.actor.name or requester.actor.kind if before is None else before.created_by,
             updated_at=now,
+            # Only `restore` makes a revoked certificate good again.
+            revoked=() if before is None else before.revoked,
         )
 
 
 def issuer_warnings(issuer: Issuer, *, public_url: str | None, gateway: str | None) -> tuple[str, ...]:
     """Return what keeps people from using an issuer on a server with this URL, and this API gateway or none."""
+    if issuer.key_source is KeySource.CERTIFICATES:
+        return ()
     if not issuer.is_gateway:
         return () if public_url else (_NO_PUBLIC_URL,)
     return () if gateway is not None and issuer.url == gateway_url(gateway) else (_OTHER_GATEWAY,)
@@ -203,7 +243,7 @@ async def _check_groups(work: UnitOfWork, issuer: Issuer) -> None:
 
 
 def _details(issuer: Issuer) -> dict[str, Any]:
-    return {**issuer.members(), "owner": issuer.owner}
+    return {**issuer.members(), "owner": issuer.owner, "revoked": list(issuer.revoked)}
 
 
 _EVENTS = EventTemplate(

@@ -55,6 +55,10 @@ class AdministratorProver:
             count_wrong_key(self._throttle, origin)
             await self._record_refusal(Actor(kind=ActorKind.UNKNOWN), origin, "invalid_credentials")
             raise NotAuthenticatedError("A valid admin key is required")
+        return await self.check_right(administrator, right, origin)
+
+    async def check_right(self, administrator: Administrator, right: Right, origin: Origin) -> Administrator:
+        """Return the administrator. Raises MissingRightError without the right."""
         if not administrator.may(right):
             refusal = missing_right(right)
             await self._record_refusal(admin_actor(administrator), origin, refusal.reason)

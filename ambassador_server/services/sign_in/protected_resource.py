@@ -7,7 +7,7 @@ from ambassador_server.domain.people.issuers import Issuer, KeySource
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
-_APPLICATIONS = frozenset({KeySource.SECRET, KeySource.GATEWAY})
+_APPLICATIONS = frozenset({KeySource.SECRET, KeySource.GATEWAY, KeySource.CERTIFICATES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

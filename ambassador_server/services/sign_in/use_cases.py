@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
+from ambassador_server.services.sign_in.certificate_proof import CertificateProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.gateway_proof import GatewayProver
 from ambassador_server.services.sign_in.ignored_headers import IgnoredHeaders
@@ -17,13 +18,14 @@ from ambassador_server.services.sign_in.token_proof import TokenProver
 class ClientSignIn:
     """A client exchanges a code for a key, authenticates with the key, and opens a session.
 
-    `gateway` is None if no API gateway is configured.
+    `gateway` is None if no API gateway is configured, `certificates` unless clients are asked for certificates.
     """
 
     codes: CodeRedemption
     keys: KeyProver
     sessions: Sessions
     tokens: TokenProver
+    certificates: CertificateProver | None
     resource: ProtectedResource
     gateway: GatewayProver | None
     ignored: IgnoredHeaders
@@ -36,3 +38,4 @@ class AdministratorSignIn:
     logins: Logins
     prover: AdministratorProver
     ignored: IgnoredHeaders
+    certificates: CertificateProver | None

@@ -10,6 +10,7 @@ from ambassador_protocol.admin.issuers import (
     IssuerPut,
     IssuerView,
     NewIssuer,
+    NewRevocation,
     TestedToken,
     TokenCheck,
     TokenToTest,
@@ -63,6 +64,19 @@ async def index(request: web.Request) -> web.Response:
     return json_response(page(request, issuers, issuer_view))
 
 
+async def revoke(request: web.Request, body: NewRevocation) -> web.Response:
+    """Believe a certificate of this authority no more: connections and calls in flight with it stop."""
+    issuers = request.app[ADMINISTRATION].issuers
+    return _written(await issuers.revoke(requester(request), request.match_info["name"], body.serial))
+
+
+async def restore(request: web.Request) -> web.Response:
+    """Believe a revoked certificate again."""
+    issuers, asked = request.app[ADMINISTRATION].issuers, request.match_info
+    await issuers.restore(requester(request), asked["name"], asked["serial"])
+    return web.Response(status=204)
+
+
 async def test(request: web.Request, body: TokenToTest) -> web.Response:
     """Explain what a token would become, check by check; nothing is created."""
     issuers = request.app[ADMINISTRATION].issuers
@@ -72,12 +86,13 @@ async def test(request: web.Request, body: TokenToTest) -> web.Response:
 
 def issuer_spec(body: IssuerPut) -> IssuerSpec:
     """Convert the body to an IssuerSpec."""
+    has_no_keys = body.key_source in ("gateway", "certificates")
     return IssuerSpec(
         url=body.url,
         audiences=tuple(body.audiences or ()),
         algorithms=tuple(
             choice(Algorithm, each, "algorithms")
-            for each in body.algorithms or (() if body.key_source == "gateway" else DEFAULTS["algorithms"])
+            for each in body.algorithms or (() if has_no_keys else DEFAULTS["algorithms"])
         ),
         key_source=choice(KeySource, body.key_source, "key_source"),
         key_place=body.key_place,
@@ -90,6 +105,7 @@ def issuer_spec(body: IssuerPut) -> IssuerSpec:
         group_map=body.group_map or {},
         scopes=tuple(body.scopes or ()),
         creates_users=body.creates_users,
+        beside_key=body.beside_key,
         owner=body.owner,
     )
 
@@ -99,6 +115,7 @@ def issuer_view(issuer: Issuer) -> IssuerView:
     return IssuerView(
         **issuer.members(),
         id=issuer.issuer_id,
+        revoked=list(issuer.revoked),
         name=issuer.name,
         owner=issuer.owner,
         created_at=timestamp(issuer.created_at),
@@ -190,6 +207,7 @@ def endpoints() -> list[Endpoint]:
             statuses=(200, 201),
         ),
         Endpoint(method="DELETE", path=one, right=Right.MANAGE, handler=remove, statuses=(204,)),
+        *_revocations(one),
         Endpoint(
             method="POST",
             path=f"{one}/test",
@@ -199,5 +217,25 @@ def endpoints() -> list[Endpoint]:
             max_body_bytes=_MOST_TOKEN_BYTES,
             response_type=TestedToken,
             has_dry_run=False,
+        ),
+    ]
+
+
+def _revocations(one: str) -> list[Endpoint]:
+    return [
+        Endpoint(
+            method="POST",
+            path=f"{one}/revoked",
+            right=Right.OPERATE,
+            handler=revoke,
+            body_type=NewRevocation,
+            response_type=WrittenIssuer,
+        ),
+        Endpoint(
+            method="DELETE",
+            path=f"{one}/revoked/{{serial}}",
+            right=Right.MANAGE,
+            handler=restore,
+            statuses=(204,),
         ),
     ]

@@ -106,6 +106,8 @@ read        GET    /v1/admin/issuers/{name}
 manage      PUT    /v1/admin/issuers/{name}
 manage      DELETE /v1/admin/issuers/{name}
 manage      POST   /v1/admin/issuers/{name}/test
+operate     POST   /v1/admin/issuers/{name}/revoked
+manage      DELETE /v1/admin/issuers/{name}/revoked/{serial}
 read        GET    /v1/admin/limits
 read        GET    /v1/admin/limits/{name}
 manage      PUT    /v1/admin/limits/{name}
@@ -197,6 +199,7 @@ class AdminServer:
         """Return the path of an existing object."""
         (noun,) = [noun for noun in self.path_values if path.startswith(f"/v1/admin/{noun}/")] or [""]
         names = {"user": "alice", "writer": "test", "mcp": "files", "key_id": self.path_values["keys"]}
+        names["serial"] = "1f"
         return path.format(**names, id=self.path_values.get(noun), name=self.path_values.get(noun))
 
     def stored(self) -> list[str]:

@@ -10,7 +10,7 @@ VARIABLES: Final = frozenset(
     for name in (
         # ambassador-client
         *("URL", "PRESHARED_KEY", "FRIENDLY_NAME", "HOST_TOOL", "HEARTBEAT_INTERVAL", "ALLOW_SELF_SIGNED"),
-        *("CA_FILE", "FINGERPRINT", "ACCOUNT"),
+        *("CA_FILE", "FINGERPRINT", "ACCOUNT", "CLIENT_CERT", "CLIENT_KEY", "CLIENT_KEY_PASSPHRASE"),
         # ambassador-admin
         *("ADMIN_URL", "ADMIN_KEY", "CONTEXT", "OUTPUT"),
         # ambassador-admin gives these to the command that takes a new key

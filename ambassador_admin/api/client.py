@@ -88,13 +88,21 @@ def patience(request: Request) -> httpx.Timeout:
 class ApiClient:
     """A client of one server; `key` is called when a request needs the key, and returns None if there is none."""
 
-    def __init__(self, server: str, *, key: Callable[[], str | None], tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        server: str,
+        *,
+        key: Callable[[], str | None],
+        tls: ssl.SSLContext | None,
+        has_certificate: bool = False,
+    ) -> None:
         self.unanswered: str | None = None
         """The change that was sent last and has no answer yet."""
         self.changes = 0
         """How many changes the server has made."""
         self._server = server
         self._key = key
+        self._has_certificate = has_certificate
         self._http = httpx.Client(
             base_url=server,
             # Without TLS there is no certificate; URLs without TLS are allowed on loopback only.
@@ -208,7 +216,7 @@ class ApiClient:
     @contextmanager
     def _streamed(self, request: Request, media_type: str) -> Iterator[httpx.Response]:
         headers = {
-            "Authorization": f"Bearer {self._required_key()}",
+            **_authorization(self._required_key()),
             "Accept": media_type,
             "Accept-Encoding": "identity",
         }
@@ -227,16 +235,11 @@ class ApiClient:
             raise self._refusal(answer, request)
         return answer
 
-    def _required_key(self) -> str:
-        key = self._key()
-        if key is None:
-            raise NoCredentialsError(
-                f"There is no admin key for {self._server}.", hint=f"ambassador-admin login {self._server}"
-            )
-        return key
+    def _required_key(self) -> str | None:
+        return _checked_key(self._key(), self._server, needed=not self._has_certificate)
 
     def _exchange(self, request: Request, *, key: str | None) -> _Answer:
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        headers = _authorization(key)
         if request.revision is not None:
             headers["If-Match"] = request.revision
         content = None
@@ -377,3 +380,16 @@ def _unreachable(server: str, cause: str) -> UnreachableError:
         f"No connection to {server}: {cause}.",
         hint="is ambassador-server running there? --server URL names another address",
     )
+
+
+def _authorization(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
+
+
+def _checked_key(key: str | None, server: str, *, needed: bool) -> str | None:
+    """Return the key; None where a client certificate stands alone. Raises NoCredentialsError."""
+    if key is None and needed:
+        raise NoCredentialsError(
+            f"There is no admin key for {server}.", hint=f"ambassador-admin login {server}"
+        )
+    return key

@@ -12,11 +12,15 @@ from ambassador_admin.context.settings import (
 from ambassador_admin.errors import ExitCode
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column
+from ambassador_client.account import client_certificate
 
 _VARIABLES = {
     URL_VARIABLE: "the server's admin address, as --server",
     KEY_VARIABLE: "the admin key, or a reference to it: env://NAME, file://PATH",
     CA_VARIABLE: "the CA certificate to verify the server with, as --ca",
+    client_certificate.CERT_VARIABLE: "the certificate by which the server knows you, a file in PEM",
+    client_certificate.KEY_VARIABLE: "the file with its key, unless that is in the same file",
+    client_certificate.PASSPHRASE_VARIABLE: "the place of the key's passphrase: env://NAME, file://PATH",
     CONTEXT_VARIABLE: "the context to use instead of the current one, as --context",
     OUTPUT_VARIABLE: "the output format, as -o",
     "NO_COLOR": "no colours, if it is set to any text",

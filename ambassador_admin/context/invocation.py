@@ -146,6 +146,7 @@ class Invocation:
         """Return a client of any server; `unverified` accepts every certificate."""
         # Not above: importing the HTTP library is slow, and not every command sends a request.
         from ambassador_admin.api.client import ApiClient  # noqa: PLC0415
+        from ambassador_client.account.client_certificate import certificate_from  # noqa: PLC0415
         from ambassador_client.account.tls import ssl_context  # noqa: PLC0415
 
         tls = (
@@ -153,7 +154,11 @@ class Invocation:
             if server.startswith("https:")
             else None
         )
-        client = ApiClient(server, key=key, tls=tls)
+        # To a server that is not verified nothing is proved.
+        certificate = None if tls is None or unverified else certificate_from(self.environment.variables)
+        if certificate is not None and tls is not None:
+            certificate.use(tls)
+        client = ApiClient(server, key=key, tls=tls, has_certificate=certificate is not None)
         self._clients.append(client)
         return client
 

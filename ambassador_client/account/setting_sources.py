@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ambassador_client.account.client_certificate import CERT_VARIABLE, KEY_VARIABLE, PASSPHRASE_VARIABLE
 from ambassador_client.errors import SettingsError
 from ambassador_protocol.json_text import parse_object
 
@@ -23,6 +24,9 @@ ENVIRONMENT = {
     "allow_self_signed": "MCP_AMBASSADOR_ALLOW_SELF_SIGNED",
     "ca_file": "MCP_AMBASSADOR_CA_FILE",
     "fingerprint": "MCP_AMBASSADOR_FINGERPRINT",
+    "client_cert": CERT_VARIABLE,
+    "client_key": KEY_VARIABLE,
+    "client_key_passphrase": PASSPHRASE_VARIABLE,
     "account": ACCOUNT_VARIABLE,
 }
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ambassador_client.account import setting_parsers
 from ambassador_client.account.account_store import Account, AccountStore
+from ambassador_client.account.client_certificate import ClientCertificate, certificate_of
 from ambassador_client.account.paths import config_directory
 from ambassador_client.account.setting_sources import Flags, SettingSources, read_config
 from ambassador_client.errors import NoCredentialsError, SettingsError
@@ -42,6 +43,7 @@ class Settings:
     ca_file: Path | None
     fingerprint: str | None = None
     account: Account | None = None
+    certificate: ClientCertificate | None = None
 
     @property
     def preshared_key(self) -> str:
@@ -83,7 +85,14 @@ def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Sett
         ca_file=ca_file,
         fingerprint=sources.take("fingerprint", setting_parsers.parse_fingerprint, None),
         account=account,
+        certificate=_certificate(sources, environ),
     )
+
+
+def _certificate(sources: SettingSources, environ: Mapping[str, str]) -> ClientCertificate | None:
+    named = ("client_cert", "client_key", "client_key_passphrase")
+    cert, key, passphrase = (sources.take(name, setting_parsers.parse_text, None) for name in named)
+    return certificate_of(cert, key, passphrase, environ)
 
 
 def account_store(environ: Mapping[str, str] = os.environ) -> AccountStore:

@@ -26,10 +26,13 @@ def context_from_settings(
         pem = pinned_certificate(settings.server_url, settings.fingerprint, state_directory() / "trust", dial)
         context = pinned_context(pem)
         context.check_hostname = not settings.allow_self_signed
-        return context
-    if not settings.is_encrypted:
+    elif not settings.is_encrypted:
         return None
-    return ssl_context(ca_file=settings.ca_file, allow_self_signed=settings.allow_self_signed)
+    else:
+        context = ssl_context(ca_file=settings.ca_file, allow_self_signed=settings.allow_self_signed)
+    if settings.certificate is not None:
+        settings.certificate.use(context)
+    return context
 
 
 def check_has_certificate(url: str) -> None:

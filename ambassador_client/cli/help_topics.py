@@ -16,6 +16,9 @@ _MEANINGS = {
     "allow_self_signed": "accept any certificate; for trials only",
     "ca_file": "trust only the CA certificates of this file",
     "fingerprint": "trust the server or CA certificate with this fingerprint, SHA-256",
+    "client_cert": "the certificate by which the server knows this client, a file in PEM",
+    "client_key": "the file with its key, unless that is in the same file",
+    "client_key_passphrase": "the place of the key's passphrase: env://NAME or file://PATH",
     "account": "the name of the account to use",
 }
 EXIT_CODES = {

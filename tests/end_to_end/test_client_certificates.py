@@ -270,3 +270,30 @@ def test_revoked_certificates_stay_revoked_until_they_are_restored(door: Door) -
     assert door.world.ask("GET", "issuers/people")["revoked"] == [who.serial]
     door.world.ask("DELETE", f"issuers/people/revoked/{who.serial}")
     assert "tools__echo" in door.caller(who).names(LEGACY)
+
+
+def test_our_programs_present_a_certificate(door: Door) -> None:
+    world, admin = door.world, door.user(roles=["operator"])
+    rig = world.rig
+
+    def presented(who: Identity, name: str) -> dict[str, str]:
+        cert, key = who.files(door.directory, name)
+        return {"MCP_AMBASSADOR_CLIENT_CERT": cert, "MCP_AMBASSADOR_CLIENT_KEY": key}
+
+    environ = {**rig.admin_environment(), **presented(named(admin), "operator")}
+    del environ["MCP_AMBASSADOR_ADMIN_KEY"]
+    assert admin in rig.run("ambassador-admin", "user", "list", env=environ).stdout
+    refused = rig.run("ambassador-admin", "group", "create", "more", env=environ, expect=4)
+    assert "right" in refused.stderr
+    person, other = door.user(), door.user()
+    key = world.ask("POST", "keys", {"user": person, "name": "laptop"})["preshared_key"]
+    for user, accepted in ((person, True), (other, False)):
+        environ = {**rig.client_environment(key), **presented(named(user), "person")}
+        done = rig.run("ambassador-client", "tools", "list", env=environ, expect=0 if accepted else 3)
+        assert ("tools__echo" in done.stdout) is accepted
+    late = {
+        **rig.client_environment(key),
+        **presented(PEOPLE.issue(email("x@acme.example"), usage=None), "bad"),
+    }
+    done = rig.run("ambassador-client", "tools", "list", env=late, expect=3)
+    assert "not_for_clients" in done.stderr + done.stdout

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from ambassador_client.account.client_certificate import CERT_VARIABLE, KEY_VARIABLE, PASSPHRASE_VARIABLE
 from ambassador_client.account.setting_parsers import parse_url
 from ambassador_client.account.setting_sources import ACCOUNT_VARIABLE
 from ambassador_client.account.settings import account_store
@@ -17,12 +18,14 @@ from ambassador_protocol.references import SCHEMES, parse_reference, unknown_sch
 
 PROGRAM = "ambassador-client"
 _KEY = "MCP_AMBASSADOR_PRESHARED_KEY"
+_FILES = ("MCP_AMBASSADOR_CA_FILE", CERT_VARIABLE, KEY_VARIABLE)
 _COPIED_VARIABLES = (
     ACCOUNT_VARIABLE,
     "MCP_AMBASSADOR_URL",
-    "MCP_AMBASSADOR_CA_FILE",
     "MCP_AMBASSADOR_FINGERPRINT",
     "MCP_AMBASSADOR_ALLOW_SELF_SIGNED",
+    *_FILES,
+    PASSPHRASE_VARIABLE,
 )
 
 
@@ -105,8 +108,9 @@ def _copied_variables(environ: Mapping[str, str], paths: ModuleType) -> dict[str
     copied = {name: environ[name] for name in _COPIED_VARIABLES if environ.get(name)}
     if (address := copied.get("MCP_AMBASSADOR_URL")) is not None:
         _address(address, "MCP_AMBASSADOR_URL")
-    if (file := copied.get("MCP_AMBASSADOR_CA_FILE")) is not None:
-        copied["MCP_AMBASSADOR_CA_FILE"] = paths.abspath(paths.expanduser(file))
+    for name in _FILES:
+        if (file := copied.get(name)) is not None:
+            copied[name] = paths.abspath(paths.expanduser(file))
     if (reference := parse_reference(environ.get(_KEY, ""))) is not None:
         if reference.scheme not in SCHEMES:
             error = unknown_scheme(reference, SCHEMES)

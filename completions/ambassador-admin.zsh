@@ -1207,6 +1207,7 @@ _ambassador-admin_issuer() {
         'show:Show an issuer.'
         'remove:Remove issuers\: their tokens are refused at once, and calls in flight with them stop.'
         'test:Explain what an access token would become\: each check, the user and the groups; the token is never shown.'
+        'import-permissions:Print the permissions of mcp-gateway'\''s configuration (auth) as YAML for `diff` and `apply`; changes nothing.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -1221,6 +1222,7 @@ _ambassador-admin_issuer() {
                 show) _ambassador-admin_issuer_show ;;
                 remove) _ambassador-admin_issuer_remove ;;
                 test) _ambassador-admin_issuer_test ;;
+                import-permissions) _ambassador-admin_issuer_import-permissions ;;
             esac
             ;;
     esac
@@ -1284,6 +1286,17 @@ _ambassador-admin_issuer_test() {
         --check'[Exit with code 1 if the token is refused.]' \
         $shared \
         ':NAME:_ambassador-admin_names issuer'
+}
+
+_ambassador-admin_issuer_import-permissions() {
+    _arguments -s -S : \
+        --name='[The name of the issuer here.]:NAME: ' \
+        --url='[The issuer exactly as its tokens name it (iss).]:URL: ' \
+        '*'--audience='[What its tokens for this server are for (aud).]:AUDIENCE: ' \
+        --preset='[Whose tokens these are; see `issuer add`.]:PRESET: ' \
+        --owner='[The owner in the file that is printed.]:LABEL: ' \
+        $shared \
+        ':FILE:_files'
 }
 
 _ambassador-admin_certificate() {

@@ -32,6 +32,7 @@ from ambassador_admin.cli import (
     grants,
     groups,
     help_topics,
+    issuer_import,
     issuers,
     limits,
     mcp_broadcasts,
@@ -75,6 +76,7 @@ app.add_typer(enrolments.app, name="enrolment")
 app.add_typer(admin_keys.app, name="admin-key")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
+issuer_import.register(issuers.app)
 app.add_typer(issuers.app, name="issuer")
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(limits.app, name="limit")

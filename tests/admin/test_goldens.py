@@ -402,6 +402,31 @@ COMMANDS = {
     "grant-update-no-approval": ["grant", "update", "grant-1", "--no-approval"],
     "grant-update-both": ["grant", "update", "grant-1", "--approval", "--no-approval"],
     "limit-remove": ["limit", "remove", "fragile", "--yes"],
+    "issuer-import": [
+        *(
+            "issuer",
+            "import-permissions",
+            "{home}/gateway.yaml",
+            "--name",
+            "sso",
+            "--url",
+            "https://sso.acme.com",
+        ),
+        *("--audience", "x", "--owner", "ci/sso"),
+    ],
+    "issuer-import-faults": [
+        *(
+            "issuer",
+            "import-permissions",
+            "{home}/bad-gateway.yaml",
+            "--name",
+            "sso",
+            "--url",
+            "https://sso.acme.com",
+        ),
+        *("--audience", "x"),
+    ],
+    "issuer-import-nothing": ["issuer", "import-permissions", "{home}/gateway.yaml"],
     "issuer-add": [
         "issuer",
         "add",
@@ -576,6 +601,21 @@ COMMANDS = {
 }
 
 
+GATEWAY = """auth:
+  claims: [sub, groups]
+  mappings:
+    "groups:engineers": ["mcp:read", "mcp:write"]
+    "groups:ops team": ["mcp:write"]
+  permissions:
+    "n8n:get_*": ["mcp:read"]
+    "n8n:..%2fset": ["mcp:write"]
+  options: {scope_mode: any, default_scope: null}
+proxy:
+  servers:
+    - name: n8n
+"""
+
+
 @pytest.fixture
 def scene(api: FakeApi, shell: Shell) -> Shell:
     """A fake API with some objects, and a shell that has logged in to it."""
@@ -650,6 +690,8 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     (shell.home / "cases.yaml").write_text(CASES)
     (shell.home / "kinds.yaml").write_text(KINDS)
     (shell.home / "people.yaml").write_text(PEOPLE)
+    (shell.home / "gateway.yaml").write_text(GATEWAY)
+    (shell.home / "bad-gateway.yaml").write_text(GATEWAY.replace("get_*", "get_?").replace("null", "mcp"))
     (shell.home / "faults.yaml").write_text(PEOPLE.replace("email", "emial").replace("dave", "da ve"))
     (shell.home / "conflict.yaml").write_text(PEOPLE.replace("dave", "alice"))
     for name in ("other", "known"):

@@ -1,0 +1,228 @@
+"""What is imported from a gateway permits exactly what its rules permit; what cannot be said is a fault with a line."""
+
+import io
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from ambassador_admin.declarative.document import read_desired
+from ambassador_admin.declarative.export import export_text
+from ambassador_admin.declarative.gateway_permissions import document, read_permissions
+from ambassador_admin.declarative.glob_patterns import overlap, rest_behind
+from ambassador_admin.declarative.objects import GrantKey, ObjectKind
+from ambassador_admin.declarative.yaml_tree import STDIN, read_trees
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
+from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.people.token_principals import token_principal
+from ambassador_server.domain.people.users import AuthSource
+from ambassador_server.domain.policy.decide import PrincipalPolicy, decide
+from ambassador_server.domain.policy.decision import Permit
+from ambassador_server.domain.policy.snapshot import Snapshot
+from tests.conformance.store_samples import issuer
+from tests.effort import examples
+from tests.fakes.clock import START
+from tests.server.worlds import GRANT, GROUP, MCP, NOW, USER, capability, snapshot
+
+ISSUER_ID = "00000000-0000-4000-8000-000000000001"
+SERVERS = ("n8n", "git")
+TOOLS = ("get_user", "get_x", "set", "..%2fset", "../set", "getUser", "n8n.set", "a:b", "n8n:set", "*")
+VALUES = ("eng", "Ops Team", "all")
+SCOPES = ("read", "write", "admin")
+PATTERNS = (
+    *("*", "n8n:*", "git:*", "n8n:get_*", "n8n:get_user", "*:set", "n*:get_*", "n8n:*set", "git:..%2f*"),
+    *("git:a:*", "git:getUser", "g*", "*user", "n8n:n8n.set", "git:../set"),
+)
+
+
+def matches(pattern: str, name: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) is not None
+
+
+def reference(config: dict[str, Any], values: set[str], name: str) -> bool:
+    """Decide as the rules of the gateway say: the exact pattern, or else that with the longest literal beginning."""
+    auth = config["auth"]
+    scopes = {scope for each in values for scope in auth["mappings"].get(f"groups:{each}", ())}
+    fitting = [pattern for pattern in auth["permissions"] if matches(pattern, name)]
+    if not fitting:
+        return False
+    best = max(fitting, key=lambda each: (each == name and "*" not in each, len(each.split("*")[0])))
+    needed = set(auth["permissions"][best])
+    if not needed:
+        return False
+    return needed <= scopes if auth["options"]["scope_mode"] == "all" else bool(needed & scopes)
+
+
+def imported(config: dict[str, Any]) -> tuple[Snapshot | None, list[str]]:
+    """Return the policy after the import, or the faults."""
+    (tree,) = read_trees(STDIN, io.StringIO(json.dumps(config)))
+    found = read_permissions(tree)
+    if found.faults:
+        return None, [str(fault) for fault in found.faults]
+    trusted = {"name": "sso", "preset": "generic", "url": "https://sso", "audiences": ["us"]}
+    text = export_text([document(found, issuer=trusted, owner=None)])
+    objects = read_desired([STDIN], io.StringIO(text)).objects
+    (wanted,) = [each for each in objects if each.kind is ObjectKind.ISSUER]
+    mapped = wanted.attributes["group_map"]
+    grants = [GrantKey.of(each.key) for each in objects if each.kind is ObjectKind.GRANT]
+    return (
+        snapshot(
+            users=[replace(USER, source=AuthSource.EXTERNAL)],
+            groups=[replace(GROUP, group_id=name, name=name) for name in mapped.values()],
+            memberships=[],
+            mcps=[replace(MCP, mcp_id=server, name=server) for server in SERVERS],
+            issuers=[issuer(issuer_id=ISSUER_ID, group_prefix="sso.", group_map=mapped)],
+            grants=[
+                replace(
+                    GRANT,
+                    grant_id=str(number),
+                    group_id=each.group,
+                    mcp_id=each.mcp,
+                    patterns=each.tools,
+                    resources=each.resources,
+                    prompts=each.prompts,
+                )
+                for number, each in enumerate(grants)
+            ],
+        ),
+        [],
+    )
+
+
+def scope_lists(keys: tuple[str, ...], most: int) -> st.SearchStrategy[dict[str, list[str]]]:
+    scopes = st.lists(st.sampled_from(SCOPES), unique=True, max_size=2)
+    return st.dictionaries(st.sampled_from(keys), scopes, min_size=1, max_size=most)
+
+
+CONFIGS = st.builds(
+    lambda mappings, permissions, mode: {
+        "auth": {
+            "claims": ["sub", "groups"],
+            "mappings": {f"groups:{value}": scopes for value, scopes in mappings.items()},
+            "permissions": permissions,
+            "options": {"scope_mode": mode, "default_scope": None},
+        },
+        "proxy": {"servers": [{"name": name} for name in SERVERS]},
+    },
+    scope_lists(VALUES, 3),
+    scope_lists(PATTERNS, 3),
+    st.sampled_from(["any", "all"]),
+)
+
+
+@examples(400)
+@given(CONFIGS, st.sets(st.sampled_from([*VALUES, "unknown"])))
+def test_what_is_imported_permits_exactly_what_the_gateway_permits(config: Any, values: set[str]) -> None:
+    policy, faults = imported(config)
+    event("imported" if policy else "refused")
+    if policy is None:
+        assert all(re.match(r"standard input:\d+: ", fault) for fault in faults)
+        return
+    trusted = issuer(issuer_id=ISSUER_ID)
+    principal = token_principal(trusted, USER, groups=sorted(values), expires_at=START + timedelta(hours=1))
+    of_list = PrincipalPolicy(policy, principal, NOW)
+    for server in SERVERS:
+        for tool in TOOLS:
+            ref = capability(server, f"{server}.{tool}", ToolClass.WRITE)
+            expected = reference(config, values, f"{server}:{tool}")
+            assert isinstance(decide(policy, principal, ref, NOW), Permit) is expected, (server, tool)
+            assert isinstance(of_list.decide(ref), Permit) is expected
+        for kind in (CapabilityKind.RESOURCE, CapabilityKind.PROMPT):
+            ref = CapabilityRef(server, kind, f"{server}.set")
+            assert not isinstance(decide(policy, principal, ref, NOW), Permit), "it has tools only"
+
+
+CONFIG: dict[str, Any] = {
+    "auth": {
+        "claims": ["groups"],
+        "mappings": {"groups:eng": ["read"], "groups:ops": ["write"]},
+        "permissions": {"n8n:*": ["read"]},
+        "options": {"default_scope": None},
+    },
+    "proxy": {"servers": [{"name": "n8n"}]},
+}
+
+
+def changed(**auth: Any) -> dict[str, Any]:
+    return {**CONFIG, "auth": {**CONFIG["auth"], **auth}}
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        (changed(permissions={"n8n:get_?": ["read"]}), "'*' alone"),
+        (changed(permissions={"n8n:[ab]": ["read"]}), "'*' alone"),
+        (changed(permissions={"other:*": ["read"]}), "matches no tool"),
+        (changed(permissions={"n8n:*": ["read"], "n8n:set": ["write"]}), "takes from 'eng'"),
+        (changed(permissions={"n8n:*": ["read"], "n8n:set": []}), "takes from 'eng'"),
+        (
+            changed(permissions={"n8n:*": ["read", "write"]}, options={"scope_mode": "all"}),
+            "which 'eng', 'ops' have together only",
+        ),
+        (changed(options={"default_scope": "mcp"}), "default_scope permits"),
+        (changed(options={"scope_mode": "some"}), "any or all"),
+        (changed(options={"strict": True}), "unknown member 'strict'"),
+        (changed(roles={}), "unknown member 'roles'"),
+        (changed(claims=["groups", "email"]), "'email' is not demanded"),
+        (changed(claims=["groups", "dept"], mappings={"groups:a": [], "dept:a": []}), "told apart"),
+        (changed(mappings={"role:a": ["read"]}), "none of auth.claims"),
+        (changed(mappings={"groups:/a": ["read"]}), "'/' in front"),
+        (changed(mappings={"groups:a b": ["read"], "groups:a/b": ["read"]}), "would be one group"),
+        (changed(mappings={"groups:${TEAM}": ["read"]}), "by its value"),
+        (changed(mappings=["groups:a"]), "must be a mapping"),
+        ({**CONFIG, "proxy": {}}, "names no server"),
+        ({**CONFIG, "proxy": {"servers": [{"name": "N8N"}]}}, "is not an MCP name"),
+        ({"proxy": {}}, "no mapping 'auth'"),
+        (["auth"], "no mapping 'auth'"),
+    ],
+    ids=str,
+)
+def test_what_grants_cannot_say_is_a_fault(config: Any, fault: str) -> None:
+    policy, faults = imported(config)
+    assert policy is None
+    assert any(fault in each for each in faults), faults
+
+
+TEXTS = st.text("ab*", max_size=6)
+
+
+@given(TEXTS, TEXTS, st.text("ab", max_size=6))
+def test_patterns_overlap_if_a_text_matches_both(left: str, right: str, text: str) -> None:
+    if matches(left, text) and matches(right, text):
+        assert overlap(left, right)
+    if "*" not in right:
+        assert overlap(left, right) is matches(left, right)
+
+
+@given(TEXTS, st.text("ab", max_size=4), st.text("ab", max_size=4))
+def test_what_may_follow_is_what_the_whole_matches(pattern: str, begin: str, end: str) -> None:
+    rests = rest_behind(pattern, begin)
+    assert any(matches(rest, end) for rest in rests) is matches(pattern, begin + end)
+
+
+def test_an_escaped_slash_is_no_way_around_a_pattern() -> None:
+    """The gateways that were looked at decode `..%2f` behind the check; here it is a part of the name."""
+    policy, faults = imported(changed(permissions={"n8n:get_*": ["read"], "n8n:..%2fsafe": ["read"]}))
+    assert policy is not None, faults
+    trusted = issuer(issuer_id=ISSUER_ID)
+    principal = token_principal(trusted, USER, groups=["eng"], expires_at=START + timedelta(hours=1))
+
+    def may(name: str) -> bool:
+        return isinstance(decide(policy, principal, capability("n8n", name, ToolClass.WRITE), NOW), Permit)
+
+    assert may("n8n.get_user")
+    assert may("n8n...%2fsafe")
+    for name in (
+        "n8n.../safe",
+        "n8n.safe",
+        "n8n.set",
+        "n8n/../get_user",
+        "git.get_user",
+        "n8n.%2e%2e%2fsafe",
+    ):
+        assert not may(name), name

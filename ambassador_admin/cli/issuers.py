@@ -38,6 +38,9 @@ ISSUER = View(
         Column("ALGORITHMS", "algorithms", wide=True),
         Column("KEYS", "key_source"),
         Column("KEYS AT", "key_place", wide=True),
+        Column("CLIENT ID", "client_id", wide=True),
+        Column("SECRET AT", "client_secret", wide=True),
+        Column("TOKENS BEGIN", "token_prefix", wide=True),
         Column("GROUPS", "group_prefix"),
         Column("SCOPES", "scopes", wide=True),
         Column("CREATES USERS", "creates_users", wide=True),
@@ -108,7 +111,34 @@ class Keys:
         typer.Option(
             "--secret",
             metavar="REFERENCE",
-            help="A secret that the issuer shares with this server, for HS256: env://NAME or file://PATH.",
+            help="For HS256 the secret that the issuer shares with this server, with --introspection that of the "
+            "client, or its private key: env://NAME, file://PATH or hashicorp://PATH.",
+        ),
+    ] = None
+    introspection: Annotated[
+        bool,
+        typer.Option(
+            "--introspection", help="Ask the issuer about each token (RFC 7662); needs --client-id, --secret."
+        ),
+    ] = False
+    introspection_url: Annotated[
+        str | None,
+        typer.Option(
+            "--introspection-url",
+            metavar="URL",
+            help="Where the issuer is asked. Default: found by discovery.",
+        ),
+    ] = None
+    client_id: Annotated[
+        str | None,
+        typer.Option("--client-id", metavar="ID", help="The client that this server is at the issuer."),
+    ] = None
+    token_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--token-prefix",
+            metavar="TEXT",
+            help="How its opaque tokens begin; several issuers that are asked need different ones.",
         ),
     ] = None
     private_addresses: Annotated[
@@ -353,12 +383,32 @@ def _only_certificate(content: str) -> str:
 
 
 def _source(keys: Keys) -> dict[str, Any]:
-    """Return where the keys are, if that is given."""
+    """Return where the keys are, or how the issuer is asked, if that is given."""
+    if keys.introspection or keys.introspection_url:
+        return _asked(keys)
+    if keys.client_id or keys.token_prefix:
+        raise UsageError("--client-id and --token-prefix need --introspection.", hint=_HELP)
     if keys.keys_url and keys.secret:
         raise UsageError("--keys-url and --secret exclude each other.", hint=_HELP)
     if keys.secret:
         return {"key_source": "secret", "key_place": keys.secret, "algorithms": keys.algorithms or ["HS256"]}
     return {"key_source": "jwks", "key_place": keys.keys_url} if keys.keys_url else {}
+
+
+def _asked(keys: Keys) -> dict[str, Any]:
+    """Return how the issuer is asked about tokens."""
+    if keys.keys_url or keys.algorithms:
+        raise UsageError("--introspection needs neither --keys-url nor --algorithm.", hint=_HELP)
+    if not keys.client_id or not keys.secret:
+        raise UsageError("--introspection needs --client-id and --secret.", hint=_HELP)
+    given = {
+        "key_source": "introspection",
+        "key_place": keys.introspection_url,
+        "client_id": keys.client_id,
+        "client_secret": keys.secret,
+        "token_prefix": keys.token_prefix,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _mapped(given: list[str] | None) -> dict[str, str] | None:

@@ -76,7 +76,7 @@ TokenAlgorithm = Annotated[
         "HS256",
     ),
 ]
-KeySource = Annotated[str, OneOf("discovery", "jwks", "secret", "gateway", "certificates")]
+KeySource = Annotated[str, OneOf("discovery", "jwks", "secret", "introspection", "gateway", "certificates")]
 CheckResult = Annotated[str, OneOf("passed", "failed", "not_reached")]
 LimitScope = Annotated[str, OneOf("tool", "mcp", "tool_class", "key", "user", "group", "everyone")]
 LimitMeasure = Annotated[

@@ -66,6 +66,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "algorithms": ["RS256"],
     "key_source": "discovery",
     "key_place": None,
+    "client_id": None,
+    "client_secret": None,
+    "token_prefix": "",
     "private_addresses": False,
     "subject_claim": "sub",
     "user_claims": ["preferred_username"],
@@ -84,9 +87,24 @@ def fields_of_gateway(gateway: str) -> dict[str, Any]:
     return {**_GATEWAY, "url": f"gateway:{gateway}"}
 
 
+_BY_SOURCE: Final[Mapping[str, Mapping[str, Any]]] = {
+    # The names of claims in answers about tokens are those of RFC 7662.
+    "introspection": {"algorithms": [], "user_claims": ["username"]},
+    "gateway": {"algorithms": []},
+    "certificates": {"algorithms": []},
+    "secret": {"algorithms": ["HS256"]},
+}
+
+
+def defaults_of(key_source: str) -> dict[str, Any]:
+    """Return the fields of `generic` for an issuer whose tokens are verified in this way."""
+    return {**DEFAULTS, **_BY_SOURCE.get(key_source, {}), "key_source": key_source}
+
+
 def filled_in(name: str, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all fields of an issuer that are known: what is given, then those of the preset, then the defaults.
 
     Its groups begin with the name of the issuer and a dot by default.
     """
-    return {**DEFAULTS, "group_prefix": f"{name}.", **PRESETS[preset], **given}
+    chosen = {**PRESETS[preset], **given}
+    return {**defaults_of(chosen.get("key_source", "discovery")), "group_prefix": f"{name}.", **chosen}

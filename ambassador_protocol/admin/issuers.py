@@ -13,13 +13,15 @@ class IssuerPut:
 
     `url` is the issuer exactly as tokens name it. With the key source `discovery`, the document of the issuer names its
     keys; with `jwks`, `key_place` is their URL; with `secret`, the reference of a secret that is shared with the
-    issuer, whose tokens are signed with HS256. A token must be for one of `audiences`, and have all `scopes`. A claim
-    is named by its name, or as a path such as `realm_access.roles`; `{audience}` in a path stands for each audience. A
-    claimed group means the group that `group_map` names, or else the one that is called `group_prefix` and its name.
-    `private_addresses` permits URLs at private addresses. With the key source `certificates` the issuer is an authority
-    that signs client certificates, `url` is its fingerprint, and each of `user_claims` is a rule such as
-    `email:{user}@acme.example`; with `beside_key` a certificate needs a key of the same user. An absent owner stays as
-    it is.
+    issuer, whose tokens are signed with HS256. With `introspection` the issuer is asked about each token, at
+    `key_place` or the endpoint that its document names, as the client `client_id` with the secret, or private key, at
+    the reference `client_secret`; of several such issuers, each has another `token_prefix`. A token must be for one of
+    `audiences`, and have all `scopes`. A claim is named by its name, or as a path such as `realm_access.roles`;
+    `{audience}` in a path stands for each audience. A claimed group means the group that `group_map` names, or else the
+    one that is called `group_prefix` and its name. `private_addresses` permits URLs at private addresses. With the key
+    source `certificates` the issuer is an authority that signs client certificates, `url` is its fingerprint, and each
+    of `user_claims` is a rule such as `email:{user}@acme.example`; with `beside_key` a certificate needs a key of the
+    same user. An absent owner stays as it is.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -29,6 +31,9 @@ class IssuerPut:
     algorithms: list[TokenAlgorithm] | None = None
     key_source: KeySource = "discovery"
     key_place: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    token_prefix: str = ""
     private_addresses: bool = False
     subject_claim: str = "sub"
     user_claims: list[str] | None = None
@@ -60,6 +65,9 @@ class IssuerView:
     algorithms: list[TokenAlgorithm]
     key_source: KeySource
     key_place: str | None
+    client_id: str | None
+    client_secret: str | None
+    token_prefix: str
     private_addresses: bool
     subject_claim: str
     user_claims: list[str]

@@ -21,8 +21,11 @@ from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.guarded_http.requests import GuardedHttp
+from ambassador_server.identity.introspection import Introspector
+from ambassador_server.identity.introspection_client import IntrospectionClient
 from ambassador_server.identity.key_sources import KeySources
 from ambassador_server.identity.verification import JwtVerifier
+from ambassador_server.identity.verifier import Verifier
 from ambassador_server.ports.store import Store
 from ambassador_server.secret_stores.file import protect
 from ambassador_server.services.audit.recorder import Recorder
@@ -37,7 +40,7 @@ from ambassador_server.throttling.failures import FailureThrottle
 from ambassador_server.throttling.limit_counters import LimitCountersInMemory
 
 _KEY_SECONDS = 5.0
-"""How long an issuer may take for each of its documents, while a request with its token may wait."""
+"""How long an issuer may take for each of its documents and answers, while a request with its token may wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ class Foundation:
     requests: ApprovalRequests
     oauth: OAuthAccess
     lending: CredentialLending
-    verifier: JwtVerifier
+    verifier: Verifier
     ignored: IgnoredHeaders
     reading: TokenReading
 
@@ -91,7 +94,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
     lending = CredentialLending(
         store=store, policy=policy, vault=vault, clock=clock, resolve=resolve_reference, tokens=oauth.tokens
     )
-    verifier = JwtVerifier(KeySources(GuardedHttp(seconds=_KEY_SECONDS)), clock.monotonic)
+    verifier = _verifier(clock)
     return Foundation(
         clock=clock,
         store=store,
@@ -114,6 +117,14 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         verifier=verifier,
         ignored=IgnoredHeaders(recorder=recorder, clock=clock),
         reading=TokenReading(policy=policy, verifier=verifier, clock=clock),
+    )
+
+
+def _verifier(clock: SystemClock) -> Verifier:
+    http = GuardedHttp(seconds=_KEY_SECONDS)
+    return Verifier(
+        JwtVerifier(KeySources(http), clock.monotonic),
+        Introspector(IntrospectionClient(http), clock.monotonic),
     )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.periodic import Job
 from ambassador_server.bootstrap.server import Ambassador
+from ambassador_server.bootstrap.services import UseCases
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import ensure_certificates
 from ambassador_server.crypto.listener_tls import ListenerTls
@@ -50,6 +51,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: Mapping[str, ListenerTls]) ->
         Job("master keys", 60.0, services.vault.follow),
         Job("last known tools", 1.0, services.watch.save_tools),
         Job("keys of issuers", 10.0, partial(_refresh_issuer_keys, base)),
+        Job("tokens in use", 1.0, partial(_ask_about_tokens, ambassador.services)),
         Job("key uses", 1.0, clients.keys.save_uses),
         Job("session ends", 1.0, clients.sessions.follow_ends),
         Job("sessions", 60.0, clients.sessions.forget_expired),
@@ -82,6 +84,11 @@ def _exports(ambassador: Ambassador) -> Iterator[Job]:
 async def _refresh_issuer_keys(base: Foundation) -> None:
     issuers = base.policy.snapshot.issuers
     await base.verifier.refresh(() if issuers is None else tuple(issuers.with_keys()))
+
+
+async def _ask_about_tokens(services: UseCases) -> None:
+    in_use = services.in_flight.principals() | services.calls.list_changes.principals()
+    await services.client_sign_in.tokens.ask_again(in_use)
 
 
 def _renew_certificates(config: ServerConfig, tls: Mapping[str, ListenerTls]) -> None:

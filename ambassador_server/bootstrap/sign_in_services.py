@@ -13,6 +13,7 @@ from ambassador_server.services.sign_in.administrator_proof import Administrator
 from ambassador_server.services.sign_in.certificate_proof import CertificateProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.key_proof import KeyProver
+from ambassador_server.services.sign_in.login_throttle import UnknownTokenThrottle
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from ambassador_server.services.sign_in.protected_resource import ProtectedResource
@@ -21,6 +22,10 @@ from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_proof import TokenProver
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
 from ambassador_server.setting_sections import ClientCertificatesSection
+from ambassador_server.throttling.failures import FailureThrottle
+
+_UNKNOWN_TOKENS = "600/minute"
+"""How many tokens an issuer may call inactive before it is asked about no other unknown one."""
 
 
 def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRates) -> ClientSignIn:
@@ -113,5 +118,6 @@ def _tokens(base: Foundation) -> TokenProver:
         accounts=TokenAccounts(changes=base.changes, clock=base.clock),
         recorder=base.recorder,
         throttle=base.throttle,
+        unknown=UnknownTokenThrottle(base.throttle, FailureThrottle(_UNKNOWN_TOKENS)),
         clock=base.clock,
     )

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Any, Final
 
 import msgspec
@@ -16,12 +17,32 @@ _TYPES: Final = frozenset({"", "jwt", "at+jwt"})
 """The types of access tokens; an identity token of a logout, or an assertion for a token endpoint, has another."""
 
 
+_SIGNED_BEGINNING: Final = "ey"
+"""How a JSON object begins in base64."""
+_OPAQUE: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What RFC 6750 permits as a token."""
+
+
 class TokenForm(msgspec.Struct, frozen=True, kw_only=True):
     """What a token declares."""
 
     algorithm: str
     key_id: str | None
     issuer: str
+
+
+def is_opaque(token: str) -> bool:
+    """Tell whether a token has not the form of a signed one, so that only its issuer knows what it means."""
+    return not (token.startswith(_SIGNED_BEGINNING) and token.count(".") == 2)
+
+
+def check_opaque(token: str) -> Refusal | None:
+    """Return why an opaque token is refused before any issuer is asked, None if it is not; any text may be given."""
+    if len(token) > LONGEST_TOKEN:
+        return Refusal(TokenFault.TOO_LONG, f"more than {LONGEST_TOKEN:,} characters")
+    if _OPAQUE.fullmatch(token) is None:
+        return Refusal(TokenFault.MALFORMED, "it has characters that tokens do not have")
+    return None
 
 
 def read_form(token: str) -> TokenForm | Refusal:

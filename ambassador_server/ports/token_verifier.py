@@ -17,20 +17,20 @@ class Refusal(Struct, frozen=True):
 
 
 class TokenVerifier(Protocol):
-    """Verifies signatures; what the claims mean is decided elsewhere."""
+    """Verifies that tokens are of their issuers; what the claims mean is decided elsewhere."""
 
-    def named_issuer(self, token: str) -> str | Refusal:
-        """Return the issuer that a token names. Nothing of it is verified yet."""
+    def named_issuer(self, token: str) -> str | Refusal | None:
+        """Return the issuer that a token names, None for one that names none. Nothing of it is verified yet."""
         ...
 
     async def verify(self, token: str, issuer: Issuer) -> Mapping[str, Any] | Refusal:
-        """Return the claims of a token that this issuer has signed, or why it is refused; raises no error."""
+        """Return the claims of a token of this issuer, or why it is refused; raises no error."""
         ...
 
     def check(self, issuer: Issuer) -> None:
-        """Raise InvalidInputError for an issuer whose keys could never be fetched."""
+        """Raise InvalidInputError for an issuer whose tokens could never be verified."""
         ...
 
     async def refresh(self, issuers: Collection[Issuer]) -> None:
-        """Fetch keys that are half as old as they may become, and forget those of other issuers."""
+        """Fetch again what is half as old as it may become, and forget what is of other issuers."""
         ...

@@ -38,6 +38,7 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.UNKNOWN_ISSUER: "Add the issuer: ambassador-admin issuer add NAME --url URL",
     Reason.CERTIFICATE_REVOKED: "Give the user another client certificate.",
     Reason.TOKEN_EXPIRED: "Let the application get a new token; a new login does.",
+    Reason.TOKEN_INACTIVE: "Let the application get a new token; a new login does.",
     Reason.SESSION_ENDED: "Let the client register again; a restart of its application does.",
     Reason.MCP_NOT_PUBLISHED: "Publish the MCP: ambassador-admin mcp publish {mcp}",
     Reason.EXPLICIT_DENY: "Remove the grant that denies: ambassador-admin grant remove {rule_id}",

@@ -36,6 +36,8 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.UNKNOWN_ISSUER: "the issuer of this token is not trusted any more (unknown_issuer).",
     Reason.CERTIFICATE_REVOKED: "this client certificate was revoked (certificate_revoked).",
     Reason.TOKEN_EXPIRED: "this access token has expired (token_expired). Log in again.",
+    Reason.TOKEN_INACTIVE: "the issuer of this access token does not say any more that it is active (token_inactive). "
+    "Log in again.",
     Reason.SESSION_ENDED: "its session was ended (session_ended).",
 }
 """The reasons that a user may learn, except a kill switch, which has a text of its own."""

@@ -15,6 +15,8 @@ FAULTS: Final[Mapping[TokenFault, str]] = {
     TokenFault.KEYS_UNAVAILABLE: "the keys of the issuer cannot be fetched",
     TokenFault.UNKNOWN_KEY: "it is signed with a key that the issuer does not have",
     TokenFault.WRONG_SIGNATURE: "its signature is wrong",
+    TokenFault.INTROSPECTION_FAILED: "the issuer does not say whether it is active",
+    TokenFault.INACTIVE: "the issuer says that it is not active: it has expired, was revoked, or is of another server",
     TokenFault.FOREIGN_AUDIENCE: "it is for another server: none of its audiences (aud) is one of the issuer's here",
     TokenFault.BOUND_TO_KEY: "it is bound to a key of its client (cnf), of which this server sees no proof",
     TokenFault.NO_EXPIRY: "it does not say when it ends (exp)",

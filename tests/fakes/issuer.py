@@ -69,7 +69,11 @@ def claims_of(url: str, now: datetime | None = None, **changes: Any) -> dict[str
 
 @dataclass
 class IssuerServer:
-    """Serves a discovery document and keys; `asked` counts the requests for keys."""
+    """Serves a discovery document, keys, and answers about tokens; `asked` counts the requests for keys.
+
+    `answers` has what is said of each token, as an object or as the text of the body; of others, that they are not
+    active. `questions` has the headers and the form of each question.
+    """
 
     keys: list[dict[str, Any]] = field(default_factory=lambda: [RSA.public()])
     url: str = ""
@@ -79,10 +83,17 @@ class IssuerServer:
     asked: int = 0
     wait: asyncio.Event | None = None
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: dict[str, Any] = field(default_factory=dict)
+    questions: list[tuple[Mapping[str, str], Mapping[str, str]]] = field(default_factory=list)
+    location: str | None = None
 
     async def discovery(self, _: web.Request) -> web.Response:
         """Answer with the discovery document."""
-        document = self.document or {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+        document = self.document or {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}/keys",
+            "introspection_endpoint": f"{self.url}/introspect",
+        }
         return web.json_response(document, status=self.status)
 
     async def key_set(self, _: web.Request) -> web.Response:
@@ -95,6 +106,19 @@ class IssuerServer:
             text=json.dumps({"keys": self.keys, "padding": "x" * self.padding}), status=self.status
         )
 
+    async def introspect(self, request: web.Request) -> web.Response:
+        """Answer whether a token is active."""
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.questions.append((dict(request.headers), form))
+        self.was_asked.set()
+        if self.wait is not None:
+            await self.wait.wait()
+        if self.location is not None:
+            raise web.HTTPTemporaryRedirect(self.location)
+        answer = self.answers.get(form.get("token", ""), {"active": False})
+        text = answer if isinstance(answer, str) else json.dumps({**answer, "padding": "x" * self.padding})
+        return web.Response(text=text, status=self.status, content_type="application/json")
+
 
 @asynccontextmanager
 async def issuer_server() -> AsyncIterator[IssuerServer]:
@@ -103,6 +127,7 @@ async def issuer_server() -> AsyncIterator[IssuerServer]:
     app = web.Application()
     app.router.add_get("/.well-known/openid-configuration", server.discovery)
     app.router.add_get("/keys", server.key_set)
+    app.router.add_post("/introspect", server.introspect)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,15 +1,15 @@
 // An authorization server of the package oidc-provider for one MCP, whose users consent to everything at once; the
 // cookie `account` names the user. It passes requests with a token of its own on to the MCP at `target`.
 // Arguments: the folder with the package, and a JSON object with `document`, the answer for any client document,
-// `target`, `seconds`, the lifetime of a token, `resource`, another server that tokens are for, and `groups`, which
-// tokens name.
+// `target`, `seconds`, the lifetime of a token, `resource`, another server that tokens are for, `groups`, which tokens
+// name, and `format`, which is `jwt` or `opaque`.
 // It prints its port, and ends when its standard input is closed.
 import { createServer, request as send } from "node:http";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const [folder, options] = process.argv.slice(2);
-const { document, target, seconds, resource: other, groups } = JSON.parse(options);
+const { document, target, seconds, resource: other, groups, format } = JSON.parse(options);
 const inFolder = createRequire(`${folder}/`);
 const { Provider, errors } = await import(pathToFileURL(inFolder.resolve("oidc-provider")));
 const { createRemoteJWKSet, jwtVerify } = await import(pathToFileURL(inFolder.resolve("jose")));
@@ -22,7 +22,7 @@ const scopes = "read write admin";
 
 const provider = new Provider(issuer, {
   scopes: ["openid", "offline_access", ...scopes.split(" ")],
-  clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
+  clientAuthMethods: ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
   fetch: async () => new Response(JSON.stringify(document), { headers: { "content-type": "application/json" } }),
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   features: {
@@ -37,7 +37,7 @@ const provider = new Provider(issuer, {
       enabled: true,
       getResourceServerInfo: (_, resource) => {
         if (resource !== mcp) throw new errors.InvalidTarget();
-        return { scope: scopes, audience: mcp, accessTokenFormat: "jwt", accessTokenTTL: seconds ?? 600 };
+        return { scope: scopes, audience: mcp, accessTokenFormat: format ?? "jwt", accessTokenTTL: seconds ?? 600 };
       },
     },
   },

@@ -22,6 +22,7 @@ _HEADER = re.compile(r"(?=.{3,64}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
 _NEVER_IDENTITY: Final = frozenset({"x-session-token", "x-admin-key", "content-type", "user-agent"})
 _GATEWAY_SCHEME: Final = "gateway:"
 _SERIAL = re.compile(r"[0-9a-f]{1,64}")
+_TOKEN_PREFIX = re.compile(r"[A-Za-z0-9._~+/-]{0,100}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 
 
@@ -42,8 +43,10 @@ class Algorithm(StrEnum):
 
 
 class KeySource(StrEnum):
-    """Where the keys of an issuer are: named in its discovery document, at a URL, or a shared secret.
+    """What tells that a token is of its issuer.
 
+    Keys are named in its discovery document, at a URL, or a shared secret; with `introspection` the issuer is asked
+    about each token (RFC 7662), so that tokens need no form.
     An API gateway signs no tokens: its headers are the claims, and the proof is that the gateway has sent them.
     An issuer of `CERTIFICATES` is an authority that signs client certificates instead of tokens.
     """
@@ -51,6 +54,7 @@ class KeySource(StrEnum):
     DISCOVERY = "discovery"
     JWKS = "jwks"
     SECRET = "secret"
+    INTROSPECTION = "introspection"
     GATEWAY = "gateway"
     CERTIFICATES = "certificates"
 
@@ -59,10 +63,13 @@ class KeySource(StrEnum):
 class IssuerRules:
     """Whose tokens are believed, and what of them.
 
-    `url` is the identifier of the issuer, exactly as tokens have it in `iss`. `key_place` is the URL of the keys or the
-    reference of the secret, None for discovery. Tokens must be for one of `audiences` and have all `scopes`. Claims are
-    named by themselves or as a path such as `realm_access.roles`. A claimed group means the group of this server that
-    `group_map` names, or else the one called `group_prefix` and its name; if there is none, it means nothing.
+    `url` is the identifier of the issuer, exactly as tokens have it in `iss`. `key_place` is the URL of the keys, or of
+    the introspection endpoint, or the reference of the secret, None for discovery. For introspection, `client_id` and
+    the secret at the reference `client_secret` are those of this server, and tokens without a form of their own are
+    assigned to the issuer with the longest `token_prefix` that they begin with. Tokens must be for one of `audiences`
+    and have all `scopes`. Claims are named by themselves or as a path such as `realm_access.roles`. A claimed group
+    means the group of this server that `group_map` names, or else the one called `group_prefix` and its name; if there
+    is none, it means nothing.
     """
 
     url: str
@@ -70,6 +77,9 @@ class IssuerRules:
     algorithms: tuple[Algorithm, ...]
     key_source: KeySource
     key_place: str | None
+    client_id: str | None = None
+    client_secret: str | None = None
+    token_prefix: str = ""
     private_addresses: bool
     subject_claim: str
     user_claims: tuple[str, ...]
@@ -125,6 +135,7 @@ def check_issuer(issuer: Issuer) -> None:
     """Raise InvalidInputError for an issuer whose tokens could not be checked, or whose rules contradict each other."""
     check_name("issuer", issuer.name)
     _check_lists(issuer)
+    _check_client(issuer)
     if issuer.is_gateway:
         _check_gateway(issuer)
     elif issuer.key_source is KeySource.CERTIFICATES:
@@ -151,6 +162,13 @@ def check_beside(issuer: Issuer, others: Iterable[Issuer]) -> None:
             continue
         if other.url == issuer.url:
             raise ConflictError(f"Issuer {other.name!r} has this URL already")
+        if {issuer.key_source, other.key_source} == {KeySource.INTROSPECTION} and (
+            other.token_prefix == issuer.token_prefix
+        ):
+            raise ConflictError(
+                f"token_prefix: opaque tokens that begin with {issuer.token_prefix!r} are those of issuer "
+                f"{other.name!r} already, and each is shown to one issuer alone"
+            )
         if other.group_prefix.startswith(issuer.group_prefix) or issuer.group_prefix.startswith(
             other.group_prefix
         ):
@@ -215,7 +233,11 @@ def _check_lists(issuer: Issuer) -> None:
 
 
 def _check_keys(issuer: Issuer) -> None:
-    algorithms = issuer.algorithms
+    algorithms, source = issuer.algorithms, issuer.key_source
+    if source is KeySource.INTROSPECTION:
+        if algorithms:
+            raise InvalidInputError("algorithms: none, because the issuer is asked instead of its keys")
+        return
     if not algorithms or len({*algorithms}) != len(algorithms):
         raise InvalidInputError("algorithms: at least one, each once")
     if Algorithm.HS256 in algorithms and len(algorithms) > 1:
@@ -223,12 +245,28 @@ def _check_keys(issuer: Issuer) -> None:
         raise InvalidInputError(
             "algorithms: HS256 stands alone, because it needs a secret and the others public keys"
         )
-    needs_secret, has_secret = Algorithm.HS256 in algorithms, issuer.key_source is KeySource.SECRET
-    if needs_secret != has_secret:
+    if (Algorithm.HS256 in algorithms) != (source is KeySource.SECRET):
         raise InvalidInputError("algorithms: HS256 goes with a secret, and a secret with HS256")
-    if (issuer.key_place is None) != (issuer.key_source is KeySource.DISCOVERY):
+    if (issuer.key_place is None) != (source is KeySource.DISCOVERY):
         raise InvalidInputError(
             "The keys are at a URL, or a secret by reference, or found by discovery: one of them"
+        )
+
+
+def _check_client(issuer: Issuer) -> None:
+    if issuer.key_source is not KeySource.INTROSPECTION:
+        if issuer.client_id is not None or issuer.client_secret is not None or issuer.token_prefix:
+            raise InvalidInputError("client_id, client_secret, token_prefix: only with introspection")
+        return
+    if not issuer.client_id or not issuer.client_secret:
+        raise InvalidInputError(
+            "client_id, client_secret: an issuer is asked with the credentials of this server, a secret by reference"
+        )
+    _check_text("client_id", issuer.client_id)
+    if _TOKEN_PREFIX.fullmatch(issuer.token_prefix) is None or issuer.token_prefix.startswith("amb_"):
+        raise InvalidInputError(
+            "token_prefix: at most 100 of the characters that tokens have, such as 'acme_'; not 'amb_', with which the "
+            "secrets of this server begin"
         )
 
 

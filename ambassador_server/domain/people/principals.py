@@ -5,10 +5,23 @@ from datetime import datetime
 from msgspec import Struct
 
 
+class TokenLease:
+    """Until when the last answer of an issuer about a token is believed; each further answer prolongs it or ends it.
+
+    It is an input of decisions that changes without a new policy, such as the time.
+    """
+
+    __slots__ = ("until",)
+
+    def __init__(self, until: datetime) -> None:
+        self.until = until
+
+
 class PresentedToken(Struct, frozen=True, kw_only=True):
     """What decisions need of an access token of an organisation: its issuer, its end, and the groups that it names.
 
     The groups are those of the issuer; which groups of this server they mean is looked up at each decision.
+    A token that its issuer is asked about has a lease.
     """
 
     issuer_id: str
@@ -16,6 +29,7 @@ class PresentedToken(Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     serial: str | None = None
     """The serial number, if it is a certificate."""
+    lease: TokenLease | None = None
 
 
 class Principal(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ class TokenStep(StrEnum):
     ALGORITHM = "algorithm"
     KEY = "key"
     SIGNATURE = "signature"
+    ACTIVE = "active"
     AUDIENCE = "audience"
     TIME = "time"
     SCOPE = "scope"
@@ -49,6 +50,8 @@ class TokenFault(StrEnum):
     KEYS_UNAVAILABLE = "keys_unavailable"
     UNKNOWN_KEY = "unknown_key"
     WRONG_SIGNATURE = "wrong_signature"
+    INTROSPECTION_FAILED = "introspection_failed"
+    INACTIVE = "inactive"
     FOREIGN_AUDIENCE = "foreign_audience"
     BOUND_TO_KEY = "bound_to_key"
     NO_EXPIRY = "no_expiry"
@@ -77,6 +80,8 @@ STEP_OF: Final[Mapping[TokenFault, TokenStep]] = {
     TokenFault.KEYS_UNAVAILABLE: TokenStep.KEY,
     TokenFault.UNKNOWN_KEY: TokenStep.KEY,
     TokenFault.WRONG_SIGNATURE: TokenStep.SIGNATURE,
+    TokenFault.INTROSPECTION_FAILED: TokenStep.ACTIVE,
+    TokenFault.INACTIVE: TokenStep.ACTIVE,
     TokenFault.FOREIGN_AUDIENCE: TokenStep.AUDIENCE,
     TokenFault.BOUND_TO_KEY: TokenStep.AUDIENCE,
     TokenFault.NO_EXPIRY: TokenStep.TIME,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ambassador_server.domain.people.issuers import Issuer
-from ambassador_server.domain.people.principals import PresentedToken, Principal
+from ambassador_server.domain.people.principals import PresentedToken, Principal, TokenLease
 from ambassador_server.domain.people.token_claims import TokenFault
 from ambassador_server.domain.people.users import AuthSource, User
 
@@ -18,7 +18,13 @@ def naming_fault(issuer: Issuer, user: User) -> TokenFault | None:
 
 
 def token_principal(
-    issuer: Issuer, user: User, *, expires_at: datetime, groups: Sequence[str] = (), client: str = ""
+    issuer: Issuer,
+    user: User,
+    *,
+    expires_at: datetime,
+    groups: Sequence[str] = (),
+    client: str = "",
+    lease: TokenLease | None = None,
 ) -> Principal:
     """Return who a request acts for with a token of a user that names these groups of the issuer."""
     # What belongs to a client, such as its conversations, goes on when the client gets a new token.
@@ -30,6 +36,9 @@ def token_principal(
         key_name=issuer.name,
         session_id=None,
         token=PresentedToken(
-            issuer_id=issuer.issuer_id, expires_at=expires_at.replace(microsecond=0), groups=tuple(groups)
+            issuer_id=issuer.issuer_id,
+            expires_at=expires_at.replace(microsecond=0),
+            groups=tuple(groups),
+            lease=lease,
         ),
     )

@@ -195,6 +195,8 @@ class PrincipalPolicy:
             return Deny(Reason.CERTIFICATE_REVOKED, disclosed=True)
         if token.expires_at + SKEW <= self._moment.now:
             return Deny(Reason.TOKEN_EXPIRED, disclosed=True)
+        if token.lease is not None and token.lease.until <= self._moment.now:
+            return Deny(Reason.TOKEN_INACTIVE, disclosed=True)
         return None
 
     def _collect_rules(self, mcp_id: str) -> _McpRules:

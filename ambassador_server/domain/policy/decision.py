@@ -27,6 +27,7 @@ class Reason(StrEnum):
     UNKNOWN_ISSUER = "unknown_issuer"
     TOKEN_EXPIRED = "token_expired"
     CERTIFICATE_REVOKED = "certificate_revoked"
+    TOKEN_INACTIVE = "token_inactive"
     SESSION_ENDED = "session_ended"
     MCP_NOT_PUBLISHED = "mcp_not_published"
     EXPLICIT_DENY = "explicit_deny"

@@ -6,15 +6,16 @@ from typing import Self
 from msgspec import Struct
 
 from ambassador_server.domain.people.groups import Group
-from ambassador_server.domain.people.issuers import Issuer
+from ambassador_server.domain.people.issuers import Issuer, KeySource
 from ambassador_server.domain.people.principals import PresentedToken
 
 
 class TrustedIssuers(Struct, frozen=True):
-    """All issuers by id and by URL, and all groups by name."""
+    """All issuers by id and by URL, those that are asked about opaque tokens, and all groups by name."""
 
     by_id: Mapping[str, Issuer]
     by_url: Mapping[str, Issuer]
+    asked: tuple[Issuer, ...]
     group_ids_by_name: Mapping[str, str]
 
     @classmethod
@@ -25,6 +26,13 @@ class TrustedIssuers(Struct, frozen=True):
         return cls(
             by_id=issuers,
             by_url={issuer.url: issuer for issuer in issuers.values()},
+            asked=tuple(
+                sorted(
+                    (each for each in issuers.values() if each.key_source is KeySource.INTROSPECTION),
+                    key=lambda issuer: len(issuer.token_prefix),
+                    reverse=True,
+                )
+            ),
             group_ids_by_name={group.name: group_id for group_id, group in groups.items()},
         )
 
@@ -42,6 +50,10 @@ class TrustedIssuers(Struct, frozen=True):
     def with_keys(self) -> Iterator[Issuer]:
         """Yield the issuers that sign tokens, whose keys are needed."""
         return (each for each in self.by_id.values() if each.signs_tokens)
+
+    def of_opaque(self, token: str) -> Issuer | None:
+        """Return the only issuer that may be asked about a token that names none: that with the longest prefix."""
+        return next((issuer for issuer in self.asked if token.startswith(issuer.token_prefix)), None)
 
     def group_ids(self, token: PresentedToken) -> Iterator[str]:
         """Yield the ids of the groups that a token means; a group that is not known means nothing."""

@@ -11,15 +11,13 @@ from yarl import URL
 from ambassador_server.domain.catalog.credential_needs import GrantType, OAuthNeeds
 from ambassador_server.downstream.authorization.challenges import read_scopes, unite
 from ambassador_server.downstream.authorization.token_endpoint import (
-    BASIC,
-    NO_SECRET,
-    POST,
     choose_auth_method,
     error_code,
 )
 from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.errors import AuthorizationServerUnavailableError, RegistrationRefusedError
 from ambassador_server.guarded_http.addresses import is_this_machine
+from ambassador_server.guarded_http.client_authentication import BASIC, NO_SECRET, POST
 from ambassador_server.guarded_http.requests import Answer, GuardedHttp
 from ambassador_server.ports.authorization import (
     ClientDescription,

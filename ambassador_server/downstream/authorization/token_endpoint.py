@@ -1,12 +1,10 @@
 """Requests to the endpoints that authenticate a client (RFC 6749), and what their answers and errors mean."""
 
-import base64
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 from ambassador_server.downstream.authorization.challenges import read_scopes
 from ambassador_server.errors import (
@@ -18,13 +16,17 @@ from ambassador_server.errors import (
     RegistrationDeadError,
     ScopeRefusedError,
 )
+from ambassador_server.guarded_http.client_authentication import (
+    BASIC,
+    FORM,
+    NO_SECRET,
+    POST,
+    authenticated_form,
+    choose_method,
+)
 from ambassador_server.guarded_http.requests import Answer, GuardedHttp
 from ambassador_server.ports.authorization import Registration, RegistrationKind, ServerMetadata, Tokens
 
-_FORM: Final = "application/x-www-form-urlencoded"
-BASIC: Final = "client_secret_basic"
-POST: Final = "client_secret_post"
-NO_SECRET: Final = "none"
 _LONGEST_TOKEN: Final = 16 * 1024
 _LONGEST_LIFE_SECONDS: Final = 10 * 365 * 86400
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
@@ -86,17 +88,12 @@ class TokenEndpoint:
         return answer
 
     async def _send(self, url: str, parameters: Mapping[str, str], method: str) -> Answer:
-        client, secret = self._registration.client_id, self._registration.client_secret or ""
-        form, headers = dict(parameters), {}
-        match method:
-            case "client_secret_basic":
-                headers["Authorization"] = _basic(client, secret)
-            case "client_secret_post":
-                form |= {"client_id": client, "client_secret": secret}
-            case _:
-                form["client_id"] = client
+        registration = self._registration
+        form = authenticated_form(
+            method, registration.client_id, registration.client_secret or "", parameters
+        )
         return await self._http.post(
-            url, urlencode(form).encode(), kind=_FORM, private=self._server.private_addresses, headers=headers
+            url, form.body, kind=FORM, private=self._server.private_addresses, headers=form.headers
         )
 
 
@@ -105,7 +102,7 @@ def choose_auth_method(server: ServerMetadata, *, has_secret: bool) -> str | Non
     if not has_secret:
         return NO_SECRET
     offered = server.token_auth_methods or (BASIC,)
-    return next((method for method in (BASIC, POST) if method in offered), None)
+    return choose_method(offered)
 
 
 def revocation_auth_method(server: ServerMetadata, registration: Registration) -> str:
@@ -113,7 +110,7 @@ def revocation_auth_method(server: ServerMetadata, registration: Registration) -
     method, offered = registration.auth_method, server.revocation_auth_methods
     if not offered or method in offered or registration.client_secret is None:
         return method
-    return next((other for other in (BASIC, POST) if other in offered), method)
+    return choose_method(offered) or method
 
 
 def with_resource(server: ServerMetadata, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -190,12 +187,6 @@ def _known_error(answer: Answer) -> AuthorizationError | None:
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY):
         return RegistrationDeadError(f"{where} does not accept this client (HTTP {answer.status}).")
     return None
-
-
-def _basic(client: str, secret: str) -> str:
-    # RFC 6749 §2.3.1: both are encoded as in a form before they are joined; every decoder understands a space as %20.
-    joined = f"{quote(client, safe='')}:{quote(secret, safe='')}"
-    return f"Basic {base64.b64encode(joined.encode()).decode()}"
 
 
 def _seconds(value: object) -> int | None:

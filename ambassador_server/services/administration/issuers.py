@@ -162,14 +162,9 @@ class Issuers:
         return found
 
     async def _explain(self, issuer: Issuer, token: str) -> TokenExplanation:
-        named = self._verifier.named_issuer(token)
-        if named != issuer.url:
-            refusal = (
-                named
-                if isinstance(named, Refusal)
-                else Refusal(TokenFault.UNKNOWN_ISSUER, f"it names {named[:200]!r}")
-            )
-            return TokenExplanation(issuer=issuer, refusal=refusal)
+        other = self._reading.misassigned(token, issuer)
+        if other is not None:
+            return TokenExplanation(issuer=issuer, refusal=other)
         identity = await self._reading.identity(token, issuer)
         if isinstance(identity, Refusal):
             return TokenExplanation(issuer=issuer, refusal=identity)

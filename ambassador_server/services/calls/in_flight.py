@@ -149,6 +149,10 @@ class CallsInFlight:
         """Return the principal and the capability of every call in flight."""
         return tuple((running.principal, running.capability) for running in self._running)
 
+    def principals(self) -> set[Principal]:
+        """Return whose calls are in flight, or have answers that are not read yet."""
+        return {each.principal for each in (*self._running, *self._being_read)}
+
     def by_mcp(self) -> Counter[str]:
         """Return how many calls of each MCP are in flight, by its id."""
         return Counter(running.capability.mcp_id for running in self._running)

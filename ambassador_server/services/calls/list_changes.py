@@ -99,6 +99,10 @@ class ListChanges:
         """Tell the listener nothing more."""
         self._listeners.pop(listener, None)
 
+    def principals(self) -> set[Principal]:
+        """Return who listens."""
+        return {listener.principal for listener in self._listeners}
+
     async def stop_ended_sessions(self) -> None:
         """Stop the listeners whose sessions, or access tokens, have ended."""
         now = self._policy.current_moment().now
@@ -108,7 +112,8 @@ class ListChanges:
 
     def _has_ended(self, principal: Principal, now: datetime) -> bool:
         if principal.token is not None:
-            return principal.token.expires_at + SKEW <= now
+            lease = principal.token.lease
+            return principal.token.expires_at + SKEW <= now or (lease is not None and lease.until <= now)
         return principal.session_id is not None and not self._session_is_open(principal.session_id)
 
     def _downstream_changed(self, change: DownstreamChange) -> None:

@@ -4,14 +4,17 @@ Each kind is counted apart: a client with a revoked key, which tries it again an
 others or the login of an administrator from its address.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.errors import RateLimitedError
 from ambassador_server.ports.throttle import Throttle
 
 _MAX_KNOWN_ADDRESSES = 10_000
+_MOST_QUESTIONS = 16
+"""How many unknown tokens of one address are asked about at a time."""
 
 
 def count_wrong_key(throttle: Throttle, origin: Origin) -> None:
@@ -29,6 +32,46 @@ def count_wrong_token(throttle: Throttle, origin: Origin) -> bool:
         return False
     throttle.failed(_keys(origin))
     return True
+
+
+def count_unchecked_token(throttle: Throttle, origin: Origin) -> bool:
+    """Count a token that could not be checked, and return whether to record it; the address is not to blame for it."""
+    caller = f"unchecked tokens from {origin.address}"
+    if throttle.wait_seconds(caller):
+        return False
+    throttle.failed(caller)
+    return True
+
+
+class UnknownTokenThrottle:
+    """Bounds how many unknown tokens an issuer is asked about: after too many inactive ones, of an address or of all.
+
+    A token that was accepted lately is not unknown, so that its user is never throttled.
+    """
+
+    def __init__(self, throttle: Throttle, of_issuers: Throttle) -> None:
+        self._throttle = throttle
+        self._of_issuers = of_issuers
+        self._asking = Counter[str]()
+
+    @contextmanager
+    def asking(self, issuer_id: str, origin: Origin) -> Iterator[None]:
+        """Count a question while it is asked. Raises RateLimitedError if the address, or every address, must wait."""
+        _check(self._throttle, [_keys(origin)])
+        _check(self._of_issuers, [issuer_id])
+        if self._asking[origin.address] >= _MOST_QUESTIONS:
+            raise RateLimitedError("Too many unknown tokens at a time", retry_after=1)
+        self._asking[origin.address] += 1
+        try:
+            yield
+        finally:
+            self._asking[origin.address] -= 1
+            if not self._asking[origin.address]:
+                del self._asking[origin.address]
+
+    def inactive(self, issuer_id: str) -> None:
+        """Count a token that its issuer called inactive."""
+        self._of_issuers.failed(issuer_id)
 
 
 class CodeThrottle:

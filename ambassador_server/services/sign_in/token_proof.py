@@ -1,41 +1,39 @@
 """Authenticates principals by access tokens of the organisation's issuers."""
 
-from collections import OrderedDict
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
 from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.audit.resources import issuer_resource
-from ambassador_server.domain.people.issuers import Issuer
+from ambassador_server.domain.people.issuers import Issuer, KeySource
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.token_claims import (
-    SKEW,
     STEP_OF,
     TokenFault,
     TokenIdentity,
     TokenStep,
 )
-from ambassador_server.domain.people.token_principals import token_principal
-from ambassador_server.domain.people.users import User
 from ambassador_server.errors import InsufficientScopeError, InvalidTokenError, IssuerUnavailableError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.ports.token_verifier import Refusal
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.sign_in.login_throttle import count_wrong_token
+from ambassador_server.services.sign_in.known_tokens import Known, KnownTokens
+from ambassador_server.services.sign_in.login_throttle import (
+    UnknownTokenThrottle,
+    count_unchecked_token,
+    count_wrong_token,
+)
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_reading import TokenReading
 
-KNOWN_SECONDS: Final = 60.0
-"""How long a verified token is not verified again; whom it names, and may do what, is looked at with each request."""
-MOST_KNOWN: Final = 10_000
 _BEFORE_SIGNATURE: Final = frozenset(
     {
         TokenStep.FORM,
@@ -43,18 +41,9 @@ _BEFORE_SIGNATURE: Final = frozenset(
         TokenStep.ALGORITHM,
         TokenStep.KEY,
         TokenStep.SIGNATURE,
+        TokenStep.ACTIVE,
     }
 )
-
-
-class _Known(Struct):
-    """A token that was verified, by the issuer as it was then; `principal` is of the user as it was last."""
-
-    issuer: Issuer
-    identity: TokenIdentity
-    verified_at: float
-    user: User
-    principal: Principal
 
 
 class TokenProver:
@@ -68,6 +57,7 @@ class TokenProver:
         accounts: TokenAccounts,
         recorder: Recorder,
         throttle: Throttle,
+        unknown: UnknownTokenThrottle,
         clock: Clock,
     ) -> None:
         self._policy = policy
@@ -75,22 +65,27 @@ class TokenProver:
         self._accounts = accounts
         self._recorder = recorder
         self._throttle = throttle
+        self._unknown = unknown
         self._clock = clock
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._known = KnownTokens(policy=policy, reading=reading, clock=clock)
 
     def are_accepted(self) -> bool:
         """Tell whether there is an issuer at all."""
         return self._policy.snapshot.issuers is not None
 
+    def are_opaque_accepted(self) -> bool:
+        """Tell whether there is an issuer that is asked about tokens."""
+        issuers = self._policy.snapshot.issuers
+        return issuers is not None and bool(issuers.asked)
+
     async def authenticate(self, token: str, origin: Origin) -> Principal:
         """Return the principal of a token.
 
-        Raises InvalidTokenError, InsufficientScopeError, and IssuerUnavailableError without keys of the issuer.
+        Raises InvalidTokenError, InsufficientScopeError, RateLimitedError for too many unknown tokens, and
+        IssuerUnavailableError without keys or an answer of the issuer.
         """
         digest = sha256(token.encode()).digest()
-        known = self._known.get(digest)
-        principal = None if known is None else self._still(known)
-        return principal or await self._verify(token, digest, origin)
+        return self._known.find(digest) or await self._verify(token, digest, origin)
 
     async def authenticate_claims(
         self, issuer: Issuer, claims: Mapping[str, Any], believed: timedelta, origin: Origin
@@ -100,8 +95,7 @@ class TokenProver:
         Raises InvalidTokenError.
         """
         digest = sha256(msgspec.json.encode([issuer.issuer_id, claims], order="sorted")).digest()
-        known = self._known.get(digest)
-        principal = None if known is None else self._still(known)
+        principal = self._known.find(digest)
         if principal is not None:
             return principal
         identity = self._reading.of_claims(issuer, claims, self._clock.now() + believed)
@@ -112,41 +106,42 @@ class TokenProver:
 
         A token counts until it ends, or until so many others have come that it is forgotten.
         """
-        now = self._clock.now()
-        found: dict[str, Principal] = {}
-        for known in self._known.values():
-            if known.identity.expires_at + SKEW > now:
-                user = self._reading.user_of(known.issuer, known.identity)
-                if not isinstance(user, TokenFault):
-                    principal = _principal(known.issuer, known.identity, user)
-                    found[principal.key_id] = principal
-        return tuple(found.values())
+        return self._known.clients()
 
-    def _still(self, known: _Known) -> Principal | None:
-        """Return the principal of a token that was verified lately; None if it has to be verified again."""
-        issuers = self._policy.snapshot.issuers
-        issuer = None if issuers is None else issuers.by_id.get(known.issuer.issuer_id)
-        if issuer is not known.issuer and issuer != known.issuer:
-            return None
-        if self._clock.monotonic() - known.verified_at > KNOWN_SECONDS:
-            return None
-        if known.identity.expires_at + SKEW <= self._clock.now():
-            return None
-        user = self._reading.user_of(known.issuer, known.identity)
-        if isinstance(user, TokenFault):
-            return None
-        if user is not known.user:
-            known.user, known.principal = user, _principal(known.issuer, known.identity, user)
-        return known.principal
+    async def ask_again(self, principals: Iterable[Principal]) -> None:
+        """Ask issuers about the tokens of these principals, whose calls or streams go on, before what is known ends.
+
+        While an issuer does not answer, what it said last holds to the end of its minute, and no longer.
+        """
+        await asyncio.gather(*(self._ask_again(*each) for each in self._known.due(principals)))
+
+    async def _ask_again(self, digest: bytes, known: Known) -> None:
+        token = known.token or ""
+        issuer = self._reading.issuer_of(token)
+        identity = issuer if isinstance(issuer, Refusal) else await self._reading.identity(token, issuer)
+        if isinstance(identity, Refusal) and identity.fault is TokenFault.INTROSPECTION_FAILED:
+            return
+        if not isinstance(issuer, Refusal) and not isinstance(identity, Refusal):
+            user = self._reading.user_of(issuer, identity)
+            if not isinstance(user, TokenFault):
+                self._known.keep(digest, token, issuer, identity, user)
+                return
+        self._known.end(digest)
 
     async def _verify(self, token: str, digest: bytes, origin: Origin) -> Principal:
         issuer = self._reading.issuer_of(token)
         if isinstance(issuer, Refusal):
             raise await self._refused(issuer, None, origin)
-        return await self._admit(await self._reading.identity(token, issuer), issuer, digest, origin)
+        identity = await self._identity(token, digest, issuer, origin)
+        return await self._admit(identity, issuer, digest, origin, token)
 
     async def _admit(
-        self, identity: TokenIdentity | Refusal, issuer: Issuer, digest: bytes, origin: Origin
+        self,
+        identity: TokenIdentity | Refusal,
+        issuer: Issuer,
+        digest: bytes,
+        origin: Origin,
+        token: str = "",
     ) -> Principal:
         """Return the principal of an identity, creating its user where the issuer may; remember it for a minute."""
         if isinstance(identity, Refusal):
@@ -157,14 +152,28 @@ class TokenProver:
             user = self._reading.user_of(issuer, identity)
         if isinstance(user, TokenFault):
             raise await self._refused(Refusal(user), issuer, origin, identity.user_name)
-        principal = _principal(issuer, identity, user)
-        if digest not in self._known:
+        is_new = digest not in self._known
+        principal = self._known.keep(digest, token, issuer, identity, user)
+        if is_new:
             await self._record(principal, issuer, identity, origin)
-        self._known[digest] = _Known(issuer, identity, self._clock.monotonic(), user, principal)
-        self._known.move_to_end(digest)
-        if len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
         return principal
+
+    async def _identity(
+        self, token: str, digest: bytes, issuer: Issuer, origin: Origin
+    ) -> TokenIdentity | Refusal:
+        """Return whom a token names; how many unknown ones an issuer is asked about is bounded."""
+        if issuer.key_source is not KeySource.INTROSPECTION:
+            return await self._reading.identity(token, issuer)
+        if digest in self._known:
+            identity = await self._reading.identity(token, issuer)
+        else:
+            with self._unknown.asking(issuer.issuer_id, origin):
+                identity = await self._reading.identity(token, issuer)
+        if isinstance(identity, Refusal) and identity.fault is not TokenFault.INTROSPECTION_FAILED:
+            self._known.end(digest)
+            if identity.fault is TokenFault.INACTIVE:
+                self._unknown.inactive(issuer.issuer_id)
+        return identity
 
     async def _record(
         self, principal: Principal, issuer: Issuer, identity: TokenIdentity, origin: Origin
@@ -189,7 +198,8 @@ class TokenProver:
     ) -> InvalidTokenError | InsufficientScopeError | IssuerUnavailableError:
         """Record a refusal, unless the address was refused too often, and return the error to raise."""
         fault = refusal.fault
-        if count_wrong_token(self._throttle, origin):
+        count = count_unchecked_token if fault is TokenFault.INTROSPECTION_FAILED else count_wrong_token
+        if count(self._throttle, origin):
             await self._recorder.event(
                 AuditAction.TOKEN_REFUSE,
                 Outcome.DENIED,
@@ -205,13 +215,11 @@ class TokenProver:
             return InsufficientScopeError("The access token lacks a scope", scopes=issuer.scopes)
         if fault is TokenFault.KEYS_UNAVAILABLE:
             return IssuerUnavailableError("The keys of the issuer of the token cannot be fetched. Try again.")
+        if fault is TokenFault.INTROSPECTION_FAILED:
+            return IssuerUnavailableError(
+                "The issuer of the token does not say whether it is active. Try again."
+            )
         if STEP_OF[fault] in _BEFORE_SIGNATURE:
             return InvalidTokenError("Valid access token required")
         what = "identity of the request" if issuer is not None and issuer.is_gateway else "access token"
         return InvalidTokenError(f"The {what} is not accepted ({fault})")
-
-
-def _principal(issuer: Issuer, identity: TokenIdentity, user: User) -> Principal:
-    return token_principal(
-        issuer, user, expires_at=identity.expires_at, groups=identity.groups, client=identity.client
-    )

@@ -38,6 +38,7 @@ END_OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.UNKNOWN_ISSUER: _KEY,
     Reason.TOKEN_EXPIRED: _KEY,
     Reason.CERTIFICATE_REVOKED: _KEY,
+    Reason.TOKEN_INACTIVE: _KEY,
     Reason.SESSION_ENDED: _KEY,
     Reason.NO_GRANT: _GRANT,
     Reason.ARGUMENT_NOT_ALLOWED: _GRANT,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from ambassador_protocol.admin.issuer_presets import DEFAULTS
+from ambassador_protocol.admin.issuer_presets import defaults_of
 from ambassador_protocol.admin.issuers import (
     ClaimedGroup,
     IssuerPut,
@@ -86,21 +86,23 @@ async def test(request: web.Request, body: TokenToTest) -> web.Response:
 
 def issuer_spec(body: IssuerPut) -> IssuerSpec:
     """Convert the body to an IssuerSpec."""
-    has_no_keys = body.key_source in ("gateway", "certificates")
+    defaults = defaults_of(body.key_source)
     return IssuerSpec(
         url=body.url,
         audiences=tuple(body.audiences or ()),
         algorithms=tuple(
-            choice(Algorithm, each, "algorithms")
-            for each in body.algorithms or (() if has_no_keys else DEFAULTS["algorithms"])
+            choice(Algorithm, each, "algorithms") for each in body.algorithms or defaults["algorithms"]
         ),
         key_source=choice(KeySource, body.key_source, "key_source"),
         key_place=body.key_place,
+        client_id=body.client_id,
+        client_secret=body.client_secret,
+        token_prefix=body.token_prefix,
         private_addresses=body.private_addresses,
         subject_claim=body.subject_claim,
-        user_claims=tuple(DEFAULTS["user_claims"] if body.user_claims is None else body.user_claims),
+        user_claims=tuple(defaults["user_claims"] if body.user_claims is None else body.user_claims),
         email_claim=body.email_claim,
-        group_claims=tuple(DEFAULTS["group_claims"] if body.group_claims is None else body.group_claims),
+        group_claims=tuple(defaults["group_claims"] if body.group_claims is None else body.group_claims),
         group_prefix=body.group_prefix,
         group_map=body.group_map or {},
         scopes=tuple(body.scopes or ()),
@@ -149,14 +151,19 @@ def _tested(found: TokenExplanation) -> TestedToken:
 def _checks(found: TokenExplanation) -> Iterator[TokenCheck]:
     """Yield all checks: those before the one that failed were passed, those after it not reached."""
     refusal, failed = found.refusal, False
+    needless = _NEEDLESS if found.issuer.key_source is KeySource.INTROSPECTION else {TokenStep.ACTIVE}
     for step in TokenStep:
         if refusal is not None and STEP_OF[refusal.fault] is step:
             failed = True
             more = f": {refusal.detail}" if refusal.detail else ""
             yield TokenCheck(check=step, result="failed", detail=f"{FAULTS[refusal.fault]}{more}")
-        else:
+        elif step not in needless:
             detail = "" if failed else _detail(step, found, found.identity)
             yield TokenCheck(check=step, result="not_reached" if failed else "passed", detail=detail)
+
+
+_NEEDLESS = frozenset({TokenStep.ALGORITHM, TokenStep.KEY, TokenStep.SIGNATURE})
+"""The checks that a token does not need whose issuer is asked about it."""
 
 
 def _detail(step: TokenStep, found: TokenExplanation, identity: TokenIdentity | None) -> str:

@@ -8,7 +8,8 @@ import pytest
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.errors import AuthorizationServerUnavailableError
 from ambassador_server.guarded_http.requests import GuardedHttp
-from ambassador_server.identity.held_keys import KEPT, REFRESHED_AFTER, TRIED_EVERY, HeldKeys
+from ambassador_server.identity.held import KEPT, REFRESHED_AFTER, TRIED_EVERY
+from ambassador_server.identity.held_keys import HeldKeys
 from ambassador_server.identity.key_sources import KeySources
 from tests.conformance.store_samples import issuer as sample
 from tests.fakes.clock import ManualClock

@@ -48,6 +48,7 @@ _FROZEN = {
     "0016_meta_tools": "e24c239a37145cb5c9c8c1a6579b9636fbd0e81e81077a20c3f485869180ff4e",
     "0017_issuers": "e32f8f9837072f927e73613c4c86e87a117b05e8aba5f868a8ed476343f3ea83",
     "0018_certificates": "f295337cdcde1527cfff7a144192cf316d6ecf6687cbfd1cefe291568959202f",
+    "0019_introspection": "a1b590f511432517daa565d082fbb87450140de5af4fd68f78e1532a36b76b5b",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -69,6 +70,7 @@ _FROZEN_LAYOUTS = {
     "0016_meta_tools": "6895395550cd35aba4822afbe75dd1592c487a3918b07562e8ac9ddb49ac512d",
     "0017_issuers": "b52a709b07abd8a561e5d71886686f9dccacf8c898124d84dc6c13a214ae045c",
     "0018_certificates": "f00b4919336eb510793716276fc16a6c651fab7785d54f92f1a1f50bf891b5d3",
+    "0019_introspection": "e20150c5948ba9abe1e25b4129c7945b6d75671d4179da6fb2f78e004e8ccc13",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -15,10 +15,15 @@ from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import InsufficientScopeError, InvalidTokenError, IssuerUnavailableError
 from ambassador_server.guarded_http.requests import GuardedHttp
+from ambassador_server.identity.introspection import Introspector
+from ambassador_server.identity.introspection_client import IntrospectionClient
 from ambassador_server.identity.key_sources import KeySources
 from ambassador_server.identity.verification import JwtVerifier
+from ambassador_server.identity.verifier import Verifier
+from ambassador_server.services.sign_in.known_tokens import KNOWN_SECONDS
+from ambassador_server.services.sign_in.login_throttle import UnknownTokenThrottle
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
-from ambassador_server.services.sign_in.token_proof import KNOWN_SECONDS, TokenProver
+from ambassador_server.services.sign_in.token_proof import TokenProver
 from ambassador_server.services.sign_in.token_reading import TokenReading
 from tests.conformance.store_samples import issuer as sample
 from tests.fakes.issuer import AUDIENCE, IssuerServer, claims_of, issuer_server, sign
@@ -70,6 +75,7 @@ class Tokens:
         return decided.reason if isinstance(decided, Deny) else None
 
 
+MOST_OF_ADDRESS, MOST_OF_ISSUER = 100, 150
 ISSUER = "00000000-0000-4000-8000-000000000001"
 
 
@@ -78,12 +84,15 @@ async def tokens() -> AsyncIterator[Tokens]:
     world = await World.build()
     async with issuer_server() as server:
         verifier = CountingVerifier(KeySources(GuardedHttp(seconds=5)), world.clock.monotonic)
+        introspector = Introspector(IntrospectionClient(GuardedHttp(seconds=5)), world.clock.monotonic)
+        throttle, both = CountingThrottle(MOST_OF_ADDRESS), Verifier(verifier, introspector)
         prover = TokenProver(
             policy=world.policy,
-            reading=TokenReading(policy=world.policy, verifier=verifier, clock=world.clock),
+            reading=TokenReading(policy=world.policy, verifier=both, clock=world.clock),
             accounts=TokenAccounts(changes=world.changes, clock=world.clock),
             recorder=world.recorder,
-            throttle=CountingThrottle(1000),
+            throttle=throttle,
+            unknown=UnknownTokenThrottle(throttle, CountingThrottle(MOST_OF_ISSUER)),
             clock=world.clock,
         )
         found = Tokens(world, server, verifier, prover)

@@ -70,7 +70,7 @@ _FROZEN_LAYOUTS = {
     "0016_meta_tools": "6895395550cd35aba4822afbe75dd1592c487a3918b07562e8ac9ddb49ac512d",
     "0017_issuers": "b52a709b07abd8a561e5d71886686f9dccacf8c898124d84dc6c13a214ae045c",
     "0018_certificates": "f00b4919336eb510793716276fc16a6c651fab7785d54f92f1a1f50bf891b5d3",
-    "0019_introspection": "e20150c5948ba9abe1e25b4129c7945b6d75671d4179da6fb2f78e004e8ccc13",
+    "0019_introspection": "02f7a20e1765a3b2e60e8370a7b690754334f7aa35fd089274fa5a79eb692852",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -1,15 +1,12 @@
 """The `issuer` commands: whose access tokens are believed, and what of them."""
 
-import hashlib
-import ssl
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ambassador_admin.api import issuers
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.issuer_options import ISSUER_HELP, Claims, Keys, Trust, fields_given
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.several import listed, send_each
 from ambassador_admin.cli.unmatched import warn_of
@@ -19,7 +16,7 @@ from ambassador_admin.context.secrets import read_token
 from ambassador_admin.errors import AdminError, UsageError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of, relative_time
-from ambassador_protocol.admin.issuer_presets import PRESETS, fields_of_gateway, filled_in
+from ambassador_protocol.admin.issuer_presets import PRESETS, filled_in
 from ambassador_protocol.admin.issuers import (
     ClaimedGroup,
     IssuerView,
@@ -82,156 +79,10 @@ GROUP = View(
     fields_of(ClaimedGroup),
 )
 
-_HELP = "ambassador-admin issuer add --help"
-
 app = noun("Issuers: whose access tokens are believed, and which users and groups they name.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The issuer's name."), NameKind.ISSUER]
 Names = Annotated[list[str], typer.Argument(metavar="NAME", help="The issuers' names."), NameKind.ISSUER]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """How tokens are signed, and where the keys are."""
-
-    algorithms: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--algorithm",
-            metavar="ALGORITHM",
-            help="How tokens may be signed, such as RS256, ES256 or EdDSA; may be repeated. Default: RS256.",
-        ),
-    ] = None
-    keys_url: Annotated[
-        str | None,
-        typer.Option("--keys-url", metavar="URL", help="Where the keys are. Default: found by discovery."),
-    ] = None
-    secret: Annotated[
-        str | None,
-        typer.Option(
-            "--secret",
-            metavar="REFERENCE",
-            help="For HS256 the secret that the issuer shares with this server, with --introspection that of the "
-            "client, or its private key: env://NAME, file://PATH or hashicorp://PATH.",
-        ),
-    ] = None
-    introspection: Annotated[
-        bool,
-        typer.Option(
-            "--introspection", help="Ask the issuer about each token (RFC 7662); needs --client-id, --secret."
-        ),
-    ] = False
-    introspection_url: Annotated[
-        str | None,
-        typer.Option(
-            "--introspection-url",
-            metavar="URL",
-            help="Where the issuer is asked. Default: found by discovery.",
-        ),
-    ] = None
-    client_id: Annotated[
-        str | None,
-        typer.Option("--client-id", metavar="ID", help="The client that this server is at the issuer."),
-    ] = None
-    token_prefix: Annotated[
-        str | None,
-        typer.Option(
-            "--token-prefix",
-            metavar="TEXT",
-            help="How its opaque tokens begin; several issuers that are asked need different ones.",
-        ),
-    ] = None
-    private_addresses: Annotated[
-        bool,
-        typer.Option("--private-addresses", help="Permit an issuer at loopback and private addresses."),
-    ] = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What the claims of a token mean."""
-
-    subject_claim: Annotated[
-        str | None,
-        typer.Option("--subject-claim", metavar="CLAIM", help="What never changes for a user. Default: sub."),
-    ] = None
-    user_claims: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--user-claim",
-            metavar="CLAIM",
-            help="The name of the user; if repeated, the first that a token has. Default: preferred_username.",
-        ),
-    ] = None
-    email_claim: Annotated[
-        str | None, typer.Option("--email-claim", metavar="CLAIM", help="The mail address. Default: email.")
-    ] = None
-    group_claims: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--group-claim",
-            metavar="CLAIM",
-            help="Groups, by name or path, such as realm_access.roles; may be repeated. Default: groups.",
-        ),
-    ] = None
-    group_prefix: Annotated[
-        str | None,
-        typer.Option(
-            "--group-prefix",
-            metavar="PREFIX",
-            help="How the groups here begin that its groups mean. Default: its name and a dot.",
-        ),
-    ] = None
-    group_map: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="CLAIMED=GROUP",
-            help="The group here that one of its groups means, such as a GUID; may be repeated.",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """Which tokens are believed, and whether they may bring new users."""
-
-    url: Annotated[
-        str | None,
-        typer.Option("--url", metavar="URL", help="The issuer exactly as its tokens name it (iss)."),
-    ] = None
-    audiences: Annotated[
-        list[str] | None,
-        typer.Option("--audience", metavar="AUDIENCE", help="What its tokens for this server are for (aud)."),
-    ] = None
-    gateway: Annotated[
-        str | None,
-        typer.Option(
-            "--gateway",
-            metavar="GATEWAY",
-            help="The API gateway, by its name in the server's configuration, whose headers are the claims.",
-        ),
-    ] = None
-    scopes: Annotated[
-        list[str] | None,
-        typer.Option("--scope", metavar="SCOPE", help="A scope that tokens must have; may be repeated."),
-    ] = None
-    create_users: Annotated[
-        bool,
-        typer.Option("--create-users", help="Create users whom tokens name first, without a group."),
-    ] = False
-    ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--ca-file",
-            metavar="FILE",
-            help="With --preset certificates: the certificate of the authority, in place of --url.",
-        ),
-    ] = None
-    beside_key: Annotated[
-        bool,
-        typer.Option("--beside-key", help="Accept its certificates only beside a key of the same user."),
-    ] = False
 
 
 @verb(app, "add", changes=True)
@@ -257,11 +108,11 @@ def add(
     Example: ambassador-admin issuer add sso --url https://id.acme.io --audience x
     """
     if preset not in PRESETS:
-        raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}.", hint=_HELP)
-    fields = filled_in(name, preset, _given(trust, keys, claims))
+        raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}.", hint=ISSUER_HELP)
+    fields = filled_in(name, preset, fields_given(trust, keys, claims))
     if "url" not in fields:
         raise UsageError(
-            "--url is missing: the issuer exactly as its tokens name it; or --gateway.", hint=_HELP
+            "--url is missing: the issuer exactly as its tokens name it; or --gateway.", hint=ISSUER_HELP
         )
     warn_of(admin, admin.submit(issuers.create(NewIssuer(name=name, owner=owner, **fields)), ISSUER))
 
@@ -325,102 +176,3 @@ def explain_token(
             admin.output.rows(GROUP, iter(tested["groups"]))
     if check and not tested["accepted"]:
         raise AdminError(f"The token is refused: {tested['reason']}.", code=ProblemCode.DENIED)
-
-
-def _given(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
-    """Return the fields that options set."""
-    given = {
-        **({} if trust.gateway is None else fields_of_gateway(trust.gateway)),
-        **_of_tokens(trust, keys, claims),
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _of_tokens(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
-    if trust.gateway is not None and (trust.url or trust.ca_file or keys.keys_url or keys.secret):
-        raise UsageError("--gateway excludes --url, --keys-url and --secret.", hint=_HELP)
-    given = {
-        "url": _url(trust),
-        "beside_key": trust.beside_key or None,
-        "audiences": trust.audiences,
-        "scopes": trust.scopes,
-        "creates_users": trust.create_users or None,
-        "algorithms": keys.algorithms,
-        **_source(keys),
-        "private_addresses": keys.private_addresses or None,
-        "subject_claim": claims.subject_claim,
-        "user_claims": claims.user_claims,
-        "email_claim": claims.email_claim,
-        "group_claims": claims.group_claims,
-        "group_prefix": claims.group_prefix,
-        "group_map": _mapped(claims.group_map),
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _url(trust: Trust) -> str | None:
-    """Return the name of an issuer; that of an authority is the fingerprint of its certificate."""
-    if trust.ca_file is None:
-        return trust.url
-    if trust.url:
-        raise UsageError("--url and --ca-file exclude each other.", hint=_HELP)
-    try:
-        content = trust.ca_file.read_text(encoding="ascii")
-        encoded = ssl.PEM_cert_to_DER_cert(_only_certificate(content))
-    except OSError as error:
-        raise UsageError(f"--ca-file: cannot read {trust.ca_file}: {error.strerror}.", hint=_HELP) from None
-    except ValueError:
-        raise UsageError(f"--ca-file: {trust.ca_file} is not one certificate in PEM.", hint=_HELP) from None
-    return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
-
-
-def _only_certificate(content: str) -> str:
-    """Return the certificate in a text, without what is before and after it. Raises ValueError for none or several."""
-    begin, end = ssl.PEM_HEADER, ssl.PEM_FOOTER
-    if content.count(begin) != 1 or content.count(end) != 1:
-        raise ValueError
-    return content[content.index(begin) : content.index(end) + len(end)]
-
-
-def _source(keys: Keys) -> dict[str, Any]:
-    """Return where the keys are, or how the issuer is asked, if that is given."""
-    if keys.introspection or keys.introspection_url:
-        return _asked(keys)
-    if keys.client_id or keys.token_prefix:
-        raise UsageError("--client-id and --token-prefix need --introspection.", hint=_HELP)
-    if keys.keys_url and keys.secret:
-        raise UsageError("--keys-url and --secret exclude each other.", hint=_HELP)
-    if keys.secret:
-        return {"key_source": "secret", "key_place": keys.secret, "algorithms": keys.algorithms or ["HS256"]}
-    return {"key_source": "jwks", "key_place": keys.keys_url} if keys.keys_url else {}
-
-
-def _asked(keys: Keys) -> dict[str, Any]:
-    """Return how the issuer is asked about tokens."""
-    if keys.keys_url or keys.algorithms:
-        raise UsageError("--introspection needs neither --keys-url nor --algorithm.", hint=_HELP)
-    if not keys.client_id or not keys.secret:
-        raise UsageError("--introspection needs --client-id and --secret.", hint=_HELP)
-    given = {
-        "key_source": "introspection",
-        "key_place": keys.introspection_url,
-        "client_id": keys.client_id,
-        "client_secret": keys.secret,
-        "token_prefix": keys.token_prefix,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _mapped(given: list[str] | None) -> dict[str, str] | None:
-    if given is None:
-        return None
-    mapped: dict[str, str] = {}
-    for each in given:
-        # The name of a group here has no `=`, and that of another system may.
-        claimed, sign, group = each.rpartition("=")
-        if not sign or not claimed or not group:
-            raise UsageError(f"--map: {each!r} is not CLAIMED=GROUP.", hint=_HELP)
-        if claimed in mapped:
-            raise UsageError(f"--map: {claimed!r} is given twice.", hint=_HELP)
-        mapped[claimed] = group
-    return mapped

@@ -1,0 +1,263 @@
+"""The options of `issuer add`: which tokens are believed, how they are verified, and what their claims mean."""
+
+import hashlib
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_admin.errors import UsageError
+from ambassador_protocol.admin.issuer_presets import fields_of_gateway
+
+ISSUER_HELP = "ambassador-admin issuer add --help"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """How tokens are signed, and where the keys are."""
+
+    algorithms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--algorithm",
+            metavar="ALGORITHM",
+            help="How tokens may be signed, such as RS256, ES256 or EdDSA; may be repeated. Default: RS256.",
+        ),
+    ] = None
+    keys_url: Annotated[
+        str | None,
+        typer.Option("--keys-url", metavar="URL", help="Where the keys are. Default: found by discovery."),
+    ] = None
+    secret: Annotated[
+        str | None,
+        typer.Option(
+            "--secret",
+            metavar="REFERENCE",
+            help="For HS256 the secret that the issuer shares with this server, with --introspection that of the "
+            "client, or its private key: env://NAME, file://PATH or hashicorp://PATH.",
+        ),
+    ] = None
+    introspection: Annotated[
+        bool,
+        typer.Option(
+            "--introspection", help="Ask the issuer about each token (RFC 7662); needs --client-id, --secret."
+        ),
+    ] = False
+    introspection_url: Annotated[
+        str | None,
+        typer.Option(
+            "--introspection-url",
+            metavar="URL",
+            help="Where the issuer is asked. Default: found by discovery.",
+        ),
+    ] = None
+    client_id: Annotated[
+        str | None,
+        typer.Option("--client-id", metavar="ID", help="The client that this server is at the issuer."),
+    ] = None
+    token_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--token-prefix",
+            metavar="TEXT",
+            help="How its opaque tokens begin; several issuers that are asked need different ones.",
+        ),
+    ] = None
+    private_addresses: Annotated[
+        bool,
+        typer.Option("--private-addresses", help="Permit an issuer at loopback and private addresses."),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What the claims of a token mean."""
+
+    subject_claim: Annotated[
+        str | None,
+        typer.Option("--subject-claim", metavar="CLAIM", help="What never changes for a user. Default: sub."),
+    ] = None
+    user_claims: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--user-claim",
+            metavar="CLAIM",
+            help="The name of the user; if repeated, the first that a token has. Default: preferred_username.",
+        ),
+    ] = None
+    email_claim: Annotated[
+        str | None, typer.Option("--email-claim", metavar="CLAIM", help="The mail address. Default: email.")
+    ] = None
+    group_claims: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group-claim",
+            metavar="CLAIM",
+            help="Groups, by name or path, such as realm_access.roles; may be repeated. Default: groups.",
+        ),
+    ] = None
+    group_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--group-prefix",
+            metavar="PREFIX",
+            help="How the groups here begin that its groups mean. Default: its name and a dot.",
+        ),
+    ] = None
+    group_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="CLAIMED=GROUP",
+            help="The group here that one of its groups means, such as a GUID; may be repeated.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Which tokens are believed, and whether they may bring new users."""
+
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="The issuer exactly as its tokens name it (iss)."),
+    ] = None
+    audiences: Annotated[
+        list[str] | None,
+        typer.Option("--audience", metavar="AUDIENCE", help="What its tokens for this server are for (aud)."),
+    ] = None
+    gateway: Annotated[
+        str | None,
+        typer.Option(
+            "--gateway",
+            metavar="GATEWAY",
+            help="The API gateway, by its name in the server's configuration, whose headers are the claims.",
+        ),
+    ] = None
+    scopes: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="SCOPE", help="A scope that tokens must have; may be repeated."),
+    ] = None
+    create_users: Annotated[
+        bool,
+        typer.Option("--create-users", help="Create users whom tokens name first, without a group."),
+    ] = False
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca-file",
+            metavar="FILE",
+            help="With --preset certificates: the certificate of the authority, in place of --url.",
+        ),
+    ] = None
+    beside_key: Annotated[
+        bool,
+        typer.Option("--beside-key", help="Accept its certificates only beside a key of the same user."),
+    ] = False
+
+
+def fields_given(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
+    """Return the fields that options set."""
+    given = {
+        **({} if trust.gateway is None else fields_of_gateway(trust.gateway)),
+        **_of_tokens(trust, keys, claims),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _of_tokens(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
+    if trust.gateway is not None and (
+        trust.url or trust.ca_file or keys.keys_url or keys.secret or keys.introspection
+    ):
+        raise UsageError("--gateway excludes --url, --keys-url and --secret.", hint=ISSUER_HELP)
+    given = {
+        "url": _url(trust),
+        "beside_key": trust.beside_key or None,
+        "audiences": trust.audiences,
+        "scopes": trust.scopes,
+        "creates_users": trust.create_users or None,
+        "algorithms": keys.algorithms,
+        **_source(keys),
+        "private_addresses": keys.private_addresses or None,
+        "subject_claim": claims.subject_claim,
+        "user_claims": claims.user_claims,
+        "email_claim": claims.email_claim,
+        "group_claims": claims.group_claims,
+        "group_prefix": claims.group_prefix,
+        "group_map": _mapped(claims.group_map),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _url(trust: Trust) -> str | None:
+    """Return the name of an issuer; that of an authority is the fingerprint of its certificate."""
+    if trust.ca_file is None:
+        return trust.url
+    if trust.url:
+        raise UsageError("--url and --ca-file exclude each other.", hint=ISSUER_HELP)
+    try:
+        content = trust.ca_file.read_text(encoding="ascii")
+        encoded = ssl.PEM_cert_to_DER_cert(_only_certificate(content))
+    except OSError as error:
+        raise UsageError(
+            f"--ca-file: cannot read {trust.ca_file}: {error.strerror}.", hint=ISSUER_HELP
+        ) from None
+    except ValueError:
+        raise UsageError(
+            f"--ca-file: {trust.ca_file} is not one certificate in PEM.", hint=ISSUER_HELP
+        ) from None
+    return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
+
+
+def _only_certificate(content: str) -> str:
+    """Return the certificate in a text, without what is before and after it. Raises ValueError for none or several."""
+    begin, end = ssl.PEM_HEADER, ssl.PEM_FOOTER
+    if content.count(begin) != 1 or content.count(end) != 1:
+        raise ValueError
+    return content[content.index(begin) : content.index(end) + len(end)]
+
+
+def _source(keys: Keys) -> dict[str, Any]:
+    """Return where the keys are, or how the issuer is asked, if that is given."""
+    if keys.introspection or keys.introspection_url:
+        return _asked(keys)
+    if keys.client_id or keys.token_prefix:
+        raise UsageError("--client-id and --token-prefix need --introspection.", hint=ISSUER_HELP)
+    if keys.keys_url and keys.secret:
+        raise UsageError("--keys-url and --secret exclude each other.", hint=ISSUER_HELP)
+    if keys.secret:
+        return {"key_source": "secret", "key_place": keys.secret, "algorithms": keys.algorithms or ["HS256"]}
+    return {"key_source": "jwks", "key_place": keys.keys_url} if keys.keys_url else {}
+
+
+def _asked(keys: Keys) -> dict[str, Any]:
+    """Return how the issuer is asked about tokens."""
+    if keys.keys_url or keys.algorithms:
+        raise UsageError("--introspection needs neither --keys-url nor --algorithm.", hint=ISSUER_HELP)
+    if not keys.client_id or not keys.secret:
+        raise UsageError("--introspection needs --client-id and --secret.", hint=ISSUER_HELP)
+    given = {
+        "key_source": "introspection",
+        "key_place": keys.introspection_url,
+        "client_id": keys.client_id,
+        "client_secret": keys.secret,
+        "token_prefix": keys.token_prefix,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _mapped(given: list[str] | None) -> dict[str, str] | None:
+    if given is None:
+        return None
+    mapped: dict[str, str] = {}
+    for each in given:
+        # The name of a group here has no `=`, and that of another system may.
+        claimed, sign, group = each.rpartition("=")
+        if not sign or not claimed or not group:
+            raise UsageError(f"--map: {each!r} is not CLAIMED=GROUP.", hint=ISSUER_HELP)
+        if claimed in mapped:
+            raise UsageError(f"--map: {claimed!r} is given twice.", hint=ISSUER_HELP)
+        mapped[claimed] = group
+    return mapped

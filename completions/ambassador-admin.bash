@@ -94,7 +94,7 @@ _ambassador_admin_words() {
         "session") commands="list revoke" options="-h --help" ;;
         "session list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "session revoke") options="--dry-run -y --yes $shared" ;;
-        "issuer") commands="add list show remove test" options="-h --help" ;;
+        "issuer") commands="add list show remove test import-permissions" options="-h --help" ;;
         "issuer add") options="--url --audience --gateway --scope --create-users --ca-file --beside-key --algorithm --keys-url --secret --introspection --introspection-url --client-id --token-prefix --private-addresses --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --preset --owner --dry-run $shared" ;;
         "issuer list") options="--filter --sort --limit --watch --every $shared" ;;
         "issuer show") options="--watch --every $shared" ;;

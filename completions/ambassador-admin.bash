@@ -99,7 +99,7 @@ _ambassador_admin_words() {
         "issuer list") options="--filter --sort --limit --watch --every $shared" ;;
         "issuer show") options="--watch --every $shared" ;;
         "issuer remove") options="--dry-run -y --yes $shared" ;;
-        "issuer test") options="--token --check $shared" ;;
+        "issuer test") options="--token --header --check $shared" ;;
         "issuer import-permissions") options="--name --url --audience --preset --owner $shared" ;;
         "certificate") commands="revoke restore" options="-h --help" ;;
         "certificate revoke") options="--issuer --dry-run $shared" ;;

@@ -603,6 +603,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at issuer remove' -l dry-run
 complete -c ambassador-admin -n '__ambassador_admin_at issuer remove' -s y -l yes -d 'Do not ask for confirmation.'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer remove' -a '(__ambassador_admin_at_names issuer)'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer test' -l token -x -d 'env://NAME, file://PATH or - for stdin; else a prompt.'
+complete -c ambassador-admin -n '__ambassador_admin_at issuer test' -l header -x -d 'What a gateway would send, in place of a token; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer test' -l check -d 'Exit with code 1 if the token is refused.'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer test' -a '(__ambassador_admin_at_names issuer)'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer import-permissions' -l name -x -d 'The name of the issuer here.'

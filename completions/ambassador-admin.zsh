@@ -1287,6 +1287,7 @@ _ambassador-admin_issuer_remove() {
 _ambassador-admin_issuer_test() {
     _arguments -s -S : \
         --token='[env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
+        '*'--header='[What a gateway would send, in place of a token; may be repeated.]:NAME\:VALUE: ' \
         --check'[Exit with code 1 if the token is refused.]' \
         $shared \
         ':NAME:_ambassador-admin_names issuer'

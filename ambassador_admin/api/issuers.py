@@ -52,6 +52,17 @@ def restore(name: str, serial: str) -> Request:
     )
 
 
+def test_headers(name: str, headers: dict[str, str]) -> Request:
+    """Explain what headers of a gateway would become."""
+    return Request(
+        method="POST",
+        path=subpath(ISSUERS, name, "test"),
+        body=body_of(TokenToTest(headers=headers)),
+        missing_hint=_MISSING,
+        connects=True,
+    )
+
+
 def test(name: str, token: str) -> Request:
     """Explain what a token would become; the token is never shown."""
     return Request(

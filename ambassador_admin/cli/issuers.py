@@ -79,6 +79,8 @@ GROUP = View(
     fields_of(ClaimedGroup),
 )
 
+_TEST_HELP = "ambassador-admin issuer test --help"
+
 app = noun("Issuers: whose access tokens are believed, and which users and groups they name.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The issuer's name."), NameKind.ISSUER]
@@ -155,17 +157,30 @@ def explain_token(
             "--token", metavar="SOURCE", help="env://NAME, file://PATH or - for stdin; else a prompt."
         ),
     ] = None,
+    headers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header",
+            metavar="NAME:VALUE",
+            help="What a gateway would send, in place of a token; may be repeated.",
+        ),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with code 1 if the token is refused.")] = False,
 ) -> None:
     """Explain what an access token would become: each check, the user and the groups; the token is never shown.
 
     Example: ambassador-admin issuer test okta --token env://TOKEN
     """
-    environment = admin.environment
-    secret = read_token(
-        token, environ=environment.variables, stdin=environment.stdin, prompt=admin.terminal.read_secret
-    )
-    tested = admin.api.fetch(issuers.test(name, secret))
+    if headers is not None and token is not None:
+        raise UsageError("--header and --token exclude each other.", hint=_TEST_HELP)
+    if headers is not None:
+        tested = admin.api.fetch(issuers.test_headers(name, _named(headers)))
+    else:
+        environment = admin.environment
+        secret = read_token(
+            token, environ=environment.variables, stdin=environment.stdin, prompt=admin.terminal.read_secret
+        )
+        tested = admin.api.fetch(issuers.test(name, secret))
     admin.output.record(TESTED, tested)
     # In program formats checks and groups are part of the object; for people they are further tables.
     if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
@@ -176,3 +191,16 @@ def explain_token(
             admin.output.rows(GROUP, iter(tested["groups"]))
     if check and not tested["accepted"]:
         raise AdminError(f"The token is refused: {tested['reason']}.", code=ProblemCode.DENIED)
+
+
+def _named(given: list[str]) -> dict[str, str]:
+    """Return headers by their names."""
+    found: dict[str, str] = {}
+    for each in given:
+        name, colon, value = each.partition(":")
+        if not colon or not name.strip():
+            raise UsageError(f"--header: {each!r} is not NAME:VALUE.", hint=_TEST_HELP)
+        if name.strip() in found:
+            raise UsageError(f"--header: {name.strip()!r} is given twice.", hint=_TEST_HELP)
+        found[name.strip()] = value.strip()
+    return found

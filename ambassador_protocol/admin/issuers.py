@@ -102,10 +102,14 @@ class WrittenIssuer(IssuerView):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenToTest:
-    """`POST /v1/admin/issuers/{name}/test`: a token, which is neither stored nor recorded."""
+    """`POST /v1/admin/issuers/{name}/test`: a token, which is neither stored nor recorded.
+
+    For an issuer of the kind gateway, `headers` are what its gateway would send instead.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    token: str
+    token: str | None = None
+    headers: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

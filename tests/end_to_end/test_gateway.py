@@ -282,6 +282,21 @@ def test_check_names_the_ways_in_and_the_issuer(world: World, group: str) -> Non
     assert SECRET not in json.dumps(found)
 
 
+def test_headers_are_explained_before_a_gateway_sends_them(world: World, group: str) -> None:
+    user = f"{world.fresh('user')}@acme.example"
+    words = ("issuer", "test", "edge", "--header", f"X-User-Email: {user}")
+    told = world.rig.admin_json(*words, "--header", "X-User-Groups: eng, ops")
+    assert (told["accepted"], told["user"], told["creates_user"]) == (True, user, True)
+    assert told["groups"] == [{"claimed": "eng", "group": group}, {"claimed": "ops", "group": None}]
+    assert [each["check"] for each in told["checks"]] == ["user", "account"]
+    assert user not in [each["name"] for each in world.ask("GET", "users")["items"]]
+    twice = world.rig.admin_json(*words, "--header", "X_User_Email: admin@acme.example")
+    assert "ambiguous_header" in json.dumps(twice)
+    assert world.rig.admin("issuer", "test", "webui", "--header", "X-User-Email: a", expect=2).stderr
+    for wrong in (("--header", "x"), ("--header", "X-User-Email: b"), ("--token", "env://X")):
+        assert "error:" in world.rig.admin(*words, *wrong, expect=2).stderr
+
+
 def test_an_issuer_of_another_gateway_warns(world: World, group: str) -> None:
     words = ("issuer", "add", "other", "--preset", "apim", "--gateway", "other")
     added = world.rig.admin(*words, "-o", "json")

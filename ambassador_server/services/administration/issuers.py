@@ -8,6 +8,7 @@ from typing import Any
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import issuer_resource
+from ambassador_server.domain.people.gateway_requests import GatewayFault, Headers, header_claims
 from ambassador_server.domain.people.issuers import (
     MOST_ISSUERS,
     MOST_REVOKED,
@@ -22,7 +23,7 @@ from ambassador_server.domain.people.issuers import (
 from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_owner
-from ambassador_server.errors import ConflictError, NotFoundError
+from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.token_verifier import Refusal, TokenVerifier
@@ -31,6 +32,7 @@ from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_issuer
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
+from ambassador_server.services.sign_in.gateway_proof import BELIEVED
 from ambassador_server.services.sign_in.token_reading import TokenReading
 
 
@@ -151,6 +153,30 @@ class Issuers:
         """Explain what a token would become; nothing is created, and nothing of the token is recorded."""
         issuer = await self.get(name)
         found = await self._explain(issuer, token.strip())
+        await self._record_test(requester, issuer, found)
+        return found
+
+    async def explain_headers(self, requester: Requester, name: str, headers: Headers) -> TokenExplanation:
+        """Explain what headers of a gateway would become; nothing is created. Raises InvalidInputError for others."""
+        issuer = await self.get(name)
+        if not issuer.is_gateway:
+            raise InvalidInputError(f"Issuer {name!r} signs tokens: test a token of it")
+        claims = header_claims(headers, issuer)
+        expires_at = self._clock.now() + BELIEVED
+        identity = (
+            Refusal(TokenFault.NO_USER_NAME, claims)
+            if isinstance(claims, GatewayFault)
+            else self._reading.of_claims(issuer, claims, expires_at)
+        )
+        found = (
+            TokenExplanation(issuer=issuer, refusal=identity)
+            if isinstance(identity, Refusal)
+            else self._become(issuer, identity)
+        )
+        await self._record_test(requester, issuer, found)
+        return found
+
+    async def _record_test(self, requester: Requester, issuer: Issuer, found: TokenExplanation) -> None:
         await self._recorder.event(
             AuditAction.ISSUER_TEST,
             Outcome.SUCCEEDED if found.refusal is None else Outcome.DENIED,
@@ -159,7 +185,6 @@ class Issuers:
             origin=requester.origin,
             reason=None if found.refusal is None else found.refusal.fault,
         )
-        return found
 
     async def _explain(self, issuer: Issuer, token: str) -> TokenExplanation:
         other = self._reading.misassigned(token, issuer)
@@ -168,6 +193,9 @@ class Issuers:
         identity = await self._reading.identity(token, issuer)
         if isinstance(identity, Refusal):
             return TokenExplanation(issuer=issuer, refusal=identity)
+        return self._become(issuer, identity)
+
+    def _become(self, issuer: Issuer, identity: TokenIdentity) -> TokenExplanation:
         user = self._reading.user_of(issuer, identity)
         creates = user is TokenFault.UNKNOWN_USER and issuer.creates_users
         known = {group.name for group in self._policy.snapshot.groups.values()}

@@ -1,6 +1,6 @@
 """`/v1/admin/issuers`: sets, removes and lists issuers, and explains what a token would become."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from aiohttp import web
 
@@ -21,6 +21,7 @@ from ambassador_protocol.paths import ISSUERS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.people.issuers import Algorithm, Issuer, KeySource
 from ambassador_server.domain.people.token_claims import STEP_OF, TokenIdentity, TokenStep
+from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.issuers import IssuerSpec, TokenExplanation
 from ambassador_server.services.changes.writing import WriteResult, Written
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
@@ -78,9 +79,14 @@ async def restore(request: web.Request) -> web.Response:
 
 
 async def test(request: web.Request, body: TokenToTest) -> web.Response:
-    """Explain what a token would become, check by check; nothing is created."""
-    issuers = request.app[ADMINISTRATION].issuers
-    found = await issuers.explain(requester(request), request.match_info["name"], body.token)
+    """Explain what a token, or the headers of a gateway, would become, check by check; nothing is created."""
+    issuers, name = request.app[ADMINISTRATION].issuers, request.match_info["name"]
+    if (body.token is None) == (body.headers is None):
+        raise InvalidInputError("Either a token, or the headers of a gateway")
+    if body.headers is not None:
+        found = await issuers.explain_headers(requester(request), name, tuple(body.headers.items()))
+    else:
+        found = await issuers.explain(requester(request), name, body.token or "")
     return json_response(_tested(found))
 
 
@@ -151,7 +157,7 @@ def _tested(found: TokenExplanation) -> TestedToken:
 def _checks(found: TokenExplanation) -> Iterator[TokenCheck]:
     """Yield all checks: those before the one that failed were passed, those after it not reached."""
     refusal, failed = found.refusal, False
-    needless = _NEEDLESS if found.issuer.key_source is KeySource.INTROSPECTION else {TokenStep.ACTIVE}
+    needless = _needless(found.issuer)
     for step in TokenStep:
         if refusal is not None and STEP_OF[refusal.fault] is step:
             failed = True
@@ -164,6 +170,14 @@ def _checks(found: TokenExplanation) -> Iterator[TokenCheck]:
 
 _NEEDLESS = frozenset({TokenStep.ALGORITHM, TokenStep.KEY, TokenStep.SIGNATURE})
 """The checks that a token does not need whose issuer is asked about it."""
+_OF_HEADERS = frozenset({TokenStep.USER, TokenStep.ACCOUNT})
+"""The checks of what a trusted gateway says; that it is trusted, its connection or its signature proves."""
+
+
+def _needless(issuer: Issuer) -> Set[TokenStep]:
+    if issuer.is_gateway:
+        return {*TokenStep} - _OF_HEADERS
+    return _NEEDLESS if issuer.key_source is KeySource.INTROSPECTION else {TokenStep.ACTIVE}
 
 
 def _detail(step: TokenStep, found: TokenExplanation, identity: TokenIdentity | None) -> str:

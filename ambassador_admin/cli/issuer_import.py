@@ -43,7 +43,7 @@ def import_permissions(
     Each value of the claim becomes a group of the issuer, and each pattern a grant of tools for the groups whose scopes
     suffice. What grants cannot say exactly is an error with its line, and nothing is printed.
 
-    Example: ambassador-admin issuer import-permissions config.yaml --name sso --url https://id.acme.io --audience x
+    Example: ambassador-admin issuer import-permissions config.yaml --name sso
     """
     from ambassador_admin.declarative.document import InvalidFilesError
     from ambassador_admin.declarative.export import export_text

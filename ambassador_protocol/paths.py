@@ -67,6 +67,7 @@ LOGIN: Final = f"{ADMIN}/login"
 LOGOUT: Final = f"{ADMIN}/logout"
 OWN_PASSWORD: Final = f"{ADMIN}/password"
 ADMIN_KEYS: Final = f"{ADMIN}/admin-keys"
+SCIM: Final = "/scim/v2"
 SERVER_CONFIG: Final = f"{ADMIN}/server/config"
 SERVER_HEALTH: Final = f"{ADMIN}/server/health"
 

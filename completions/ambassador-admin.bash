@@ -84,7 +84,7 @@ _ambassador_admin_words() {
         "enrolment list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "enrolment cancel") options="--dry-run -y --yes $shared" ;;
         "admin-key") commands="issue list revoke" options="-h --help" ;;
-        "admin-key issue") options="--role --for --key-file --dry-run $shared" ;;
+        "admin-key issue") options="--role --for --issuer --key-file --dry-run $shared" ;;
         "admin-key list") options="--filter --sort --limit --watch --every $shared" ;;
         "admin-key revoke") options="--dry-run -y --yes $shared" ;;
         "subscription") commands="list set remove" options="-h --help" ;;
@@ -177,7 +177,7 @@ _ambassador_admin_option() {
         *:--sessions) takes=word choices="shared per-user auto" ;;
         *:--broadcast) takes=word choices="off read-only all" ;;
         "credential oauth":--grant) takes=word choices="user service-account" ;;
-        "certificate revoke":--issuer | "certificate restore":--issuer | "access explain":--issuer) takes=word live=issuer ;;
+        "admin-key issue":--issuer | "certificate revoke":--issuer | "certificate restore":--issuer | "access explain":--issuer) takes=word live=issuer ;;
         *:--mcp) takes=word live=mcp ;;
         "limit set":--key | "access explain":--key | "access list":--key) takes=word live=key ;;
         "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired unknown_issuer token_expired certificate_revoked token_inactive session_ended mcp_not_published explicit_deny no_grant argument_not_allowed not_subscribed not_selected definition_changed approval_pending approval_denied credential_missing fixed_argument arguments_unreadable limit_exceeded unknown_tool unknown_resource unknown_prompt" ;;

@@ -1075,8 +1075,9 @@ _ambassador-admin_admin-key() {
 
 _ambassador-admin_admin-key_issue() {
     _arguments -s -S : \
-        '*'--role='[A role of the key\: admin, operator, provisioner, auditor or monitor; may be repeated.]:ROLE: ' \
+        '*'--role='[A role of the key\: admin, operator, provisioner, auditor, monitor or scim; may be repeated.]:ROLE: ' \
         --for='[Expire after 30d, 52w, …]:DURATION: ' \
+        --issuer='[With the role scim\: the issuer that describes its users.]:NAME:_ambassador-admin_names issuer' \
         --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \

@@ -25,6 +25,7 @@ ADMIN_KEY = View(
         Column("USER", "user"),
         Column("ROLES", "roles"),
         Column("EXPIRES", "expires_at", relative_time),
+        Column("ISSUER", "issuer", wide=True),
         Column("PREFIX", "prefix", wide=True),
         Column("CREATED BY", "created_by", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
@@ -59,19 +60,27 @@ def issue(
         typer.Option(
             "--role",
             metavar="ROLE",
-            help="A role of the key: admin, operator, provisioner, auditor or monitor; may be repeated.",
+            help="A role of the key: admin, operator, provisioner, auditor, monitor or scim; may be repeated.",
         ),
     ],
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="Expire after 30d, 52w, …")
+    ] = None,
+    issuer: Annotated[
+        str | None,
+        typer.Option(
+            "--issuer", metavar="NAME", help="With the role scim: the issuer that describes its users."
+        ),
+        NameKind.ISSUER,
     ] = None,
     key_file: KeyFile = None,
 ) -> None:
     """Issue an admin key for a program. It is shown only once.
 
     Example: ambassador-admin admin-key issue ci --role provisioner --for 30d
+    Example: ambassador-admin admin-key issue okta-scim --role scim --issuer okta
     """
-    key = NewAdminKey(name=name, roles=role, expires_in_seconds=parse_duration(duration))
+    key = NewAdminKey(name=name, roles=role, expires_in_seconds=parse_duration(duration), issuer=issuer)
     issue_secret(admin, admin_keys.issue(key), ISSUED_ADMIN_KEY, key_file)
 
 

@@ -23,6 +23,7 @@ GROUP = View(
         Column("MEMBERS", "members"),
         Column("DESCRIPTION", "description"),
         Column("OWNER", "owner", wide=True),
+        Column("DESCRIBED BY", "described_by", wide=True),
         Column("CREATED", "created_at", relative_time),
     ),
     fields_of(GroupView),

@@ -33,6 +33,7 @@ USER = View(
         Column("ISSUER", "issuer", wide=True),
         Column("SUBJECT", "subject", wide=True),
         Column("OWNER", "owner", wide=True),
+        Column("DESCRIBED BY", "described_by", wide=True),
         Column("META-TOOLS", "meta_tools", wide=True),
         Column("CREATED", "created_at", relative_time),
     ),

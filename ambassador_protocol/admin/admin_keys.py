@@ -9,12 +9,16 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAdminKey:
-    """`POST /v1/admin/admin-keys`: issues an admin key to a program, with its own roles."""
+    """`POST /v1/admin/admin-keys`: issues an admin key to a program, with its own roles.
+
+    A key with the role `scim` is for the issuer that `issuer` names.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     name: str
     roles: list[Role]
     expires_in_seconds: int | None = None
+    issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class AdminKeyView:
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ class OneOf:
 
 UserStatus = Annotated[str, OneOf("active", "suspended", "deactivated")]
 AuthSource = Annotated[str, OneOf("local", "external")]
-Role = Annotated[str, OneOf("admin", "operator", "provisioner", "auditor", "monitor")]
+Role = Annotated[str, OneOf("admin", "operator", "provisioner", "auditor", "monitor", "scim")]
 GroupStatus = Annotated[str, OneOf("active", "suspended")]
 KeyStatus = Annotated[str, OneOf("active", "suspended", "revoked", "expired")]
 KeyStatusChange = Annotated[str, OneOf("active", "suspended")]

@@ -37,7 +37,7 @@ class MembershipView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """A group with the names of its members."""
+    """A group with the names of its members; `described_by` is the issuer that describes it by SCIM."""
 
     name: str
     description: str
@@ -45,3 +45,4 @@ class GroupView:
     members: list[str]
     owner: str | None
     created_at: str
+    described_by: str | None = None

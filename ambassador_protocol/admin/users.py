@@ -51,7 +51,8 @@ class NewPassword:
 class UserView:
     """A user with the names of the user's groups.
 
-    A user who was created for an access token belongs to its `issuer` (the URL) and `subject`, which are else null.
+    A user who was created for an access token belongs to its `issuer` (the URL) and `subject`, which are else null;
+    `described_by` is the name of the issuer that describes the user by SCIM.
     """
 
     name: str
@@ -67,3 +68,4 @@ class UserView:
     meta_tools: MetaTools
     created_at: str
     updated_at: str
+    described_by: str | None = None

@@ -20,6 +20,7 @@ from ambassador_server.services.administration.own_requests import OwnRequests
 from ambassador_server.services.administration.own_use_cases import OwnUseCases
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.pattern_checks import PatternChecks
+from ambassador_server.services.administration.provisioning import ProvisioningRequests
 from ambassador_server.services.administration.scope_targets import ScopeTargets
 from ambassador_server.services.administration.session_control import SessionControl
 from ambassador_server.services.administration.subscriptions import Subscriptions
@@ -68,6 +69,7 @@ def create_administration(
         credentials=CredentialAdministration(store=store, policy=policy, changes=changes, clock=clock),
         sessions=SessionControl(store=store, changes=changes, sessions=sign_in.sessions, clock=clock),
         issuers=_issuers(config, base),
+        provisioning=ProvisioningRequests(store=store, changes=changes, clock=clock),
         limits=Limits(
             store=store, changes=changes, targets=targets, counters=base.limit_counters, clock=clock
         ),

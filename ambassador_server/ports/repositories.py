@@ -13,6 +13,7 @@ from ambassador_server.domain.people.administrators import AdminKey
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.shared.listing import Listing, Slice
 
@@ -82,8 +83,24 @@ class MembershipRepository(Protocol):
         """Return every membership, ordered."""
         ...
 
+    async def of(self, *, user_id: str | None = None, group_id: str | None = None) -> list[Membership]:
+        """Return the memberships of a user or of a group, ordered."""
+        ...
+
     async def groups_by_user(self) -> Mapping[str, Sequence[str]]:
         """Return the ids of the groups of each user that is in one."""
+        ...
+
+
+class ScimResourceRepository(Repository[ScimResource], Protocol):
+    """Stores what issuers say about users and groups by SCIM; writing it does not raise the policy version."""
+
+    async def count(self, issuer_id: str, kind: ScimKind) -> int:
+        """Return how many resources of a kind an issuer describes."""
+        ...
+
+    async def window(self, issuer_id: str, kind: ScimKind, *, start: int, limit: int) -> list[ScimResource]:
+        """Return some of the resources of a kind that an issuer describes, in the order of `all`."""
         ...
 
 

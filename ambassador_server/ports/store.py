@@ -25,6 +25,7 @@ from ambassador_server.ports.repositories import (
     MembershipRepository,
     NamedRepository,
     Repository,
+    ScimResourceRepository,
     SessionRepository,
     ToolListRepository,
 )
@@ -65,6 +66,8 @@ class UnitOfWork(Protocol):
     def switches(self) -> Repository[KillSwitch]: ...
     @property
     def issuers(self) -> NamedRepository[Issuer]: ...
+    @property
+    def scim(self) -> ScimResourceRepository: ...
     @property
     def limits(self) -> NamedRepository[Limit]: ...
     @property

@@ -53,6 +53,17 @@ class MembershipRepository:
         """Return every membership, ordered by user and group id."""
         return await self._select()
 
+    async def of(self, *, user_id: str | None = None, group_id: str | None = None) -> list[Membership]:
+        """Return the memberships of a user or of a group, ordered by user and group id."""
+        conditions = []
+        if user_id is not None:
+            check_key(user_id, "The id")
+            conditions.append(memberships.c.user_id == user_id)
+        if group_id is not None:
+            check_key(group_id, "The id")
+            conditions.append(memberships.c.group_id == group_id)
+        return await self._select(*conditions)
+
     async def groups_by_user(self) -> dict[str, tuple[str, ...]]:
         """Return the ids of the groups of each user that is in one."""
         columns = memberships.c.user_id, memberships.c.group_id

@@ -17,6 +17,7 @@ from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
+from ambassador_server.domain.people.scim_resources import ScimResource
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestStatus
@@ -293,6 +294,9 @@ ADMIN_KEYS = ObjectMapping(
         "user": ReferencedName(tables.admin_keys.c.user_id),
         "role": WordList(tables.admin_keys.c.roles),
     },
+)
+SCIM_RESOURCES = ObjectMapping(
+    ScimResource, tables.scim_resources, "SCIM resource", owners="issuer", is_policy=False
 )
 PASSWORDS = ObjectMapping(Password, tables.passwords, "password", owners="user", is_policy=False)
 SESSIONS = ObjectMapping(

@@ -31,6 +31,7 @@ from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.issuers import Algorithm, KeySource
 from ambassador_server.domain.people.meta_tools import MetaTools
+from ambassador_server.domain.people.scim_resources import ScimKind
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.approval_requests import RequestKind, RequestStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
@@ -71,6 +72,9 @@ users = Table(
     Column("meta_tools", EnumText(MetaTools), nullable=False, server_default=MetaTools.OFF),
     Column("issuer", SharedText),
     optional_text("subject"),
+    Column("provisioner", SharedText),
+    Column("held", Boolean, nullable=False, server_default=false()),
+    Index(None, "email"),
 )
 
 passwords = Table(
@@ -91,6 +95,7 @@ groups = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("owner", SharedText),
+    Column("provisioner", SharedText),
 )
 
 memberships = Table(
@@ -349,7 +354,24 @@ admin_keys = Table(
     Column("revoked_at", UtcDateTime),
     Column("user_id", CodePointText, ForeignKey("users.user_id", ondelete="CASCADE"), index=True),
     Column("created_by", SharedText, nullable=False),
+    Column("issuer_id", SharedText),
     Index(None, "prefix"),
+)
+
+scim_resources = Table(
+    "scim_resources",
+    metadata,
+    Column("resource_id", CodePointText, primary_key=True),
+    owner_column("issuer_id", "issuers.issuer_id"),
+    Column("kind", EnumText(ScimKind), nullable=False),
+    Column("name_key", CodePointText, nullable=False),
+    Column("external_id", CodePointText),
+    Column("active", Boolean, nullable=False),
+    Column("document", JsonDocument, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("issuer_id", "kind", "name_key"),
+    Index(None, "issuer_id", "kind", "external_id"),
 )
 
 policy_state = Table(

@@ -29,6 +29,7 @@ from ambassador_server.storage.repositories import (
     NamedTableRepository,
     TableRepository,
 )
+from ambassador_server.storage.scim_resources import ScimResourceRepository
 from ambassador_server.storage.sealed_rows import SealedRowRepository
 from ambassador_server.storage.sessions import SessionRepository
 from ambassador_server.storage.tables import approved_definitions, last_known_tools
@@ -53,6 +54,7 @@ class SqlUnitOfWork:
         self.grants = TableRepository(transaction, GRANTS)
         self.switches = TableRepository(transaction, KILL_SWITCHES)
         self.issuers = NamedTableRepository(transaction, ISSUERS)
+        self.scim = ScimResourceRepository(transaction)
         self.limits = NamedTableRepository(transaction, LIMITS)
         self.requests = ApprovalRequestRepository(transaction)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)

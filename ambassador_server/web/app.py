@@ -29,6 +29,7 @@ from ambassador_server.web.admin.app_keys import (
     SCRAPES,
 )
 from ambassador_server.web.admin.routes import admin_endpoints
+from ambassador_server.web.admin.scim import endpoint as scim
 from ambassador_server.web.app_keys import (
     ADMINISTRATORS,
     AUTHENTICATORS,
@@ -128,6 +129,7 @@ def create_admin_app(
     app[SCRAPES] = asyncio.Lock()
     endpoints = admin_endpoints()
     app.add_routes([endpoint.route() for endpoint in endpoints])
+    app.add_routes(scim.routes())
     described: Callable[[], bytes] = functools.cache(lambda: msgspec.json.encode(describe(endpoints)))
     app[DESCRIPTION] = described
     app.on_shutdown.append(audit_stream.end_streams)

@@ -18,6 +18,7 @@ from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, Membership
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
+from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.approval_requests import OPEN, ApprovalRequest, RequestStatus
@@ -251,6 +252,18 @@ class _NamedRepository(_Repository[T]):
         return [item.name for item in await self.all()]
 
 
+class _ScimResources(_Repository[ScimResource]):
+    async def count(self, issuer_id: str, kind: ScimKind) -> int:
+        return len(await self._of(issuer_id, kind))
+
+    async def window(self, issuer_id: str, kind: ScimKind, *, start: int, limit: int) -> list[ScimResource]:
+        return (await self._of(issuer_id, kind))[start : start + limit]
+
+    async def _of(self, issuer_id: str, kind: ScimKind) -> list[ScimResource]:
+        check_key(issuer_id, "The issuer_id")
+        return [each for each in await self.all() if (each.issuer_id, each.kind) == (issuer_id, kind)]
+
+
 class _AdminKeys(_NamedRepository[AdminKey]):
     async def by_prefix(self, prefix: str) -> list[AdminKey]:
         check_key(prefix, "The prefix")
@@ -307,6 +320,16 @@ class _Memberships:
         return [
             Membership(user_id=user_id, group_id=group_id, owner=owner)
             for (user_id, group_id), owner in found
+        ]
+
+    async def of(self, *, user_id: str | None = None, group_id: str | None = None) -> list[Membership]:
+        for each in (user_id, group_id):
+            if each is not None:
+                check_key(each, "The id")
+        return [
+            each
+            for each in await self.all()
+            if user_id in {None, each.user_id} and group_id in {None, each.group_id}
         ]
 
     async def groups_by_user(self) -> dict[str, tuple[str, ...]]:
@@ -589,6 +612,10 @@ class InMemoryUnitOfWork:
         )
         self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))
         self.issuers = _NamedRepository[Issuer](transaction, _Kind("issuer", "issuer_id", is_named=True))
+        self.scim = _ScimResources(
+            transaction,
+            _Kind("SCIM resource", "resource_id", {"issuer_id": "issuer"}, "issuer", is_policy=False),
+        )
         self.limits = _NamedRepository[Limit](transaction, _Kind("limit", "limit_id", is_named=True))
         owners = {"user_id": "user", "key_id": "client key"}
         self.sessions = _Sessions(

@@ -21,12 +21,14 @@ class Right(StrEnum):
     AUDIT_READ = "audit:read"
     AUDIT_PRUNE = "audit:prune"
     METRICS_READ = "metrics:read"
+    SCIM = "scim"
 
 
 class Role(StrEnum):
     """A role of an admin key or a user; an admin may prune the audit but not read it, an auditor may read it.
 
-    `MONITOR` is for admin keys only: it reads the metrics and nothing else.
+    `MONITOR` and `SCIM` are for admin keys only: the first reads the metrics, the second describes users of one issuer,
+    and neither may do anything else.
     """
 
     ADMIN = "admin"
@@ -34,6 +36,7 @@ class Role(StrEnum):
     PROVISIONER = "provisioner"
     AUDITOR = "auditor"
     MONITOR = "monitor"
+    SCIM = "scim"
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
@@ -54,6 +57,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.PROVISIONER: frozenset({Right.READ, Right.PROVISION}),
     Role.AUDITOR: frozenset({Right.READ, Right.APPROVALS_READ, Right.AUDIT_READ}),
     Role.MONITOR: frozenset({Right.METRICS_READ}),
+    Role.SCIM: frozenset({Right.SCIM}),
 }
 
 
@@ -75,7 +79,8 @@ def missing_right(right: Right, message: str = "", *, reason: str = "") -> Missi
 class AdminKey:
     """A key of the admin API; `digest` is its HMAC under the pepper.
 
-    A login is an admin key with a `user_id`; its roles are those that the user has at the time of a request.
+    A login is an admin key with a `user_id`; its roles are those that the user has at the time of a request. A key with
+    the role `scim` belongs to one issuer.
     """
 
     admin_key_id: str
@@ -88,6 +93,7 @@ class AdminKey:
     revoked_at: datetime | None
     user_id: str | None = None
     created_by: str = ""
+    issuer_id: str | None = None
 
     @property
     def is_login(self) -> bool:
@@ -117,6 +123,7 @@ class Administrator:
     roles: tuple[Role, ...]
     expires_at: datetime | None
     user_id: str | None = None
+    issuer_id: str | None = None
 
     def may(self, right: Right) -> bool:
         """Tell whether at least one of the roles gives the right."""

@@ -14,7 +14,7 @@ class GroupStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group of users; grants are given to groups."""
+    """A group of users; grants are given to groups. The issuer with the id `provisioner` describes it by SCIM."""
 
     group_id: str
     name: str
@@ -23,6 +23,7 @@ class Group:
     created_at: datetime
     updated_at: datetime
     owner: str | None = None
+    provisioner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ def mint_admin_key(
     roles: tuple[Role, ...],
     lifetime: timedelta | None,
     user_id: str | None = None,
+    issuer_id: str | None = None,
     created_by: str,
 ) -> tuple[AdminKey, str]:
     """Return a new admin key, which is not stored yet, and its secret."""
@@ -67,5 +68,6 @@ def mint_admin_key(
         revoked_at=None,
         user_id=user_id,
         created_by=created_by,
+        issuer_id=issuer_id,
     )
     return key, secret

@@ -24,11 +24,18 @@ def check_roles(roles: Iterable[Role]) -> tuple[Role, ...]:
 def check_key_roles(by: Administrator | None, roles: Iterable[Role]) -> tuple[Role, ...]:
     """Return the roles for a new admin key.
 
-    Raises InvalidInputError if there are none, MissingRightError if they give rights that `by` lacks.
+    Raises InvalidInputError if there are none, MissingRightError if they give rights that `by` lacks. The role `scim`
+    stands alone: who may manage issuers may give it, though no other role has its right.
     """
     checked = check_roles(roles)
     if not checked:
         raise InvalidInputError("An admin key needs a role.", advice=Advice.NAME_ROLE)
+    if Role.SCIM in checked:
+        if len(checked) > 1:
+            raise InvalidInputError("The role 'scim' stands alone: such a key does nothing but SCIM")
+        if by is not None and not by.may(Right.MANAGE):
+            raise missing_right(Right.MANAGE)
+        return checked
     _check_covers(by, checked)
     return checked
 
@@ -41,11 +48,12 @@ def check_user_change(by: Administrator | None, before: User | None, after: User
     if before is not None and replace(after, updated_at=before.updated_at) == before:
         return
     old_roles = () if before is None else before.roles
-    if Role.MONITOR in after.roles:
-        # A login needs the right to read for its own end.
-        raise InvalidInputError(
-            "The role 'monitor' is for admin keys, which a program uses; a user cannot have it"
-        )
+    for role in (Role.MONITOR, Role.SCIM):
+        if role in after.roles:
+            # A login needs the right to read for its own end.
+            raise InvalidInputError(
+                f"The role {role.value!r} is for admin keys, which a program uses; a user cannot have it"
+            )
     if old_roles or after.roles:
         _check_manages(by, after)
     _check_covers(by, [role for role in after.roles if role not in old_roles])

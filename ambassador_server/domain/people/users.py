@@ -28,7 +28,9 @@ class User:
     """A person who may call tools; one with roles may also administer.
 
     `owner` is the label of the declarative file that created the user; only a file with that label may remove it. A
-    user who was created for a token has the `issuer` and the `subject` of it, and belongs to no other.
+    user who was created for a token has the `issuer` and the `subject` of it, and belongs to no other. The issuer with
+    the id `provisioner` describes the user by SCIM; `held` means that an administrator stopped the user, so that SCIM
+    alone does not bring the user back.
     """
 
     user_id: str
@@ -44,3 +46,5 @@ class User:
     meta_tools: MetaTools = MetaTools.OFF
     issuer: str | None = None
     subject: str | None = None
+    provisioner: str | None = None
+    held: bool = False

@@ -225,9 +225,15 @@ class Snapshot:
         return choice is MetaTools.ON
 
     def group_ids_for(self, principal: Principal) -> tuple[str, ...]:
-        """Return the ids of the groups that a principal acts with: the user's, and those that a token names."""
+        """Return the ids of the groups that a principal acts with: the user's, and those that a token names.
+
+        What tokens say about a user whom SCIM describes does not count, because they can leave groups out.
+        """
         own = self.group_ids_of.get(principal.user_id, ())
         if principal.token is None or self.issuers is None:
+            return own
+        user = self.users.get(principal.user_id)
+        if user is None or user.provisioner is not None:
             return own
         return tuple(sorted({*own, *self.issuers.group_ids(principal.token)}))
 

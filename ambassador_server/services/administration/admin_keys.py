@@ -1,6 +1,6 @@
 """Admin keys, including logins: issuing, revoking and listing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,12 +13,12 @@ from ambassador_server.domain.people.new_keys import mint_admin_key
 from ambassador_server.domain.people.role_rules import check_key_roles, check_not_own_key
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name
-from ambassador_server.errors import ConflictError
+from ambassador_server.errors import ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import Store
+from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left
 from ambassador_server.services.changes.audited_change import Changes
-from ambassador_server.services.changes.lookups import unknown_name
+from ambassador_server.services.changes.lookups import find_issuer, unknown_name
 
 
 class AdminKeys:
@@ -31,23 +31,33 @@ class AdminKeys:
         self._pepper = pepper
 
     async def issue(
-        self, requester: Requester, *, name: str, roles: Iterable[Role], lifetime: timedelta | None
+        self,
+        requester: Requester,
+        *,
+        name: str,
+        roles: Iterable[Role],
+        lifetime: timedelta | None,
+        issuer: str | None = None,
     ) -> tuple[AdminKey, str]:
         """Issue an admin key and return it with its secret, which is not stored.
 
-        Raises MissingRightError for a role with rights that the requester lacks.
+        Raises MissingRightError for a role with rights that the requester lacks, and InvalidInputError unless a key
+        with the role `scim`, and no other, has an issuer.
         """
         async with self._changes.open(requester) as change:
+            checked = check_key_roles(requester.administrator, roles)
             key, secret = mint_admin_key(
                 self._pepper,
                 self._clock.now(),
                 name=check_name("admin key", name),
-                roles=check_key_roles(requester.administrator, roles),
+                roles=checked,
                 lifetime=lifetime,
+                issuer_id=await _issuer_id(change.work, checked, issuer),
                 created_by=requester.actor.name or "",
             )
             await change.work.admin_keys.add(key)
-            change.record(AuditAction.ADMIN_KEY_ISSUE, admin_key_resource(key), **_details(key))
+            named = {} if issuer is None else {"issuer": issuer}
+            change.record(AuditAction.ADMIN_KEY_ISSUE, admin_key_resource(key), **_details(key), **named)
         return key, secret
 
     async def revoke(self, requester: Requester, name: str) -> AdminKey:
@@ -74,6 +84,14 @@ class AdminKeys:
         """Return one page of the keys and logins."""
         async with self._store.read() as work:
             return await work.admin_keys.page(listing)
+
+
+async def _issuer_id(work: UnitOfWork, roles: Collection[Role], issuer: str | None) -> str | None:
+    if (Role.SCIM in roles) != (issuer is not None):
+        raise InvalidInputError(
+            "issuer: a key with the role 'scim' needs the issuer that it is for, others have none"
+        )
+    return None if issuer is None else (await find_issuer(work, issuer)).issuer_id
 
 
 def _details(key: AdminKey) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
+from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.grant_approvals import (
@@ -111,6 +112,7 @@ class Groups:
         async with self._changes.open(requester) as change:
             group = await find_group(change.work, name)
             check_revision(group, expected)
+            check_not_described(group)
             await _check_may_take_from_members(change.work, requester, group)
             await _check_keeps_denials(change.work, requester, group)
             await check_not_stopped(
@@ -149,6 +151,7 @@ class Groups:
             if claims:
                 await change.work.memberships.remove(membership)
             if claims or before is None:
+                check_not_described(group)
                 check_may_act_for(requester.administrator, user)
                 await check_may_appoint(change.work, requester, group)
                 await change.work.memberships.add(membership)
@@ -159,6 +162,7 @@ class Groups:
         """Remove a user from a group. Raises NotFoundError if the user is not in it."""
         async with self._changes.open(requester) as change:
             group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
+            check_not_described(group)
             check_may_act_for(requester.administrator, user)
             await _check_keeps_denials(change.work, requester, group)
             if await is_stopped(change.work, SwitchScope.GROUP, group.group_id, self._clock.now()):
@@ -206,7 +210,16 @@ class Groups:
         after = replace(group, **spec.checked(), updated_at=self._clock.now())
         if before is not None and before.status is not after.status:
             await _check_may_take_from_members(change.work, requester, group)
-        return await write(change, change.work.groups, before, after, _EVENTS)
+        return await write(change, change.work.groups, before, after, GROUP_EVENTS)
+
+
+def check_not_described(group: Group) -> None:
+    """Raise ConflictError for a group whose members an issuer describes by SCIM."""
+    if group.provisioner is not None:
+        raise ConflictError(
+            f"SCIM describes group {group.name!r} and its members; change them at the identity provider, or stop the "
+            "group here with a kill switch or its status"
+        )
 
 
 async def _check_may_take_from_members(work: UnitOfWork, requester: Requester, group: Group) -> None:
@@ -226,7 +239,7 @@ def _details(group: Group) -> dict[str, Any]:
     return {"description": group.description, "status": group.status, "owner": group.owner}
 
 
-_EVENTS = EventTemplate(
+GROUP_EVENTS = EventTemplate(
     created=AuditAction.GROUP_CREATE,
     updated=AuditAction.GROUP_UPDATE,
     resource=group_resource,

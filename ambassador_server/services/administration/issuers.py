@@ -27,6 +27,7 @@ from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundE
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.token_verifier import Refusal, TokenVerifier
+from ambassador_server.services.administration.provisioning import check_describes_no_group, release_described
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_issuer
@@ -103,6 +104,7 @@ class Issuers:
         """Remove an issuer: its tokens are refused from the next request on, and calls in flight with them stop."""
         async with self._changes.open(requester) as change:
             issuer = await find_issuer(change.work, name)
+            await release_described(change, issuer, self._clock.now())
             await change.work.issuers.remove(issuer.issuer_id)
             change.record(AuditAction.ISSUER_REMOVE, issuer_resource(issuer), before=_details(issuer))
 
@@ -215,6 +217,8 @@ class Issuers:
         issuer = self._issuer(requester, before, name, spec)
         check_issuer(issuer)
         self._verifier.check(issuer)
+        if before is not None and before.group_prefix != issuer.group_prefix:
+            await check_describes_no_group(change.work, before)
         others = await change.work.issuers.all()
         check_beside(issuer, others)
         if before is None and len(others) >= MOST_ISSUERS:

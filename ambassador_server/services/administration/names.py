@@ -24,6 +24,12 @@ class Names:
         group = self._policy.snapshot.groups.get(group_id)
         return None if group is None else group.name
 
+    def issuer(self, issuer_id: str | None) -> str | None:
+        """Return the name of an issuer; None for None."""
+        issuers = self._policy.snapshot.issuers
+        found = None if issuer_id is None or issuers is None else issuers.by_id.get(issuer_id)
+        return issuer_id if found is None else found.name
+
     def grantee(self, grant: Grant) -> str:
         """Return the kind and the name of whom a grant is for."""
         if grant.user_id is not None:

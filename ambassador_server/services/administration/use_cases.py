@@ -14,6 +14,7 @@ from ambassador_server.services.administration.issuers import Issuers
 from ambassador_server.services.administration.limits import Limits
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.passwords import Passwords
+from ambassador_server.services.administration.provisioning import ProvisioningRequests
 from ambassador_server.services.administration.session_control import SessionControl
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.administration.switch_effects import SwitchEffects
@@ -38,6 +39,7 @@ class AdministrationUseCases:
     credentials: CredentialAdministration
     sessions: SessionControl
     issuers: Issuers
+    provisioning: ProvisioningRequests
     limits: Limits
     approvals: ApprovalDecisions
     switches: Switches

@@ -19,9 +19,9 @@ from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_address, check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
-from ambassador_server.errors import InvalidInputError
+from ambassador_server.errors import ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import Store
+from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left, end_logins
 from ambassador_server.services.administration.enrolments import cancel_codes
 from ambassador_server.services.changes.audited_change import Change, Changes
@@ -138,6 +138,10 @@ class Users:
     ) -> Written[User]:
         after = replace(user, **spec.checked(user.name), updated_at=self._clock.now())
         check_user_change(requester.administrator, before, after)
+        if before is not None and before.provisioner is not None:
+            await _check_described(change.work, before, after, spec)
+            if spec.status is not None:
+                after = replace(after, held=spec.status is not UserStatus.ACTIVE)
         if before is not None:
             check_not_locking_out(requester.administrator, before, after)
         written = await write(change, change.work.users, before, after, USER_EVENTS)
@@ -165,6 +169,20 @@ class Users:
             )
         if is_admin(before) and not is_admin(after):
             await check_an_admin_is_left(work, self._clock.now())
+
+
+async def _check_described(work: UnitOfWork, before: User, after: User, spec: UserSpec) -> None:
+    """Raise ConflictError for a change of what an issuer describes by SCIM; stopping the user is always possible."""
+    if any(getattr(before, name) != getattr(after, name) for name in ("display_name", "email", "source")):
+        raise ConflictError(
+            f"SCIM describes user {before.name!r}: change name and mail address at the identity provider"
+        )
+    if spec.status is UserStatus.ACTIVE:
+        described = await work.scim.get(before.user_id)
+        if described is None or not described.active:
+            raise ConflictError(
+                f"The identity provider has deactivated user {before.name!r}; activate the user there"
+            )
 
 
 def _check_meta_tools(choice: MetaTools) -> MetaTools:

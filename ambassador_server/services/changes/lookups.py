@@ -31,6 +31,22 @@ async def find_group(work: UnitOfWork, name: str) -> Group:
     return group
 
 
+async def find_user_by_id(work: UnitOfWork, user_id: str) -> User:
+    """Return the user with this id, or raise NotFoundError."""
+    user = await work.users.get(user_id)
+    if user is None:
+        raise NotFoundError(f"No user {user_id!r}")
+    return user
+
+
+async def find_group_by_id(work: UnitOfWork, group_id: str) -> Group:
+    """Return the group with this id, or raise NotFoundError."""
+    group = await work.groups.get(group_id)
+    if group is None:
+        raise NotFoundError(f"No group {group_id!r}")
+    return group
+
+
 async def find_key(work: UnitOfWork, key_id: str) -> ClientKey:
     """Return the key with this id, or raise NotFoundError."""
     key = await work.keys.get(key_id)

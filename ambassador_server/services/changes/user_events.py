@@ -20,6 +20,8 @@ def _details(user: User) -> Mapping[str, Any]:
         "meta_tools": user.meta_tools,
         "issuer": user.issuer,
         "subject": user.subject,
+        "provisioner": user.provisioner,
+        "held": user.held,
     }
 
 

@@ -97,7 +97,11 @@ class AdministratorProver:
             return None
         if key.user_id is None:
             return Administrator(
-                admin_key_id=key.admin_key_id, name=key.name, roles=key.roles, expires_at=key.expires_at
+                admin_key_id=key.admin_key_id,
+                name=key.name,
+                roles=key.roles,
+                expires_at=key.expires_at,
+                issuer_id=key.issuer_id,
             )
         user = self._policy.snapshot.users.get(key.user_id)
         return administrator_of(key, user) if user is not None and can_log_in(user) else None

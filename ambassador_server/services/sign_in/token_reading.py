@@ -84,7 +84,8 @@ class TokenReading:
         """Return the active user that a token is of.
 
         A user who was created for a token is found by issuer and subject alone, so that nobody gets the account with
-        the name. Of the other users only those are found by name whom an identity provider authenticates.
+        the name. Of the other users only those are found by name whom an identity provider authenticates, and those
+        whom this issuer describes by SCIM: it says itself who has which name.
         """
         self._index()
         user = self._by_subject.get((issuer.url, identity.subject))
@@ -92,7 +93,7 @@ class TokenReading:
             user = self._by_name.get(identity.user_name)
             if user is None:
                 return TokenFault.UNKNOWN_USER
-            if user.issuer is not None:
+            if user.issuer is not None and user.provisioner != issuer.issuer_id:
                 return TokenFault.USER_OF_ANOTHER
         fault = naming_fault(issuer, user)
         if fault is not None:

@@ -26,6 +26,7 @@ async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
         name=body.name,
         roles=choices(Role, body.roles, "roles"),
         lifetime=duration(body.expires_in_seconds),
+        issuer=body.issuer,
     )
     return json_response(IssuedAdminKey(key=_view(request, key), admin_key=secret), status=201)
 

@@ -34,6 +34,7 @@ def user_view(user: User, names: Names) -> UserView:
         subject=user.subject,
         owner=user.owner,
         meta_tools=user.meta_tools,
+        described_by=names.issuer(user.provisioner),
         created_at=timestamp(user.created_at),
         updated_at=timestamp(user.updated_at),
     )
@@ -48,6 +49,7 @@ def group_view(group: Group, names: Names) -> GroupView:
         members=names.members_of(group.group_id),
         owner=group.owner,
         created_at=timestamp(group.created_at),
+        described_by=names.issuer(group.provisioner),
     )
 
 
@@ -106,6 +108,7 @@ def admin_key_view(key: AdminKey, names: Names, now: datetime) -> AdminKeyView:
         user=user,
         roles=[role.value for role in roles],
         prefix=key.prefix,
+        issuer=names.issuer(key.issuer_id),
         status="revoked" if key.revoked_at is not None else "active" if key.is_good(now) else "expired",
         created_by=key.created_by,
         created_at=timestamp(key.created_at),

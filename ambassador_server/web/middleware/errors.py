@@ -92,6 +92,11 @@ def _row(error: AmbassadorError) -> tuple[int, ProblemCode, str]:
     return entry_for(error, _TABLE) or _INTERNAL
 
 
+def status_of(error: AmbassadorError) -> int:
+    """Return the HTTP status of an error."""
+    return _row(error)[0]
+
+
 def error_response(request: web.Request, error: Exception) -> web.Response:
     """Convert a known error by the table, and any other error to a 500 without internal details."""
     if isinstance(error, AmbassadorError):

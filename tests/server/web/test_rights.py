@@ -13,7 +13,7 @@ import pytest_asyncio
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
-from ambassador_protocol.paths import ADMIN_KEY_HEADER
+from ambassador_protocol.paths import ADMIN_KEY_HEADER, SCIM
 from ambassador_server.bootstrap.server import Ambassador, build
 from ambassador_server.config import LimitsSection, ServerConfig
 from ambassador_server.domain.audit.actors import Requester
@@ -29,6 +29,7 @@ MAY = {
     "provisioner": {"read", "provision"},
     "auditor": {"read", "approvals:read", "audit:read"},
     "monitor": {"metrics:read"},
+    "scim": {"scim"},
 }
 """The expected rights of each role, independent of the product's table."""
 
@@ -137,6 +138,11 @@ audit:read  GET    /v1/admin/audit/keys
 audit:read  GET    /v1/admin/audit/files
 audit:read  GET    /v1/admin/audit/files/{writer}/{name}
 audit:prune POST   /v1/admin/audit/prune
+scim        GET    /scim/v2/{path}
+scim        POST   /scim/v2/{path}
+scim        PUT    /scim/v2/{path}
+scim        PATCH  /scim/v2/{path}
+scim        DELETE /scim/v2/{path}
 """
 """The right that each route needs; add every new route here."""
 
@@ -200,7 +206,9 @@ class AdminServer:
         (noun,) = [noun for noun in self.path_values if path.startswith(f"/v1/admin/{noun}/")] or [""]
         names = {"user": "alice", "writer": "test", "mcp": "files", "key_id": self.path_values["keys"]}
         names["serial"] = "1f"
-        return path.format(**names, id=self.path_values.get(noun), name=self.path_values.get(noun))
+        return path.format(
+            **names, path="Users", id=self.path_values.get(noun), name=self.path_values.get(noun)
+        )
 
     def stored(self) -> list[str]:
         """Return the content of the database without the audit index, in which the refusals are recorded."""
@@ -218,6 +226,9 @@ async def admin_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     async with TestClient(TestServer(server.admin_app(None))) as http:
         secrets = await _secrets(server)
         path_values = await _path_values(http, secrets)
+        _, secrets["scim"] = await server.services.administration.admin_keys.issue(
+            Requester(None, None), name="scim", roles=(Role.SCIM,), lifetime=None, issuer="login"
+        )
         async with TestClient(TestServer(server.client_app(None))) as client:
             body = {"preshared_key": secrets["client key"], "friendly_name": "x", "host_tool": "cli"}
             async with client.post("/v1/sessions/register", json=body) as answer:
@@ -233,8 +244,8 @@ async def admin_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 async def _secrets(server: Ambassador) -> dict[str, str]:
     keys, requester = server.services.administration.admin_keys, Requester(None, None)
     found = {"no key": "", "forged": "amb_ak_" + "A" * 48}
-    for role in (*Role, *("expired", "revoked", "spare")):
-        roles = (role,) if isinstance(role, Role) else tuple(Role)
+    for role in (*(each for each in Role if each is not Role.SCIM), *("expired", "revoked", "spare")):
+        roles = (role,) if isinstance(role, Role) else tuple(each for each in Role if each is not Role.SCIM)
         lifetime = timedelta(microseconds=1) if role == "expired" else None
         _, found[role] = await keys.issue(requester, name=str(role), roles=roles, lifetime=lifetime)
     await keys.revoke(requester, "revoked")
@@ -310,7 +321,12 @@ async def test_request_without_the_right_is_refused_and_changes_nothing(
         ]
         for attempt in attempts:
             async with await admin_server.send((method, path), who, **attempt) as answer:
-                assert (answer.status, (await answer.json())["code"]) == (status, code), (route, attempt)
+                said = await answer.json(content_type=None)
+                assert answer.status == status, (route, attempt)
+                if path.startswith(SCIM):
+                    assert said["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
+                else:
+                    assert said["code"] == code, (route, attempt)
                 assert ("WWW-Authenticate" in answer.headers) == (status == 401)
     assert refused
     assert admin_server.stored() == before

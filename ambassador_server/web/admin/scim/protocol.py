@@ -1,0 +1,135 @@
+"""What this server offers by SCIM, and how it deals with the habits of Okta and Entra."""
+
+import json
+from typing import Any, Final
+
+from scim2_models import (
+    AuthenticationScheme,
+    Bulk,
+    ChangePassword,
+    EnterpriseUser,
+    ETag,
+    Filter,
+    Group,
+    InvalidFilterException,
+    InvalidValueException,
+    Patch,
+    PatchOp,
+    PatchOperation,
+    Resource,
+    ResourceType,
+    ScimProvider,
+    SearchRequest,
+    ServiceProviderConfig,
+    Sort,
+    User,
+)
+from scim2_models.path import CompareOperator, Comparison, ValuePath
+from scim2_server.conditions import Conditions
+from scim2_server.service import ScimService
+
+MOST_RESULTS: Final = 200
+MOST_OPERATIONS: Final = 1_000
+LONGEST_FILTER: Final = 2_000
+
+
+class ProvisioningService(ScimService):
+    """The SCIM protocol, with bounds, and with what Okta and Entra expect besides the standard."""
+
+    def read_patch(
+        self, resource_type: ResourceType, body: bytes, content_type: str | None
+    ) -> "PatchOp[Any]":
+        """Validate the body of a PATCH."""
+        patch = super().read_patch(resource_type, _split_removals(body), content_type)
+        if len(patch.operations or ()) > MOST_OPERATIONS:
+            raise InvalidValueException(detail=f"A PATCH has at most {MOST_OPERATIONS:,} operations")
+        return patch
+
+    def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[SearchRequest[Any], Any]:
+        """Validate a search; a long filter is refused before it is parsed."""
+        for name, value in payload.items() if isinstance(payload, dict) else ():
+            if name.casefold() == "filter" and isinstance(value, str) and len(value) > LONGEST_FILTER:
+                raise InvalidFilterException(detail=f"A filter has at most {LONGEST_FILTER:,} characters")
+        return super().read_search(resource_types, payload)
+
+    def apply_patch(
+        self, current: Resource[Any], patch_op: "PatchOp[Any]", conditions: Conditions
+    ) -> Resource[Any] | None:
+        """Apply a PATCH; a value that is chosen by its type, and is not there, is added."""
+        for operation in patch_op.operations or ():
+            _add_if_absent(current, operation)
+        return super().apply_patch(current, patch_op, conditions)
+
+
+def _split_removals(body: bytes) -> bytes:
+    """Split the removal of listed members, as Entra sends it, into one operation for each.
+
+    The standard has no values in a removal. A body that is not understood is left to the library.
+    """
+    try:
+        document = json.loads(body)
+        operations = [each for operation in document["Operations"] for each in _each_removal(operation)]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return body
+    return json.dumps({**document, "Operations": operations}).encode()
+
+
+def _each_removal(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    listed = operation.get("value")
+    is_removal = str(operation.get("op")).lower() == "remove" and operation.get("path") == "members"
+    if not is_removal or not isinstance(listed, list) or not listed:
+        return [operation]
+    return [
+        {"op": "remove", "path": f"members[value eq {json.dumps(str(each['value']))}]"} for each in listed
+    ]
+
+
+def _add_if_absent(current: Resource[Any], operation: "PatchOperation[Any]") -> None:
+    """Make `emails[type eq "work"].value` a place to write to, as Entra expects of a user without one.
+
+    The standard has such an operation fail.
+    """
+    if operation.op is PatchOperation.Op.remove or operation.path is None:
+        return
+    node = operation.path.ast
+    if not isinstance(node, ValuePath) or node.sub_attr is None:
+        return
+    chosen = node.val_filter
+    if not isinstance(chosen, Comparison) or chosen.op is not CompareOperator.eq:
+        return
+    if operation.path.get(current, strict=False):
+        return
+    operation.path = type(operation.path)(str(node.attr_path))
+    operation.op = PatchOperation.Op.add
+    operation.value = [{str(chosen.attr_path): chosen.value, node.sub_attr: operation.value}]
+
+
+def _config() -> ServiceProviderConfig:
+    return ServiceProviderConfig(
+        patch=Patch(supported=True),
+        bulk=Bulk(supported=False, max_operations=0, max_payload_size=0),
+        filter=Filter(supported=True, max_results=MOST_RESULTS),
+        change_password=ChangePassword(supported=False),
+        sort=Sort(supported=False),
+        etag=ETag(supported=True),
+        authentication_schemes=[
+            AuthenticationScheme(
+                type=AuthenticationScheme.Type.oauthbearertoken,
+                name="Bearer token",
+                description="An admin key with the role 'scim'.",
+                primary=True,
+            )
+        ],
+    )
+
+
+SERVICE: Final = ProvisioningService(
+    ScimProvider(
+        models=[User, EnterpriseUser, Group],
+        resource_types=[
+            ResourceType.from_resource(User[EnterpriseUser]),
+            ResourceType.from_resource(Group),
+        ],
+        config=_config(),
+    )
+)

@@ -171,9 +171,12 @@ class Users:
             await check_an_admin_is_left(work, self._clock.now())
 
 
+_DESCRIBED = ("display_name", "email", "source", "issuer", "subject")
+
+
 async def _check_described(work: UnitOfWork, before: User, after: User, spec: UserSpec) -> None:
     """Raise ConflictError for a change of what an issuer describes by SCIM; stopping the user is always possible."""
-    if any(getattr(before, name) != getattr(after, name) for name in ("display_name", "email", "source")):
+    if any(getattr(before, name) != getattr(after, name) for name in _DESCRIBED):
         raise ConflictError(
             f"SCIM describes user {before.name!r}: change name and mail address at the identity provider"
         )

@@ -159,7 +159,7 @@ async def test_everything_a_user_holds_ends_with_the_user(scim: ScimServer, how:
 
 
 async def test_an_administrators_stop_outlasts_scim(scim: ScimServer) -> None:
-    created = await scim.user("held@okta.example")
+    created = await scim.user("held@okta.example", externalId="held")
     path, user = f"Users/{created['id']}", "users/held@okta.example"
     await scim.ask("PATCH", user, {"status": "suspended"})
     for active in (True, False, True):
@@ -168,7 +168,12 @@ async def test_an_administrators_stop_outlasts_scim(scim: ScimServer) -> None:
     await scim.ask("PATCH", user, {"status": "active"})
     await scim.patch(path, {"op": "replace", "path": "active", "value": False}, status=204)
     await scim.ask("PATCH", user, {"status": "active"}, status=409)
-    for described in ({"display_name": "Other"}, {"email": "x@y.example"}, {"source": "local"}):
+    for described in (
+        {"display_name": "Other"},
+        {"email": "x@y.example"},
+        {"source": "local"},
+        {"subject": ""},
+    ):
         await scim.ask("PATCH", user, described, status=409)
 
 

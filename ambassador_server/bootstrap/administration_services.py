@@ -49,6 +49,7 @@ def create_administration(
     store, changes, policy, clock = base.store, base.changes, base.policy, base.clock
     pepper, names = base.key_ring.pepper, Names(policy)
     patterns = PatternChecks(catalog=catalog, separator=config.separator)
+    targets = ScopeTargets(catalog=catalog, patterns=patterns)
     access_requests = AccessRequests(
         requests=base.requests,
         policy=policy,
@@ -56,7 +57,6 @@ def create_administration(
         patterns=patterns,
         longest=config.access_requests.longest,
     )
-    targets = ScopeTargets(catalog=catalog, patterns=patterns)
     return AdministrationUseCases(
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, names=names, clock=clock),
@@ -70,9 +70,7 @@ def create_administration(
         sessions=SessionControl(store=store, changes=changes, sessions=sign_in.sessions, clock=clock),
         issuers=_issuers(config, base),
         provisioning=ProvisioningRequests(store=store, changes=changes, clock=clock),
-        limits=Limits(
-            store=store, changes=changes, targets=targets, counters=base.limit_counters, clock=clock
-        ),
+        limits=_limits(base, targets),
         approvals=ApprovalDecisions(store=store, requests=base.requests, access=access_requests, clock=clock),
         switches=Switches(store=store, changes=changes, targets=targets, clock=clock),
         switch_effects=SwitchEffects(
@@ -97,6 +95,16 @@ def _client_keys(config: ServerConfig, base: Foundation) -> ClientKeys:
         clock=base.clock,
         pepper=base.key_ring.pepper,
         prolonged=config.client_keys.prolonged,
+    )
+
+
+def _limits(base: Foundation, targets: ScopeTargets) -> Limits:
+    return Limits(
+        store=base.store,
+        changes=base.changes,
+        targets=targets,
+        counters=base.limit_counters,
+        clock=base.clock,
     )
 
 

@@ -94,13 +94,13 @@ _ambassador_admin_words() {
         "session") commands="list revoke" options="-h --help" ;;
         "session list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "session revoke") options="--dry-run -y --yes $shared" ;;
-        "issuer") commands="add list show remove test import-permissions" options="-h --help" ;;
+        "issuer") commands="add list show remove test import" options="-h --help" ;;
         "issuer add") options="--url --audience --gateway --scope --create-users --ca-file --beside-key --algorithm --keys-url --secret --introspection --introspection-url --client-id --token-prefix --private-addresses --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --preset --owner --dry-run $shared" ;;
         "issuer list") options="--filter --sort --limit --watch --every $shared" ;;
         "issuer show") options="--watch --every $shared" ;;
         "issuer remove") options="--dry-run -y --yes $shared" ;;
         "issuer test") options="--token --header --check $shared" ;;
-        "issuer import-permissions") options="--name --url --audience --preset --owner $shared" ;;
+        "issuer import") options="--name --url --audience --preset --owner $shared" ;;
         "certificate") commands="revoke restore" options="-h --help" ;;
         "certificate revoke") options="--issuer --dry-run $shared" ;;
         "certificate restore") options="--issuer --dry-run -y --yes $shared" ;;
@@ -251,7 +251,7 @@ _ambassador_admin_argument() {
         "issuer show":1) takes=word live=issuer ;;
         "issuer remove":*) takes=word live=issuer ;;
         "issuer test":1) takes=word live=issuer ;;
-        "issuer import-permissions":1) takes=file ;;
+        "issuer import":1) takes=file ;;
         "limit set":1) takes=word live=limit ;;
         "limit show":1) takes=word live=limit ;;
         "limit remove":*) takes=word live=limit ;;

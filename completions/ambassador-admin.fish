@@ -52,7 +52,7 @@ function __ambassador_admin_at
             case 'session'
                 contains -- $word list revoke; and set -a typed $word
             case 'issuer'
-                contains -- $word add list show remove test import-permissions; and set -a typed $word
+                contains -- $word add list show remove test import; and set -a typed $word
             case 'certificate'
                 contains -- $word revoke restore; and set -a typed $word
             case 'limit'
@@ -566,7 +566,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at issuer' -a list -d 'List 
 complete -c ambassador-admin -n '__ambassador_admin_at issuer' -a show -d 'Show an issuer.'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer' -a remove -d 'Remove issuers: their tokens are refused at once, and calls in flight with them stop.'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer' -a test -d 'Explain what an access token would become: each check, the user and the groups; the token is never shown.'
-complete -c ambassador-admin -n '__ambassador_admin_at issuer' -a import-permissions -d 'Print the permissions of mcp-gateway\'s configuration (auth) as YAML for `diff` and `apply`; changes nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at issuer' -a import -d 'Print the permissions of mcp-gateway\'s configuration (auth) as YAML for `diff` and `apply`; changes nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer add' -l url -x -d 'The issuer exactly as its tokens name it (iss).'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer add' -l audience -x -d 'What its tokens for this server are for (aud).'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer add' -l gateway -x -d 'The API gateway, by its name in the server\'s configuration, whose headers are the claims.'
@@ -607,12 +607,12 @@ complete -c ambassador-admin -n '__ambassador_admin_at issuer test' -l token -x 
 complete -c ambassador-admin -n '__ambassador_admin_at issuer test' -l header -x -d 'What a gateway would send, in place of a token; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer test' -l check -d 'Exit with code 1 if the token is refused.'
 complete -c ambassador-admin -n '__ambassador_admin_at issuer test' -a '(__ambassador_admin_at_names issuer)'
-complete -c ambassador-admin -n '__ambassador_admin_at issuer import-permissions' -l name -x -d 'The name of the issuer here.'
-complete -c ambassador-admin -n '__ambassador_admin_at issuer import-permissions' -l url -x -d 'The issuer exactly as its tokens name it (iss).'
-complete -c ambassador-admin -n '__ambassador_admin_at issuer import-permissions' -l audience -x -d 'What its tokens for this server are for (aud).'
-complete -c ambassador-admin -n '__ambassador_admin_at issuer import-permissions' -l preset -x -d 'Whose tokens these are; see `issuer add`.'
-complete -c ambassador-admin -n '__ambassador_admin_at issuer import-permissions' -l owner -x -d 'The owner in the file that is printed.'
-complete -c ambassador-admin -n '__ambassador_admin_at issuer import-permissions' -F
+complete -c ambassador-admin -n '__ambassador_admin_at issuer import' -l name -x -d 'The name of the issuer here.'
+complete -c ambassador-admin -n '__ambassador_admin_at issuer import' -l url -x -d 'The issuer exactly as its tokens name it (iss).'
+complete -c ambassador-admin -n '__ambassador_admin_at issuer import' -l audience -x -d 'What its tokens for this server are for (aud).'
+complete -c ambassador-admin -n '__ambassador_admin_at issuer import' -l preset -x -d 'Whose tokens these are; see `issuer add`.'
+complete -c ambassador-admin -n '__ambassador_admin_at issuer import' -l owner -x -d 'The owner in the file that is printed.'
+complete -c ambassador-admin -n '__ambassador_admin_at issuer import' -F
 complete -c ambassador-admin -n '__ambassador_admin_at certificate' -a revoke -d 'Believe a certificate no more: what it may do ends within a second, also open connections and running calls.'
 complete -c ambassador-admin -n '__ambassador_admin_at certificate' -a restore -d 'Believe revoked certificates again.'
 complete -c ambassador-admin -n '__ambassador_admin_at certificate revoke' -l issuer -x -a '(__ambassador_admin_at_names issuer)' -d 'The issuer that signed it; see issuer list.'

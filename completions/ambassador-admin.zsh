@@ -1208,7 +1208,7 @@ _ambassador-admin_issuer() {
         'show:Show an issuer.'
         'remove:Remove issuers\: their tokens are refused at once, and calls in flight with them stop.'
         'test:Explain what an access token would become\: each check, the user and the groups; the token is never shown.'
-        'import-permissions:Print the permissions of mcp-gateway'\''s configuration (auth) as YAML for `diff` and `apply`; changes nothing.'
+        'import:Print the permissions of mcp-gateway'\''s configuration (auth) as YAML for `diff` and `apply`; changes nothing.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -1223,7 +1223,7 @@ _ambassador-admin_issuer() {
                 show) _ambassador-admin_issuer_show ;;
                 remove) _ambassador-admin_issuer_remove ;;
                 test) _ambassador-admin_issuer_test ;;
-                import-permissions) _ambassador-admin_issuer_import-permissions ;;
+                import) _ambassador-admin_issuer_import ;;
             esac
             ;;
     esac
@@ -1294,7 +1294,7 @@ _ambassador-admin_issuer_test() {
         ':NAME:_ambassador-admin_names issuer'
 }
 
-_ambassador-admin_issuer_import-permissions() {
+_ambassador-admin_issuer_import() {
     _arguments -s -S : \
         --name='[The name of the issuer here.]:NAME: ' \
         --url='[The issuer exactly as its tokens name it (iss).]:URL: ' \

@@ -1,4 +1,4 @@
-"""The command `issuer import-permissions`: a gateway's permissions by claims and scopes, as groups and grants."""
+"""The command `issuer import`: a gateway's permissions by claims and scopes, as groups and grants."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ _HELP = "docs/identity.md, Permissions of another gateway"
 
 def register(app: typer.Typer) -> None:
     """Add the command to those of issuers."""
-    verb(app, "import-permissions")(import_permissions)
+    verb(app, "import")(import_permissions)
 
 
 def import_permissions(
@@ -43,7 +43,7 @@ def import_permissions(
     Each value of the claim becomes a group of the issuer, and each pattern a grant of tools for the groups whose scopes
     suffice. What grants cannot say exactly is an error with its line, and nothing is printed.
 
-    Example: ambassador-admin issuer import-permissions config.yaml --name sso
+    Example: ambassador-admin issuer import a.yaml --name b --url c --audience d
     """
     from ambassador_admin.declarative.document import InvalidFilesError
     from ambassador_admin.declarative.export import export_text

@@ -405,7 +405,7 @@ COMMANDS = {
     "issuer-import": [
         *(
             "issuer",
-            "import-permissions",
+            "import",
             "{home}/gateway.yaml",
             "--name",
             "sso",
@@ -417,7 +417,7 @@ COMMANDS = {
     "issuer-import-faults": [
         *(
             "issuer",
-            "import-permissions",
+            "import",
             "{home}/bad-gateway.yaml",
             "--name",
             "sso",
@@ -426,7 +426,7 @@ COMMANDS = {
         ),
         *("--audience", "x"),
     ],
-    "issuer-import-nothing": ["issuer", "import-permissions", "{home}/gateway.yaml"],
+    "issuer-import-nothing": ["issuer", "import", "{home}/gateway.yaml"],
     "issuer-add": [
         "issuer",
         "add",

@@ -35,7 +35,7 @@ def _imported(world: World, directory: Path, issuer: dict[str, Any]) -> None:
         "proxy": {"servers": [{"name": "tools"}]},
     }
     (directory / "gateway.json").write_text(json.dumps(config))
-    words = ("issuer", "import-permissions", str(directory / "gateway.json"), "--name", "realm", "--url", URL)
+    words = ("issuer", "import", str(directory / "gateway.json"), "--name", "realm", "--url", URL)
     (document,) = [world.rig.admin_json(*words, "--audience", "ambassador")]
     (document["issuers"][0]).update(
         algorithms=["HS256"],

@@ -77,8 +77,9 @@ def issue(
 ) -> None:
     """Issue an admin key for a program. It is shown only once.
 
+    A key with the role scim lets an identity provider keep its users and groups; it has no other role.
+
     Example: ambassador-admin admin-key issue ci --role provisioner --for 30d
-    Example: ambassador-admin admin-key issue okta-scim --role scim --issuer okta
     """
     key = NewAdminKey(name=name, roles=role, expires_in_seconds=parse_duration(duration), issuer=issuer)
     issue_secret(admin, admin_keys.issue(key), ISSUED_ADMIN_KEY, key_file)

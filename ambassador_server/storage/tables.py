@@ -274,9 +274,6 @@ issuers = Table(
     Column("algorithms", TextTuple(Algorithm), nullable=False),
     Column("key_source", EnumText(KeySource), nullable=False),
     optional_text("key_place"),
-    optional_text("client_id"),
-    optional_text("client_secret"),
-    Column("token_prefix", CodePointText, nullable=False, server_default=""),
     Column("private_addresses", Boolean, nullable=False),
     required_text("subject_claim"),
     Column("user_claims", TextTuple(), nullable=False),
@@ -292,6 +289,9 @@ issuers = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("beside_key", Boolean, nullable=False, server_default=false()),
     Column("revoked", TextTuple(), nullable=False, server_default="[]"),
+    optional_text("client_id"),
+    optional_text("client_secret"),
+    Column("token_prefix", CodePointText, nullable=False, server_default=""),
 )
 
 approval_requests = Table(

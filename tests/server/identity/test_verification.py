@@ -134,6 +134,28 @@ async def test_the_name_of_a_key_is_only_compared(
     assert fault(await verifier.verify(token, trusted(server))) is TokenFault.UNKNOWN_KEY
 
 
+async def test_a_huge_or_strange_name_of_a_key_is_refused(
+    verifier: JwtVerifier, server: IssuerServer
+) -> None:
+    signature = sign(claims_of(server.url)).rpartition(".")[2]
+    for key_id in ("x" * 256, "x" * 3000, "x" * 10_000, 7, None, ["rsa-1"], {"a": 1}):
+        header = {"alg": "RS256", "typ": "JWT", "kid": key_id}
+        token = f"{encoded(header)}.{encoded(claims_of(server.url))}.{signature}"
+        expected = TokenFault.WRONG_SIGNATURE if key_id is None else TokenFault.MALFORMED
+        assert fault(await verifier.verify(token, trusted(server))) is expected, key_id
+
+
+async def test_keys_that_are_rotated_while_the_server_runs_are_found(
+    verifier: JwtVerifier, server: IssuerServer, clock: ManualClock
+) -> None:
+    claims, issuer = claims_of(server.url), trusted(server)
+    assert fault(await verifier.verify(sign(claims), issuer)) is None
+    server.keys = [OTHER_RSA.public()]
+    clock.advance(31)
+    assert fault(await verifier.verify(sign(claims, OTHER_RSA), issuer)) is None
+    assert fault(await verifier.verify(sign(claims), issuer)) is TokenFault.UNKNOWN_KEY, "it was taken away"
+
+
 async def test_keys_that_a_token_brings_are_not_used(verifier: JwtVerifier, server: IssuerServer) -> None:
     async with issuer_server() as other:
         other.keys = [OTHER_RSA.public(kid=RSA.key_id)]

@@ -1,7 +1,6 @@
 """The options of `issuer add`: which tokens are believed, how they are verified, and what their claims mean."""
 
 import hashlib
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -197,6 +196,8 @@ def _url(trust: Trust) -> str | None:
         return trust.url
     if trust.url:
         raise UsageError("--url and --ca-file exclude each other.", hint=ISSUER_HELP)
+    import ssl
+
     try:
         content = trust.ca_file.read_text(encoding="ascii")
         encoded = ssl.PEM_cert_to_DER_cert(_only_certificate(content))
@@ -213,7 +214,7 @@ def _url(trust: Trust) -> str | None:
 
 def _only_certificate(content: str) -> str:
     """Return the certificate in a text, without what is before and after it. Raises ValueError for none or several."""
-    begin, end = ssl.PEM_HEADER, ssl.PEM_FOOTER
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     if content.count(begin) != 1 or content.count(end) != 1:
         raise ValueError
     return content[content.index(begin) : content.index(end) + len(end)]

@@ -1,15 +1,17 @@
 """The certificate by which a server knows our program: files, checked before their key is used."""
 
-import ssl
 import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ambassador_client.errors import SettingsError
 from ambassador_protocol.references import SecretReferenceError, parse_reference, resolve_reference
+
+if TYPE_CHECKING:
+    import ssl
 
 CERT_VARIABLE: Final = "MCP_AMBASSADOR_CLIENT_CERT"
 KEY_VARIABLE: Final = "MCP_AMBASSADOR_CLIENT_KEY"
@@ -24,8 +26,10 @@ class ClientCertificate:
     key_file: Path | None = None
     passphrase: str = field(default="", repr=False)
 
-    def use(self, context: ssl.SSLContext) -> None:
+    def use(self, context: "ssl.SSLContext") -> None:
         """Present the certificate to servers that ask for one. Raises SettingsError."""
+        import ssl  # noqa: PLC0415 - the help of commands needs none
+
         key_file = self.key_file or self.cert_file
         _refuse_unless_private(key_file)
         try:

@@ -8,7 +8,7 @@ from aiohttp import web
 from ambassador_protocol import paths
 from ambassador_protocol.admin.issuer_presets import DEFAULTS
 from ambassador_protocol.admin.issuers import NewIssuer, NewRevocation, TokenToTest
-from tests.admin.fake_routes import API, _for, _known, _page, _read
+from tests.admin.fake_routes import API, Refusal, _for, _known, _page, _read
 from tests.admin.fake_state import AT, FakeState, Item
 
 _CHECKS = ("form", "issuer", "algorithm", "key", "signature", "audience", "time", "scope", "user", "account")
@@ -71,6 +71,9 @@ async def _revoke(request: web.Request) -> web.Response:
 
 async def _restore(request: web.Request) -> web.Response:
     issuer = _known(request.app[API].issuers, "issuer", request.match_info["name"])
+    if request.match_info["serial"] not in issuer["revoked"]:
+        name, serial = request.match_info["name"], request.match_info["serial"]
+        raise Refusal(404, f"Issuer {name!r} has no revoked certificate {serial}")
     issuer["revoked"].remove(request.match_info["serial"])
     return web.Response(status=204)
 

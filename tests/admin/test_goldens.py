@@ -495,7 +495,7 @@ COMMANDS = {
         *("--user-claim", "email:{user}@acme.example"),
     ],
     "certificate-revoke": ["certificate", "revoke", "3A:0F", "--issuer", "okta"],
-    "certificate-restore": ["certificate", "restore", "3A:0F", "--issuer", "okta"],
+    "certificate-restore": ["certificate", "restore", "3A:0F", "--issuer", "okta", "--yes"],
     "certificate-revoke-unknown": ["certificate", "revoke", "3A:0F", "--issuer", "octa"],
     "certificate-revoke-without-issuer": ["certificate", "revoke", "3A:0F"],
     "issuer-list": ["issuer", "list"],

@@ -212,7 +212,9 @@ GROUP_FIELDS = st.fixed_dictionaries(
     }
 )
 
-PRINTED = st.text(min_size=1, max_size=20).filter(str.isprintable) | st.sampled_from(ODD)
+PRINTED = st.text(
+    st.characters(exclude_categories=("C", "Zl", "Zp", "Zs"), include_characters=" "), min_size=1, max_size=20
+) | st.sampled_from(ODD)
 CLAIM_LISTS = st.lists(PRINTED, max_size=3)
 
 
@@ -226,6 +228,9 @@ def issuer_fields(groups: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "algorithms": st.lists(st.sampled_from(["RS256", "ES256", "EdDSA"]), unique=True, min_size=1),
             "key_source": st.sampled_from(["discovery", "jwks", "secret"]),
             "key_place": st.none() | PRINTED,
+            "client_id": st.none() | PRINTED,
+            "client_secret": st.none() | PRINTED,
+            "token_prefix": st.just("") | PRINTED,
             "private_addresses": st.booleans(),
             "subject_claim": PRINTED,
             "user_claims": CLAIM_LISTS,
@@ -235,6 +240,7 @@ def issuer_fields(groups: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "group_map": mapped,
             "scopes": CLAIM_LISTS,
             "creates_users": st.booleans(),
+            "beside_key": st.booleans(),
         }
     )
 

@@ -62,6 +62,16 @@ class GatewaySection(Section):
         bool,
         Field(description="Whether only X-OpenWebUI-User-Jwt names users, and plain headers never suffice."),
     ] = False
+    forwarded_ca_file: Annotated[
+        Path | None,
+        Field(
+            description="Authorities of the certificates that it forwards in Client-Cert; by default none is read."
+        ),
+    ] = None
+    forwarded_crl_file: Annotated[
+        Path | None,
+        Field(description="Revocation lists of these authorities; without valid ones none is accepted."),
+    ] = None
 
     @property
     def is_configured(self) -> bool:
@@ -78,4 +88,12 @@ class GatewaySection(Section):
             raise ValueError(
                 "client_ca_file, crl_file and allowed_names go with host, the address of the listener"
             )
+        if self.forwarded_crl_file is not None and self.forwarded_ca_file is None:
+            raise ValueError("forwarded_crl_file goes with forwarded_ca_file")
+        if self.forwarded_ca_file is not None and self.signed_users:
+            raise ValueError(
+                "signed_users excludes forwarded_ca_file: the certificates it forwards are not signed users"
+            )
+        if self.forwarded_ca_file is not None and not self.is_configured:
+            raise ValueError("forwarded_ca_file goes with host or secrets, or no gateway is believed")
         return self

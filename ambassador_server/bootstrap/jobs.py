@@ -39,7 +39,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: Mapping[str, ListenerTls]) ->
 
     return (
         *_exports(ambassador),
-        *_client_certificates(tls),
+        *_client_certificates(ambassador, tls),
         Job("policy", 1.0, base.policy.refresh),
         Job("calls in flight", 1.0, decide_calls_again),
         Job("streams of ended sessions", 1.0, services.calls.list_changes.stop_ended_sessions),
@@ -66,11 +66,14 @@ def clock_driven_jobs(ambassador: Ambassador, tls: Mapping[str, ListenerTls]) ->
     )
 
 
-def _client_certificates(tls: Mapping[str, ListenerTls]) -> Iterator[Job]:
-    """Yield what reads the files of client certificates again, for the listeners that ask for them."""
+def _client_certificates(ambassador: Ambassador, tls: Mapping[str, ListenerTls]) -> Iterator[Job]:
+    """Yield what reads the files of client certificates again, for those that are asked for or forwarded."""
     for name, each in tls.items():
         if each.asks_clients:
             yield Job(f"client certificates of the {name} API", 1.0, each.follow)
+    gateway = ambassador.services.client_sign_in.gateway
+    if gateway is not None and gateway.forwarded is not None:
+        yield Job("certificates that the gateway forwards", 1.0, gateway.forwarded.follow)
 
 
 def _exports(ambassador: Ambassador) -> Iterator[Job]:

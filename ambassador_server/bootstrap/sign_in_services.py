@@ -69,7 +69,7 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         tokens=tokens,
         certificates=_certificates(base, config.client_certificates),
         resource=resource,
-        gateway=create_gateway(config, base, tokens),
+        gateway=create_gateway(config, base, tokens, _certificate_prover(base)),
         ignored=base.ignored,
     )
 
@@ -99,8 +99,10 @@ def create_administrator_sign_in(
 
 
 def _certificates(base: Foundation, section: ClientCertificatesSection) -> CertificateProver | None:
-    if section.mode == "off":
-        return None
+    return None if section.mode == "off" else _certificate_prover(base)
+
+
+def _certificate_prover(base: Foundation) -> CertificateProver:
     return CertificateProver(
         policy=base.policy,
         reading=base.reading,

@@ -194,6 +194,11 @@ def _gateway(settings: "ServerConfig") -> str:
         if trust.list_fault(datetime.now(UTC)):
             raise ConfigurationError(f"a revocation list in {section.crl_file} has expired")
         ways.append(f"a listener for {', '.join(section.allowed_names)}")
+    if section.forwarded_ca_file is not None:
+        forwarded = ClientTrust.read(section.forwarded_ca_file, section.forwarded_crl_file)
+        if forwarded.list_fault(datetime.now(UTC)):
+            raise ConfigurationError(f"a revocation list in {section.forwarded_crl_file} has expired")
+        ways.append("forwarded certificates")
     issuer = asyncio.run(_issuer_of(settings, section.name))
     note = (
         f"its headers are those of issuer {issuer}"

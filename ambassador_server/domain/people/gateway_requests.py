@@ -63,6 +63,8 @@ class GatewayFault(StrEnum):
     AMBIGUOUS_HEADER = "ambiguous_header"
     NO_IDENTITY = "no_identity"
     NO_SIGNED_USER = "no_signed_user"
+    CERTIFICATE_MALFORMED = "certificate_malformed"
+    AMBIGUOUS_IDENTITY = "ambiguous_identity"
 
 
 class SignedRequest(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,12 @@ from typing import Final
 from msgspec import Struct
 
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
-from ambassador_server.domain.people.certificates import PeerCertificate
+from ambassador_server.domain.people.certificates import CertificateFault, PeerCertificate
+from ambassador_server.domain.people.forwarded_certificates import (
+    CERTIFICATE_HEADERS,
+    forwarded_chain,
+    names_another_way,
+)
 from ambassador_server.domain.people.gateway_requests import (
     USER_TOKEN,
     GatewayFault,
@@ -27,6 +32,7 @@ from ambassador_server.ports.gateway_signatures import GatewaySignatures
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.sign_in.forwarded_certificates import ForwardedCertificates
 from ambassador_server.services.sign_in.login_throttle import count_wrong_token
 from ambassador_server.services.sign_in.token_proof import TokenProver
 
@@ -59,6 +65,7 @@ class GatewayProver:
         settings: GatewaySettings,
         signatures: GatewaySignatures | None,
         tokens: TokenProver,
+        forwarded: ForwardedCertificates | None,
         policy: PolicyKeeper,
         recorder: Recorder,
         throttle: Throttle,
@@ -67,6 +74,7 @@ class GatewayProver:
         self._settings = settings
         self._signatures = signatures
         self._tokens = tokens
+        self.forwarded = forwarded
         self._policy = policy
         self._recorder = recorder
         self._throttle = throttle
@@ -118,9 +126,43 @@ class GatewayProver:
         if believed.ends_at <= self._clock.monotonic():
             raise InvalidTokenError("The gateway has to be asked again: send a new request")
         issuer = self._issuer()
-        names = {USER_TOKEN} if issuer is None else {USER_TOKEN, *headers_of(issuer)}
-        if single_values(believed.unsigned, names):
+        names = frozenset({USER_TOKEN}) if issuer is None else frozenset({USER_TOKEN, *headers_of(issuer)})
+        if single_values(believed.unsigned, names | self._certificate_headers):
             raise await self._refused(GatewayFault.HEADER_NOT_SIGNED, origin)
+        if self.forwarded is not None and self.has_certificate(believed.headers):
+            return await self._by_certificate(self.forwarded, believed, names, origin)
+        return await self._by_headers(issuer, believed, origin)
+
+    def has_certificate(self, headers: Headers) -> bool:
+        """Tell whether headers have a forwarded certificate, good or bad, which is looked at."""
+        return self.forwarded is not None and bool(single_values(headers, CERTIFICATE_HEADERS))
+
+    @property
+    def _certificate_headers(self) -> frozenset[str]:
+        return frozenset() if self.forwarded is None else CERTIFICATE_HEADERS
+
+    async def _by_certificate(
+        self,
+        forwarded: ForwardedCertificates,
+        believed: BelievedHeaders,
+        names: frozenset[str],
+        origin: Origin,
+    ) -> Principal:
+        """Return the user of the forwarded certificate, which no other header that names users may stand beside."""
+        if names_another_way((*believed.headers, *believed.unsigned), names):
+            raise await self._refused(GatewayFault.AMBIGUOUS_IDENTITY, origin)
+        chain = forwarded_chain(believed.headers)
+        if chain is None or isinstance(chain, GatewayFault):
+            raise await self._refused(chain or GatewayFault.NO_IDENTITY, origin)
+        found = await forwarded.principal(chain, origin)
+        if isinstance(found, CertificateFault):
+            raise await self._refused(found, origin)
+        return found
+
+    async def _by_headers(
+        self, issuer: Issuer | None, believed: BelievedHeaders, origin: Origin
+    ) -> Principal:
+        """Return the user whom a token or plain headers name."""
         token = single_values(believed.headers, (USER_TOKEN,))
         if isinstance(token, GatewayFault):
             raise await self._refused(token, origin)
@@ -144,7 +186,9 @@ class GatewayProver:
         issuers = self._policy.snapshot.issuers
         return None if issuers is None else issuers.by_url.get(gateway_url(self._settings.name))
 
-    async def _refused(self, fault: GatewayFault, origin: Origin) -> InvalidTokenError | OverloadedError:
+    async def _refused(
+        self, fault: GatewayFault | CertificateFault, origin: Origin
+    ) -> InvalidTokenError | OverloadedError:
         """Record a refusal, unless the address was refused too often, and return the error to raise."""
         if count_wrong_token(self._throttle, origin):
             await self._recorder.event(

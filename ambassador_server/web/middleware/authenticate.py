@@ -21,13 +21,11 @@ from ambassador_server.web.app_keys import (
     PRINCIPAL,
 )
 from ambassador_server.web.middleware.gateway import principal_of_gateway
-from ambassador_server.web.peer_certificates import peer_certificate
+from ambassador_server.web.peer_certificates import check_no_page, peer_certificate
 
 Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BEARER = "bearer "
-_BY_PAGES = frozenset({"Origin", "Sec-Fetch-Site", "Referer"})
-"""Headers that browsers send with requests of pages."""
 
 
 def authenticated(route: Route) -> Route:
@@ -72,19 +70,13 @@ async def _principal_with_certificate(
         principal = await _principal_by_secret(request, _secret(request, SESSION_TOKEN_HEADER))
         await certificates.check_beside(peer, principal.user_id, origin)
         return principal
-    _check_no_page(request)
+    check_no_page(request)
     return await certificates.authenticate(peer, origin)
 
 
 def _brings(request: web.Request, header: str) -> bool:
     """Tell whether a request names a secret at all; with a wrong one, the certificate does not stand in for it."""
     return header in request.headers or "Authorization" in request.headers
-
-
-def _check_no_page(request: web.Request) -> None:
-    """Raise NotAuthenticatedError for a request of a web page: browsers add certificates to those of any page."""
-    if any(name in request.headers for name in _BY_PAGES):
-        raise NotAuthenticatedError("A client certificate alone is no credential in a browser")
 
 
 def administered(right: Right, route: Route) -> Route:
@@ -102,7 +94,7 @@ async def check_administered(request: web.Request, right: Right) -> None:
     certificates, prover = request.app[CERTIFICATES], request.app[ADMINISTRATORS]
     peer = None if certificates is None else peer_certificate(request)
     if certificates is not None and peer is not None and not _brings(request, ADMIN_KEY_HEADER):
-        _check_no_page(request)
+        check_no_page(request)
         administrator = await certificates.administrator(peer, request[ORIGIN])
         request[ADMINISTRATOR] = await prover.check_right(administrator, right, request[ORIGIN])
         return

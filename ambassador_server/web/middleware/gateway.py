@@ -10,7 +10,7 @@ from ambassador_server.domain.people.principals import Principal
 from ambassador_server.services.sign_in.gateway_proof import BelievedHeaders, GatewayProver
 from ambassador_server.web.app_keys import BELIEVED, GATEWAY, IGNORED_HEADERS, ORIGIN, SETTINGS
 from ambassador_server.web.bodies import BODY, read_body
-from ambassador_server.web.peer_certificates import peer_certificate
+from ambassador_server.web.peer_certificates import check_no_page, peer_certificate
 
 
 def principal_of_gateway(request: web.Request, prover: GatewayProver) -> Awaitable[Principal] | None:
@@ -53,7 +53,10 @@ def _claims_gateway(request: web.Request, prover: GatewayProver) -> bool:
 
 
 async def _principal(request: web.Request, prover: GatewayProver) -> Principal:
-    return await prover.principal(await _believed(request, prover), request[ORIGIN])
+    believed = await _believed(request, prover)
+    if prover.has_certificate(believed.headers):
+        check_no_page(request)
+    return await prover.principal(believed, request[ORIGIN])
 
 
 async def _believed(request: web.Request, prover: GatewayProver) -> BelievedHeaders:

@@ -35,6 +35,8 @@ CONNECT_PAGE: Final = "/connect"
 OAUTH_CALLBACK: Final = "/oauth/callback"
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
 CLIENT_METADATA: Final = "/oauth/client-metadata"
+TOKEN: Final = "/oauth/token"
+SERVER_METADATA: Final = "/.well-known/oauth-authorization-server"
 
 ADMIN: Final = "/v1/admin"
 USERS: Final = f"{ADMIN}/users"

@@ -115,6 +115,14 @@ class InvalidTokenError(NotAuthenticatedError):
     """An access token is not accepted; the message tells why only if an issuer has signed it."""
 
 
+class TokenRequestError(AmbassadorError):
+    """A client gets no access token; `code` is the error code of OAuth (RFC 6749, 8707)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class InsufficientScopeError(AmbassadorError):
     """An access token is good, but lacks one of `scopes`, which are all that are needed."""
 

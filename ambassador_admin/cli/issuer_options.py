@@ -1,6 +1,7 @@
 """The options of `issuer add`: which tokens are believed, how they are verified, and what their claims mean."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -143,6 +144,15 @@ class Trust:
         bool,
         typer.Option("--create-users", help="Create users whom tokens name first, without a group."),
     ] = False
+    assertion_clients: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--id-jag-client",
+            metavar="CLIENT_ID=REFERENCE",
+            help="A client that may exchange identity assertions (ID-JAG) of the issuer for tokens of this server, and "
+            "its secret: env://NAME or file://PATH; may be repeated.",
+        ),
+    ] = None
     ca_file: Annotated[
         Path | None,
         typer.Option(
@@ -177,6 +187,7 @@ def _of_tokens(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
         "audiences": trust.audiences,
         "scopes": trust.scopes,
         "creates_users": trust.create_users or None,
+        "assertion_clients": _clients(trust.assertion_clients),
         "algorithms": keys.algorithms,
         **_source(keys),
         "private_addresses": keys.private_addresses or None,
@@ -262,3 +273,19 @@ def _mapped(given: list[str] | None) -> dict[str, str] | None:
             raise UsageError(f"--map: {claimed!r} is given twice.", hint=ISSUER_HELP)
         mapped[claimed] = group
     return mapped
+
+
+def _clients(given: list[str] | None) -> dict[str, str] | None:
+    if given is None:
+        return None
+    clients: dict[str, str] = {}
+    for each in given:
+        # The id of a client may be a URL with `=`, and so may a reference: the scheme tells where that begins.
+        found = re.fullmatch(r"(.+)=([a-z]+://.+)", each)
+        if found is None:
+            # The value is not repeated: it may be a secret that was given in the place of its reference.
+            raise UsageError("--id-jag-client: a value is not CLIENT_ID=REFERENCE.", hint=ISSUER_HELP)
+        if found[1] in clients:
+            raise UsageError(f"--id-jag-client: {found[1]!r} is given twice.", hint=ISSUER_HELP)
+        clients[found[1]] = found[2]
+    return clients

@@ -41,6 +41,7 @@ ISSUER = View(
         Column("GROUPS", "group_prefix"),
         Column("SCOPES", "scopes", wide=True),
         Column("CREATES USERS", "creates_users", wide=True),
+        Column("ID-JAG CLIENTS", "assertion_clients", wide=True),
         Column("BESIDE KEY", "beside_key", wide=True),
         Column("REVOKED", "revoked", wide=True),
         Column("OWNER", "owner", wide=True),

@@ -1,5 +1,6 @@
 """Reads issuers of declarative files; what a file does not say of one has the value of its preset."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ambassador_admin.declarative import readers
@@ -11,11 +12,19 @@ _TEXTS = readers.list_of(readers.text, most=50)
 
 
 def _group_map(node: Node) -> dict[str, str]:
+    return _mapping(node, readers.name, "claimed groups to groups")
+
+
+def _assertion_clients(node: Node) -> dict[str, str]:
+    return _mapping(node, readers.text, "ids of clients to references of their secrets")
+
+
+def _mapping(node: Node, read: Callable[[Node], str], of: str) -> dict[str, str]:
     if not isinstance(node, Mapping):
-        raise FaultError(node.position, "must be a mapping from claimed groups to groups")
+        raise FaultError(node.position, f"must be a mapping from {of}")
     for key in duplicates(node):
         raise FaultError(key.position, f"{readers.shown(key)} is given twice")
-    return {key.text: readers.name(value) for key, value in node.entries}
+    return {key.text: read(value) for key, value in node.entries}
 
 
 ISSUER_FIELDS: dict[str, Reader] = {
@@ -38,6 +47,7 @@ ISSUER_FIELDS: dict[str, Reader] = {
     "scopes": _TEXTS,
     "creates_users": readers.boolean,
     "beside_key": readers.boolean,
+    "assertion_clients": _assertion_clients,
 }
 
 

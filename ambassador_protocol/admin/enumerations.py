@@ -110,6 +110,8 @@ AUDIT_ACTIONS = OneOf(
     "session:key:new-host",
     "session:token:accept",
     "session:token:refuse",
+    "session:assertion:accept",
+    "session:assertion:refuse",
     "session:gateway:refuse",
     "session:gateway:ignore",
     "session:admin:open",

@@ -78,6 +78,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "scopes": [],
     "creates_users": False,
     "beside_key": False,
+    "assertion_clients": {},
 }
 """The fields of `generic`, but for those that each issuer has of its own."""
 

@@ -21,7 +21,8 @@ class IssuerPut:
     one that is called `group_prefix` and its name. `private_addresses` permits URLs at private addresses. With the key
     source `certificates` the issuer is an authority that signs client certificates, `url` is its fingerprint, and each
     of `user_claims` is a rule such as `email:{user}@acme.example`; with `beside_key` a certificate needs a key of the
-    same user. An absent owner stays as it is.
+    same user. `assertion_clients` may exchange identity assertions (ID-JAG) of the issuer for tokens of this server:
+    each client by its id, with the reference of its secret. An absent owner stays as it is.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -43,6 +44,7 @@ class IssuerPut:
     scopes: list[str] | None = None
     creates_users: bool = False
     beside_key: bool = False
+    assertion_clients: dict[str, str] | None = None
     owner: str | None = None
 
 
@@ -79,6 +81,7 @@ class IssuerView:
     creates_users: bool
     beside_key: bool
     revoked: list[str]
+    assertion_clients: dict[str, str]
     owner: str | None
     created_at: str
     created_by: str

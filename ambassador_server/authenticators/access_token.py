@@ -4,11 +4,12 @@ from collections.abc import Awaitable
 from typing import Final
 
 from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.secrets.tokens import ACCESS_TOKEN_PREFIX
 from ambassador_server.ports.authenticator import Credentials
 from ambassador_server.services.sign_in.token_proof import TokenProver
 
-_BEGINNING: Final = "ey"
-"""How a JSON object begins in base64, and no secret of this server does."""
+_BEGINNINGS: Final = ("ey", ACCESS_TOKEN_PREFIX)
+"""How a JSON object begins in base64, and the tokens that this server issues for identity assertions."""
 _OWN: Final = "amb_"
 """How every secret of this server begins; none of them is ever shown to an issuer."""
 
@@ -21,7 +22,7 @@ class AccessTokenAuthenticator:
 
     def accepts(self, secret: str) -> bool:
         """Tell whether a secret may be a token of an issuer, and there is an issuer at all."""
-        if secret.startswith(_BEGINNING):
+        if secret.startswith(_BEGINNINGS):
             return self._tokens.are_accepted()
         return bool(secret) and not secret.startswith(_OWN) and self._tokens.are_opaque_accepted()
 

@@ -38,7 +38,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: Mapping[str, ListenerTls]) ->
         _renew_certificates(config, tls)
 
     return (
-        *_exports(ambassador),
+        *_others(ambassador),
         *_client_certificates(ambassador, tls),
         Job("policy", 1.0, base.policy.refresh),
         Job("calls in flight", 1.0, decide_calls_again),
@@ -76,8 +76,10 @@ def _client_certificates(ambassador: Ambassador, tls: Mapping[str, ListenerTls])
         yield Job("certificates that the gateway forwards", 1.0, gateway.forwarded.follow)
 
 
-def _exports(ambassador: Ambassador) -> Iterator[Job]:
-    """Yield what sends metrics to a collector, if that is configured."""
+def _others(ambassador: Ambassador) -> Iterator[Job]:
+    """Yield what forgets used assertions, and what sends metrics to a collector, if that is configured."""
+    grants = ambassador.services.client_sign_in.grants
+    yield Job("used assertions", 60.0, grants.forget_expired)
     telemetry = ambassador.telemetry
     if telemetry is not None and telemetry.has_metrics:
         export = partial(telemetry.export_metrics, ambassador.families)

@@ -8,10 +8,14 @@ from ambassador_server.bootstrap.gateway import create_gateway
 from ambassador_server.bootstrap.key_rates import KeyRates
 from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.sealing import AesGcmSealer
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
+from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
+from ambassador_server.services.sign_in.assertion_grant import AssertionGrant
 from ambassador_server.services.sign_in.certificate_proof import CertificateProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
+from ambassador_server.services.sign_in.issued_tokens import IssuedTokens
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.login_throttle import UnknownTokenThrottle
 from ambassador_server.services.sign_in.logins import Logins
@@ -58,7 +62,11 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         clock=base.clock,
         bounds=session_bounds(config),
     )
-    tokens = _tokens(base)
+    accounts = TokenAccounts(changes=base.changes, clock=base.clock)
+    issued = IssuedTokens(
+        policy=base.policy, sealer=AesGcmSealer(base.key_ring.session_keys), clock=base.clock
+    )
+    tokens = _tokens(base, accounts, issued)
     resource = ProtectedResource(
         policy=base.policy, public_url=config.public_url, path=MCP, well_known=RESOURCE_METADATA
     )
@@ -69,8 +77,30 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         tokens=tokens,
         certificates=_certificates(base, config.client_certificates),
         resource=resource,
+        grants=_create_grants(config, base, keys, accounts, issued),
         gateway=create_gateway(config, base, tokens, _certificate_prover(base)),
         ignored=base.ignored,
+    )
+
+
+def _create_grants(
+    config: ServerConfig, base: Foundation, keys: KeyProver, accounts: TokenAccounts, issued: IssuedTokens
+) -> AssertionGrant:
+    server = None if config.public_url is None else config.public_url.rstrip("/")
+    return AssertionGrant(
+        identifier=server,
+        resource=f"{server}{MCP}",
+        store=base.store,
+        policy=base.policy,
+        verifier=base.verifier,
+        reading=base.reading,
+        accounts=accounts,
+        issued=issued,
+        keys=keys,
+        resolve=resolve_reference,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
     )
 
 
@@ -113,11 +143,12 @@ def _certificate_prover(base: Foundation) -> CertificateProver:
     )
 
 
-def _tokens(base: Foundation) -> TokenProver:
+def _tokens(base: Foundation, accounts: TokenAccounts, issued: IssuedTokens) -> TokenProver:
     return TokenProver(
         policy=base.policy,
         reading=base.reading,
-        accounts=TokenAccounts(changes=base.changes, clock=base.clock),
+        accounts=accounts,
+        issued=issued,
         recorder=base.recorder,
         throttle=base.throttle,
         unknown=UnknownTokenThrottle(base.throttle, FailureThrottle(_UNKNOWN_TOKENS)),

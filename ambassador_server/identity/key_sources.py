@@ -21,6 +21,8 @@ class KeySources:
         """Raise InvalidInputError for an issuer whose keys could never be fetched."""
         if not issuer.signs_tokens:
             return
+        for reference in issuer.assertion_clients.values():
+            check_secret(reference)
         if issuer.key_source is KeySource.SECRET:
             check_secret(issuer.key_place or "")
         else:

@@ -3,18 +3,27 @@
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from ambassador_server.domain.people.token_claims import TokenFault
-from ambassador_server.ports.token_verifier import Refusal
+from ambassador_server.ports.token_verifier import Refusal, TokenKind
 
 LONGEST_TOKEN: Final = 16 * 1024
 _LONGEST_HEADER: Final = 4 * 1024
 _LONGEST_KEY_ID: Final = 255
-_TYPES: Final = frozenset({"", "jwt", "at+jwt"})
-"""The types of access tokens; an identity token of a logout, or an assertion for a token endpoint, has another."""
+_TYPES: Final[Mapping[TokenKind, frozenset[str]]] = {
+    TokenKind.ACCESS: frozenset({"", "jwt", "at+jwt"}),
+    TokenKind.ASSERTION: frozenset({"oauth-id-jag+jwt"}),
+}
+"""The types of each kind; an identity token of a logout, for example, has another."""
+
+_WORDS: Final[Mapping[TokenKind, str]] = {
+    TokenKind.ACCESS: "access token",
+    TokenKind.ASSERTION: "identity assertion",
+}
 
 
 _SIGNED_BEGINNING: Final = "ey"
@@ -45,7 +54,7 @@ def check_opaque(token: str) -> Refusal | None:
     return None
 
 
-def read_form(token: str) -> TokenForm | Refusal:
+def read_form(token: str, kind: TokenKind = TokenKind.ACCESS) -> TokenForm | Refusal:
     """Return what a token declares; any text may be given.
 
     Keys and addresses in the header are never looked at: whose keys are used is decided by the table of issuers.
@@ -66,8 +75,8 @@ def read_form(token: str) -> TokenForm | Refusal:
     if "crit" in header:
         return Refusal(TokenFault.NEEDS_EXTENSION, "its header demands an extension (crit)")
     named = header.get("typ", "")
-    if not isinstance(named, str) or named.lower().removeprefix("application/") not in _TYPES:
-        return Refusal(TokenFault.WRONG_TYPE, "its type (typ) is not that of an access token")
+    if not isinstance(named, str) or named.lower().removeprefix("application/") not in _TYPES[kind]:
+        return Refusal(TokenFault.WRONG_TYPE, f"its type (typ) is not that of an {_WORDS[kind]}")
     return TokenForm(algorithm=algorithm, key_id=key_id, issuer=issuer)
 
 

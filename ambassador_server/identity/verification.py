@@ -13,7 +13,7 @@ from ambassador_server.identity.held_keys import HeldKeys
 from ambassador_server.identity.key_set import VerificationKey
 from ambassador_server.identity.key_sources import KeySources
 from ambassador_server.identity.token_form import read_form
-from ambassador_server.ports.token_verifier import Refusal
+from ambassador_server.ports.token_verifier import Refusal, TokenKind
 
 
 class JwtVerifier:
@@ -24,14 +24,16 @@ class JwtVerifier:
         self._keys = HeldKeys(sources, monotonic)
         self._signatures = PyJWS()
 
-    def named_issuer(self, token: str) -> str | Refusal:
+    def named_issuer(self, token: str, kind: TokenKind = TokenKind.ACCESS) -> str | Refusal:
         """Return the issuer that a token names. Nothing of it is verified yet."""
-        form = read_form(token)
+        form = read_form(token, kind)
         return form if isinstance(form, Refusal) else form.issuer
 
-    async def verify(self, token: str, issuer: Issuer) -> Mapping[str, Any] | Refusal:
+    async def verify(
+        self, token: str, issuer: Issuer, kind: TokenKind = TokenKind.ACCESS
+    ) -> Mapping[str, Any] | Refusal:
         """Return the claims of a token that this issuer has signed, or why it is refused; raises no error."""
-        form = read_form(token)
+        form = read_form(token, kind)
         if isinstance(form, Refusal):
             return form
         # The token chooses among what the issuer is permitted, so it cannot make a public key a secret.

@@ -7,7 +7,7 @@ from ambassador_server.domain.people.issuers import Issuer, KeySource
 from ambassador_server.identity.introspection import Introspector
 from ambassador_server.identity.token_form import check_opaque, is_opaque
 from ambassador_server.identity.verification import JwtVerifier
-from ambassador_server.ports.token_verifier import Refusal
+from ambassador_server.ports.token_verifier import Refusal, TokenKind
 
 
 class Verifier:
@@ -24,6 +24,14 @@ class Verifier:
     async def verify(self, token: str, issuer: Issuer) -> Mapping[str, Any] | Refusal:
         """Return the claims of a token of this issuer, or why it is refused; raises no error."""
         return await self._of(issuer).verify(token, issuer)
+
+    def asserting_issuer(self, assertion: str) -> str | Refusal:
+        """Return the issuer that an identity assertion names. Nothing of it is verified yet."""
+        return self._signed.named_issuer(assertion, TokenKind.ASSERTION)
+
+    async def verify_assertion(self, assertion: str, issuer: Issuer) -> Mapping[str, Any] | Refusal:
+        """Return the claims of an identity assertion that this issuer has signed, or why it is refused."""
+        return await self._signed.verify(assertion, issuer, TokenKind.ASSERTION)
 
     def check(self, issuer: Issuer) -> None:
         """Raise InvalidInputError for an issuer whose tokens could never be verified."""

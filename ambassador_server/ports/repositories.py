@@ -13,6 +13,7 @@ from ambassador_server.domain.people.administrators import AdminKey
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.identity_assertions import UsedAssertion
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -149,6 +150,18 @@ class ToolListRepository(Protocol):
 
     async def all(self) -> dict[str, tuple[Tool, ...]]:
         """Return the tools by MCP id."""
+        ...
+
+
+class UsedAssertionRepository(Protocol):
+    """Stores which identity assertions were used; writing them does not raise the policy version."""
+
+    async def add(self, item: UsedAssertion) -> None:
+        """Store the use of an assertion. Raises ConflictError if it was used before, here or on another server."""
+        ...
+
+    async def forget(self, before: datetime) -> int:
+        """Delete those that expired before a time; return how many."""
         ...
 
 

@@ -28,6 +28,7 @@ from ambassador_server.ports.repositories import (
     ScimResourceRepository,
     SessionRepository,
     ToolListRepository,
+    UsedAssertionRepository,
 )
 from ambassador_server.ports.sealed_rows import SealedRows
 from ambassador_server.ports.secret_store import SecretRepository
@@ -68,6 +69,8 @@ class UnitOfWork(Protocol):
     def issuers(self) -> NamedRepository[Issuer]: ...
     @property
     def scim(self) -> ScimResourceRepository: ...
+    @property
+    def used_assertions(self) -> UsedAssertionRepository: ...
     @property
     def limits(self) -> NamedRepository[Limit]: ...
     @property

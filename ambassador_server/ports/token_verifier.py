@@ -1,12 +1,20 @@
 """Verification of access tokens, as a port."""
 
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.token_claims import TokenFault
+
+
+class TokenKind(StrEnum):
+    """What a token is for: access to this server, or its token endpoint (ID-JAG); one is never taken for the other."""
+
+    ACCESS = "access"
+    ASSERTION = "assertion"
 
 
 class Refusal(Struct, frozen=True):
@@ -25,6 +33,14 @@ class TokenVerifier(Protocol):
 
     async def verify(self, token: str, issuer: Issuer) -> Mapping[str, Any] | Refusal:
         """Return the claims of a token of this issuer, or why it is refused; raises no error."""
+        ...
+
+    def asserting_issuer(self, assertion: str) -> str | Refusal:
+        """Return the issuer that an identity assertion names. Nothing of it is verified yet."""
+        ...
+
+    async def verify_assertion(self, assertion: str, issuer: Issuer) -> Mapping[str, Any] | Refusal:
+        """Return the claims of an identity assertion that this issuer has signed, or why it is refused."""
         ...
 
     def check(self, issuer: Issuer) -> None:

@@ -15,6 +15,7 @@ from ambassador_server.domain.people.client_keys import EXPIRED, ClientKey, KeyS
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.identity_assertions import UsedAssertion
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.scim_resources import ScimResource
@@ -240,6 +241,9 @@ LIMITS = ObjectMapping(
 )
 ISSUERS = ObjectMapping(
     Issuer, tables.issuers, "issuer", fields=_own(tables.issuers, "name", "url", "owner", "created_at")
+)
+USED_ASSERTIONS = ObjectMapping(
+    UsedAssertion, tables.used_assertions, "assertion", is_policy=False, is_shared=False
 )
 APPROVAL_REQUESTS = ObjectMapping(
     ApprovalRequest,

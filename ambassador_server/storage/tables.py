@@ -292,6 +292,15 @@ issuers = Table(
     optional_text("client_id"),
     optional_text("client_secret"),
     Column("token_prefix", CodePointText, nullable=False, server_default=""),
+    Column("assertion_clients", JsonDocument, nullable=False, server_default="{}"),
+)
+
+used_assertions = Table(
+    "used_assertions",
+    metadata,
+    Column("assertion_id", CodePointText, primary_key=True),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "expires_at"),
 )
 
 approval_requests = Table(

@@ -35,6 +35,7 @@ from ambassador_server.storage.sessions import SessionRepository
 from ambassador_server.storage.tables import approved_definitions, last_known_tools
 from ambassador_server.storage.tool_lists import ToolListRepository
 from ambassador_server.storage.transaction import Transaction
+from ambassador_server.storage.used_assertions import UsedAssertionRepository
 
 
 class SqlUnitOfWork:
@@ -55,6 +56,7 @@ class SqlUnitOfWork:
         self.switches = TableRepository(transaction, KILL_SWITCHES)
         self.issuers = NamedTableRepository(transaction, ISSUERS)
         self.scim = ScimResourceRepository(transaction)
+        self.used_assertions = UsedAssertionRepository(transaction)
         self.limits = NamedTableRepository(transaction, LIMITS)
         self.requests = ApprovalRequestRepository(transaction)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from ambassador_server.domain.people.identity_assertions import UsedAssertion
 from ambassador_server.domain.shared.listing import Listing
+from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import Store
 from tests.conformance.store_samples import HOUR, NOW, add_owners, session
 from tests.patience import PATIENCE
@@ -137,3 +139,22 @@ async def test_sessions_that_ended_since_a_time_are_in_the_order_of_their_ends(s
     async with store.read() as work:
         assert [each.session_id for each in await work.sessions.ended_since(NOW)] == ["s2", "s1"]
         assert await work.sessions.ended_since(NOW + 2 * HOUR) == []
+
+
+async def test_an_assertion_is_used_once_until_it_is_forgotten(store: Store) -> None:
+    early, late = (UsedAssertion(assertion_id=each, expires_at=NOW + n * HOUR) for n, each in enumerate("ab"))
+
+    async def use(item: UsedAssertion) -> bool:
+        try:
+            async with store.write() as work:
+                await work.used_assertions.add(item)
+        except ConflictError:
+            return False
+        return True
+
+    async with asyncio.timeout(PATIENCE):
+        assert sum(await asyncio.gather(*(use(early) for _ in range(5)))) == 1
+    assert await use(late)
+    async with store.write() as work:
+        assert await work.used_assertions.forget(NOW + HOUR) == 1
+    assert (await use(early), await use(late)) == (True, False)

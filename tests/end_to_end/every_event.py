@@ -36,6 +36,7 @@ from tests.end_to_end import scripted_server
 from tests.end_to_end.breaker_events import breakers
 from tests.end_to_end.credentials import declare
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
+from tests.end_to_end.identity_provider import CLIENT, GRANT, assertion, identity_provider
 from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.world import GROUP, Caller, World, downstream, until
@@ -50,6 +51,7 @@ PASSWORD = "correct horse battery staple"
 PLANTED = "ghp_" + "Planted0" * 5
 OWN = "amb_pk_" + "Planted0" * 6
 CARD = "4539 1488 0343 6467"
+PUBLIC_URL = "https://ambassador.example.com"
 HIDDEN = "hunter2hunter2"
 SECRETS = (PLANTED, OWN, CARD, HIDDEN)
 TEXT = f"see {PLANTED} and {OWN} card {CARD} password={HIDDEN}"
@@ -384,9 +386,34 @@ def tokens(world: World, directory: Path) -> None:
     for refused in (token, late):
         assert world.http.get("/v1/tools", headers={"Authorization": f"Bearer {refused}"}).status_code == 401
     world.ask("DELETE", "issuers/chat")
+    _assertions(world, secret)
     # Of a gateway, and of a caller who is none.
     for header in (SIGNATURE_HEADER, "X-User-Email"):
         assert world.http.get("/v1/tools", headers={header: TEXT}).status_code == 401
+
+
+def _assertions(world: World, secret: Path) -> None:
+    """Exchange identity assertions for tokens, at a server that knows its URL."""
+    file = world.rig.directory / "server.yaml"
+    before = file.read_text()
+    assert world.rig.stop() == 0
+    file.write_text(json.dumps({**json.loads(before), "public_url": PUBLIC_URL}))
+    world.start()
+    with identity_provider() as url:
+        rules = {"group_prefix": "sso.", "private_addresses": True, "audiences": ["x"], "creates_users": True}
+        clients = {CLIENT: f"file://{secret}"}
+        world.ask("POST", "issuers", {"name": "sso", "url": url, **rules, "assertion_clients": clients})
+        client = {"client_id": CLIENT, "client_secret": HIDDEN * 4}
+        for user, status in (("asserted", 200), ("not a name", 400)):
+            form = {"grant_type": GRANT, "assertion": assertion(url, PUBLIC_URL, user), **client}
+            assert world.http.post("/oauth/token", data=form).status_code == status
+        world.ask("PATCH", "users/asserted", {"status": "suspended"})
+        form = {"grant_type": GRANT, "assertion": assertion(url, PUBLIC_URL, "asserted"), **client}
+        assert world.http.post("/oauth/token", data=form).status_code == 400
+        world.ask("DELETE", "issuers/sso")
+    assert world.rig.stop() == 0
+    file.write_text(before)
+    world.start()
 
 
 def credentials(world: World) -> None:

@@ -70,6 +70,9 @@ _IN_MEMORY = {
     ("GET", "/oauth/client-metadata"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/.well-known/oauth-protected-resource/{path:.*}"),
+    ("GET", "/.well-known/oauth-authorization-server"),
+    ("GET", "/.well-known/oauth-authorization-server/{path:.*}"),
+    ("POST", "/oauth/token"),
 }
 """The other routes: they use the database only to load a session, and `/ready` reports on it."""
 

@@ -16,6 +16,7 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.credentials import StoredSecret, UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, Membership
+from ambassador_server.domain.people.identity_assertions import UsedAssertion
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
@@ -492,6 +493,16 @@ class _ApprovalRequests(_Repository[ApprovalRequest]):
         return len(old)
 
 
+class _UsedAssertions(_Repository[UsedAssertion]):
+    async def forget(self, before: datetime) -> int:
+        check_value(before, "before")
+        table = self._transaction.writing().table(self._kind.noun)
+        old = [key for key, each in table.items() if each.expires_at < before]
+        for key in old:
+            del table[key]
+        return len(old)
+
+
 class _Registrations(_Repository[StoredRegistration], RegistrationQueries):
     def _table(self, *, writing: bool) -> dict[str, Any]:
         state = self._transaction.writing() if writing else self._transaction.reading()
@@ -618,6 +629,9 @@ class InMemoryUnitOfWork:
         )
         self.limits = _NamedRepository[Limit](transaction, _Kind("limit", "limit_id", is_named=True))
         owners = {"user_id": "user", "key_id": "client key"}
+        self.used_assertions = _UsedAssertions(
+            transaction, _Kind("assertion", "assertion_id", is_policy=False)
+        )
         self.sessions = _Sessions(
             transaction, _Kind("session", "session_id", owners, "user or client key", is_policy=False)
         )

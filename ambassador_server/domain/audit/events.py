@@ -40,6 +40,8 @@ class AuditAction(StrEnum):
     KEY_NEW_HOST = "session:key:new-host"
     TOKEN_ACCEPT = "session:token:accept"
     TOKEN_REFUSE = "session:token:refuse"
+    ASSERTION_ACCEPT = "session:assertion:accept"
+    ASSERTION_REFUSE = "session:assertion:refuse"
     GATEWAY_REFUSE = "session:gateway:refuse"
     GATEWAY_IGNORE = "session:gateway:ignore"
     ADMIN_OPEN = "session:admin:open"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -17,6 +17,7 @@ MOST_REVOKED: Final = 10_000
 _MOST_VALUES: Final = 50
 _MOST_MAPPED: Final = 1_000
 _LONGEST: Final = 1_000
+_LONGEST_CLIENT_ID: Final = 255
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}[._@+-]")
 _HEADER = re.compile(r"(?=.{3,64}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
 _NEVER_IDENTITY: Final = frozenset({"x-session-token", "x-admin-key", "content-type", "user-agent"})
@@ -70,6 +71,8 @@ class IssuerRules:
     and have all `scopes`. Claims are named by themselves or as a path such as `realm_access.roles`. A claimed group
     means the group of this server that `group_map` names, or else the one called `group_prefix` and its name; if there
     is none, it means nothing.
+    `assertion_clients` may exchange its identity assertions (ID-JAG) for tokens of this server: each client by its id,
+    with the reference of its secret.
     """
 
     url: str
@@ -91,6 +94,7 @@ class IssuerRules:
     creates_users: bool
     beside_key: bool = False
     """Whether a certificate is only accepted beside a key of the same user."""
+    assertion_clients: Mapping[str, str] = field(default_factory=dict)
 
     def members(self) -> dict[str, Any]:
         """Return the rules as members of a JSON object."""
@@ -148,6 +152,7 @@ def check_issuer(issuer: Issuer) -> None:
         raise InvalidInputError(
             "group_prefix: letters, digits and '.', '_', '@', '+', '-', ending with one of these signs, such as 'okta.'"
         )
+    _check_clients(issuer)
     if len(issuer.group_map) > _MOST_MAPPED:
         raise InvalidInputError(f"group_map: at most {_MOST_MAPPED:,} groups")
     for claimed, group in issuer.group_map.items():
@@ -268,6 +273,22 @@ def _check_client(issuer: Issuer) -> None:
             "token_prefix: at most 100 of the characters that tokens have, such as 'acme_'; not 'amb_', with which the "
             "secrets of this server begin"
         )
+
+
+def _check_clients(issuer: Issuer) -> None:
+    clients = issuer.assertion_clients
+    if clients and issuer.key_source not in (KeySource.DISCOVERY, KeySource.JWKS):
+        # With a shared secret this server could write assertions itself.
+        raise InvalidInputError("assertion_clients: only for an issuer that signs with public keys")
+    if len(clients) > _MOST_VALUES:
+        raise InvalidInputError(f"assertion_clients: at most {_MOST_VALUES} clients")
+    for client_id, reference in clients.items():
+        _check_text("assertion_clients", client_id)
+        _check_text("assertion_clients", reference)
+        if len(client_id) > _LONGEST_CLIENT_ID or not client_id.isascii():
+            raise InvalidInputError(
+                f"assertion_clients: the id of a client has at most {_LONGEST_CLIENT_ID} ASCII characters"
+            )
 
 
 def _check_url(text: str) -> None:

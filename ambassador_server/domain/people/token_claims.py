@@ -116,13 +116,18 @@ class TokenIdentity(Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-def read_claims(claims: Mapping[str, Any], issuer: Issuer, now: datetime) -> TokenIdentity | TokenFault:
-    """Return whom verified claims name, or why they are refused; any JSON object may be given."""
+def read_claims(
+    claims: Mapping[str, Any], issuer: Issuer, now: datetime, *, audiences: tuple[str, ...] | None = None
+) -> TokenIdentity | TokenFault:
+    """Return whom verified claims name, or why they are refused; any JSON object may be given.
+
+    `audiences` take the place of those of the issuer.
+    """
     if claims.get("iss") != issuer.url:
         return TokenFault.UNKNOWN_ISSUER
     expires_at = _time(claims.get("exp"))
     fault = (
-        _audience_fault(claims, issuer)
+        _audience_fault(claims, issuer.audiences if audiences is None else audiences)
         or _time_fault(claims, expires_at, now)
         or _scope_fault(claims, issuer)
     )
@@ -165,11 +170,11 @@ def _is_overage(claims: Mapping[str, Any], issuer: Issuer) -> bool:
     return claims.get("hasgroups") is True or not named.isdisjoint(issuer.group_claims)
 
 
-def _audience_fault(claims: Mapping[str, Any], issuer: Issuer) -> TokenFault | None:
+def _audience_fault(claims: Mapping[str, Any], audiences: tuple[str, ...]) -> TokenFault | None:
     # A token that is bound to a key of its client must not be accepted without the proof of that key.
     if "cnf" in claims:
         return TokenFault.BOUND_TO_KEY
-    if issuer.audiences and set(issuer.audiences).isdisjoint(_texts(claims.get("aud"))):
+    if audiences and set(audiences).isdisjoint(_texts(claims.get("aud"))):
         return TokenFault.FOREIGN_AUDIENCE
     return None
 

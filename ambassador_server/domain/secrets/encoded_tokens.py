@@ -9,7 +9,7 @@ from functools import partial
 
 from ambassador_server.domain.secrets.rules import Shape, contains, without
 
-TOKEN_LENGTHS = {"amb_pk_": 48, "amb_st_": 100, "amb_ak_": 48}
+TOKEN_LENGTHS = {"amb_pk_": 48, "amb_st_": 100, "amb_ak_": 48, "amb_at_": 100}
 """What a token begins with, and how many characters follow."""
 
 STEM = "amb_"

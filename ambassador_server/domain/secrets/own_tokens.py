@@ -13,7 +13,7 @@ from ambassador_server.domain.secrets.rules import KEY, Shape, contains, without
 # Between two characters of a split token is what cannot belong to it. Possessive, so that the time stays linear.
 _GAP = r"(?:\\[nrt]|[^A-Za-z0-9_]){0,40}+"
 _PREFIX = re.compile(
-    rf"[Aa]{_GAP}[Mm]{_GAP}[Bb]{_GAP}_{_GAP}(?:[PpAa]{_GAP}[Kk]|(?P<session>[Ss]){_GAP}[Tt]){_GAP}_"
+    rf"[Aa]{_GAP}[Mm]{_GAP}[Bb]{_GAP}_{_GAP}(?:[PpAa]{_GAP}[Kk]|(?P<session>[SsAa]){_GAP}[Tt]){_GAP}_"
 )
 _BODY_GAP = r"(?:\\[nrt]|[^A-Za-z0-9_-]){0,40}+"
 _BODY, _SESSION_BODY = (

@@ -7,6 +7,7 @@ import secrets
 PRESHARED_KEY_PREFIX = "amb_pk_"
 SESSION_TOKEN_PREFIX = "amb_st_"
 ADMIN_KEY_PREFIX = "amb_ak_"
+ACCESS_TOKEN_PREFIX = "amb_at_"
 
 _RANDOM_BYTES = 36  # 288 bits, 48 base64url characters
 _VISIBLE = 8

@@ -1,5 +1,6 @@
 """Tells hosts without a token where to log in: the metadata of this server as a protected resource (RFC 9728)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ class ProtectedResource:
     def __init__(self, *, policy: PolicyKeeper, public_url: str | None, path: str, well_known: str) -> None:
         self._policy = policy
         self._well_known = well_known
+        self._server = None if public_url is None else public_url.rstrip("/")
         self._url = None if public_url is None else f"{public_url.rstrip('/')}{path}"
 
     def login_place(self) -> LoginPlace | None:
@@ -40,10 +42,15 @@ class ProtectedResource:
         return LoginPlace(
             resource=self._url,
             metadata_url=f"{parts.scheme}://{parts.netloc}{self._well_known}{parts.path}",
-            servers=tuple(issuer.url for issuer in issuers),
+            servers=(*(issuer.url for issuer in issuers), *self._own(issuers)),
             scopes=tuple(sorted({scope for each in scopes for scope in each})),
             challenged_scopes=next(iter(scopes)) if len(scopes) == 1 else (),
         )
+
+    def _own(self, issuers: Sequence[Issuer]) -> tuple[str, ...]:
+        """Return this server, if it gives tokens for assertions; last, because no person can log in there."""
+        gives = any(issuer.assertion_clients for issuer in issuers)
+        return (self._server,) if gives and self._server is not None else ()
 
     def described(self, path: str) -> LoginPlace:
         """Return what the document at this path is about, which is empty for the root of the server.

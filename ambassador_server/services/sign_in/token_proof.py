@@ -19,12 +19,14 @@ from ambassador_server.domain.people.token_claims import (
     TokenIdentity,
     TokenStep,
 )
+from ambassador_server.domain.secrets.tokens import ACCESS_TOKEN_PREFIX
 from ambassador_server.errors import InsufficientScopeError, InvalidTokenError, IssuerUnavailableError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.ports.token_verifier import Refusal
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.sign_in.issued_tokens import IssuedTokens
 from ambassador_server.services.sign_in.known_tokens import Known, KnownTokens
 from ambassador_server.services.sign_in.login_throttle import (
     UnknownTokenThrottle,
@@ -55,6 +57,7 @@ class TokenProver:
         policy: PolicyKeeper,
         reading: TokenReading,
         accounts: TokenAccounts,
+        issued: IssuedTokens,
         recorder: Recorder,
         throttle: Throttle,
         unknown: UnknownTokenThrottle,
@@ -63,6 +66,7 @@ class TokenProver:
         self._policy = policy
         self._reading = reading
         self._accounts = accounts
+        self._issued = issued
         self._recorder = recorder
         self._throttle = throttle
         self._unknown = unknown
@@ -129,11 +133,20 @@ class TokenProver:
         self._known.end(digest)
 
     async def _verify(self, token: str, digest: bytes, origin: Origin) -> Principal:
+        if token.startswith(ACCESS_TOKEN_PREFIX):
+            return await self._verify_own(token, digest, origin)
         issuer = self._reading.issuer_of(token)
         if isinstance(issuer, Refusal):
             raise await self._refused(issuer, None, origin)
         identity = await self._identity(token, digest, issuer, origin)
         return await self._admit(identity, issuer, digest, origin, token)
+
+    async def _verify_own(self, token: str, digest: bytes, origin: Origin) -> Principal:
+        found = self._issued.read(token)
+        if isinstance(found, Refusal):
+            raise await self._refused(found, None, origin)
+        issuer, identity = found
+        return await self._admit(identity, issuer, digest, origin)
 
     async def _admit(
         self,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
+from ambassador_server.services.sign_in.assertion_grant import AssertionGrant
 from ambassador_server.services.sign_in.certificate_proof import CertificateProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.gateway_proof import GatewayProver
@@ -27,6 +28,7 @@ class ClientSignIn:
     tokens: TokenProver
     certificates: CertificateProver | None
     resource: ProtectedResource
+    grants: AssertionGrant
     gateway: GatewayProver | None
     ignored: IgnoredHeaders
 

@@ -114,6 +114,7 @@ def issuer_spec(body: IssuerPut) -> IssuerSpec:
         scopes=tuple(body.scopes or ()),
         creates_users=body.creates_users,
         beside_key=body.beside_key,
+        assertion_clients=body.assertion_clients or {},
         owner=body.owner,
     )
 

@@ -13,6 +13,7 @@ from ambassador_server.web.client import (
     own_requests,
     resource_metadata,
     sessions,
+    token_endpoint,
     tools,
 )
 
@@ -21,7 +22,8 @@ def client_routes() -> list[web.RouteDef]:
     """Return every route of the client API."""
     probes = [endpoint.route() for endpoint in health.endpoints()]
     access = (enrolments, own_access, own_requests)
-    modules = (mcp, sessions, tools, *access, credentials, own_oauth, connect_pages, resource_metadata)
+    oauth = (own_oauth, connect_pages, resource_metadata, token_endpoint)
+    modules = (mcp, sessions, tools, *access, credentials, *oauth)
     return probes + [route for module in modules for route in module.routes()]
 
 

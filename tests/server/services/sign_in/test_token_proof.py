@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ambassador_server.crypto.sealing import AesGcmSealer
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.principals import Principal
@@ -20,6 +21,7 @@ from ambassador_server.identity.introspection_client import IntrospectionClient
 from ambassador_server.identity.key_sources import KeySources
 from ambassador_server.identity.verification import JwtVerifier
 from ambassador_server.identity.verifier import Verifier
+from ambassador_server.services.sign_in.issued_tokens import IssuedTokens
 from ambassador_server.services.sign_in.known_tokens import KNOWN_SECONDS
 from ambassador_server.services.sign_in.login_throttle import UnknownTokenThrottle
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
@@ -89,6 +91,7 @@ async def tokens() -> AsyncIterator[Tokens]:
         prover = TokenProver(
             policy=world.policy,
             reading=TokenReading(policy=world.policy, verifier=both, clock=world.clock),
+            issued=IssuedTokens(policy=world.policy, sealer=AesGcmSealer({1: b"x" * 32}), clock=world.clock),
             accounts=TokenAccounts(changes=world.changes, clock=world.clock),
             recorder=world.recorder,
             throttle=throttle,

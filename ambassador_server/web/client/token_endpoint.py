@@ -1,0 +1,147 @@
+"""`/oauth/token` and the metadata of this server as an authorization server (RFC 6749, 7523 and 8414)."""
+
+import base64
+import binascii
+from typing import Final
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
+
+from aiohttp import web
+
+from ambassador_protocol.paths import SERVER_METADATA, TOKEN
+from ambassador_server.errors import NotFoundError, TokenRequestError
+from ambassador_server.services.sign_in.assertion_grant import JWT_BEARER, AssertionRequest
+from ambassador_server.web.app_keys import ORIGIN
+from ambassador_server.web.bodies import json_response, read_body
+from ambassador_server.web.client.app_keys import SIGN_IN
+
+_MAX_BYTES: Final = 32 * 1024
+_MOST_PARAMETERS: Final = 20
+_FORM: Final = "application/x-www-form-urlencoded"
+_BASIC: Final = "basic "
+_STATUS: Final = {"invalid_client": 401, "temporarily_unavailable": 503}
+
+
+async def token(request: web.Request) -> web.Response:
+    """Give a client a token for an assertion; errors are those of OAuth."""
+    grants = request.app[SIGN_IN].grants
+    if grants.server() is None:
+        raise NotFoundError("This server gives no access tokens")
+    try:
+        granted = await grants.exchange(await _request(request), request[ORIGIN])
+    except TokenRequestError as error:
+        return _refusal(error)
+    document: dict[str, str | int] = {
+        "access_token": granted.access_token,
+        "token_type": "Bearer",
+        "expires_in": granted.expires_in,
+    }
+    if granted.scopes:
+        document["scope"] = " ".join(granted.scopes)
+    return _unstored(json_response(document))
+
+
+async def metadata(request: web.Request) -> web.Response:
+    """Describe the token endpoint."""
+    server = request.app[SIGN_IN].grants.server()
+    path = request.path.removeprefix(SERVER_METADATA)
+    if server is None or path != urlsplit(server).path:
+        raise NotFoundError("This server gives no access tokens")
+    return json_response(
+        {
+            "issuer": server,
+            "token_endpoint": f"{server}{TOKEN}",
+            "response_types_supported": [],
+            "grant_types_supported": [JWT_BEARER],
+            "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        }
+    )
+
+
+async def _request(request: web.Request) -> AssertionRequest:
+    form = await _form(request)
+    if form.get("grant_type") != JWT_BEARER:
+        known = "grant_type" in form
+        raise TokenRequestError(
+            "unsupported_grant_type" if known else "invalid_request",
+            "The grant_type must be that of RFC 7523.",
+        )
+    client_id, secret = _client(request, form)
+    if not form.get("assertion"):
+        raise TokenRequestError("invalid_request", "The assertion is missing.")
+    return AssertionRequest(
+        client_id=client_id,
+        client_secret=secret,
+        assertion=form["assertion"],
+        resource=form.get("resource"),
+        scope=form.get("scope"),
+    )
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    if request.content_type != _FORM or request.query_string:
+        raise TokenRequestError("invalid_request", f"The parameters must be in a body of {_FORM}.")
+    body = await read_body(request, limit=_MAX_BYTES)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS, errors="strict"
+        )
+    except ValueError:
+        raise TokenRequestError("invalid_request", "The body is no form.") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise TokenRequestError("invalid_request", "A parameter is given twice.")
+    return form
+
+
+def _client(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
+    """Return the id and the secret of the client, which authenticates itself in exactly one way."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        if not form.get("client_id") or not form.get("client_secret"):
+            raise TokenRequestError("invalid_client", "The client must authenticate itself with its secret.")
+        return form["client_id"], form["client_secret"]
+    if "client_secret" in form:
+        raise TokenRequestError("invalid_request", "The client authenticates itself in two ways.")
+    client_id, secret = _basic(header)
+    if form.get("client_id", client_id) != client_id:
+        raise TokenRequestError("invalid_request", "The request is of two clients.")
+    return client_id, secret
+
+
+def _basic(header: str) -> tuple[str, str]:
+    try:
+        if not header.lower().startswith(_BASIC):
+            raise ValueError
+        plain = base64.b64decode(header[len(_BASIC) :].strip(), validate=True).decode("ascii")
+        client_id, sign, secret = plain.partition(":")
+        if not sign:
+            raise ValueError
+        # RFC 6749, section 2.3.1: both are encoded as in a form.
+        return unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
+    except (binascii.Error, ValueError):
+        raise TokenRequestError("invalid_client", "The client must authenticate itself with Basic.") from None
+
+
+def _refusal(error: TokenRequestError) -> web.Response:
+    response = json_response(
+        {"error": error.code, "error_description": error.message}, status=_STATUS.get(error.code, 400)
+    )
+    if response.status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="mcp-ambassador"'
+    return _unstored(response)
+
+
+def _unstored(response: web.Response) -> web.Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Pragma"] = "no-cache"
+    return response
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the client API."""
+    return [
+        web.post(TOKEN, token),
+        web.get(SERVER_METADATA, metadata),
+        web.get(f"{SERVER_METADATA}/{{path:.*}}", metadata),
+    ]

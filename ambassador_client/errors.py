@@ -62,6 +62,13 @@ class NotConnectedError(ClientError):
     exit_code = 8
 
 
+class SignInError(ClientError):
+    """The provider has not signed the user in: it refused, the user cancelled, or nobody answered in time."""
+
+    code = ProblemCode.INVALID_CREDENTIALS.value
+    exit_code = 3
+
+
 class HostFileError(ClientError):
     """The file of an AI application cannot be read or changed; it was not modified."""
 

@@ -123,6 +123,10 @@ class TokenRequestError(AmbassadorError):
         self.code = code
 
 
+class SignInRefusedError(NotAuthenticatedError):
+    """An ID token is not accepted; the message tells why only if an issuer has signed it."""
+
+
 class InsufficientScopeError(AmbassadorError):
     """An access token is good, but lacks one of `scopes`, which are all that are needed."""
 

@@ -115,6 +115,11 @@ class ClientKeysSection(Section):
         ),
     ] = None
 
+    sign_in_days: Annotated[
+        int,
+        Field(ge=1, le=365, description="Days after which a user has to sign in with an issuer again."),
+    ] = 30
+
     @property
     def prolonged(self) -> timedelta | None:
         """Return the same as a time span; None if users may not prolong keys."""

@@ -18,7 +18,7 @@ function __ambassador_client_at
                 break
             case '--*=*'
                 continue
-            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --key-from --code --save --tool --resource --prompt --overlap --from --reason --for
+            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --issuer --machine --key-from --code --save --tool --resource --prompt --overlap --from --reason --for
                 set is_value yes
                 continue
             case --json
@@ -66,7 +66,7 @@ complete -c ambassador-client -f
 complete -c ambassador-client -s h -l help -d 'Show the help and exit.'
 complete -c ambassador-client -n '__ambassador_client_at' -a proxy -d 'Relay between an AI application and the server. AI applications start this command.'
 complete -c ambassador-client -n '__ambassador_client_at' -a status -d 'Show whether the server is reachable and accepts the key; show your user and the number of your tools.'
-complete -c ambassador-client -n '__ambassador_client_at' -a login -d 'Log in to a server with a key or a one-time code, and save it as an account.'
+complete -c ambassador-client -n '__ambassador_client_at' -a login -d 'Log in to a server with a key, a one-time code or your organisation\'s account, and save it as an account.'
 complete -c ambassador-client -n '__ambassador_client_at' -a logout -d 'End the sessions of an account and delete its key from this machine. The key stays valid until it is revoked.'
 complete -c ambassador-client -n '__ambassador_client_at' -a whoami -d 'Show your user, groups and key at the server.'
 complete -c ambassador-client -n '__ambassador_client_at' -a accounts -d 'List the accounts on this machine.'
@@ -112,6 +112,10 @@ complete -c ambassador-client -n '__ambassador_client_at status' -l fingerprint 
 complete -c ambassador-client -n '__ambassador_client_at status' -l allow-self-signed -d 'Accept any certificate; for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at status' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at status' -s o -l output -x -a 'table wide json yaml jsonl csv name' -d 'Output format.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l sso -d 'Sign in with the account of your organisation, in the browser.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l issuer -x -d 'Who signs you in with --sso, if there are several.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l device -d 'With --sso: enter a code in a browser on any machine.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l machine -x -d 'With --sso: the name in the key. Default: the host\'s.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l key-from -x -d 'Source of the key or one-time code: env://NAME, file://PATH or - for stdin; default: a prompt.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l code -x -d 'One-time code from your administrator.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l keep-default -d 'Do not make this the default account.'

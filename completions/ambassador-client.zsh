@@ -11,7 +11,7 @@ _ambassador-client() {
     local -a commands=(
         'proxy:Relay between an AI application and the server. AI applications start this command.'
         'status:Show whether the server is reachable and accepts the key; show your user and the number of your tools.'
-        'login:Log in to a server with a key or a one-time code, and save it as an account.'
+        'login:Log in to a server with a key, a one-time code or your organisation'\''s account, and save it as an account.'
         'logout:End the sessions of an account and delete its key from this machine. The key stays valid until it is revoked.'
         'whoami:Show your user, groups and key at the server.'
         'accounts:List the accounts on this machine.'
@@ -123,6 +123,10 @@ _ambassador-client_status() {
 
 _ambassador-client_login() {
     _arguments -s -S : \
+        --sso'[Sign in with the account of your organisation, in the browser.]' \
+        --issuer='[Who signs you in with --sso, if there are several.]:NAME: ' \
+        --device'[With --sso\: enter a code in a browser on any machine.]' \
+        --machine='[With --sso\: the name in the key. Default\: the host'\''s.]:NAME: ' \
         --key-from='[Source of the key or one-time code\: env\://NAME, file\://PATH or - for stdin; default\: a prompt.]:SOURCE: ' \
         --code='[One-time code from your administrator.]:CODE: ' \
         --keep-default'[Do not make this the default account.]' \

@@ -81,9 +81,10 @@ def login(
         ),
     ] = None,
 ) -> None:
-    """Log in to a server with an admin key or a password, and store server and key as a context.
+    """Log in to a server with an admin key, a password or your organisation's account, and store it as a context.
 
-    A context of another server, user or admin key is replaced only with --replace.
+    A context of another server, user or admin key is replaced only with --replace. With --sso your browser opens the
+    page of your organisation; over SSH, or with --device, you enter a code there on any machine. You need a role here.
 
     Example: ambassador-admin login https://mcp.example.com:9443 --user alice
     """
@@ -95,9 +96,8 @@ def login(
     _check_same_login(kept, address, login_options.user)
     same_server = known if known is not None and known.server == address else None
     with _trusted_ca_file(admin, address, fingerprint, same_server) as ca_file:
-        if login_options.user is not None and admin.skips_in_dry_run(
-            f"log in as {login_options.user} and store context {name!r}"
-        ):
+        opened = login_options.opens_login
+        if opened is not None and admin.skips_in_dry_run(f"{opened} and store context {name!r}"):
             return
         key, who = login_options.obtain_key(admin, address, ca_file)
         identity = str(who.get("name"))

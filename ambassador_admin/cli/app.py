@@ -53,7 +53,7 @@ from ambassador_admin.cli.command import accept_options_before_noun, noun
 from ambassador_admin.context.invocation import Environment
 from ambassador_admin.errors import AdminError, ExitCode, NotConfirmedError, ReaderGoneError, UsageError
 from ambassador_admin.output.text import mark_position, printable
-from ambassador_client.errors import SettingsError as AccountError
+from ambassador_client.errors import ClientError as AccountError
 from ambassador_protocol.variables import misspelling, misspelt_variables
 
 PROGRAM = "ambassador-admin"

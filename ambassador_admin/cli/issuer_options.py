@@ -165,6 +165,20 @@ class Trust:
         bool,
         typer.Option("--beside-key", help="Accept its certificates only beside a key of the same user."),
     ] = False
+    login_client_id: Annotated[
+        str | None,
+        typer.Option(
+            "--login-client-id", metavar="ID", help="The public client there with which people sign in here."
+        ),
+    ] = None
+    login_scopes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--login-scope",
+            metavar="SCOPE",
+            help="A scope that it asks for; may be repeated. Default: openid, profile, email.",
+        ),
+    ] = None
 
 
 def fields_given(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
@@ -188,6 +202,8 @@ def _of_tokens(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
         "scopes": trust.scopes,
         "creates_users": trust.create_users or None,
         "assertion_clients": _clients(trust.assertion_clients),
+        "login_client_id": trust.login_client_id,
+        "login_scopes": trust.login_scopes,
         "algorithms": keys.algorithms,
         **_source(keys),
         "private_addresses": keys.private_addresses or None,

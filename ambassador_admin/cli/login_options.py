@@ -1,4 +1,4 @@
-"""The options of `login`: an admin key, or a user with a password."""
+"""The options of `login`: an admin key, a user with a password, or the account of the organisation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,16 +45,42 @@ class LoginOptions:
         typer.Option("--replace", help="Replace the context even if it is of another server, user or key."),
     ] = False
 
+    sso: Annotated[
+        bool, typer.Option("--sso", help="Sign in with the account of your organisation, in the browser.")
+    ] = False
+    issuer: Annotated[
+        str | None,
+        typer.Option("--issuer", metavar="NAME", help="Who signs you in with --sso, if there are several."),
+    ] = None
+    device: Annotated[
+        bool, typer.Option("--device", help="With --sso: enter a code in a browser on any machine.")
+    ] = False
+
+    @property
+    def opens_login(self) -> str | None:
+        """Return the words for a login that the server would open; None with an admin key."""
+        if self.sso:
+            return "sign in with the account of your organisation"
+        return None if self.user is None else f"log in as {self.user}"
+
     def check(self) -> None:
-        """Raise UsageError for options that exclude each other."""
+        """Raise UsageError for options that exclude or need each other."""
+        others = {"--user": self.user, "--key-from": self.key_from, "--password-from": self.password_from}
+        other = next((option for option, value in others.items() if value is not None), None)
+        if self.sso and other is not None:
+            raise UsageError(f"{other} and --sso exclude each other.")
+        if not self.sso and (self.issuer is not None or self.device):
+            raise UsageError("--issuer and --device go with --sso.")
         if self.user is None and self.password_from is not None:
             raise UsageError("--password-from goes with --user.")
         if self.user is not None and self.key_from is not None:
             raise UsageError("--key-from and --user exclude each other.")
 
     def obtain_key(self, admin: Invocation, address: str, ca_file: Path | None) -> tuple[str, Item]:
-        """Return a valid admin key and its `whoami` answer; with a password, the key of a new login."""
+        """Return a valid admin key and its `whoami` answer; with a password or --sso, the key of a new login."""
         environment = admin.environment
+        if self.sso:
+            return _opened(self._sign_in(admin, address, ca_file))
         if self.user is None:
             key = read_key(
                 self.key_from,
@@ -70,8 +96,24 @@ class LoginOptions:
             stdin=environment.stdin,
             prompt=admin.terminal.read_secret,
         )
-        opened = admin.connect(address, ca_file=ca_file).fetch_without_key(account.login(self.user, password))
-        secret, who = opened.get("admin_key"), opened.get("who")
-        if not isinstance(secret, str) or not isinstance(who, dict):
-            raise BadAnswerError("The server opened a login, but did not return its key.")
-        return check_key(secret), who
+        return _opened(
+            admin.connect(address, ca_file=ca_file).fetch_without_key(account.login(self.user, password))
+        )
+
+    def _sign_in(self, admin: Invocation, address: str, ca_file: Path | None) -> Item:
+        """Sign the user in and return the answer of the server, which has opened a login."""
+        # Imported here: other commands need no listener and no browser.
+        from ambassador_client.account.sign_in import choose_issuer, sign_in
+
+        api = admin.connect(address, ca_file=ca_file)
+        issuer = choose_issuer(api.fetch_without_key(account.sign_in_places()), self.issuer, address)
+        variables = admin.environment.variables
+        proof = sign_in(issuer, admin.output.say_always, variables, device=self.device)
+        return api.fetch_without_key(account.sign_in(proof.token, proof.nonce))
+
+
+def _opened(answer: Item) -> tuple[str, Item]:
+    secret, who = answer.get("admin_key"), answer.get("who")
+    if not isinstance(secret, str) or not isinstance(who, dict):
+        raise BadAnswerError("The server opened a login, but did not return its key.")
+    return check_key(secret), who

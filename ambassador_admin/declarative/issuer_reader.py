@@ -48,6 +48,8 @@ ISSUER_FIELDS: dict[str, Reader] = {
     "creates_users": readers.boolean,
     "beside_key": readers.boolean,
     "assertion_clients": _assertion_clients,
+    "login_client_id": readers.text,
+    "login_scopes": _TEXTS,
 }
 
 

@@ -164,6 +164,10 @@ class Output:
         if not self.quiet:
             self._write_message(printable(text))
 
+    def say_always(self, text: str) -> None:
+        """Write a message to stderr without which the user could not go on."""
+        self._write_message(printable(text))
+
     def advise(self, text: str) -> None:
         """Write advice on the next step to stderr, only if that is a terminal."""
         if self._stderr_is_terminal:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from functools import cached_property
 from getpass import getpass
 from inspect import Parameter, Signature, signature
@@ -86,6 +87,11 @@ class Run:
         """Write a message for people to standard error."""
         sys.stderr.write(f"{one_line(words)}\n")
 
+    def say_whole(self, words: str) -> None:
+        """Write a message that may be long, such as one with an address, to standard error."""
+        sys.stderr.write("".join(char if char.isprintable() else " " for char in words) + "\n")
+        sys.stderr.flush()
+
     def prompt_secret(self, prompt: str) -> str:
         """Return a secret typed at the terminal, which is not echoed."""
         return getpass(prompt, stream=sys.stderr)
@@ -125,9 +131,14 @@ def command(
 ) -> None:
     """Register a command; `function` takes the Run and its own parameters and returns an exit code or None.
 
+    A parameter whose type is a dataclass becomes one option per field, which each have a default.
     One that `changes` something says what was done when the user interrupts it.
     """
-    own = list(signature(function, eval_str=True).parameters.values())[1:]
+    declared = list(signature(function, eval_str=True).parameters.values())[1:]
+    objects: dict[str, Any] = {
+        each.name: each.annotation for each in declared if is_dataclass(each.annotation)
+    }
+    own = list(_expanded(declared))
     shared = list(signature(_shared_options, eval_str=True).parameters.values())
     taken = {parameter.name for parameter in own}
 
@@ -136,6 +147,8 @@ def command(
         output = common.pop("output", None)
         flags = Flags(server_url=common.pop("server", None), **common)
         started = Run(flags, output)
+        for parameter, kind in objects.items():
+            values[parameter] = kind(**{field.name: values.pop(field.name) for field in fields(kind)})
         try:
             return function(started, **values) or 0
         except KeyboardInterrupt:
@@ -148,6 +161,17 @@ def command(
         [each.replace(kind=Parameter.KEYWORD_ONLY) for each in (*own, *options)]
     )
     group.command(name, help=function.__doc__, context_settings=HELP)(run)
+
+
+def _expanded(parameters: Iterable[Parameter]) -> Iterator[Parameter]:
+    for each in parameters:
+        if is_dataclass(each.annotation):
+            for field in fields(each.annotation):
+                yield Parameter(
+                    field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
+                )
+        else:
+            yield each
 
 
 def command_group(help: str) -> typer.Typer:

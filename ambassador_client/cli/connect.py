@@ -4,14 +4,14 @@ import os
 import re
 import sys
 import time
-import webbrowser
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
 
-from ambassador_client.cli.code_listener import CodeListener
+from ambassador_client.account.browser import has_browser, is_web_address, open_browser
+from ambassador_client.account.loopback_listener import LoopbackListener
 from ambassador_client.cli.command import Run, command
 from ambassador_client.cli.credentials import own_path, row
 from ambassador_client.cli.output import is_for_programs, show, show_rows
@@ -20,6 +20,12 @@ from ambassador_protocol.paths import OWN_CONNECTIONS
 
 _LONGEST_CODE: Final = 64
 _LONGEST_INTERVAL: Final = 60
+_CODE: Final = re.compile(r"[2-9A-Z]{5}-[2-9A-Z]{5}")
+_PAGE: Final = (
+    b'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Connected</title></head>\n'
+    b"<body><main><h1>You have consented</h1><p>You can close this page and go back to the command.</p>"
+    b"</main></body></html>\n"
+)
 
 _Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The name of the MCP.")]
 _NoBrowser = Annotated[
@@ -49,7 +55,7 @@ def connect(run: Run, mcp: _Mcp, no_browser: _NoBrowser = False, device: _Device
         raise UsageError("--no-browser and --device cannot be used together", "Choose one.")
     if device:
         done = _with_device(run, mcp)
-    elif no_browser or not _has_browser(os.environ):
+    elif no_browser or not has_browser(os.environ):
         done = _with_typed_code(run, mcp)
     else:
         done = _with_browser(run, mcp)
@@ -89,11 +95,11 @@ def connections(run: Run) -> int:
 
 def _with_browser(run: Run, mcp: str) -> dict[str, Any]:
     """Let the browser of this machine come back to this command with the code."""
-    with CodeListener() as listener:
+    with LoopbackListener("/", _read_code, _PAGE) as listener:
         begun = _begin(run, mcp, {"return_port": listener.port})
         url = str(begun.get("url"))
         run.say(f"Your browser opens this page; consent there: {url}")
-        if not _open(url):
+        if not open_browser(url):
             run.say("No browser could be started; open the address yourself, on this machine.")
         code = listener.wait(_seconds_left(begun))
     if code is None:
@@ -101,16 +107,9 @@ def _with_browser(run: Run, mcp: str) -> dict[str, Any]:
     return _finish(run, mcp, begun, code)
 
 
-def _open(url: str) -> bool:
-    """Start a browser; what it writes is no output of this command."""
-    sys.stdout.flush()
-    output = os.dup(1)
-    try:
-        os.dup2(2, 1)
-        return webbrowser.open(url)
-    finally:
-        os.dup2(output, 1)
-        os.close(output)
+def _read_code(parameters: Mapping[str, str]) -> str | None:
+    found = parameters.get("code", "")
+    return found if _CODE.fullmatch(found) else None
 
 
 def _with_typed_code(run: Run, mcp: str) -> dict[str, Any]:
@@ -144,7 +143,7 @@ def _with_device(run: Run, mcp: str) -> dict[str, Any]:
 def _begin(run: Run, mcp: str, body: Mapping[str, Any]) -> dict[str, Any]:
     begun = run.server.request("POST", f"{own_path(mcp)}/connect", body)
     shown = begun.get("verification_uri") if body.get("device") else begun.get("url")
-    if not isinstance(begun.get("ticket"), str) or not _is_web_address(shown):
+    if not isinstance(begun.get("ticket"), str) or not is_web_address(shown):
         raise _unreadable()
     return begun
 
@@ -152,22 +151,6 @@ def _begin(run: Run, mcp: str, body: Mapping[str, Any]) -> dict[str, Any]:
 def _finish(run: Run, mcp: str, begun: Mapping[str, Any], code: str) -> dict[str, Any]:
     body = {"ticket": begun["ticket"], "code": code}
     return run.server.request("POST", f"{own_path(mcp)}/connect/finish", body)
-
-
-def _is_web_address(value: object) -> bool:
-    """Tell whether a browser may be started with a value; a file or an option of the browser is no address."""
-    return isinstance(value, str) and re.fullmatch(r"https?://[\x21-\x7e]+", value) is not None
-
-
-def _has_browser(environ: Mapping[str, str]) -> bool:
-    """Tell whether a browser that this command starts is seen by the user."""
-    if environ.get("BROWSER"):
-        return True
-    if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
-        return False
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
 def _seconds_left(begun: Mapping[str, Any]) -> float:

@@ -1,9 +1,10 @@
 """The commands `login` and `logout`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -15,15 +16,17 @@ from ambassador_client.account.account_store import Account, check_name
 from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_client.account.paths import expanded
 from ambassador_client.account.session_cache import Slot, sessions_directory
-from ambassador_client.account.settings import Credential, Settings, refuse_other_kind
+from ambassador_client.account.settings import Credential, Settings
 from ambassador_client.cli.command import Run, command
 from ambassador_client.cli.login_account import LoginAccount
 from ambassador_client.cli.output import show
 from ambassador_client.cli.secret_input import KEY_PREFIX, read_secret
+from ambassador_client.cli.sign_in_options import SignInOptions
 from ambassador_client.errors import ClientError, SettingsError, UsageError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT, ENROL, ME
 from ambassador_protocol.text_files import decode_text
 
+_PROMPT = "Key (amb_pk_...) or one-time code: "
 _KeySource = Annotated[
     str | None,
     typer.Option(
@@ -46,6 +49,7 @@ def register(app: typer.Typer) -> None:
 def login(
     run: Run,
     url: Annotated[str, typer.Argument(metavar="URL", help="Address of the server; port 8443 by default.")],
+    sign_in: SignInOptions,
     key_from: _KeySource = None,
     code: _Code = None,
     keep: Annotated[
@@ -55,32 +59,33 @@ def login(
         bool, typer.Option("--replace", help="Replace the account even if it is another user or server.")
     ] = False,
 ) -> int:
-    """Log in to a server with a key or a one-time code, and save it as an account.
+    """Log in to a server with a key, a one-time code or your organisation's account, and save it as an account.
 
     The server checks the key first. An account of another user or server is not replaced without --replace. The key is
     saved in the system's keyring if there is one, else in a file that only you can read. On Linux `pipx inject
     mcp-ambassador keyring` installs support for the keyring.
 
+    With --sso your browser opens the page of your organisation. Over SSH, or with --device, you enter a code there on
+    any machine. The server exchanges the answer for a key of this machine, which replaces the one from before.
+
     Example: ambassador-client login https://mcp.example.com --code 7KQF-3M2X-9TWD
     """
-    if code is not None and key_from is not None:
-        raise UsageError("--code and --key-from cannot be used together", "")
+    sign_in.check(code=code, key_from=key_from)
     settings, ca_pem = _login_settings(run, url)
     name = check_name(run.flags.account or _default_name(settings.server_url))
     target = LoginAccount(
         run.accounts, name, settings.server_url, replace_other=replace_other, make_default=not keep
     )
-    if code is not None:
-        refuse_other_kind(code, "--code")
-    secret = code or read_secret(key_from, lambda: run.prompt_secret("Key (amb_pk_...) or one-time code: "))
     if ca_pem is None and settings.ca_file is not None:
         ca_pem = _read_ca_file(settings.ca_file)
     target.ca_pem = ca_pem
+    if sign_in.sso:
+        secret = _keep(run, target, name, sign_in.exchange(run, settings))
+    else:
+        secret = code or read_secret(key_from, partial(run.prompt_secret, _PROMPT))
     if not secret.startswith(KEY_PREFIX):
         answer = run.connect(settings, None).request("POST", ENROL, {"code": secret})
-        secret = str(answer.get("preshared_key"))
-        target.save_enrolled(secret, answer)
-        run.did(f"the code was used, and its key is saved as account {name}")
+        secret = _keep(run, target, name, answer)
     me = _check(run, settings, secret)
     account, place = target.save(secret, me)
     run.did(f"account {account.name} is saved")
@@ -90,6 +95,14 @@ def login(
     if lacks_keyring():
         run.say(NO_KEYRING)
     return 0
+
+
+def _keep(run: Run, target: LoginAccount, name: str, answer: Mapping[str, Any]) -> str:
+    """Save the key that a code or a sign-in was exchanged for, which works only once, and return it."""
+    secret = str(answer.get("preshared_key"))
+    target.save_enrolled(secret, answer)
+    run.did(f"the code or the sign-in was used, and its key is saved as account {name}")
+    return secret
 
 
 def logout(run: Run) -> int:

@@ -114,6 +114,8 @@ AUDIT_ACTIONS = OneOf(
     "session:assertion:refuse",
     "session:gateway:refuse",
     "session:gateway:ignore",
+    "session:sign-in:accept",
+    "session:sign-in:refuse",
     "session:admin:open",
     "session:admin:close",
     "session:admin:refuse",

@@ -79,6 +79,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "creates_users": False,
     "beside_key": False,
     "assertion_clients": {},
+    "login_client_id": None,
+    "login_scopes": [],
 }
 """The fields of `generic`, but for those that each issuer has of its own."""
 
@@ -102,10 +104,16 @@ def defaults_of(key_source: str) -> dict[str, Any]:
     return {**DEFAULTS, **_BY_SOURCE.get(key_source, {}), "key_source": key_source}
 
 
+LOGIN_SCOPES: Final = ["openid", "profile", "email"]
+"""What a login client asks for by default."""
+
+
 def filled_in(name: str, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all fields of an issuer that are known: what is given, then those of the preset, then the defaults.
 
     Its groups begin with the name of the issuer and a dot by default.
     """
     chosen = {**PRESETS[preset], **given}
-    return {**defaults_of(chosen.get("key_source", "discovery")), "group_prefix": f"{name}.", **chosen}
+    scopes = {} if given.get("login_client_id") is None else {"login_scopes": LOGIN_SCOPES}
+    source = chosen.get("key_source", "discovery")
+    return {**defaults_of(source), "group_prefix": f"{name}.", **scopes, **chosen}

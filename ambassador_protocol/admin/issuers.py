@@ -22,7 +22,8 @@ class IssuerPut:
     source `certificates` the issuer is an authority that signs client certificates, `url` is its fingerprint, and each
     of `user_claims` is a rule such as `email:{user}@acme.example`; with `beside_key` a certificate needs a key of the
     same user. `assertion_clients` may exchange identity assertions (ID-JAG) of the issuer for tokens of this server:
-    each client by its id, with the reference of its secret. An absent owner stays as it is.
+    each client by its id, with the reference of its secret. People sign in as users of the client `login_client_id`,
+    which asks for `login_scopes`. An absent owner stays as it is.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -45,6 +46,8 @@ class IssuerPut:
     creates_users: bool = False
     beside_key: bool = False
     assertion_clients: dict[str, str] | None = None
+    login_client_id: str | None = None
+    login_scopes: list[str] | None = None
     owner: str | None = None
 
 
@@ -82,6 +85,8 @@ class IssuerView:
     beside_key: bool
     revoked: list[str]
     assertion_clients: dict[str, str]
+    login_client_id: str | None
+    login_scopes: list[str]
     owner: str | None
     created_at: str
     created_by: str

@@ -24,6 +24,7 @@ from ambassador_server.guarded_http.requests import GuardedHttp
 from ambassador_server.identity.introspection import Introspector
 from ambassador_server.identity.introspection_client import IntrospectionClient
 from ambassador_server.identity.key_sources import KeySources
+from ambassador_server.identity.login_endpoints import DiscoveredEndpoints
 from ambassador_server.identity.verification import JwtVerifier
 from ambassador_server.identity.verifier import Verifier
 from ambassador_server.ports.store import Store
@@ -68,6 +69,7 @@ class Foundation:
     verifier: Verifier
     ignored: IgnoredHeaders
     reading: TokenReading
+    login_endpoints: DiscoveredEndpoints
 
 
 async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
@@ -117,6 +119,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         verifier=verifier,
         ignored=IgnoredHeaders(recorder=recorder, clock=clock),
         reading=TokenReading(policy=policy, verifier=verifier, clock=clock),
+        login_endpoints=DiscoveredEndpoints(GuardedHttp(seconds=_KEY_SECONDS), clock.monotonic),
     )
 
 

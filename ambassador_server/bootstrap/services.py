@@ -16,7 +16,11 @@ from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.index_process.supervisor import SupervisedIndexer
 from ambassador_server.bootstrap.key_rates import KeyRates
 from ambassador_server.bootstrap.monitoring import audit_state, call_state, create_health, create_metrics
-from ambassador_server.bootstrap.sign_in_services import create_administrator_sign_in, create_client_sign_in
+from ambassador_server.bootstrap.sign_in_services import (
+    create_administrator_sign_in,
+    create_client_sign_in,
+    create_organisation_prover,
+)
 from ambassador_server.config import ServerConfig
 from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.ports.audit_log import AuditLogReader
@@ -100,8 +104,8 @@ def create_services(
     broadcasts = create_broadcasts(config, base)
     catalog = create_catalog(config, base, first_lists, broadcasts)
     in_flight, rates = CallsInFlight(base.policy), KeyRates.of(config, base.clock)
-    passwords = _passwords(base)
-    client_sign_in = create_client_sign_in(config, base, rates)
+    passwords, organisations = _passwords(base), create_organisation_prover(base)
+    client_sign_in = create_client_sign_in(config, base, rates, organisations)
     client_sign_in.sessions.subscribe(in_flight.end_session)
     administration = create_administration(config, base, catalog, in_flight, client_sign_in, passwords)
     return UseCases(
@@ -109,7 +113,7 @@ def create_services(
         in_flight=in_flight,
         audit=_audit(config, base, indexer, deliveries, AuditProof(archive, anchors, anomalies)),
         client_sign_in=client_sign_in,
-        administrator_sign_in=create_administrator_sign_in(config, base, passwords),
+        administrator_sign_in=create_administrator_sign_in(config, base, passwords, organisations),
         registry=_registry(config, base, catalog, broadcasts),
         administration=administration,
         own=create_own_use_cases(base, catalog, client_sign_in, administration),

@@ -17,8 +17,10 @@ from ambassador_server.services.sign_in.certificate_proof import CertificateProv
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.issued_tokens import IssuedTokens
 from ambassador_server.services.sign_in.key_proof import KeyProver
-from ambassador_server.services.sign_in.login_throttle import UnknownTokenThrottle
+from ambassador_server.services.sign_in.login_throttle import SignInThrottle, UnknownTokenThrottle
 from ambassador_server.services.sign_in.logins import Logins
+from ambassador_server.services.sign_in.machine_logins import MachineLogins
+from ambassador_server.services.sign_in.organisation_proof import OrganisationProver, SignInBounds
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from ambassador_server.services.sign_in.protected_resource import ProtectedResource
 from ambassador_server.services.sign_in.sessions import Sessions
@@ -27,12 +29,57 @@ from ambassador_server.services.sign_in.token_proof import TokenProver
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
 from ambassador_server.setting_sections import ClientCertificatesSection
 from ambassador_server.throttling.failures import FailureThrottle
+from ambassador_server.throttling.key_rates import KeyRate
 
 _UNKNOWN_TOKENS = "600/minute"
 """How many tokens an issuer may call inactive before it is asked about no other unknown one."""
 
+_LISTS_PER_MINUTE = 60
+"""How often an address may ask where people sign in."""
 
-def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRates) -> ClientSignIn:
+
+def create_organisation_prover(base: Foundation) -> OrganisationProver:
+    """Build what proves users by ID tokens, for both listeners."""
+    return OrganisationProver(
+        policy=base.policy,
+        verifier=base.verifier,
+        reading=base.reading,
+        endpoints=base.login_endpoints,
+        accounts=TokenAccounts(changes=base.changes, clock=base.clock),
+        recorder=base.recorder,
+        clock=base.clock,
+        bounds=SignInBounds(SignInThrottle(base.throttle), KeyRate(_LISTS_PER_MINUTE, base.clock.monotonic)),
+    )
+
+
+def _machines(
+    config: ServerConfig, base: Foundation, keys: KeyProver, organisations: OrganisationProver
+) -> MachineLogins:
+    return MachineLogins(
+        prover=organisations,
+        keys=keys,
+        changes=base.changes,
+        clock=base.clock,
+        lifetime=timedelta(days=config.client_keys.sign_in_days),
+        pepper=base.key_ring.pepper,
+    )
+
+
+def _codes(base: Foundation, keys: KeyProver) -> CodeRedemption:
+    return CodeRedemption(
+        store=base.store,
+        changes=base.changes,
+        prover=keys,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+        pepper=base.key_ring.pepper,
+    )
+
+
+def create_client_sign_in(
+    config: ServerConfig, base: Foundation, rates: KeyRates, organisations: OrganisationProver
+) -> ClientSignIn:
     """Build the ways in of clients."""
     keys = KeyProver(
         store=base.store,
@@ -41,15 +88,6 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         throttle=base.throttle,
         clock=base.clock,
         rate=rates.sessions,
-        pepper=base.key_ring.pepper,
-    )
-    codes = CodeRedemption(
-        store=base.store,
-        changes=base.changes,
-        prover=keys,
-        recorder=base.recorder,
-        throttle=base.throttle,
-        clock=base.clock,
         pepper=base.key_ring.pepper,
     )
     sessions = Sessions(
@@ -71,7 +109,7 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         policy=base.policy, public_url=config.public_url, path=MCP, well_known=RESOURCE_METADATA
     )
     return ClientSignIn(
-        codes=codes,
+        codes=_codes(base, keys),
         keys=keys,
         sessions=sessions,
         tokens=tokens,
@@ -80,6 +118,8 @@ def create_client_sign_in(config: ServerConfig, base: Foundation, rates: KeyRate
         grants=_create_grants(config, base, keys, accounts, issued),
         gateway=create_gateway(config, base, tokens, _certificate_prover(base)),
         ignored=base.ignored,
+        organisations=organisations,
+        machines=_machines(config, base, keys, organisations),
     )
 
 
@@ -105,13 +145,17 @@ def _create_grants(
 
 
 def create_administrator_sign_in(
-    config: ServerConfig, base: Foundation, passwords: PasswordProver
+    config: ServerConfig,
+    base: Foundation,
+    passwords: PasswordProver,
+    organisations: OrganisationProver,
 ) -> AdministratorSignIn:
     """Build the ways in of administrators."""
     logins = Logins(
         store=base.store,
         changes=base.changes,
         prover=passwords,
+        organisations=organisations,
         clock=base.clock,
         lifetime=timedelta(seconds=config.session.login_seconds),
         pepper=base.key_ring.pepper,
@@ -125,7 +169,13 @@ def create_administrator_sign_in(
         pepper=base.key_ring.pepper,
     )
     certificates = _certificates(base, config.admin_client_certificates)
-    return AdministratorSignIn(logins=logins, prover=prover, certificates=certificates, ignored=base.ignored)
+    return AdministratorSignIn(
+        logins=logins,
+        organisations=organisations,
+        prover=prover,
+        certificates=certificates,
+        ignored=base.ignored,
+    )
 
 
 def _certificates(base: Foundation, section: ClientCertificatesSection) -> CertificateProver | None:

@@ -16,6 +16,7 @@ from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.identity_assertions import UsedAssertion
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.used_sign_ins import UsedSignIn
 from ambassador_server.domain.shared.listing import Listing, Slice
 
 T = TypeVar("T")
@@ -134,6 +135,14 @@ class EnrolmentRepository(Repository[Enrolment], Protocol):
 
     async def forget(self, before: datetime) -> int:
         """Delete the enrolments that expired before a time; return how many."""
+        ...
+
+
+class UsedSignInRepository(Repository[UsedSignIn], Protocol):
+    """Stores which ID tokens were exchanged; writing them does not raise the policy version."""
+
+    async def forget(self, before: datetime) -> int:
+        """Delete those that expired before a time; return how many."""
         ...
 
 

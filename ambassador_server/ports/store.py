@@ -29,6 +29,7 @@ from ambassador_server.ports.repositories import (
     SessionRepository,
     ToolListRepository,
     UsedAssertionRepository,
+    UsedSignInRepository,
 )
 from ambassador_server.ports.sealed_rows import SealedRows
 from ambassador_server.ports.secret_store import SecretRepository
@@ -51,6 +52,8 @@ class UnitOfWork(Protocol):
     def keys(self) -> ClientKeyRepository: ...
     @property
     def enrolments(self) -> EnrolmentRepository: ...
+    @property
+    def used_sign_ins(self) -> UsedSignInRepository: ...
     @property
     def mcps(self) -> NamedRepository[Mcp]: ...
     @property

@@ -1,6 +1,6 @@
-"""The definitions of the tables of credentials of users, and of their access by OAuth."""
+"""The definitions of the tables of credentials of users, of their access by OAuth, and of what was used once."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, UniqueConstraint
 
 from ambassador_server.domain.people.credentials import CredentialStatus
 from ambassador_server.storage.columns import metadata, optional_text, owner_column, required_text
@@ -68,4 +68,19 @@ pending_connections = Table(
     optional_text("code_digest"),
     Column("wrong_codes", Integer, nullable=False),
     UniqueConstraint("state_digest"),
+)
+
+used_assertions = Table(
+    "used_assertions",
+    metadata,
+    Column("assertion_id", CodePointText, primary_key=True),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "expires_at"),
+)
+
+used_sign_ins = Table(
+    "used_sign_ins",
+    metadata,
+    Column("sign_in_id", CodePointText, primary_key=True),
+    Column("expires_at", UtcDateTime, nullable=False),
 )

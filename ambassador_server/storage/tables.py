@@ -122,8 +122,8 @@ client_keys = Table(
     optional_text("last_host"),
     Column("owner", SharedText),
     optional_text("replaces"),
-    # Likewise.
     Column("meta_tools", EnumText(MetaTools), nullable=False, server_default=MetaTools.INHERIT),
+    Column("issuer_id", SharedText),
 )
 
 enrolments = Table(
@@ -160,7 +160,6 @@ mcps = Table(
     Column("owner", SharedText),
     # Versions before this column write none, and their entries are pinned as well.
     Column("pin", EnumText(Pin), nullable=False, server_default=Pin.BLOCK),
-    # Likewise.
     Column("prefixed", Boolean, nullable=False, server_default=true()),
     Column("sessions", EnumText(Sessions), nullable=False, server_default=Sessions.AUTO),
     Column("credentials", NeedsDocument),
@@ -293,14 +292,8 @@ issuers = Table(
     optional_text("client_secret"),
     Column("token_prefix", CodePointText, nullable=False, server_default=""),
     Column("assertion_clients", JsonDocument, nullable=False, server_default="{}"),
-)
-
-used_assertions = Table(
-    "used_assertions",
-    metadata,
-    Column("assertion_id", CodePointText, primary_key=True),
-    Column("expires_at", UtcDateTime, nullable=False),
-    Index(None, "expires_at"),
+    optional_text("login_client_id"),
+    Column("login_scopes", TextTuple(), nullable=False, server_default="[]"),
 )
 
 approval_requests = Table(

@@ -36,6 +36,7 @@ from ambassador_server.storage.tables import approved_definitions, last_known_to
 from ambassador_server.storage.tool_lists import ToolListRepository
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.used_assertions import UsedAssertionRepository
+from ambassador_server.storage.used_sign_ins import UsedSignInRepository
 
 
 class SqlUnitOfWork:
@@ -48,6 +49,7 @@ class SqlUnitOfWork:
         self.memberships = MembershipRepository(transaction)
         self.keys = ClientKeyRepository(transaction)
         self.enrolments = EnrolmentRepository(transaction)
+        self.used_sign_ins = UsedSignInRepository(transaction)
         self.mcps = NamedTableRepository(transaction, MCPS)
         self.tools = ToolListRepository(transaction, last_known_tools)
         self.approved = TableRepository(transaction, APPROVED_TOOLS)

@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import delete
 
 from ambassador_server.domain.people.identity_assertions import UsedAssertion
+from ambassador_server.storage.credential_tables import used_assertions
 from ambassador_server.storage.object_mappings import USED_ASSERTIONS
 from ambassador_server.storage.repositories import TableRepository
-from ambassador_server.storage.tables import used_assertions
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_value
 

@@ -25,6 +25,7 @@ from ambassador_server.web.admin.app_keys import (
     DESCRIPTION,
     LOGINS,
     METRICS,
+    ORGANISATIONS,
     REGISTRY,
     SCRAPES,
 )
@@ -122,6 +123,7 @@ def create_admin_app(
     app[IGNORED_HEADERS] = sign_in.ignored
     app[CERTIFICATES] = sign_in.certificates
     app[LOGINS] = sign_in.logins
+    app[ORGANISATIONS] = sign_in.organisations
     app[ADMINISTRATION] = administration
     app[REGISTRY] = registry
     app[AUDIT] = audit

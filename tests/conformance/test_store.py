@@ -143,6 +143,8 @@ OBJECTS = [
             creates_users=True,
             private_addresses=True,
             owner="ci/issuers",
+            login_client_id=ODD,
+            login_scopes=("openid", ODD),
         ),
     ),
     ("limits", limit(2, scope=LimitScope.TOOL, target=ODD, target_name=ODD, owner="ci/limits")),

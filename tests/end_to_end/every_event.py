@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import jwt
+import pytest
 
 from ambassador_protocol.audit.public_keys import keys_by_id
 from ambassador_protocol.backoff import Backoff
@@ -38,6 +39,7 @@ from tests.end_to_end.credentials import declare
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
 from tests.end_to_end.identity_provider import CLIENT, GRANT, assertion, identity_provider
 from tests.end_to_end.legacy_host import begin
+from tests.end_to_end.signing_in import id_token, registered, trust
 from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.world import GROUP, Caller, World, downstream, until
 from tests.fakes.clock import ManualClock
@@ -81,6 +83,7 @@ def do_everything(world: World, directory: Path) -> None:
     people(world)
     access(world)
     tokens(world, directory)
+    sign_ins(world)
     credentials(world)
     connections(world, directory)
     officers(world)
@@ -414,6 +417,23 @@ def _assertions(world: World, secret: Path) -> None:
     assert world.rig.stop() == 0
     file.write_text(before)
     world.start()
+
+
+def sign_ins(world: World) -> None:
+    """Sign in with an issuer for a key twice and for a login, and be refused."""
+    with oidc_provider() as provider, pytest.MonkeyPatch.context() as patch:
+        client_id = registered(provider)
+        trust(world, provider, client_id)
+        for _ in range(2):
+            token = id_token(world, provider, client_id, "signer", patch)
+            body = {"id_token": token.token, "nonce": token.nonce, "machine": "desk"}
+            assert world.http.post("/v1/sign-in", json=body).status_code == 201
+        assert world.http.post("/v1/sign-in", json=body).status_code == 401
+        world.ask("PATCH", "users/signer", {"roles": ["operator"]})
+        token = id_token(world, provider, client_id, "signer", patch)
+        login = {"id_token": token.token, "nonce": token.nonce}
+        assert world.admin.post("/v1/admin/sign-in", json=login).status_code == 201
+        world.ask("DELETE", "issuers/org")
 
 
 def credentials(world: World) -> None:

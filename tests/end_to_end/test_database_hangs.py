@@ -60,6 +60,7 @@ _IN_MEMORY = {
     ("POST", "/mcp"),
     ("GET", "/mcp"),
     ("DELETE", "/mcp"),
+    ("GET", "/v1/sign-in"),
     ("GET", "/v1/tools"),
     ("POST", "/v1/tools/invoke"),
     ("GET", "/v1/me"),
@@ -77,8 +78,12 @@ _IN_MEMORY = {
 """The other routes: they use the database only to load a session, and `/ready` reports on it."""
 
 
-_AT_A_PROVIDER = {("POST", "/v1/credentials/{mcp}/connect"), ("GET", "/v1/connections")}
-"""Asks an authorization server before it uses the database, or uses it only for a user who is connected at one."""
+_AT_A_PROVIDER = {
+    ("POST", "/v1/sign-in"),
+    ("POST", "/v1/credentials/{mcp}/connect"),
+    ("GET", "/v1/connections"),
+}
+"""Asks an issuer or authorization server before it uses the database, or uses it only for a user connected at one."""
 
 
 def test_every_route_of_the_client_api_is_in_one_of_the_tables() -> None:

@@ -21,6 +21,7 @@ from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.used_sign_ins import UsedSignIn
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.approval_requests import OPEN, ApprovalRequest, RequestStatus
 from ambassador_server.domain.policy.grants import Grant, Subscription
@@ -388,6 +389,16 @@ class _Enrolments(_Repository[Enrolment]):
         return len(over)
 
 
+class _UsedSignIns(_Repository[UsedSignIn]):
+    async def forget(self, before: datetime) -> int:
+        check_value(before, "before")
+        used = self._transaction.writing().table(self._kind.noun)
+        over = [key for key, each in used.items() if each.expires_at < before]
+        for key in over:
+            del used[key]
+        return len(over)
+
+
 class _Sessions(_Repository[Session]):
     async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
         check_key(session_id, "The id")
@@ -545,6 +556,7 @@ class InMemoryUnitOfWork:
                 pair=("digest", "digest"),
             ),
         )
+        self.used_sign_ins = _UsedSignIns(transaction, _Kind("sign-in", "sign_in_id", is_policy=False))
         self.mcps = _NamedRepository[Mcp](transaction, _Kind("MCP", "mcp_id", is_named=True))
         self.tools = _ToolLists(transaction, lambda state: state.tools)
         self.approved = _Repository[ApprovedTools](

@@ -44,6 +44,8 @@ class AuditAction(StrEnum):
     ASSERTION_REFUSE = "session:assertion:refuse"
     GATEWAY_REFUSE = "session:gateway:refuse"
     GATEWAY_IGNORE = "session:gateway:ignore"
+    SIGN_IN_ACCEPT = "session:sign-in:accept"
+    SIGN_IN_REFUSE = "session:sign-in:refuse"
     ADMIN_OPEN = "session:admin:open"
     ADMIN_CLOSE = "session:admin:close"
     ADMIN_REFUSE = "session:admin:refuse"

@@ -80,7 +80,7 @@ class AdminKey:
     """A key of the admin API; `digest` is its HMAC under the pepper.
 
     A login is an admin key with a `user_id`; its roles are those that the user has at the time of a request. A key with
-    the role `scim` belongs to one issuer.
+    the role `scim` belongs to one issuer. A login with an `issuer_id` was opened with that issuer.
     """
 
     admin_key_id: str
@@ -97,7 +97,7 @@ class AdminKey:
 
     @property
     def is_login(self) -> bool:
-        """Tell whether the key was made by a login with a password."""
+        """Tell whether the key was made by a login of a user."""
         return self.user_id is not None
 
     def is_good(self, now: datetime) -> bool:

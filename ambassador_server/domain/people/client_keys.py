@@ -32,7 +32,7 @@ SHOWN_STATUSES: Final = (*(status.value for status in KeyStatus), EXPIRED)
 class ClientKey:
     """A preshared key of one user; `digest` is its HMAC under the pepper, never the key itself.
 
-    `replaces` is the id of the key it was rotated from.
+    `replaces` is the id of the key it was rotated from, `issuer_id` that of the issuer that its user signed in with.
     """
 
     key_id: str
@@ -48,6 +48,7 @@ class ClientKey:
     owner: str | None = None
     replaces: str | None = None
     meta_tools: MetaTools = MetaTools.INHERIT
+    issuer_id: str | None = None
 
     def has_expired(self, now: datetime) -> bool:
         """Tell whether the key has expired."""

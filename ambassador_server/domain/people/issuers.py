@@ -14,6 +14,8 @@ from ambassador_server.errors import ConflictError, InvalidInputError
 
 MOST_ISSUERS: Final = 100
 MOST_REVOKED: Final = 10_000
+OPENID: Final = "openid"
+"""The scope that makes a provider send an ID token."""
 _MOST_VALUES: Final = 50
 _MOST_MAPPED: Final = 1_000
 _LONGEST: Final = 1_000
@@ -72,7 +74,8 @@ class IssuerRules:
     means the group of this server that `group_map` names, or else the one called `group_prefix` and its name; if there
     is none, it means nothing.
     `assertion_clients` may exchange its identity assertions (ID-JAG) for tokens of this server: each client by its id,
-    with the reference of its secret.
+    with the reference of its secret. People sign in as users of its client `login_client_id`, which asks for
+    `login_scopes`.
     """
 
     url: str
@@ -95,6 +98,8 @@ class IssuerRules:
     beside_key: bool = False
     """Whether a certificate is only accepted beside a key of the same user."""
     assertion_clients: Mapping[str, str] = field(default_factory=dict)
+    login_client_id: str | None = None
+    login_scopes: tuple[str, ...] = ()
 
     def members(self) -> dict[str, Any]:
         """Return the rules as members of a JSON object."""
@@ -148,6 +153,7 @@ def check_issuer(issuer: Issuer) -> None:
         _check_token_issuer(issuer)
     if issuer.beside_key and issuer.key_source is not KeySource.CERTIFICATES:
         raise InvalidInputError("beside_key: only for an authority of certificates")
+    _check_login(issuer)
     if _PREFIX.fullmatch(issuer.group_prefix) is None:
         raise InvalidInputError(
             "group_prefix: letters, digits and '.', '_', '@', '+', '-', ending with one of these signs, such as 'okta.'"
@@ -158,6 +164,18 @@ def check_issuer(issuer: Issuer) -> None:
     for claimed, group in issuer.group_map.items():
         _check_text("group_map", claimed)
         check_name("group", group)
+
+
+def _check_login(issuer: Issuer) -> None:
+    if issuer.login_client_id is None:
+        if issuer.login_scopes:
+            raise InvalidInputError("login_scopes: only with a login_client_id")
+        return
+    _check_text("login_client_id", issuer.login_client_id)
+    if issuer.key_source not in (KeySource.DISCOVERY, KeySource.JWKS):
+        raise InvalidInputError("login_client_id: people sign in only at an issuer with public keys")
+    if OPENID not in issuer.login_scopes:
+        raise InvalidInputError(f"login_scopes: {OPENID!r} is among them, so that there is an ID token")
 
 
 def check_beside(issuer: Issuer, others: Iterable[Issuer]) -> None:
@@ -221,6 +239,7 @@ def _check_lists(issuer: Issuer) -> None:
         "user_claims": issuer.user_claims,
         "group_claims": issuer.group_claims,
         "scopes": issuer.scopes,
+        "login_scopes": issuer.login_scopes,
         "url": (issuer.url,),
         "subject_claim": (issuer.subject_claim,),
         "email_claim": (issuer.email_claim,),
@@ -232,7 +251,7 @@ def _check_lists(issuer: Issuer) -> None:
             _check_text(name, value)
     if not issuer.user_claims:
         raise InvalidInputError("user_claims: at least one claim has to name the user")
-    for scope in issuer.scopes:
+    for scope in (*issuer.scopes, *issuer.login_scopes):
         if _SCOPE.fullmatch(scope) is None:
             raise InvalidInputError("scopes: a scope has neither spaces nor quotes")
 

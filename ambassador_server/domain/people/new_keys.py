@@ -24,6 +24,7 @@ def mint_client_key(
     lifetime: timedelta | None,
     owner: str | None = None,
     meta_tools: MetaTools = MetaTools.INHERIT,
+    issuer_id: str | None = None,
 ) -> tuple[ClientKey, str]:
     """Return a new client key, which is not stored yet, and its secret."""
     secret = mint_key(PRESHARED_KEY_PREFIX)
@@ -40,6 +41,7 @@ def mint_client_key(
         last_host=None,
         owner=owner,
         meta_tools=meta_tools,
+        issuer_id=issuer_id,
     )
     return key, secret
 

@@ -11,6 +11,7 @@ from ambassador_server.domain.people.administrators import (
     missing_right,
     rights_of,
 )
+from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.errors import Advice, ConflictError, InvalidInputError, MissingRightError
 
@@ -129,6 +130,20 @@ def check_not_own_key(by: Administrator | None, key: AdminKey) -> None:
 def can_log_in(user: User) -> bool:
     """Tell whether the user may log in with a password; an open login is refused as soon as this is false."""
     return user.status is UserStatus.ACTIVE and user.source is AuthSource.LOCAL and bool(user.roles)
+
+
+def can_sign_in(user: User) -> bool:
+    """Tell whether the user may log in with an issuer; an open login is refused as soon as this is false."""
+    return user.status is UserStatus.ACTIVE and user.source is AuthSource.EXTERNAL and bool(user.roles)
+
+
+def check_login_issuer(by: Administrator | None, issuer: Issuer, users: Iterable[User]) -> None:
+    """Raise MissingRightError if `by` could gain rights by saying where these users sign in."""
+    if issuer.login_client_id is not None:
+        named = (user for user in users if user.source is AuthSource.EXTERNAL)
+        _check_covers(
+            by, {role for user in named if user.issuer in (None, issuer.url) for role in user.roles}
+        )
 
 
 def is_admin(user: User) -> bool:

@@ -157,7 +157,7 @@ class ClientKeys:
             key, secret = mint_client_key(
                 self._pepper, now, user_id=old.user_id, name=old.name, lifetime=lifetime, owner=old.owner
             )
-            key = replace(key, replaces=old.key_id, meta_tools=old.meta_tools)
+            key = replace(key, replaces=old.key_id, meta_tools=old.meta_tools, issuer_id=old.issuer_id)
             if expiry is not None:
                 key = replace(key, expires_at=expiry.at)
             ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Outcome
-from ambassador_server.domain.audit.resources import issuer_resource
+from ambassador_server.domain.audit.resources import issuer_resource, key_resource
+from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.gateway_requests import GatewayFault, Headers, header_claims
 from ambassador_server.domain.people.issuers import (
     MOST_ISSUERS,
@@ -20,6 +21,7 @@ from ambassador_server.domain.people.issuers import (
     gateway_url,
     serial_number,
 )
+from ambassador_server.domain.people.role_rules import check_login_issuer
 from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_owner
@@ -101,11 +103,15 @@ class Issuers:
             return await self._put(requester, change, before, name, spec)
 
     async def remove(self, requester: Requester, name: str) -> None:
-        """Remove an issuer: its tokens are refused from the next request on, and calls in flight with them stop."""
+        """Remove an issuer: its tokens are refused from the next request on, and calls in flight with them stop.
+
+        The client keys and logins of those who signed in with it end as well.
+        """
         async with self._changes.open(requester) as change:
             issuer = await find_issuer(change.work, name)
             await release_described(change, issuer, self._clock.now())
             await change.work.issuers.remove(issuer.issuer_id)
+            await _revoke_keys(change, issuer)
             change.record(AuditAction.ISSUER_REMOVE, issuer_resource(issuer), before=_details(issuer))
 
     async def revoke(self, requester: Requester, name: str, serial: str) -> Written[Issuer]:
@@ -219,6 +225,7 @@ class Issuers:
         self._verifier.check(issuer)
         if before is not None and before.group_prefix != issuer.group_prefix:
             await check_describes_no_group(change.work, before)
+        check_login_issuer(requester.administrator, issuer, self._policy.snapshot.users.values())
         others = await change.work.issuers.all()
         check_beside(issuer, others)
         if before is None and len(others) >= MOST_ISSUERS:
@@ -262,6 +269,14 @@ _NO_PUBLIC_URL = (
 _OTHER_GATEWAY = (
     "This server has no gateway of that name in its configuration, so it believes no such headers."
 )
+
+
+async def _revoke_keys(change: Change, issuer: Issuer) -> None:
+    """Revoke the client keys of a removed issuer; its logins are refused because there is no such issuer."""
+    for key in await change.work.keys.of(issuer_id=issuer.issuer_id):
+        if key.status is not KeyStatus.REVOKED:
+            await change.work.keys.replace(replace(key, status=KeyStatus.REVOKED))
+            change.record(AuditAction.KEY_REVOKE, key_resource(key), prefix=key.prefix, issuer=issuer.name)
 
 
 async def _check_groups(work: UnitOfWork, issuer: Issuer) -> None:

@@ -10,6 +10,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.meta_tools import CHOICES_OF_USERS, MetaTools
 from ambassador_server.domain.people.role_rules import (
     can_log_in,
+    can_sign_in,
     check_not_locking_out,
     check_roles,
     check_user_change,
@@ -154,7 +155,8 @@ class Users:
         work = change.work
         if after.roles and not before.roles:
             await cancel_codes(change, after, self._clock.now())
-        if not can_log_in(after):
+        may_log_in = can_log_in(after) or can_sign_in(after)
+        if not may_log_in or after.source is not before.source:
             await end_logins(work, after, self._clock.now())
         no_password = after.source is not AuthSource.LOCAL or not after.roles
         if no_password and await work.passwords.get(after.user_id) is not None:

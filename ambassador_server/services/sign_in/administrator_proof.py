@@ -2,9 +2,10 @@
 
 from ambassador_server.domain.audit.actors import admin_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
-from ambassador_server.domain.people.administrators import Administrator, Right, missing_right
+from ambassador_server.domain.people.administrators import Administrator, AdminKey, Right, missing_right
 from ambassador_server.domain.people.principals import Origin
-from ambassador_server.domain.people.role_rules import can_log_in
+from ambassador_server.domain.people.role_rules import can_log_in, can_sign_in
+from ambassador_server.domain.people.users import User
 from ambassador_server.domain.secrets.tokens import (
     ADMIN_KEY_PREFIX,
     digest_key,
@@ -104,7 +105,14 @@ class AdministratorProver:
                 issuer_id=key.issuer_id,
             )
         user = self._policy.snapshot.users.get(key.user_id)
-        return administrator_of(key, user) if user is not None and can_log_in(user) else None
+        return administrator_of(key, user) if user is not None and self._may_use(key, user) else None
+
+    def _may_use(self, key: AdminKey, user: User) -> bool:
+        """Tell whether a user may go on with a login: with a password, or with an issuer that is still trusted."""
+        if key.issuer_id is None:
+            return can_log_in(user)
+        issuers = self._policy.snapshot.issuers
+        return can_sign_in(user) and issuers is not None and key.issuer_id in issuers.by_id
 
     async def _record_refusal(self, actor: Actor, origin: Origin, reason: str) -> None:
         await self._recorder.event(

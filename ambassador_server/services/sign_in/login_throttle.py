@@ -89,6 +89,21 @@ class CodeThrottle:
         self._throttle.failed(_codes(origin))
 
 
+class SignInThrottle:
+    """Throttles ID tokens: after too many refused ones an address must wait, so that it verifies no more signatures."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+
+    def check(self, origin: Origin) -> None:
+        """Raise RateLimitedError if the address must wait."""
+        _check(self._throttle, [_sign_ins(origin)])
+
+    def failed(self, origin: Origin) -> None:
+        """Count a refused token."""
+        self._throttle.failed(_sign_ins(origin))
+
+
 class PasswordThrottle:
     """Throttles passwords: after too many wrong ones, a caller must wait even with the right one.
 
@@ -131,6 +146,10 @@ def _keys(origin: Origin) -> str:
 
 def _codes(origin: Origin) -> str:
     return f"codes from {origin.address}"
+
+
+def _sign_ins(origin: Origin) -> str:
+    return f"sign-ins from {origin.address}"
 
 
 def _passwords(address: str) -> str:

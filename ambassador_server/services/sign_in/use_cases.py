@@ -10,6 +10,8 @@ from ambassador_server.services.sign_in.gateway_proof import GatewayProver
 from ambassador_server.services.sign_in.ignored_headers import IgnoredHeaders
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
+from ambassador_server.services.sign_in.machine_logins import MachineLogins
+from ambassador_server.services.sign_in.organisation_proof import OrganisationProver
 from ambassador_server.services.sign_in.protected_resource import ProtectedResource
 from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.services.sign_in.token_proof import TokenProver
@@ -17,7 +19,7 @@ from ambassador_server.services.sign_in.token_proof import TokenProver
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSignIn:
-    """A client exchanges a code for a key, authenticates with the key, and opens a session.
+    """A client exchanges a code or a sign-in for a key, authenticates with the key, and opens a session.
 
     `gateway` is None if no API gateway is configured, `certificates` unless clients are asked for certificates.
     """
@@ -27,6 +29,8 @@ class ClientSignIn:
     sessions: Sessions
     tokens: TokenProver
     certificates: CertificateProver | None
+    organisations: OrganisationProver
+    machines: MachineLogins
     resource: ProtectedResource
     grants: AssertionGrant
     gateway: GatewayProver | None
@@ -38,6 +42,7 @@ class AdministratorSignIn:
     """An administrator opens a login, and authenticates each request with it or with an admin key."""
 
     logins: Logins
+    organisations: OrganisationProver
     prover: AdministratorProver
     ignored: IgnoredHeaders
     certificates: CertificateProver | None

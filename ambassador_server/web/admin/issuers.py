@@ -4,7 +4,7 @@ from collections.abc import Iterator, Set
 
 from aiohttp import web
 
-from ambassador_protocol.admin.issuer_presets import defaults_of
+from ambassador_protocol.admin.issuer_presets import LOGIN_SCOPES, defaults_of
 from ambassador_protocol.admin.issuers import (
     ClaimedGroup,
     IssuerPut,
@@ -115,6 +115,8 @@ def issuer_spec(body: IssuerPut) -> IssuerSpec:
         creates_users=body.creates_users,
         beside_key=body.beside_key,
         assertion_clients=body.assertion_clients or {},
+        login_client_id=body.login_client_id,
+        login_scopes=tuple(body.login_scopes or (() if body.login_client_id is None else LOGIN_SCOPES)),
         owner=body.owner,
     )
 

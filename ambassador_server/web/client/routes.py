@@ -13,6 +13,7 @@ from ambassador_server.web.client import (
     own_requests,
     resource_metadata,
     sessions,
+    sign_in,
     token_endpoint,
     tools,
 )
@@ -21,7 +22,7 @@ from ambassador_server.web.client import (
 def client_routes() -> list[web.RouteDef]:
     """Return every route of the client API."""
     probes = [endpoint.route() for endpoint in health.endpoints()]
-    access = (enrolments, own_access, own_requests)
+    access = (enrolments, sign_in, own_access, own_requests)
     oauth = (own_oauth, connect_pages, resource_metadata, token_endpoint)
     modules = (mcp, sessions, tools, *access, credentials, *oauth)
     return probes + [route for module in modules for route in module.routes()]

@@ -51,6 +51,7 @@ _FROZEN = {
     "0019_introspection": "a1b590f511432517daa565d082fbb87450140de5af4fd68f78e1532a36b76b5b",
     "0020_scim": "df8c2283ec1e4989c313f384d136d88c51154ea5daab99d3d02fd1b89f6ce757",
     "0021_identity_assertions": "4bfb810ea1501f41a4558cebabbbbfad0537821cc89e2ce5a4ecccae78e590c9",
+    "0022_sign_in": "18f86357cf9b5f3a8ad9f4cae22968080dcea5ad833210aa4fd3e15cb73a1cd0",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -75,6 +76,7 @@ _FROZEN_LAYOUTS = {
     "0019_introspection": "02f7a20e1765a3b2e60e8370a7b690754334f7aa35fd089274fa5a79eb692852",
     "0020_scim": "7db44ede1bb2cfce7909225a95e33bbd0ddfbf9264313e8fa792ba8490ad73ef",
     "0021_identity_assertions": "07e3bf5c0b35053e292971092f27371edde4cf1b09fe0f59b60b869ca825b07c",
+    "0022_sign_in": "c8b8ecbba5fa74d765af61bb16ac4089193bf5c2d0282fc5f33f288ea6afaee9",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -39,6 +39,8 @@ none        GET    /live
 none        GET    /ready
 none        GET    /v1/trust/ca.pem
 none        POST   /v1/admin/login
+none        GET    /v1/admin/sign-in
+none        POST   /v1/admin/sign-in
 metrics:read GET   /metrics
 read        GET    /v1/openapi.json
 read        POST   /v1/admin/logout

@@ -52,5 +52,6 @@ def _near(name: str) -> list[str]:
     if not near and ending and name.startswith(PREFIX):
         words = set(ending.split("_"))
         near = [each for each in known if words < set(each.split("_")) and each not in _FOR_COMMANDS]
+        near.sort(key=lambda each: each.count("_"))
         near = near or [each for each in known if words - _NEEDLESS_WORDS == set(each.split("_"))]
     return [PREFIX + each for each in near[:3]]

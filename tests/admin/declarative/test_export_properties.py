@@ -241,6 +241,9 @@ def issuer_fields(groups: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "scopes": CLAIM_LISTS,
             "creates_users": st.booleans(),
             "beside_key": st.booleans(),
+            "assertion_clients": st.dictionaries(PRINTED, st.just("env://SECRET"), max_size=2),
+            "login_client_id": st.none() | PRINTED,
+            "login_scopes": CLAIM_LISTS,
         }
     )
 

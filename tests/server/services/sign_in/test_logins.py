@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -27,6 +28,7 @@ from ambassador_server.services.administration.users import Users, UserSpec
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.logins import Logins
+from ambassador_server.services.sign_in.organisation_proof import OrganisationProver
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from ambassador_server.wording.advice import hint_text
 from tests.fakes.passwords import PlainHasherPool
@@ -67,6 +69,8 @@ class Office:
                 store=store,
                 changes=changes,
                 prover=prover,
+                # These people sign in with passwords alone; tests/end_to_end/test_sign_in.py has the issuers.
+                organisations=cast("OrganisationProver", None),
                 clock=clock,
                 lifetime=timedelta(hours=12),
                 pepper=PEPPER,

@@ -25,8 +25,9 @@ def token_principal(
     groups: Sequence[str] = (),
     client: str = "",
     lease: TokenLease | None = None,
+    serial: str | None = None,
 ) -> Principal:
-    """Return who a request acts for with a token of a user that names these groups of the issuer."""
+    """Return who a request acts for with a token, or the certificate of a serial number, that names these groups."""
     # What belongs to a client, such as its conversations, goes on when the client gets a new token.
     client_of_user = uuid.uuid5(uuid.UUID(issuer.issuer_id), f"{user.user_id}\0{client}")
     return Principal(
@@ -40,5 +41,6 @@ def token_principal(
             expires_at=expires_at.replace(microsecond=0),
             groups=tuple(groups),
             lease=lease,
+            serial=serial,
         ),
     )

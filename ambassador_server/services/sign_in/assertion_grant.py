@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from ambassador_server.domain.audit.actors import user_actor
-from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import issuer_resource
 from ambassador_server.domain.people.identity_assertions import (
     Asserted,
@@ -38,6 +38,7 @@ from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.services.sign_in.issued_tokens import LIFE, IssuedTokens
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.login_throttle import count_wrong_token
+from ambassador_server.services.sign_in.refusals import record_refusal
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_reading import TokenReading
 
@@ -211,16 +212,13 @@ class AssertionGrant:
     ) -> TokenRequestError:
         """Record a refusal, unless the address was refused too often, and return the error to raise."""
         if count_wrong_token(self.throttle, origin):
-            await self.recorder.event(
+            await record_refusal(
+                self.recorder,
                 AuditAction.ASSERTION_REFUSE,
-                Outcome.DENIED,
-                actor=Actor(kind=ActorKind.UNKNOWN),
-                resource=Resource(kind="issuer", id=None, name=None)
-                if issuer is None
-                else issuer_resource(issuer),
-                origin=origin,
+                issuer,
                 reason=fault,
-                details={} if user_name is None else {"user": user_name},
+                origin=origin,
+                user_name=user_name,
             )
         if fault == TokenFault.KEYS_UNAVAILABLE:
             return TokenRequestError("temporarily_unavailable", "The keys of the issuer cannot be fetched.")

@@ -1,20 +1,20 @@
 """Authenticates users by client certificates: the authorities among the issuers say whom their certificates name."""
 
-import uuid
 from collections import OrderedDict
 from typing import Final
 
 from msgspec import Struct
 
 from ambassador_server.domain.audit.actors import user_actor
-from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import issuer_resource
 from ambassador_server.domain.people.administrators import Administrator
 from ambassador_server.domain.people.certificate_identity import read_names
 from ambassador_server.domain.people.certificates import PeerCertificate
 from ambassador_server.domain.people.issuers import Issuer
-from ambassador_server.domain.people.principals import Origin, PresentedToken, Principal
+from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity
+from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import User
 from ambassador_server.errors import InvalidTokenError
 from ambassador_server.ports.clock import Clock
@@ -22,6 +22,7 @@ from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.login_throttle import count_wrong_token
+from ambassador_server.services.sign_in.refusals import record_refusal
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_reading import TokenReading
 
@@ -125,7 +126,19 @@ class CertificateProver:
             user = self._reading.user_of(authority, identity)
         if isinstance(user, TokenFault):
             raise await self._refused(user, authority, origin, identity.user_name)
-        known = _Known(authority, identity, user, _principal(peer, authority, identity, user))
+        known = _Known(
+            authority,
+            identity,
+            user,
+            token_principal(
+                authority,
+                user,
+                expires_at=identity.expires_at,
+                groups=identity.groups,
+                client="certificate",
+                serial=peer.serial,
+            ),
+        )
         if peer.chain not in self._known:
             await self._record(known, peer, origin)
         self._known[peer.chain] = known
@@ -155,33 +168,12 @@ class CertificateProver:
     ) -> InvalidTokenError:
         """Record a refusal, unless the address was refused too often, and return the error to raise."""
         if count_wrong_token(self._throttle, origin):
-            await self._recorder.event(
+            await record_refusal(
+                self._recorder,
                 AuditAction.TOKEN_REFUSE,
-                Outcome.DENIED,
-                actor=Actor(kind=ActorKind.UNKNOWN),
-                resource=Resource(kind="issuer", id=None, name=None)
-                if authority is None
-                else issuer_resource(authority),
-                origin=origin,
+                authority,
                 reason=fault,
-                details={} if user_name is None else {"user": user_name},
+                origin=origin,
+                user_name=user_name,
             )
         return InvalidTokenError(f"The client certificate is not accepted ({fault})")
-
-
-def _principal(peer: PeerCertificate, authority: Issuer, identity: TokenIdentity, user: User) -> Principal:
-    # What belongs to a client, such as its conversations, goes on when the client gets a new certificate.
-    client_of_user = uuid.uuid5(uuid.UUID(authority.issuer_id), f"{user.user_id}\0certificate")
-    return Principal(
-        user_id=user.user_id,
-        user_name=user.name,
-        key_id=str(client_of_user),
-        key_name=authority.name,
-        session_id=None,
-        token=PresentedToken(
-            issuer_id=authority.issuer_id,
-            expires_at=identity.expires_at,
-            groups=identity.groups,
-            serial=peer.serial,
-        ),
-    )

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
-from ambassador_server.domain.audit.resources import issuer_resource
+from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.login_places import LoginPlace
 from ambassador_server.domain.people.principals import Origin
@@ -30,6 +29,7 @@ from ambassador_server.ports.token_verifier import Refusal, TokenVerifier
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.login_throttle import SignInThrottle
+from ambassador_server.services.sign_in.refusals import record_refusal
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_reading import TokenReading
 
@@ -155,15 +155,13 @@ class OrganisationProver:
     ) -> SignInRefusedError | IssuerUnavailableError:
         """Count and record a refusal, and return the error to raise."""
         self._bounds.failures.failed(origin)
-        nothing = Resource(kind="issuer", id=None, name=None)
-        await self._recorder.event(
+        await record_refusal(
+            self._recorder,
             AuditAction.SIGN_IN_REFUSE,
-            Outcome.DENIED,
-            actor=Actor(kind=ActorKind.UNKNOWN),
-            resource=nothing if issuer is None else issuer_resource(issuer),
-            origin=origin,
+            issuer,
             reason=fault,
-            details={} if user_name is None else {"user": user_name},
+            origin=origin,
+            user_name=user_name,
         )
         if fault is TokenFault.KEYS_UNAVAILABLE:
             return IssuerUnavailableError("The keys of the issuer cannot be fetched. Try again.")

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from ambassador_server.domain.audit.actors import user_actor
-from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import issuer_resource
 from ambassador_server.domain.people.issuers import Issuer, KeySource
 from ambassador_server.domain.people.principals import Origin, Principal
@@ -33,6 +33,7 @@ from ambassador_server.services.sign_in.login_throttle import (
     count_unchecked_token,
     count_wrong_token,
 )
+from ambassador_server.services.sign_in.refusals import record_refusal
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_reading import TokenReading
 
@@ -213,16 +214,13 @@ class TokenProver:
         fault = refusal.fault
         count = count_unchecked_token if fault is TokenFault.INTROSPECTION_FAILED else count_wrong_token
         if count(self._throttle, origin):
-            await self._recorder.event(
+            await record_refusal(
+                self._recorder,
                 AuditAction.TOKEN_REFUSE,
-                Outcome.DENIED,
-                actor=Actor(kind=ActorKind.UNKNOWN),
-                resource=Resource(kind="issuer", id=None, name=None)
-                if issuer is None
-                else issuer_resource(issuer),
-                origin=origin,
+                issuer,
                 reason=fault,
-                details={} if user_name is None else {"user": user_name},
+                origin=origin,
+                user_name=user_name,
             )
         if fault is TokenFault.TOO_FEW_SCOPES and issuer is not None:
             return InsufficientScopeError("The access token lacks a scope", scopes=issuer.scopes)

@@ -253,7 +253,8 @@ def test_admin_routes_do_not_exist_on_the_client_port(world: World, endpoint: En
     headers = {"X-Admin-Key": world.rig.facts["admin_key"]}
     path = re.sub(r"{\w+}", "x", endpoint.path)
     assert world.http.request(endpoint.method, path, headers=headers, json={}).status_code == 404
-    assert httpx.request(endpoint.method, f"{world.rig.admin_url}{path}", json={}).status_code in {401, 400}
+    on_admin_port = httpx.request(endpoint.method, f"{world.rig.admin_url}{path}", json={}, trust_env=False)
+    assert on_admin_port.status_code in ({200, 400} if endpoint.right is None else {401})
 
 
 @pytest.mark.parametrize("route", CLIENT_ROUTES, ids=lambda route: f"{route.method} {route.path}")

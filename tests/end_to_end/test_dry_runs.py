@@ -42,6 +42,14 @@ USER, GROUP, MCP = {"name": "dora"}, {"name": "dryers"}, {"name": "dry"}
 ONE_KEY, ONE_MCP = f"{paths.KEYS}/{{id}}", f"{paths.MCPS}/{{name}}"
 ISSUER, ONE_ISSUER = {"name": "dry-login"}, f"{paths.ISSUERS}/{{name}}"
 ISSUER_FIELDS = {"url": "https://login.example.com", "audiences": ["mcp"], "group_prefix": "dry-login."}
+AUTHORITY = {"name": "dry-authority"}
+AUTHORITY_FIELDS = {
+    "url": f"sha256:{'ab' * 32}",
+    "key_source": "certificates",
+    "user_claims": ["email:{user}@example.com"],
+    "group_claims": [],
+    "group_prefix": "dry-authority.",
+}
 LIMIT, ONE_LIMIT = {"name": "dry-calls"}, f"{paths.LIMITS}/{{name}}"
 SUBSCRIPTION = (f"{paths.SUBSCRIPTIONS}/{{key_id}}/{{mcp}}", {"key_id": "<key>", "mcp": "tools"})
 MEMBER = (f"{paths.GROUPS}/{{name}}/members/{{user}}", {"name": "dryers", "user": "dora"})
@@ -82,6 +90,9 @@ STEPS = [
     Step("POST", paths.ISSUERS, {}, {"name": "dry-login", **ISSUER_FIELDS}),
     Step("PUT", ONE_ISSUER, ISSUER, {**ISSUER_FIELDS, "group_map": {"eng": "dryers"}}),
     Step("DELETE", ONE_ISSUER, ISSUER),
+    Step("PUT", ONE_ISSUER, AUTHORITY, AUTHORITY_FIELDS),
+    Step("POST", f"{ONE_ISSUER}/revoked", AUTHORITY, {"serial": "0A"}),
+    Step("DELETE", f"{ONE_ISSUER}/revoked/{{serial}}", {**AUTHORITY, "serial": "0A"}),
     Step("PUT", ONE_LIMIT, LIMIT, {"scope": "mcp", "target": "dry", "measure": "in_flight", "value": 4}),
     Step("PUT", ONE_LIMIT, LIMIT, {"scope": "mcp", "target": "dry", "measure": "in_flight", "value": 8}),
     Step("DELETE", ONE_LIMIT, LIMIT),

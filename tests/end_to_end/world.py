@@ -195,11 +195,15 @@ class World:
         self.publish(name, "stdio", stdio_options(*flags))
 
     def events(self, **query: str) -> list[dict[str, Any]]:
-        """Return audit events, newest first."""
+        """Return audit events, newest first, when the index has all that was recorded before."""
+        items: list[dict[str, Any]] = until(lambda: self._indexed_events(query), "the index is complete")["items"]
+        return items
+
+    def _indexed_events(self, query: dict[str, str]) -> dict[str, Any] | None:
         response = self.admin.get("/v1/admin/audit/events", params={"limit": "1000", **query})
         assert response.status_code == 200, response.text
-        items: list[dict[str, Any]] = response.json()["items"]
-        return items
+        page: dict[str, Any] = response.json()
+        return None if page["index"]["behind_records"] else page
 
     def log_text(self) -> str:
         """Return what the server has written to its log."""

@@ -91,9 +91,10 @@ class ListChanges:
     async def listen(self, listener: ListListener) -> None:
         """Tell the listener of changes from now on, and of those since what it saw last, if it saw anything."""
         self._listeners[listener] = None
+        began = self._policy.current_moment().now
         await self._compare(listener, is_first=not listener.seen)
         if self._timer is None:
-            self._begin_soon(self._pause())
+            self._begin_soon(self._pause(began))
 
     def leave(self, listener: ListListener) -> None:
         """Tell the listener nothing more."""
@@ -140,12 +141,13 @@ class ListChanges:
             self._begin_soon()
 
     async def _run(self) -> None:
+        began = self._policy.current_moment().now
         for number, listener in enumerate(tuple(self._listeners)):
             if listener in self._listeners:
                 await self._compare(listener)
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
-        self._begin_soon(self._pause())
+        self._begin_soon(self._pause(began))
 
     async def _compare(self, listener: ListListener, *, is_first: bool = False) -> None:
         """Tell the listener which lists differ from what it saw last.
@@ -160,16 +162,15 @@ class ListChanges:
         if policy.denial is not None and policy.denial.reason is not Reason.KILL_SWITCH:
             self._stop(listener)
             return
-        self._views.use(snapshot, index, moment)
+        known = self._views.use(snapshot, index, moment)
         basis = _basis(snapshot, self._views, listener.principal, policy)
         has_meta_tools = snapshot.has_meta_tools(listener.principal) and policy.denial is None
         for kind in listener.kinds:
             if kind is CapabilityKind.TOOL and has_meta_tools:
                 found = _META_TOOLS
             else:
-                found = await self._views.fingerprint(
-                    basis, kind, View(policy, snapshot, index, self._catalog.index)
-                )
+                view = View(policy, snapshot, index, self._catalog.index)
+                found = await self._views.fingerprint(known, basis, kind, view)
             if listener.seen.get(kind) != found:
                 listener.seen[kind] = found
                 if not is_first and listener in self._listeners:
@@ -180,13 +181,22 @@ class ListChanges:
             self.leave(listener)
             listener.stopped()
 
-    def _pause(self) -> float:
-        """Return the seconds until time alone may change a list: a grant, a key or a switch expires."""
+    def _pause(self, compared_at: datetime) -> float:
+        """Return the seconds until time alone may change a list: a grant, a key or a switch expires.
+
+        What has expired since the lists were compared is due at once.
+        """
         moment = self._policy.current_moment()
         if moment.stale:
             return 1.0
-        due = self._views.next_expiry(self._policy.snapshot, moment.now)
-        return _LONGEST_PAUSE if due is None else min(_LONGEST_PAUSE, (due - moment.now).total_seconds())
+        due = self._views.next_expiry(self._policy.snapshot, compared_at)
+        if due is None:
+            return _LONGEST_PAUSE
+        return min(_LONGEST_PAUSE, max(0.0, (due - moment.now).total_seconds()))
+
+
+_Known: TypeAlias = dict[tuple[_Basis, CapabilityKind], int]
+"""The fingerprints that were computed of one policy and one catalog."""
 
 
 class _Views:
@@ -197,16 +207,16 @@ class _Views:
         self._snapshot: Snapshot | None = None
         self._index: CatalogIndex | None = None
         self._expires_at: datetime | None = None
-        self._known: dict[tuple[_Basis, CapabilityKind], int] = {}
+        self._known: _Known = {}
         self._expiries: tuple[Snapshot | None, Sequence[datetime]] = (None, ())
         self.subscriptions: Mapping[str, Sequence[Subscription]] = {}
         self.users_with_grants: frozenset[str | None] = frozenset()
 
-    def use(self, snapshot: Snapshot, index: CatalogIndex, moment: Moment) -> None:
-        """Forget what was computed of another policy or catalog, or before something expired."""
+    def use(self, snapshot: Snapshot, index: CatalogIndex, moment: Moment) -> _Known:
+        """Return what was computed of this policy and catalog; forget that of others, or before something expired."""
         has_expired = self._expires_at is not None and self._expires_at <= moment.now
         if self._snapshot is snapshot and self._index is index and not has_expired:
-            return
+            return self._known
         self._snapshot, self._index, self._known = snapshot, index, {}
         self._expires_at = self.next_expiry(snapshot, moment.now)
         by_key: defaultdict[str, list[Subscription]] = defaultdict(list)
@@ -214,6 +224,7 @@ class _Views:
             by_key[subscription.key_id].append(subscription)
         self.subscriptions = by_key
         self.users_with_grants = frozenset(grant.user_id for grant in snapshot.grants_by_id.values())
+        return self._known
 
     def next_expiry(self, snapshot: Snapshot, now: datetime) -> datetime | None:
         """Return when something in the policy expires next."""
@@ -226,9 +237,11 @@ class _Views:
             self._expiries = (snapshot, sorted(each for each in ends if each is not None))
         return next((at for at in self._expiries[1] if at > now), None)
 
-    async def fingerprint(self, basis: _Basis, kind: CapabilityKind, view: View) -> int:
-        """Return the fingerprint of the list of one kind."""
-        known = self._known
+    async def fingerprint(self, known: _Known, basis: _Basis, kind: CapabilityKind, view: View) -> int:
+        """Return the fingerprint of the list of one kind.
+
+        `known` is of the view's policy and catalog: others may be in use by now, and must not get its result.
+        """
         found = known.get((basis, kind))
         if found is None:
             own = self._own.listed(view) if kind is CapabilityKind.TOOL else ()

@@ -215,6 +215,45 @@ async def test_the_end_of_a_grant_is_told_without_any_other_change():
     await until(lambda: bob.heard == [TOOL])
 
 
+@pytest.mark.parametrize("ticks", range(2, 14))
+async def test_a_grant_that_ends_at_any_moment_of_a_round_is_told(ticks: int, monkeypatch: Any):
+    """The clock goes on with every look at it, so that the grant ends before, in and after the first round."""
+    world, changes = await build()
+    own = replace(GRANT, grant_id="own", group_id=None, user_id="u2", patterns=("git.push",))
+    look = world.clock.now
+
+    def now() -> Any:
+        world.clock.advance(0.01)
+        return look()
+
+    await change(world, lambda work: work.grants.add(own))
+    bob = Ear(BOB)
+    await changes.listen(bob.listener)
+    ends = look() + timedelta(seconds=0.01 * ticks)
+    monkeypatch.setattr(world.clock, "now", now)
+    await change(world, lambda work: work.grants.replace(replace(own, expires_at=ends)))
+    await until(lambda: bob.heard == [TOOL])
+
+
+async def test_what_an_older_policy_permits_is_never_taken_for_the_result_of_a_newer_one():
+    """A newer policy comes, and is looked at, between two lists of one listener."""
+    world, changes = await build()
+    world.downstreams.script("git", make_tool("log"), prompts=(make_prompt("greet"),))
+    older = world.policy.snapshot
+    await change(world, lambda work: work.grants.replace(replace(GRANT, patterns=("git.nothing",))))
+    newer, alice, bob, again = world.policy.snapshot, Ear(), Ear(BOB), Ear()
+
+    world.policy.snapshot = older
+    first = asyncio.create_task(changes.listen(alice.listener))
+    await asyncio.sleep(0)
+    world.policy.snapshot = newer
+    await changes.listen(bob.listener)
+    await first
+    await changes.listen(again.listener)
+    assert alice.listener.seen[TOOL] != again.listener.seen[TOOL]
+    assert alice.listener.seen[PROMPT] != again.listener.seen[PROMPT]
+
+
 async def test_a_grant_for_one_user_is_told_to_that_user_alone():
     """Principals with the same groups share what was computed, but one of them may have a grant of their own."""
     world, changes = await build()

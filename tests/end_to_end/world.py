@@ -196,7 +196,9 @@ class World:
 
     def events(self, **query: str) -> list[dict[str, Any]]:
         """Return audit events, newest first, when the index has all that was recorded before."""
-        items: list[dict[str, Any]] = until(lambda: self._indexed_events(query), "the index is complete")["items"]
+        items: list[dict[str, Any]] = until(lambda: self._indexed_events(query), "the index is complete")[
+            "items"
+        ]
         return items
 
     def _indexed_events(self, query: dict[str, str]) -> dict[str, Any] | None:

@@ -116,7 +116,8 @@ class OAuthTokens:
             return False
         if held.grant.tokens.access_token != token:
             return True
-        if self._after_refusal.get(credential.credential_id) == held.stored.version:
+        is_fresh = not _is_due(held, self._clock.now())
+        if is_fresh and self._after_refusal.get(credential.credential_id) == held.stored.version:
             return False  # the refreshed token is refused as well, so that another one would not help
         try:
             another = await self._refresh(mcp, credential, refused=held.stored.version)

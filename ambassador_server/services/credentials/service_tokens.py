@@ -91,7 +91,7 @@ class ServiceTokens:
         held, now = self._held.get(mcp.mcp_id), self._clock.monotonic()
         if held is None or held.tokens.access_token != token:
             return True
-        if now < held.refused_until:
+        if now < held.refused_until and self._clock.now() < held.ask_again_at:
             return False
         due = structs.replace(held, ask_again_at=self._clock.now(), refused_until=now + _AGAIN_AFTER_REFUSAL)
         self._held[mcp.mcp_id] = due

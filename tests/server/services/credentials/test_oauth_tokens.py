@@ -280,6 +280,17 @@ async def test_refused_token_is_refreshed_once() -> None:
         assert (await work.credentials.get("u1-m1")) is not None
 
 
+async def test_a_token_that_ends_on_its_way_is_refreshed_each_time() -> None:
+    """The first refusal tells nothing about a token that was accepted since, until its end."""
+    world, (server, _) = await build()
+    for _ in range(3):
+        late = await server.lending.for_("u1", MCP)
+        assert isinstance(late, Credential)
+        world.clock.advance(301)
+        assert await server.lending.refused("u1", MCP, late, 'Bearer error="invalid_token"')
+        assert await server.lending.for_("u1", MCP) != late
+
+
 async def test_another_server_has_refreshed_a_refused_token_already() -> None:
     world, (server, other) = await build()
     used = await server.lending.for_("u1", MCP)
@@ -383,6 +394,16 @@ async def test_refused_token_of_a_service_account_is_replaced_once() -> None:
     assert second.headers != first.headers
     assert not await server.lending.refused("u1", SERVICE, second, "Bearer")
     assert world.provider.refreshes == 2
+
+
+async def test_token_of_a_service_account_that_ends_on_its_way_is_replaced_each_time() -> None:
+    world, server = await service()
+    world.provider.lifetime = 30.0
+    for _ in range(3):
+        late = await service_token(server)
+        world.clock.advance(31)
+        assert await server.lending.refused("u1", SERVICE, late, "Bearer")
+        assert (await service_token(server)).headers != late.headers
 
 
 async def test_changed_declaration_gets_a_token_of_its_own() -> None:

@@ -15,8 +15,10 @@ from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.connecting import give_public_url
 from tests.end_to_end.faces import FACES, LEGACY, Face
 from tests.end_to_end.identity_provider import CLIENT, GRANT, assertion, identity_provider
+from tests.end_to_end.test_kill_switches import slow_call
 from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, running, until
 from tests.fakes.issuer import OTHER_RSA, RSA, sign
+from tests.patience import PATIENCE
 from tests.rig import Rig
 
 servers = test_pins_on_two_servers.servers
@@ -190,6 +192,29 @@ def test_what_ends_a_token_refuses_its_next_call(
         assert status(world, token) == 401
     answer = exchange(world, assertion(provider, world.rig.client_url, user))
     assert answer.status_code == (404 if how in {"client", "remove"} else 400)
+
+
+@pytest.mark.parametrize("face", FACES, ids=str)
+@pytest.mark.parametrize("how", ["client", "remove"])
+def test_calls_in_flight_stop_when_the_client_of_their_token_is_trusted_no_more(
+    world: World, provider: str, user: str, tmp_path: Path, face: Face, how: str
+) -> None:
+    secret, another = tmp_path / "client-secret", "https://other.example.com/client"
+    group_map, reference = {"eng": world.group("tools")}, f"file://{secret}"
+    both = {CLIENT: reference, another: reference}
+    trust(world, provider, secret, group_map=group_map, assertion_clients=both)
+    caller = Caller(world.http, granted(world, provider, user))
+    given = assertion(provider, world.rig.client_url, user, client_id=another)
+    kept = exchange(world, given, client_id=another).json()["access_token"]
+    with slow_call(world, caller, face) as running:
+        if how == "client":
+            trust(world, provider, secret, group_map=group_map, assertion_clients={another: reference})
+        else:
+            world.ask("DELETE", "issuers/login")
+        answer = running.result(timeout=PATIENCE)
+    assert answer.failed
+    assert "unknown_issuer" in answer.text
+    assert status(world, kept) == (200 if how == "client" else 401), "another client is not concerned"
 
 
 def test_assertions_and_changed_tokens_are_no_tokens(world: World, provider: str, user: str) -> None:

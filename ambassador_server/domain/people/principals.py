@@ -30,6 +30,8 @@ class PresentedToken(Struct, frozen=True, kw_only=True):
     serial: str | None = None
     """The serial number, if it is a certificate."""
     lease: TokenLease | None = None
+    assertion_client: str | None = None
+    """The client of the issuer, if it is a token of this server that the client got for an identity assertion."""
 
 
 class Principal(Struct, frozen=True, kw_only=True):

@@ -103,7 +103,10 @@ STEP_OF: Final[Mapping[TokenFault, TokenStep]] = {
 
 
 class TokenIdentity(Struct, frozen=True, kw_only=True):
-    """Whom a token names; `groups_unknown` tells that the user is in more groups than the issuer writes in a token."""
+    """Whom a token names; `groups_unknown` tells that the user is in more groups than the issuer writes in a token.
+
+    With `by_assertion` it is a token of this server, for an identity assertion of the issuer to this `client`.
+    """
 
     issuer_id: str
     subject: str
@@ -114,6 +117,7 @@ class TokenIdentity(Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...]
     groups_unknown: bool
     expires_at: datetime
+    by_assertion: bool = False
 
 
 def read_claims(

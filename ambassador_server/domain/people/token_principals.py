@@ -26,6 +26,7 @@ def token_principal(
     client: str = "",
     lease: TokenLease | None = None,
     serial: str | None = None,
+    by_assertion: bool = False,
 ) -> Principal:
     """Return who a request acts for with a token, or the certificate of a serial number, that names these groups."""
     # What belongs to a client, such as its conversations, goes on when the client gets a new token.
@@ -42,5 +43,6 @@ def token_principal(
             groups=tuple(groups),
             lease=lease,
             serial=serial,
+            assertion_client=client if by_assertion else None,
         ),
     )

@@ -189,9 +189,12 @@ class PrincipalPolicy:
 
     def _deny_by_token(self, token: PresentedToken) -> Deny | None:
         issuers = self._snapshot.issuers
-        if issuers is None or token.issuer_id not in issuers.by_id:
+        issuer = None if issuers is None else issuers.by_id.get(token.issuer_id)
+        if issuer is None:
             return Deny(Reason.UNKNOWN_ISSUER, disclosed=True)
-        if token.serial is not None and token.serial in issuers.by_id[token.issuer_id].revoked:
+        if token.assertion_client is not None and token.assertion_client not in issuer.assertion_clients:
+            return Deny(Reason.UNKNOWN_ISSUER, disclosed=True)
+        if token.serial is not None and token.serial in issuer.revoked:
             return Deny(Reason.CERTIFICATE_REVOKED, disclosed=True)
         if token.expires_at + SKEW <= self._moment.now:
             return Deny(Reason.TOKEN_EXPIRED, disclosed=True)

@@ -44,4 +44,4 @@ class IssuedTokens:
             return Refusal(TokenFault.UNKNOWN_ISSUER)
         if identity.expires_at <= self._clock.now():
             return Refusal(TokenFault.EXPIRED)
-        return issuer, identity
+        return issuer, msgspec.structs.replace(identity, by_assertion=True)

@@ -148,4 +148,5 @@ def _principal(
         groups=identity.groups,
         client=identity.client,
         lease=lease,
+        by_assertion=identity.by_assertion,
     )

@@ -18,7 +18,7 @@ from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.monitoring.metrics import Metrics
 from ambassador_server.services.registry.use_cases import RegistryUseCases
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
-from ambassador_server.web.admin import audit_stream
+from ambassador_server.web.admin import audit_stream, scim
 from ambassador_server.web.admin.app_keys import (
     ADMINISTRATION,
     AUDIT,
@@ -30,7 +30,6 @@ from ambassador_server.web.admin.app_keys import (
     SCRAPES,
 )
 from ambassador_server.web.admin.routes import admin_endpoints
-from ambassador_server.web.admin.scim import endpoint as scim
 from ambassador_server.web.app_keys import (
     ADMINISTRATORS,
     AUTHENTICATORS,

@@ -78,11 +78,3 @@ def _refusal(status: int, detail: str, error: AmbassadorError) -> web.Response:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return web.Response(status=status, body=msgspec.json.encode(document), headers=headers)
-
-
-def routes() -> list[web.RouteDef]:
-    """Return the routes; the library knows the paths below, and which methods they have."""
-    return [
-        web.route(method, f"{SCIM}/{{path:.*}}", answer)
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-    ]

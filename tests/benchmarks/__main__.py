@@ -22,6 +22,7 @@ from tests.benchmarks import (
     scale,
     server,
     starts,
+    tokens,
 )
 from tests.benchmarks.figures import Figure, machine, machine_line, tables, write_json
 from tests.benchmarks.processes import ROOT, BenchError
@@ -34,6 +35,7 @@ SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "audit": audit.audit,
     "credential": credentials.credentials,
     "guard-rails": guard_rails.guard_rails,
+    "tokens": tokens.tokens,
     "register": server.register,
     "throughput-tls": calls.throughput_tls,
     "client": clients.client,

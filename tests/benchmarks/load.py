@@ -27,9 +27,9 @@ _PATIENCE = 30.0
 class Job(msgspec.Struct, kw_only=True):
     """The requests to send. The run ends after `calls` answers, or after `warm_up` and then `seconds`.
 
-    Connection k sends `tokens[k % len(tokens)]`. With `offered`, at most so many calls begin in a second. With
-    `reconnect`, every request has a connection of its own. With `counts_failures`, a wrong answer is counted instead of
-    ending the run.
+    Connection k sends `tokens[k % len(tokens)]` in the header `token_header`, after `token_scheme`. With `offered`, at
+    most so many calls begin in a second. With `reconnect`, every request has a connection of its own. With
+    `counts_failures`, a wrong answer is counted instead of ending the run.
     """
 
     url: str
@@ -38,6 +38,8 @@ class Job(msgspec.Struct, kw_only=True):
     status: int = 200
     headers: dict[str, str] = {}
     tokens: tuple[str, ...] = ("",)
+    token_header: str = "X-Session-Token"
+    token_scheme: str = ""
     connections: int = 1
     seconds: float = 0.0
     warm_up: float = 0.0
@@ -159,7 +161,7 @@ class Run:
         lines = [f"POST {self._path} HTTP/1.1", f"Host: {host}:{port}"]
         lines += [f"{name}: {value}" for name, value in self.job.headers.items()]
         if token:
-            lines.append(f"X-Session-Token: {token}")
+            lines.append(f"{self.job.token_header}: {self.job.token_scheme}{token}")
         length = len(self.job.body.replace(NUMBER, str(_FIRST_NUMBER)).encode())
         return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
 

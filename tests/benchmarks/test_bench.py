@@ -12,6 +12,7 @@ from tests.benchmarks import bridges, guard_rails, peers
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.figures import tables
 from tests.benchmarks.processes import listening
+from tests.benchmarks.tokens import checks, tokens
 from tests.benchmarks.world import HEADERS, QUICK, World
 
 
@@ -48,6 +49,27 @@ def test_guard_rails_are_measured_beside_a_server_without_any(tmp_path: Path) ->
 
     assert len(limit.ours) == len(limit.relay) == QUICK.rounds
     assert all(value > 0 for figure in (limit, together) for value in (*figure.ours, *figure.relay))
+
+
+def test_the_check_of_a_token_is_measured_by_how_it_is_known() -> None:
+    figures = {figure.name: figure for figure in checks(QUICK)}
+
+    assert set(figures) == {"token_known", "token_known_opaque", "token_first_es256", "token_first_rs256"}
+    assert all(len(figure.ours) == QUICK.rounds and min(figure.ours) > 0 for figure in figures.values())
+    assert max(figures["token_known"].ours) < min(figures["token_first_es256"].ours), "nothing was remembered"
+
+
+@pytest.mark.endurance
+def test_calls_with_tokens_are_measured_beside_the_relay_and_sessions(tmp_path: Path) -> None:
+    world = World(tmp_path, hurries=True)
+    try:
+        figures = {figure.name: figure for figure in tokens(world, QUICK)}
+    finally:
+        world.close()
+
+    for name in ("token_computed", "token_beside_session"):
+        assert len(figures[name].ours) == len(figures[name].relay) == QUICK.rounds
+        assert min(*figures[name].ours, *figures[name].relay) > 0
 
 
 def test_bridges_are_measured_in_turn(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ class Endpoint:
     tool: str
     tokens: tuple[str, ...] = ("",)
     ca_file: str | None = None
+    token_header: str = "X-Session-Token"
+    token_scheme: str = ""
 
     def call(self, **how: Any) -> Job:
         """Return the job that calls the tool; `how` has the duration and the number of connections."""
@@ -89,7 +91,8 @@ class Endpoint:
 
     def _job(self, body: str, expect: str, **how: Any) -> Job:
         where: dict[str, Any] = {"url": self.url, "headers": HEADERS, "ca_file": self.ca_file}
-        return Job(body=body, expect=expect, tokens=self.tokens, **where, **how)
+        token = {"token_header": self.token_header, "token_scheme": self.token_scheme}
+        return Job(body=body, expect=expect, tokens=self.tokens, **token, **where, **how)
 
 
 class World:

@@ -1,6 +1,7 @@
 """A token is verified once a minute; whom it names, and whether they may, is looked at with every request."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,8 +82,9 @@ MOST_OF_ADDRESS, MOST_OF_ISSUER = 100, 150
 ISSUER = "00000000-0000-4000-8000-000000000001"
 
 
-@pytest.fixture
-async def tokens() -> AsyncIterator[Tokens]:
+@asynccontextmanager
+async def trusted_issuer() -> AsyncIterator[Tokens]:
+    """Run an issuer, trust it, and know the user of its tokens."""
     world = await World.build()
     async with issuer_server() as server:
         verifier = CountingVerifier(KeySources(GuardedHttp(seconds=5)), world.clock.monotonic)
@@ -101,6 +103,12 @@ async def tokens() -> AsyncIterator[Tokens]:
         found = Tokens(world, server, verifier, prover)
         await found.put_issuer()
         await found.put_user()
+        yield found
+
+
+@pytest.fixture
+async def tokens() -> AsyncIterator[Tokens]:
+    async with trusted_issuer() as found:
         yield found
 
 

@@ -1,10 +1,15 @@
 """Starts the browser of the user, if there is one that the user sees."""
 
-import os
 import re
+import subprocess
 import sys
-import webbrowser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final
+
+_OPEN: Final = (
+    "import signal, sys, webbrowser; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "sys.excepthook = lambda *_: None; sys.exit(not webbrowser.open(sys.argv[1]))"
+)
 
 
 def has_browser(environ: Mapping[str, str]) -> bool:
@@ -18,16 +23,18 @@ def has_browser(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
-def open_browser(url: str) -> bool:
-    """Start a browser; what it writes is no output of this command."""
-    sys.stdout.flush()
-    output = os.dup(1)
+def open_browser(url: str) -> Callable[[], bool]:
+    """Start a browser, and return a function that tells whether that has failed.
+
+    It is started by a process of its own, as `webbrowser` may wait until the user closes the window. What it writes is
+    no output of this command.
+    """
     try:
-        os.dup2(2, 1)
-        return webbrowser.open(url)
-    finally:
-        os.dup2(output, 1)
-        os.close(output)
+        # -I: a file of the current directory is never taken for a module.
+        started = subprocess.Popen([sys.executable, "-I", "-c", _OPEN, url], stdout=2)  # noqa: S603 - no shell
+    except OSError:
+        return lambda: True
+    return lambda: started.poll() not in (None, 0)
 
 
 def is_web_address(value: object) -> bool:

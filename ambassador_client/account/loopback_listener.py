@@ -1,16 +1,21 @@
 """Waits on a port of this machine for the browser that comes back to a command."""
 
 import queue
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Final, Generic, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from ambassador_client.account.browser import open_browser
+
 T = TypeVar("T")
 
 _SECONDS: Final = 10.0
 _LONGEST_QUERY: Final = 16 * 1024
+_GLANCE: Final = 0.25
+"""How often a command looks whether its browser has failed, in seconds."""
 
 
 class LoopbackListener(Generic[T]):
@@ -39,9 +44,7 @@ class LoopbackListener(Generic[T]):
             def log_message(self, *_: Any) -> None:
                 """Write nothing: the address has a code."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.port: int = self._server.server_address[1]
 
     def __enter__(self) -> Self:
@@ -52,12 +55,26 @@ class LoopbackListener(Generic[T]):
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self, seconds: float) -> T | None:
-        """Return the answer; None if none has come in time."""
-        try:
-            return self._answers.get(timeout=seconds)
-        except queue.Empty:
-            return None
+    def open_and_wait(self, url: str, say: Callable[[str], None], seconds: float) -> T | None:
+        """Open a page in the user's browser, and return the first answer; None if none has come in time."""
+        has_failed = open_browser(url)
+        ends, is_told = time.monotonic() + seconds, False
+        while (left := ends - time.monotonic()) > 0:
+            try:
+                return self._answers.get(timeout=min(left, _GLANCE))
+            except queue.Empty:
+                if not is_told and has_failed():
+                    say("No browser could be started; open the address yourself, on this machine.")
+                    is_told = True
+        return None
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_: object) -> None:
+        """Write nothing: a request that is none, or that is given up, is no error of the command."""
 
 
 def _is_foreign(handler: BaseHTTPRequestHandler) -> bool:
@@ -70,8 +87,11 @@ def _parameters(target: str, path: str) -> Mapping[str, str]:
     """Return the parameters of a request at the path; none of another request, or if one is given twice."""
     if len(target) > _LONGEST_QUERY:
         return {}
-    parts = urlsplit(target)
-    found = parse_qs(parts.query, keep_blank_values=True) if parts.path == path else {}
+    try:
+        parts = urlsplit(target)
+        found = parse_qs(parts.query, keep_blank_values=True) if parts.path == path else {}
+    except ValueError:
+        return {}
     if any(len(values) > 1 for values in found.values()):
         return {}
     return {name: values[0] for name, values in found.items()}

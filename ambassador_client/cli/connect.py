@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from ambassador_client.account.browser import has_browser, is_web_address, open_browser
+from ambassador_client.account.browser import has_browser, is_web_address
 from ambassador_client.account.loopback_listener import LoopbackListener
 from ambassador_client.cli.command import Run, command
 from ambassador_client.cli.credentials import own_path, row
@@ -99,9 +99,7 @@ def _with_browser(run: Run, mcp: str) -> dict[str, Any]:
         begun = _begin(run, mcp, {"return_port": listener.port})
         url = str(begun.get("url"))
         run.say(f"Your browser opens this page; consent there: {url}")
-        if not open_browser(url):
-            run.say("No browser could be started; open the address yourself, on this machine.")
-        code = listener.wait(_seconds_left(begun))
+        code = listener.open_and_wait(url, run.say, _seconds_left(begun))
     if code is None:
         raise _too_late(mcp)
     return _finish(run, mcp, begun, code)

@@ -1,5 +1,6 @@
 """A provider where people sign in, an issuer that is trusted for that, and the ID token of a person."""
 
+from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
@@ -50,11 +51,11 @@ def id_token(
 ) -> IdToken:
     """Sign in with the code of the commands, and return what would be exchanged."""
 
-    def open_page(url: str) -> bool:
+    def open_page(url: str) -> Callable[[], bool]:
         Thread(target=browse, args=(url, account), daemon=True).start()
-        return True
+        return lambda: False
 
-    monkeypatch.setattr("ambassador_client.account.sign_in.open_browser", open_page)
+    monkeypatch.setattr("ambassador_client.account.loopback_listener.open_browser", open_page)
     issuer = choose_issuer(world.http.get(SIGN_IN).json(), "org", world.rig.client_url)
     assert (issuer.url, issuer.client_id) == (provider, client_id)
     return sign_in_with_browser(issuer, lambda _: None, PATIENCE)

@@ -84,7 +84,7 @@ def _is_for(claims: Mapping[str, Any], client_id: str) -> bool:
 
 
 def _has_nonce(claimed: Any, secret: str) -> bool:
-    if not isinstance(claimed, str) or len(secret) not in _NONCE_LENGTHS:
+    if not isinstance(claimed, str) or len(secret) not in _NONCE_LENGTHS or not secret.isascii():
         return False
     return compare_digest(claimed.encode("utf-8", "replace"), nonce_of(secret).encode())
 

@@ -71,7 +71,7 @@ async def replace_group(request: Provisioning, resource_id: str, described: Desc
     resource = replace(
         before,
         name_key=described.display_name.casefold(),
-        external_id=described.external_id or before.external_id,
+        external_id=described.external_id,
         document=described.document,
         updated_at=now,
     )

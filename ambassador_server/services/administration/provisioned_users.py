@@ -69,7 +69,7 @@ async def replace_user(
     resource = replace(
         before,
         name_key=described.user_name.casefold(),
-        external_id=described.external_id or before.external_id,
+        external_id=described.external_id,
         active=before.active if described.active is None else described.active,
         document=described.document,
         updated_at=request.clock.now(),

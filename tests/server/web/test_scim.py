@@ -77,6 +77,11 @@ async def test_okta_renames_a_group_and_replaces_its_members(scim: ScimServer) -
     assert renamed["displayName"] == "Sales EU"
     replaced = await scim.patch(path, {"op": "replace", "path": "members", "value": [{"value": second}]})
     assert members_of(replaced) == {second}
+    named = [{"value": first, "display": "member0@okta.example"}]
+    both = await scim.patch(path, {"op": "add", "path": "members", "value": named}, status=204)
+    assert members_of(both) == {first, second}
+    removal = {"op": "remove", "path": f'members[value eq "{first}"]'}
+    assert members_of(await scim.patch(path, removal, status=204)) == {second}
     shown = await scim.ask("GET", "groups/okta.Sales-EU")
     assert (shown["members"], shown["described_by"]) == (["member1@okta.example"], "okta")
 

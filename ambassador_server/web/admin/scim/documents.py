@@ -4,17 +4,41 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from scim2_models import EnterpriseUser, Group, InvalidValueException, Meta, Resource, User
+from scim2_models import (
+    EnterpriseUser,
+    Group,
+    GroupMember,
+    InvalidValueException,
+    Meta,
+    Mutability,
+    Resource,
+    User,
+)
 
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.services.administration.provisioned_groups import DescribedGroup
 from ambassador_server.services.administration.provisioned_users import DescribedUser
 
+
+class DescribedMember(GroupMember):
+    """A member of a group; what a client calls the member is not kept, so that the schema says it cannot be set."""
+
+    display: Annotated[str | None, Mutability.read_only] = None
+
+
+class GroupResource(Group):
+    """A group of the standard with such members."""
+
+    members: list[DescribedMember] | None = None  # type: ignore[assignment]  # lists are invariant
+
+
+GroupResource.__name__ = "Group"  # The library names the kind of resource by its class.
+
 MODELS: Final[Mapping[ScimKind, type[Resource[Any]]]] = {
     ScimKind.USER: User[EnterpriseUser],
-    ScimKind.GROUP: Group,
+    ScimKind.GROUP: GroupResource,
 }
 _MOST_BYTES: Final = 64 * 1024
 # A password would open nothing here; the others are kept elsewhere.

@@ -10,9 +10,9 @@ from scim2_models import (
     EnterpriseUser,
     ETag,
     Filter,
-    Group,
     InvalidFilterException,
     InvalidValueException,
+    MutabilityException,
     Patch,
     PatchOp,
     PatchOperation,
@@ -27,6 +27,8 @@ from scim2_models import (
 from scim2_models.path import CompareOperator, Comparison, ValuePath
 from scim2_server.conditions import Conditions
 from scim2_server.service import ScimService
+
+from ambassador_server.web.admin.scim.documents import MODELS, GroupResource
 
 MOST_RESULTS: Final = 200
 MOST_OPERATIONS: Final = 1_000
@@ -58,7 +60,13 @@ class ProvisioningService(ScimService):
         """Apply a PATCH; a value that is chosen by its type, and is not there, is added."""
         for operation in patch_op.operations or ():
             _add_if_absent(current, operation)
-        return super().apply_patch(current, patch_op, conditions)
+        patched = super().apply_patch(current, patch_op, conditions)
+        if isinstance(patched, User) and patched.active is None:
+            # Neither of the two values is a safe default.
+            raise MutabilityException(
+                attribute="active", detail="'active' is true or false; it is not removed"
+            )
+        return patched
 
 
 def _split_removals(body: bytes) -> bytes:
@@ -71,7 +79,20 @@ def _split_removals(body: bytes) -> bytes:
         operations = [each for operation in document["Operations"] for each in _each_removal(operation)]
     except (ValueError, KeyError, TypeError, AttributeError):
         return body
+    for operation in operations:
+        _forget_display(operation)
     return json.dumps({**document, "Operations": operations}).encode()
+
+
+def _forget_display(operation: dict[str, Any]) -> None:
+    """Take out what Okta calls the members, because the schema says that it cannot be set."""
+    value = operation.get("value")
+    members = value.get("members") if isinstance(value, dict) else value
+    if operation.get("path", "members") != "members" or not isinstance(members, list):
+        return
+    for member in members:
+        if isinstance(member, dict):
+            member.pop("display", None)
 
 
 def _each_removal(operation: dict[str, Any]) -> list[dict[str, Any]]:
@@ -125,11 +146,8 @@ def _config() -> ServiceProviderConfig:
 
 SERVICE: Final = ProvisioningService(
     ScimProvider(
-        models=[User, EnterpriseUser, Group],
-        resource_types=[
-            ResourceType.from_resource(User[EnterpriseUser]),
-            ResourceType.from_resource(Group),
-        ],
+        models=[User, EnterpriseUser, GroupResource],
+        resource_types=[ResourceType.from_resource(each) for each in MODELS.values()],
         config=_config(),
     )
 )

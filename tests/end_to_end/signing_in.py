@@ -14,7 +14,7 @@ from tests.end_to_end.world import World
 from tests.patience import PATIENCE
 
 
-def registered(provider: str) -> str:
+def registered(provider: str, **changes: Any) -> str:
     """Register a public client of commands, and return its id."""
     body = {
         "client_name": "Ambassador commands",
@@ -23,6 +23,7 @@ def registered(provider: str) -> str:
         "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
+        **changes,
     }
     with httpx.Client(trust_env=False, timeout=60) as http:
         found = http.get(f"{provider}/.well-known/openid-configuration").json()

@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import hashlib
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,14 +22,13 @@ from tests.end_to_end.faces import FACES, LEGACY, Face
 from tests.end_to_end.test_access_tokens import token
 from tests.end_to_end.world import Caller, Downstream, World, running
 from tests.patience import PATIENCE
-from tests.python_homes import home
 from tests.rig import Rig
+from tests.server.downstream.authorization.iam_provider import iam_provider
 from tests.server.downstream.authorization.oidc_provider import Browser, oidc_provider
 from tests.server.downstream.authorization.test_sdk_oracle import Storage
 
 REDIRECT = "http://127.0.0.1:3999/callback"
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
-IAM = Path(__file__).parents[1] / "fakes" / "iam_server.py"
 
 
 @pytest.fixture(scope="module")
@@ -178,26 +175,14 @@ def test_the_client_of_the_sdk_logs_in_and_calls_a_tool(world: World, provider: 
 
 def test_tokens_of_pytest_iam_are_explained_and_accepted(world: World) -> None:
     """Its tokens are for the client that asked, so that this client is the audience to trust."""
-    with subprocess.Popen(
-        [home("pytest-iam==0.3.0") / "bin" / "python", IAM],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"PYTHONPATH": ""},
-    ) as process:
-        try:
-            assert process.stdout is not None
-            base = f"http://localhost:{int(process.stdout.readline())}"
-            tokens, client_id = asyncio.run(_iam_tokens(base))
-            trust(world, base, audiences=[client_id], creates_users=True)
-            explained = world.ask("POST", "issuers/login/test", {"token": tokens["access_token"]})
-            caller = Caller(world.http, tokens["access_token"])
-            names = caller.names(LEGACY)
-            trust(world, base, audiences=[f"{world.rig.client_url}/mcp"], creates_users=True)
-            assert caller.send(LEGACY.listing(caller.secret)).status_code == 401, "it is for another server"
-        finally:
-            process.kill()
+    with iam_provider() as base:
+        tokens, client_id = asyncio.run(_iam_tokens(base))
+        trust(world, base, audiences=[client_id], creates_users=True)
+        explained = world.ask("POST", "issuers/login/test", {"token": tokens["access_token"]})
+        caller = Caller(world.http, tokens["access_token"])
+        names = caller.names(LEGACY)
+        trust(world, base, audiences=[f"{world.rig.client_url}/mcp"], creates_users=True)
+        assert caller.send(LEGACY.listing(caller.secret)).status_code == 401, "it is for another server"
     assert (explained["accepted"], explained["creates_user"]) == (True, True)
     assert names == []
 

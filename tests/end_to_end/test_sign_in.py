@@ -21,6 +21,7 @@ from tests.end_to_end.test_client_identity import Client
 from tests.end_to_end.world import GROUP, Downstream, World, running
 from tests.patience import PATIENCE
 from tests.rig import BIN, Rig
+from tests.server.downstream.authorization.iam_provider import iam_provider
 from tests.server.downstream.authorization.oidc_provider import Browser, oidc_provider
 
 
@@ -210,6 +211,27 @@ def test_a_token_is_exchanged_once_and_only_by_those_who_asked_for_it(
     # A token of people is none for calls, and one for calls is none of people.
     headers = {"Authorization": f"Bearer {found.token}"}
     assert world.http.get("/v1/tools", headers=headers).status_code == 401
+
+
+def test_people_of_pytest_iam_sign_in_with_both_commands(world: World, tmp_path: Path) -> None:
+    """A second provider by others, which calls its user by a name of its own, and names itself with each code."""
+    with iam_provider() as provider:
+        one_code_each = {
+            "redirect_uris": ["http://127.0.0.1/callback"],
+            "grant_types": ["authorization_code"],
+        }
+        people = {**one_code_each, "scope": "openid profile"}
+        trust(world, provider, registered(provider, **people))
+        client = client_of(world, tmp_path, "unused")
+        name = sign_in(world, client)["user"]
+        assert [each["name"] for each in usable_keys(world, name)] == ["org@desk"]
+        world.ask("PATCH", f"users/{name}", {"roles": ["auditor"]})
+        trust(world, provider, registered(provider, **people))
+        administer(client, "login", world.rig.admin_url, "--sso", "--context", "org")
+        who = json.loads(administer(client, "whoami", "--context", "org", "-o", "json").stdout)
+        assert (who["name"], who["roles"]) == (name, ["auditor"])
+        world.ask("DELETE", "issuers/org")
+        assert usable_keys(world, name) == []
 
 
 @pytest.mark.parametrize(

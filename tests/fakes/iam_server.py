@@ -1,6 +1,8 @@
 """Runs the authorization server of the package pytest-iam (Canaille) in its own process and virtual environment.
 
-Its only user is logged in and consents to everything. It prints its port, and ends when its standard input is closed.
+Its only user is logged in and consents to everything. It compares redirect URIs letter by letter, also those of
+commands, whose ports cannot be known before (RFC 8252): such a client gets the URI that it asks for. It prints its
+port, and ends when its standard input is closed.
 """
 
 import sys
@@ -26,6 +28,12 @@ def consent() -> None:
     if request.path == "/oauth/authorize":
         client = server.backend.get(server.models.Client, client_id=request.args["client_id"])
         if client is not None:
+            asked = request.args.get("redirect_uri", "")
+            if client.redirect_uris == ["http://127.0.0.1/callback"] and asked.startswith(
+                "http://127.0.0.1:"
+            ):
+                client.redirect_uris = [asked]
+                server.backend.save(client)
             server.consent(user, client)
 
 

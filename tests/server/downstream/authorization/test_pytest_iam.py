@@ -1,40 +1,23 @@
 """Against pytest-iam, a second authorization server by others: no document about the MCP, and no device flow."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from ambassador_server.downstream.authorization.oauth_client import DownstreamOAuthClient
 from ambassador_server.errors import AuthorizationError, GrantDeadError
 from ambassador_server.ports.authorization import Registration, ServerMetadata
-from tests.python_homes import home
+from tests.server.downstream.authorization.iam_provider import iam_provider
 from tests.server.downstream.authorization.oidc_provider import Browser
 from tests.server.downstream.authorization.support import NEEDS, US
-
-PACKAGE = "pytest-iam==0.3.0"
-SCRIPT = Path(__file__).parents[3] / "fakes" / "iam_server.py"
 
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
     """Yield its URL."""
-    with subprocess.Popen(
-        [home(PACKAGE) / "bin" / "python", SCRIPT],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"PYTHONPATH": ""},
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield f"http://localhost:{int(process.stdout.readline())}"
-        finally:
-            process.kill()
+    with iam_provider() as url:
+        yield url
 
 
 @pytest.fixture

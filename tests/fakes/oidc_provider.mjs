@@ -2,8 +2,10 @@
 // cookie `account` names the user. It passes requests with a token of its own on to the MCP at `target`.
 // Arguments: the folder with the package, and a JSON object with `document`, the answer for any client document,
 // `target`, `seconds`, the lifetime of a token, `resource`, another server that tokens are for, `groups`, which tokens
-// name, and `format`, which is `jwt` or `opaque`.
+// name, and `format`, which is `jwt` or `opaque`. POST `/rotate` replaces the key that signs, and with `?drop` also takes
+// the earlier keys away; `/keys-asked` tells how often the keys were fetched.
 // It prints its port, and ends when its standard input is closed.
+import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer, request as send } from "node:http";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -20,7 +22,7 @@ const issuer = `http://127.0.0.1:${server.address().port}`;
 const mcp = other ?? `${issuer}/mcp`;
 const scopes = "read write admin";
 
-const provider = new Provider(issuer, {
+const configuration = {
   scopes: ["openid", "offline_access", ...scopes.split(" ")],
   clientAuthMethods: ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
   fetch: async () => new Response(JSON.stringify(document), { headers: { "content-type": "application/json" } }),
@@ -46,7 +48,28 @@ const provider = new Provider(issuer, {
   rotateRefreshToken: true,
   pkce: { required: () => true },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
-});
+};
+
+const jwks = { keys: [newKey()] };
+let keysAsked = 0;
+let provider, handle;
+start();
+
+function newKey() {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return { ...privateKey.export({ format: "jwk" }), kid: randomUUID(), use: "sig", alg: "RS256" };
+}
+
+// The package reads its keys once, so that another one takes over; what was issued is stored outside of it.
+function start() {
+  provider = new Provider(issuer, { ...configuration, jwks });
+  handle = provider.callback();
+}
+
+function rotate(drops) {
+  jwks.keys = [newKey(), ...(drops ? [] : jwks.keys)];
+  start();
+}
 
 async function consent(request, response) {
   const { prompt, params, session, grantId } = await provider.interactionDetails(request, response);
@@ -88,7 +111,6 @@ async function passOn(request, response) {
   request.pipe(onward);
 }
 
-const handle = provider.callback();
 server.on("request", (request, response) => {
   if (request.url === "/.well-known/oauth-protected-resource/mcp") {
     json(response, { resource: mcp, authorization_servers: [issuer], scopes_supported: ["read", "write"] });
@@ -99,7 +121,13 @@ server.on("request", (request, response) => {
   } else if (request.url.startsWith("/forget/")) {
     // What a server does that loses its database, or cleans up: the client is unknown from now on.
     provider.Client.adapter.destroy(request.url.split("/")[2]).then(() => json(response, {}));
+  } else if (request.url.startsWith("/rotate")) {
+    rotate(request.url.endsWith("?drop"));
+    json(response, {});
+  } else if (request.url === "/keys-asked") {
+    json(response, { asked: keysAsked });
   } else {
+    keysAsked += request.url === "/jwks";
     handle(request, response);
   }
 });

@@ -37,6 +37,7 @@ OAUTH_CALLBACK: Final = "/oauth/callback"
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
 CLIENT_METADATA: Final = "/oauth/client-metadata"
 TOKEN: Final = "/oauth/token"
+HOST_LOGIN: Final = "/oauth/hosts"
 SERVER_METADATA: Final = "/.well-known/oauth-authorization-server"
 
 ADMIN: Final = "/v1/admin"

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -181,11 +181,58 @@ class Trust:
     ] = None
 
 
-def fields_given(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosts:
+    """How applications log in that have no client at the issuer; named as the fields of the issuer are."""
+
+    host_client_id: Annotated[
+        str | None,
+        typer.Option(
+            "--host-client-id",
+            metavar="ID",
+            help="The client of this server there, through which applications log in that have none.",
+        ),
+    ] = None
+    host_client_secret: Annotated[
+        str | None,
+        typer.Option(
+            "--host-client-secret",
+            metavar="REFERENCE",
+            help="Its secret, if it has one: env://NAME, file://PATH or hashicorp://PATH.",
+        ),
+    ] = None
+    host_redirects: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--host-redirect",
+            metavar="URI",
+            help="Where browsers may be sent back to besides the user's machine, such as "
+            "https://vscode.dev/redirect; may be repeated.",
+        ),
+    ] = None
+    host_scopes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--host-scope",
+            metavar="SCOPE",
+            help="A scope that applications may ask for besides --scope, such as offline_access; may be repeated.",
+        ),
+    ] = None
+    host_omits_resource: Annotated[
+        bool,
+        typer.Option(
+            "--host-omits-resource",
+            help="Do not name the resource to a provider that refuses it, such as Entra.",
+        ),
+    ] = False
+
+
+def fields_given(trust: Trust, keys: Keys, claims: Claims, hosts: Hosts) -> dict[str, Any]:
     """Return the fields that options set."""
     given = {
         **({} if trust.gateway is None else fields_of_gateway(trust.gateway)),
         **_of_tokens(trust, keys, claims),
+        **{each.name: getattr(hosts, each.name) or None for each in fields(hosts)},
     }
     return {name: value for name, value in given.items() if value is not None}
 

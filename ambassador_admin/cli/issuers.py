@@ -6,7 +6,7 @@ import typer
 
 from ambassador_admin.api import issuers
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.issuer_options import ISSUER_HELP, Claims, Keys, Trust, fields_given
+from ambassador_admin.cli.issuer_options import ISSUER_HELP, Claims, Hosts, Keys, Trust, fields_given
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.several import listed, send_each
 from ambassador_admin.cli.unmatched import warn_of
@@ -46,6 +46,11 @@ ISSUER = View(
         Column("REVOKED", "revoked", wide=True),
         Column("LOGIN CLIENT", "login_client_id", wide=True),
         Column("LOGIN SCOPES", "login_scopes", wide=True),
+        Column("HOST CLIENT", "host_client_id", wide=True),
+        Column("HOST SECRET AT", "host_client_secret", wide=True),
+        Column("HOST REDIRECTS", "host_redirects", wide=True),
+        Column("HOST SCOPES", "host_scopes", wide=True),
+        Column("OMITS RESOURCE", "host_omits_resource", wide=True),
         Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("BY", "created_by", wide=True),
@@ -97,6 +102,7 @@ def add(
     trust: Trust,
     keys: Keys,
     claims: Claims,
+    hosts: Hosts,
     preset: Annotated[
         str,
         typer.Option("--preset", metavar="PRESET", help=f"Whose tokens these are: {', '.join(PRESETS)}."),
@@ -114,7 +120,7 @@ def add(
     """
     if preset not in PRESETS:
         raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}.", hint=ISSUER_HELP)
-    fields = filled_in(name, preset, fields_given(trust, keys, claims))
+    fields = filled_in(name, preset, fields_given(trust, keys, claims, hosts))
     if "url" not in fields:
         raise UsageError(
             "--url is missing: the issuer exactly as its tokens name it; or --gateway.", hint=ISSUER_HELP

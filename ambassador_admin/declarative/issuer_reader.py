@@ -50,6 +50,11 @@ ISSUER_FIELDS: dict[str, Reader] = {
     "assertion_clients": _assertion_clients,
     "login_client_id": readers.text,
     "login_scopes": _TEXTS,
+    "host_client_id": readers.text,
+    "host_client_secret": readers.text,
+    "host_redirects": _TEXTS,
+    "host_scopes": _TEXTS,
+    "host_omits_resource": readers.boolean,
 }
 
 

@@ -112,6 +112,8 @@ AUDIT_ACTIONS = OneOf(
     "session:token:refuse",
     "session:assertion:accept",
     "session:assertion:refuse",
+    "session:host-login:accept",
+    "session:host-login:refuse",
     "session:gateway:refuse",
     "session:gateway:ignore",
     "session:sign-in:accept",

@@ -81,6 +81,11 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "assertion_clients": {},
     "login_client_id": None,
     "login_scopes": [],
+    "host_client_id": None,
+    "host_client_secret": None,
+    "host_redirects": [],
+    "host_scopes": [],
+    "host_omits_resource": False,
 }
 """The fields of `generic`, but for those that each issuer has of its own."""
 

@@ -23,7 +23,10 @@ class IssuerPut:
     of `user_claims` is a rule such as `email:{user}@acme.example`; with `beside_key` a certificate needs a key of the
     same user. `assertion_clients` may exchange identity assertions (ID-JAG) of the issuer for tokens of this server:
     each client by its id, with the reference of its secret. People sign in as users of the client `login_client_id`,
-    which asks for `login_scopes`. An absent owner stays as it is.
+    which asks for `login_scopes`. With `host_client_id` applications that have no client at the issuer log in through
+    this server, which is that client there, with the secret at the reference `host_client_secret` if it has one. It
+    asks for `scopes` and `host_scopes`, names its resource unless `host_omits_resource` is true, and sends browsers
+    back to the user's own machine, or to one of `host_redirects`. An absent owner stays as it is.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -48,6 +51,11 @@ class IssuerPut:
     assertion_clients: dict[str, str] | None = None
     login_client_id: str | None = None
     login_scopes: list[str] | None = None
+    host_client_id: str | None = None
+    host_client_secret: str | None = None
+    host_redirects: list[str] | None = None
+    host_scopes: list[str] | None = None
+    host_omits_resource: bool = False
     owner: str | None = None
 
 
@@ -87,6 +95,11 @@ class IssuerView:
     assertion_clients: dict[str, str]
     login_client_id: str | None
     login_scopes: list[str]
+    host_client_id: str | None
+    host_client_secret: str | None
+    host_redirects: list[str]
+    host_scopes: list[str]
+    host_omits_resource: bool
     owner: str | None
     created_at: str
     created_by: str

@@ -5,6 +5,7 @@ from datetime import timedelta
 from ambassador_protocol.paths import MCP, RESOURCE_METADATA
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.gateway import create_gateway
+from ambassador_server.bootstrap.host_login import create_host_exchange, create_host_login
 from ambassador_server.bootstrap.key_rates import KeyRates
 from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
@@ -15,6 +16,7 @@ from ambassador_server.services.sign_in.administrator_proof import Administrator
 from ambassador_server.services.sign_in.assertion_grant import AssertionGrant
 from ambassador_server.services.sign_in.certificate_proof import CertificateProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
+from ambassador_server.services.sign_in.host_servers import HostServers
 from ambassador_server.services.sign_in.issued_tokens import IssuedTokens
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.login_throttle import SignInThrottle, UnknownTokenThrottle
@@ -24,6 +26,7 @@ from ambassador_server.services.sign_in.organisation_proof import OrganisationPr
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from ambassador_server.services.sign_in.protected_resource import ProtectedResource
 from ambassador_server.services.sign_in.sessions import Sessions
+from ambassador_server.services.sign_in.single_use import SingleUse
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_proof import TokenProver
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
@@ -105,17 +108,18 @@ def create_client_sign_in(
         policy=base.policy, sealer=AesGcmSealer(base.key_ring.session_keys), clock=base.clock
     )
     tokens = _tokens(base, accounts, issued)
-    resource = ProtectedResource(
-        policy=base.policy, public_url=config.public_url, path=MCP, well_known=RESOURCE_METADATA
-    )
+    uses = SingleUse(base.store, base.clock)
+    hosts = create_host_login(config, base, uses)
     return ClientSignIn(
         codes=_codes(base, keys),
         keys=keys,
         sessions=sessions,
         tokens=tokens,
         certificates=_certificates(base, config.client_certificates),
-        resource=resource,
-        grants=_create_grants(config, base, keys, accounts, issued),
+        resource=_resource(config, base, hosts.servers),
+        grants=_create_grants(config, base, keys, accounts, issued, uses),
+        hosts=hosts,
+        host_tokens=create_host_exchange(base, hosts),
         gateway=create_gateway(config, base, tokens, _certificate_prover(base)),
         ignored=base.ignored,
         organisations=organisations,
@@ -123,14 +127,28 @@ def create_client_sign_in(
     )
 
 
+def _resource(config: ServerConfig, base: Foundation, hosts: HostServers) -> ProtectedResource:
+    return ProtectedResource(
+        policy=base.policy,
+        hosts=hosts,
+        public_url=config.public_url,
+        path=MCP,
+        well_known=RESOURCE_METADATA,
+    )
+
+
 def _create_grants(
-    config: ServerConfig, base: Foundation, keys: KeyProver, accounts: TokenAccounts, issued: IssuedTokens
+    config: ServerConfig,
+    base: Foundation,
+    keys: KeyProver,
+    accounts: TokenAccounts,
+    issued: IssuedTokens,
+    uses: SingleUse,
 ) -> AssertionGrant:
     server = None if config.public_url is None else config.public_url.rstrip("/")
     return AssertionGrant(
         identifier=server,
         resource=f"{server}{MCP}",
-        store=base.store,
         policy=base.policy,
         verifier=base.verifier,
         reading=base.reading,
@@ -141,6 +159,7 @@ def _create_grants(
         recorder=base.recorder,
         throttle=base.throttle,
         clock=base.clock,
+        uses=uses,
     )
 
 

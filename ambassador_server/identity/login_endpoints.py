@@ -69,7 +69,12 @@ def read_place(document: Mapping[str, Any], *, private: bool) -> LoginPlace | No
         token_endpoint=token,
         device_endpoint=_url(document.get("device_authorization_endpoint"), private=private),
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
+        token_auth_methods=_words(document.get("token_endpoint_auth_methods_supported")),
     )
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _url(value: Any, *, private: bool) -> str | None:

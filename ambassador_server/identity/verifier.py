@@ -5,6 +5,7 @@ from typing import Any
 
 from ambassador_server.domain.people.issuers import Issuer, KeySource
 from ambassador_server.identity.introspection import Introspector
+from ambassador_server.identity.issuer_documents import check_secret
 from ambassador_server.identity.token_form import check_opaque, is_opaque
 from ambassador_server.identity.verification import JwtVerifier
 from ambassador_server.ports.token_verifier import Refusal, TokenKind
@@ -36,6 +37,8 @@ class Verifier:
     def check(self, issuer: Issuer) -> None:
         """Raise InvalidInputError for an issuer whose tokens could never be verified."""
         self._of(issuer).check(issuer)
+        if issuer.host_client_secret is not None:
+            check_secret(issuer.host_client_secret)
 
     async def refresh(self, issuers: Collection[Issuer]) -> None:
         """Fetch again what is half as old as it may become, and forget what is of other issuers."""

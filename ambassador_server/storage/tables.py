@@ -294,6 +294,11 @@ issuers = Table(
     Column("assertion_clients", JsonDocument, nullable=False, server_default="{}"),
     optional_text("login_client_id"),
     Column("login_scopes", TextTuple(), nullable=False, server_default="[]"),
+    optional_text("host_client_id"),
+    optional_text("host_client_secret"),
+    Column("host_redirects", TextTuple(), nullable=False, server_default="[]"),
+    Column("host_scopes", TextTuple(), nullable=False, server_default="[]"),
+    Column("host_omits_resource", Boolean, nullable=False, server_default=false()),
 )
 
 approval_requests = Table(

@@ -4,7 +4,8 @@ import asyncio
 import json
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ from tests.end_to_end import scripted_server
 from tests.end_to_end.breaker_events import breakers
 from tests.end_to_end.credentials import declare
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
+from tests.end_to_end.host_logins import Browser as HostBrowser
+from tests.end_to_end.host_logins import authorize_url, exchange, trust_hosts
 from tests.end_to_end.identity_provider import CLIENT, GRANT, assertion, identity_provider
 from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.signing_in import id_token, registered, trust
@@ -84,6 +87,7 @@ def do_everything(world: World, directory: Path) -> None:
     access(world)
     tokens(world, directory)
     sign_ins(world)
+    host_logins(world)
     credentials(world)
     connections(world, directory)
     officers(world)
@@ -395,14 +399,22 @@ def tokens(world: World, directory: Path) -> None:
         assert world.http.get("/v1/tools", headers={header: TEXT}).status_code == 401
 
 
-def _assertions(world: World, secret: Path) -> None:
-    """Exchange identity assertions for tokens, at a server that knows its URL."""
+@contextmanager
+def _with_public_url(world: World, url: str) -> Iterator[None]:
     file = world.rig.directory / "server.yaml"
     before = file.read_text()
     assert world.rig.stop() == 0
-    file.write_text(json.dumps({**json.loads(before), "public_url": PUBLIC_URL}))
+    file.write_text(json.dumps({**json.loads(before), "public_url": url}))
     world.start()
-    with identity_provider() as url:
+    yield
+    assert world.rig.stop() == 0
+    file.write_text(before)
+    world.start()
+
+
+def _assertions(world: World, secret: Path) -> None:
+    """Exchange identity assertions for tokens, at a server that knows its URL."""
+    with _with_public_url(world, PUBLIC_URL), identity_provider() as url:
         rules = {"group_prefix": "sso.", "private_addresses": True, "audiences": ["x"], "creates_users": True}
         clients = {CLIENT: f"file://{secret}"}
         world.ask("POST", "issuers", {"name": "sso", "url": url, **rules, "assertion_clients": clients})
@@ -414,9 +426,17 @@ def _assertions(world: World, secret: Path) -> None:
         form = {"grant_type": GRANT, "assertion": assertion(url, PUBLIC_URL, "asserted"), **client}
         assert world.http.post("/oauth/token", data=form).status_code == 400
         world.ask("DELETE", "issuers/sso")
-    assert world.rig.stop() == 0
-    file.write_text(before)
-    world.start()
+
+
+def host_logins(world: World) -> None:
+    """Log in through the server with a host that has no client, and send a host to a foreign page."""
+    url = world.rig.client_url
+    with _with_public_url(world, url), oidc_provider(resource=f"{url}/mcp") as provider:
+        trust_hosts(world, provider)
+        assert exchange(world, HostBrowser("hosted").log_in(world)["code"]).status_code == 200
+        foreign = authorize_url(world, redirect_uri="https://other.example.com/")
+        assert world.http.get(foreign).status_code == 400
+        world.ask("DELETE", "issuers/login")
 
 
 def sign_ins(world: World) -> None:

@@ -74,6 +74,9 @@ _IN_MEMORY = {
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/.well-known/oauth-authorization-server/{path:.*}"),
     ("POST", "/oauth/token"),
+    ("POST", "/oauth/hosts/{name}/register"),
+    ("GET", "/oauth/hosts/{name}/authorize"),
+    ("POST", "/oauth/hosts/{name}/authorize"),
 }
 """The other routes: they use the database only to load a session, and `/ready` reports on it."""
 
@@ -82,6 +85,8 @@ _AT_A_PROVIDER = {
     ("POST", "/v1/sign-in"),
     ("POST", "/v1/credentials/{mcp}/connect"),
     ("GET", "/v1/connections"),
+    ("GET", "/oauth/hosts/{name}/callback"),
+    ("POST", "/oauth/hosts/{name}/token"),
 }
 """Asks an issuer or authorization server before it uses the database, or uses it only for a user connected at one."""
 

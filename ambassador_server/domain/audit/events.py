@@ -42,6 +42,8 @@ class AuditAction(StrEnum):
     TOKEN_REFUSE = "session:token:refuse"
     ASSERTION_ACCEPT = "session:assertion:accept"
     ASSERTION_REFUSE = "session:assertion:refuse"
+    HOST_LOGIN_ACCEPT = "session:host-login:accept"
+    HOST_LOGIN_REFUSE = "session:host-login:refuse"
     GATEWAY_REFUSE = "session:gateway:refuse"
     GATEWAY_IGNORE = "session:gateway:ignore"
     SIGN_IN_ACCEPT = "session:sign-in:accept"

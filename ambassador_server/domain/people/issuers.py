@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ambassador_server.domain.people.host_requests import redirect_fault
 from ambassador_server.domain.people.name_rules import FINGERPRINT, read_rule
 from ambassador_server.domain.shared.names import check_name
 from ambassador_server.errors import ConflictError, InvalidInputError
@@ -75,7 +76,9 @@ class IssuerRules:
     is none, it means nothing.
     `assertion_clients` may exchange its identity assertions (ID-JAG) for tokens of this server: each client by its id,
     with the reference of its secret. People sign in as users of its client `login_client_id`, which asks for
-    `login_scopes`.
+    `login_scopes`. Hosts log in through this server, which is the client `host_client_id` there, with the secret at the
+    reference `host_client_secret` if it has one; it asks for `scopes` and `host_scopes`, and sends browsers back to
+    `host_redirects` besides the user's own machine.
     """
 
     url: str
@@ -100,6 +103,12 @@ class IssuerRules:
     assertion_clients: Mapping[str, str] = field(default_factory=dict)
     login_client_id: str | None = None
     login_scopes: tuple[str, ...] = ()
+    host_client_id: str | None = None
+    host_client_secret: str | None = None
+    host_redirects: tuple[str, ...] = ()
+    host_scopes: tuple[str, ...] = ()
+    host_omits_resource: bool = False
+    """Whether the provider is not told which resource a token is for, because it refuses that parameter."""
 
     def members(self) -> dict[str, Any]:
         """Return the rules as members of a JSON object."""
@@ -130,6 +139,11 @@ class Issuer(IssuerRules):
         """Tell whether the issuer signs tokens, and has keys for that."""
         return self.key_source not in (KeySource.GATEWAY, KeySource.CERTIFICATES)
 
+    @property
+    def has_logins(self) -> bool:
+        """Tell whether the issuer is an authorization server, where people log in for a host."""
+        return self.key_source in (KeySource.DISCOVERY, KeySource.JWKS, KeySource.INTROSPECTION)
+
     def group_name(self, claimed: str) -> str:
         """Return the name of the group of this server that a claimed group would mean."""
         return self.group_map.get(claimed) or f"{self.group_prefix}{claimed}"
@@ -154,6 +168,7 @@ def check_issuer(issuer: Issuer) -> None:
     if issuer.beside_key and issuer.key_source is not KeySource.CERTIFICATES:
         raise InvalidInputError("beside_key: only for an authority of certificates")
     _check_login(issuer)
+    _check_hosts(issuer)
     if _PREFIX.fullmatch(issuer.group_prefix) is None:
         raise InvalidInputError(
             "group_prefix: letters, digits and '.', '_', '@', '+', '-', ending with one of these signs, such as 'okta.'"
@@ -176,6 +191,30 @@ def _check_login(issuer: Issuer) -> None:
         raise InvalidInputError("login_client_id: people sign in only at an issuer with public keys")
     if OPENID not in issuer.login_scopes:
         raise InvalidInputError(f"login_scopes: {OPENID!r} is among them, so that there is an ID token")
+
+
+def _check_hosts(issuer: Issuer) -> None:
+    if issuer.host_client_id is None:
+        if (
+            issuer.host_client_secret
+            or issuer.host_redirects
+            or issuer.host_scopes
+            or issuer.host_omits_resource
+        ):
+            raise InvalidInputError(
+                "host_client_secret, host_redirects, host_scopes, host_omits_resource: only with a host_client_id"
+            )
+        return
+    _check_text("host_client_id", issuer.host_client_id)
+    if not issuer.has_logins:
+        raise InvalidInputError("host_client_id: hosts log in only at an authorization server")
+    if issuer.host_client_id == issuer.login_client_id:
+        # A code that a host has got must never sign in anyone to this server.
+        raise InvalidInputError("host_client_id: another client than the login_client_id")
+    for uri in issuer.host_redirects:
+        fault = redirect_fault(uri)
+        if fault is not None:
+            raise InvalidInputError(f"host_redirects: {uri[:100]!r}: {fault}")
 
 
 def check_beside(issuer: Issuer, others: Iterable[Issuer]) -> None:
@@ -240,6 +279,8 @@ def _check_lists(issuer: Issuer) -> None:
         "group_claims": issuer.group_claims,
         "scopes": issuer.scopes,
         "login_scopes": issuer.login_scopes,
+        "host_redirects": issuer.host_redirects,
+        "host_scopes": issuer.host_scopes,
         "url": (issuer.url,),
         "subject_claim": (issuer.subject_claim,),
         "email_claim": (issuer.email_claim,),
@@ -251,7 +292,7 @@ def _check_lists(issuer: Issuer) -> None:
             _check_text(name, value)
     if not issuer.user_claims:
         raise InvalidInputError("user_claims: at least one claim has to name the user")
-    for scope in (*issuer.scopes, *issuer.login_scopes):
+    for scope in (*issuer.scopes, *issuer.login_scopes, *issuer.host_scopes):
         if _SCOPE.fullmatch(scope) is None:
             raise InvalidInputError("scopes: a scope has neither spaces nor quotes")
 

@@ -12,7 +12,6 @@ from ambassador_server.domain.audit.resources import issuer_resource
 from ambassador_server.domain.people.identity_assertions import (
     Asserted,
     AssertionFault,
-    UsedAssertion,
     read_assertion,
 )
 from ambassador_server.domain.people.issuers import Issuer
@@ -22,23 +21,21 @@ from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import User
 from ambassador_server.errors import (
     AmbassadorError,
-    ConflictError,
     NotFoundError,
     StoppedError,
     TokenRequestError,
 )
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.references import ResolveReference
-from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.ports.token_verifier import Refusal, TokenVerifier
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.services.sign_in.issued_tokens import LIFE, IssuedTokens
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.login_throttle import count_wrong_token
 from ambassador_server.services.sign_in.refusals import record_refusal
+from ambassador_server.services.sign_in.single_use import SingleUse
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_reading import TokenReading
 
@@ -70,7 +67,6 @@ class AssertionGrant:
 
     identifier: str | None
     resource: str
-    store: Store
     policy: PolicyKeeper
     verifier: TokenVerifier
     reading: TokenReading
@@ -81,6 +77,7 @@ class AssertionGrant:
     recorder: Recorder
     throttle: Throttle
     clock: Clock
+    uses: SingleUse
 
     def server(self) -> str | None:
         """Return the identifier of this server as an authorization server; None while no client may ask for tokens."""
@@ -166,7 +163,7 @@ class AssertionGrant:
         except StoppedError as error:
             raise TokenRequestError("invalid_grant", error.message) from None
         await self.keys.refuse_fast(principal, origin)
-        if not await self._use(asserted):
+        if not await self.uses.take(asserted.assertion_id, identity.expires_at + SKEW):
             raise await self._refused("invalid_grant", AssertionFault.USED_BEFORE, issuer, origin)
         await self.recorder.event(
             AuditAction.ASSERTION_ACCEPT,
@@ -188,24 +185,6 @@ class AssertionGrant:
         if isinstance(user, TokenFault):
             raise await self._refused("invalid_grant", user, issuer, origin, asserted.identity.user_name)
         return user
-
-    @within_deadline
-    async def _use(self, asserted: Asserted) -> bool:
-        """Note that an assertion is used; False if it was before, here or on another server."""
-        expires_at = asserted.identity.expires_at + SKEW
-        try:
-            async with self.store.write() as work:
-                await work.used_assertions.add(
-                    UsedAssertion(assertion_id=asserted.assertion_id, expires_at=expires_at)
-                )
-        except ConflictError:
-            return False
-        return True
-
-    async def forget_expired(self) -> None:
-        """Forget the uses of assertions that have expired."""
-        async with self.store.write() as work:
-            await work.used_assertions.forget(self.clock.now())
 
     async def _refused(
         self, code: str, fault: str, issuer: Issuer | None, origin: Origin, user_name: str | None = None

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ambassador_server.domain.people.issuers import Issuer, KeySource
+from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-
-_APPLICATIONS = frozenset({KeySource.SECRET, KeySource.GATEWAY, KeySource.CERTIFICATES})
+from ambassador_server.services.sign_in.host_servers import HostServers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +25,17 @@ class LoginPlace:
 class ProtectedResource:
     """Describes what is at `path` below the public URL; the documents about it are below `well_known`."""
 
-    def __init__(self, *, policy: PolicyKeeper, public_url: str | None, path: str, well_known: str) -> None:
+    def __init__(
+        self,
+        *,
+        policy: PolicyKeeper,
+        hosts: HostServers,
+        public_url: str | None,
+        path: str,
+        well_known: str,
+    ) -> None:
         self._policy = policy
+        self._hosts = hosts
         self._well_known = well_known
         self._server = None if public_url is None else public_url.rstrip("/")
         self._url = None if public_url is None else f"{public_url.rstrip('/')}{path}"
@@ -42,10 +50,15 @@ class ProtectedResource:
         return LoginPlace(
             resource=self._url,
             metadata_url=f"{parts.scheme}://{parts.netloc}{self._well_known}{parts.path}",
-            servers=(*(issuer.url for issuer in issuers), *self._own(issuers)),
+            servers=(*(url for issuer in issuers for url in self._at(issuer)), *self._own(issuers)),
             scopes=tuple(sorted({scope for each in scopes for scope in each})),
             challenged_scopes=next(iter(scopes)) if len(scopes) == 1 else (),
         )
+
+    def _at(self, issuer: Issuer) -> tuple[str, ...]:
+        """Return where hosts log in at an issuer; most take the first, so that one for those without a client is it."""
+        hosts = self._hosts.of(issuer)
+        return (issuer.url,) if hosts is None else (hosts.identifier, issuer.url)
 
     def _own(self, issuers: Sequence[Issuer]) -> tuple[str, ...]:
         """Return this server, if it gives tokens for assertions; last, because no person can log in there."""
@@ -71,5 +84,5 @@ class ProtectedResource:
         """Return the issuers that are authorization servers, which neither applications nor gateways are."""
         issuers = self._policy.snapshot.issuers
         known = () if issuers is None else issuers.by_id.values()
-        found = (issuer for issuer in known if issuer.key_source not in _APPLICATIONS)
+        found = (issuer for issuer in known if issuer.has_logins)
         return sorted(found, key=lambda issuer: issuer.name)

@@ -7,6 +7,8 @@ from ambassador_server.services.sign_in.assertion_grant import AssertionGrant
 from ambassador_server.services.sign_in.certificate_proof import CertificateProver
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.gateway_proof import GatewayProver
+from ambassador_server.services.sign_in.host_exchange import HostExchange
+from ambassador_server.services.sign_in.host_login import HostLogin
 from ambassador_server.services.sign_in.ignored_headers import IgnoredHeaders
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
@@ -33,6 +35,8 @@ class ClientSignIn:
     machines: MachineLogins
     resource: ProtectedResource
     grants: AssertionGrant
+    hosts: HostLogin
+    host_tokens: HostExchange
     gateway: GatewayProver | None
     ignored: IgnoredHeaders
 

@@ -117,6 +117,11 @@ def issuer_spec(body: IssuerPut) -> IssuerSpec:
         assertion_clients=body.assertion_clients or {},
         login_client_id=body.login_client_id,
         login_scopes=tuple(body.login_scopes or (() if body.login_client_id is None else LOGIN_SCOPES)),
+        host_client_id=body.host_client_id,
+        host_client_secret=body.host_client_secret,
+        host_redirects=tuple(body.host_redirects or ()),
+        host_scopes=tuple(body.host_scopes or ()),
+        host_omits_resource=body.host_omits_resource,
         owner=body.owner,
     )
 

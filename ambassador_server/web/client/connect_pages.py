@@ -3,30 +3,26 @@
 Nobody is authenticated here: the one-time ticket and a cookie bind the browser. Own URLs come from the configuration.
 """
 
-from collections.abc import Awaitable, Callable
 from html import escape
-from typing import Final
 
 from aiohttp import web
 
 from ambassador_protocol.paths import CLIENT_METADATA, CONNECT_PAGE, CREDENTIAL_PAGE, OAUTH_CALLBACK
 from ambassador_server.domain.catalog.mcps import check_mcp_name
-from ambassador_server.errors import AmbassadorError
 from ambassador_server.services.credentials.oauth_flow import VALID_FOR, Consented
-from ambassador_server.web.client.app_keys import CREDENTIALS, PUBLIC_URL
-from ambassador_server.web.middleware.errors import error_response
-from ambassador_server.wording.advice import hint_text
-
-_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_SECURE_PREFIX: Final = "__Host-"
-_LONGEST: Final = 16384
-_PAGE: Final = (
-    '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
-    '<meta name="viewport" content="width=device-width"></head>\n<body><main>\n<h1>{title}</h1>\n{body}\n'
-    "</main></body>\n</html>\n"
+from ambassador_server.web.client.app_keys import CREDENTIALS
+from ambassador_server.web.client.pages import (
+    Route,
+    cookies,
+    delete_cookie,
+    has_clear_query,
+    page,
+    readable,
+    redirect,
+    set_cookie,
 )
 
-_Route = Callable[[web.Request], Awaitable[web.Response]]
+_NOT_CONNECTED = "Not connected"
 
 
 async def show_commands(request: web.Request) -> web.Response:
@@ -40,7 +36,7 @@ async def show_commands(request: web.Request) -> web.Response:
             ("Grant access with your account there", f"connect {name}"),
         )
     )
-    return _page(
+    return page(
         f"Your credential for {name}",
         f"<p>Give it on your own machine, with the command line. No page asks for it.</p>\n{commands}",
     )
@@ -49,35 +45,18 @@ async def show_commands(request: web.Request) -> web.Response:
 async def open_link(request: web.Request) -> web.Response:
     """Bind the link to this browser and send it to the authorization server."""
     opened = await request.app[CREDENTIALS].connecting.open(request.match_info["ticket"])
-    response = _redirect(opened.location)
-    secure = _is_secure(request)
-    response.set_cookie(
-        _cookie_name(request, opened.cookie_name),
-        opened.cookie,
-        max_age=int(VALID_FOR.total_seconds()),
-        path="/",
-        httponly=True,
-        samesite="Lax",
-        secure=secure,
-    )
+    response = redirect(opened.location)
+    set_cookie(request, response, opened.cookie_name, opened.cookie, int(VALID_FOR.total_seconds()))
     return response
 
 
 async def callback(request: web.Request) -> web.Response:
     """Take the answer of the authorization server; show the completion code, or send it to the user's machine."""
-    if len(request.query_string) > _LONGEST or any(
-        len(request.query.getall(name)) > 1 for name in request.query
-    ):
-        return _page("Not connected", "<p>The answer of the authorization server is not valid.</p>", 400)
-    prefix = _SECURE_PREFIX if _is_secure(request) else ""
-    cookies = {
-        name.removeprefix(prefix): value for name, value in request.cookies.items() if name.startswith(prefix)
-    }
-    done = await request.app[CREDENTIALS].connecting.callback(dict(request.query), cookies)
+    if not has_clear_query(request):
+        return page(_NOT_CONNECTED, "<p>The answer of the authorization server is not valid.</p>", 400)
+    done = await request.app[CREDENTIALS].connecting.callback(dict(request.query), cookies(request))
     response = _consented(done)
-    response.del_cookie(
-        _cookie_name(request, done.cookie_name), path="/", secure=_is_secure(request), httponly=True
-    )
+    delete_cookie(request, response, done.cookie_name)
     return response
 
 
@@ -90,8 +69,8 @@ async def client_metadata(request: web.Request) -> web.Response:
 def _consented(done: Consented) -> web.Response:
     if done.return_port is not None:
         # The port is a number that the user gave; the machine is always that of the browser.
-        return _redirect(f"http://127.0.0.1:{done.return_port}/?code={done.code}")
-    return _page(
+        return redirect(f"http://127.0.0.1:{done.return_port}/?code={done.code}")
+    return page(
         "One step is left",
         f"<p>You have granted access for <b>{escape(done.mcp_name)}</b>. To finish, enter this code where you "
         f"began to connect:</p>\n<p><b><code>{escape(done.code)}</code></b></p>\n"
@@ -100,43 +79,8 @@ def _consented(done: Consented) -> web.Response:
     )
 
 
-def _readable(route: _Route) -> _Route:
-    """Show errors as pages, because a person reads them."""
-
-    async def shown(request: web.Request) -> web.Response:
-        try:
-            return await route(request)
-        except AmbassadorError as error:
-            hint = hint_text(error)
-            more = f"\n<p>{escape(hint)}</p>" if hint else ""
-            status = error_response(request, error).status
-            return _page("Not connected", f"<p>{escape(error.message)}</p>{more}", status)
-
-    return shown
-
-
-def _redirect(location: str) -> web.Response:
-    return _guarded(web.Response(status=302, headers={"Location": location}))
-
-
-def _page(title: str, body: str, status: int = 200) -> web.Response:
-    text = _PAGE.format(title=escape(title), body=body)
-    return _guarded(web.Response(status=status, text=text, content_type="text/html", charset="utf-8"))
-
-
-def _guarded(response: web.Response) -> web.Response:
-    """Forbid scripts, frames and forms, and tell no other site where the browser comes from."""
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-def _is_secure(request: web.Request) -> bool:
-    return request.app[PUBLIC_URL].startswith("https://")
-
-
-def _cookie_name(request: web.Request, name: str) -> str:
-    return f"{_SECURE_PREFIX}{name}" if _is_secure(request) else name
+def _readable(route: Route) -> Route:
+    return readable(_NOT_CONNECTED, route)
 
 
 def routes() -> list[web.RouteDef]:

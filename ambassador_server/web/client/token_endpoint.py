@@ -3,7 +3,7 @@
 import base64
 import binascii
 from typing import Final
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from aiohttp import web
 
@@ -11,14 +11,12 @@ from ambassador_protocol.paths import SERVER_METADATA, TOKEN
 from ambassador_server.errors import NotFoundError, TokenRequestError
 from ambassador_server.services.sign_in.assertion_grant import JWT_BEARER, AssertionRequest
 from ambassador_server.web.app_keys import ORIGIN
-from ambassador_server.web.bodies import json_response, read_body
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.client import host_login
 from ambassador_server.web.client.app_keys import SIGN_IN
+from ambassador_server.web.client.oauth_bodies import read_form, refusal, unstored
 
-_MAX_BYTES: Final = 32 * 1024
-_MOST_PARAMETERS: Final = 20
-_FORM: Final = "application/x-www-form-urlencoded"
 _BASIC: Final = "basic "
-_STATUS: Final = {"invalid_client": 401, "temporarily_unavailable": 503}
 
 
 async def token(request: web.Request) -> web.Response:
@@ -29,7 +27,7 @@ async def token(request: web.Request) -> web.Response:
     try:
         granted = await grants.exchange(await _request(request), request[ORIGIN])
     except TokenRequestError as error:
-        return _refusal(error)
+        return refusal(error)
     document: dict[str, str | int] = {
         "access_token": granted.access_token,
         "token_type": "Bearer",
@@ -37,13 +35,16 @@ async def token(request: web.Request) -> web.Response:
     }
     if granted.scopes:
         document["scope"] = " ".join(granted.scopes)
-    return _unstored(json_response(document))
+    return unstored(document)
 
 
 async def metadata(request: web.Request) -> web.Response:
-    """Describe the token endpoint."""
-    server = request.app[SIGN_IN].grants.server()
+    """Describe the token endpoint, or the server for hosts at this path."""
     path = request.path.removeprefix(SERVER_METADATA)
+    hosts = request.app[SIGN_IN].hosts.servers.at(path)
+    if hosts is not None:
+        return json_response(host_login.description(hosts))
+    server = request.app[SIGN_IN].grants.server()
     if server is None or path != urlsplit(server).path:
         raise NotFoundError("This server gives no access tokens")
     return json_response(
@@ -59,7 +60,7 @@ async def metadata(request: web.Request) -> web.Response:
 
 
 async def _request(request: web.Request) -> AssertionRequest:
-    form = await _form(request)
+    form = await read_form(request)
     if form.get("grant_type") != JWT_BEARER:
         known = "grant_type" in form
         raise TokenRequestError(
@@ -76,22 +77,6 @@ async def _request(request: web.Request) -> AssertionRequest:
         resource=form.get("resource"),
         scope=form.get("scope"),
     )
-
-
-async def _form(request: web.Request) -> dict[str, str]:
-    if request.content_type != _FORM or request.query_string:
-        raise TokenRequestError("invalid_request", f"The parameters must be in a body of {_FORM}.")
-    body = await read_body(request, limit=_MAX_BYTES)
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS, errors="strict"
-        )
-    except ValueError:
-        raise TokenRequestError("invalid_request", "The body is no form.") from None
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise TokenRequestError("invalid_request", "A parameter is given twice.")
-    return form
 
 
 def _client(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
@@ -121,21 +106,6 @@ def _basic(header: str) -> tuple[str, str]:
         return unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, ValueError):
         raise TokenRequestError("invalid_client", "The client must authenticate itself with Basic.") from None
-
-
-def _refusal(error: TokenRequestError) -> web.Response:
-    response = json_response(
-        {"error": error.code, "error_description": error.message}, status=_STATUS.get(error.code, 400)
-    )
-    if response.status == 401:
-        response.headers["WWW-Authenticate"] = 'Basic realm="mcp-ambassador"'
-    return _unstored(response)
-
-
-def _unstored(response: web.Response) -> web.Response:
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Pragma"] = "no-cache"
-    return response
 
 
 def routes() -> list[web.RouteDef]:

@@ -18,7 +18,13 @@ from ambassador_protocol.mcp import (
     SESSION_HEADER,
     VERSION_HEADER,
 )
-from ambassador_protocol.paths import MCP, REQUEST_ID_HEADER, RESOURCE_METADATA
+from ambassador_protocol.paths import (
+    HOST_LOGIN,
+    MCP,
+    REQUEST_ID_HEADER,
+    RESOURCE_METADATA,
+    SERVER_METADATA,
+)
 
 CORS_ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("cors_origins", frozenset)
 
@@ -40,8 +46,13 @@ _MAX_AGE: Final = "7200"
 
 
 def _is_shared(request: web.Request) -> bool:
-    """Tell whether pages may use this route; the metadata says where a page can log in."""
-    return request.path == MCP or request.path.startswith(RESOURCE_METADATA)
+    """Tell whether pages may use this route; the metadata says where a page can log in, and there it gets tokens."""
+    path = request.path
+    return (
+        path == MCP
+        or path.startswith((RESOURCE_METADATA, SERVER_METADATA))
+        or (path.startswith(f"{HOST_LOGIN}/") and path.endswith(("/register", "/token")))
+    )
 
 
 def listed_origin(request: web.Request) -> str | None:

@@ -244,6 +244,11 @@ def issuer_fields(groups: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "assertion_clients": st.dictionaries(PRINTED, st.just("env://SECRET"), max_size=2),
             "login_client_id": st.none() | PRINTED,
             "login_scopes": CLAIM_LISTS,
+            "host_client_id": st.none() | PRINTED,
+            "host_client_secret": st.none() | PRINTED,
+            "host_redirects": CLAIM_LISTS,
+            "host_scopes": CLAIM_LISTS,
+            "host_omits_resource": st.booleans(),
         }
     )
 

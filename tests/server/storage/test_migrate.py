@@ -52,6 +52,7 @@ _FROZEN = {
     "0020_scim": "df8c2283ec1e4989c313f384d136d88c51154ea5daab99d3d02fd1b89f6ce757",
     "0021_identity_assertions": "4bfb810ea1501f41a4558cebabbbbfad0537821cc89e2ce5a4ecccae78e590c9",
     "0022_sign_in": "18f86357cf9b5f3a8ad9f4cae22968080dcea5ad833210aa4fd3e15cb73a1cd0",
+    "0023_host_logins": "212e3b078592684dc70f6a5a9b0034c085e6561e5825ece898253065b834be8d",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -77,6 +78,7 @@ _FROZEN_LAYOUTS = {
     "0020_scim": "7db44ede1bb2cfce7909225a95e33bbd0ddfbf9264313e8fa792ba8490ad73ef",
     "0021_identity_assertions": "07e3bf5c0b35053e292971092f27371edde4cf1b09fe0f59b60b869ca825b07c",
     "0022_sign_in": "c8b8ecbba5fa74d765af61bb16ac4089193bf5c2d0282fc5f33f288ea6afaee9",
+    "0023_host_logins": "cd2f1f33f430f3e74beaa9891d9d029a1742f89bd47f80f591299c1bab85d454",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

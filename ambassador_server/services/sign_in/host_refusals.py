@@ -1,0 +1,35 @@
+"""Refuses a login of a host: bounds how often an address may try, and records why a login goes no further."""
+
+from dataclasses import dataclass
+
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.people.host_requests import HostLoginFault
+from ambassador_server.domain.people.issuers import Issuer
+from ambassador_server.domain.people.principals import Origin
+from ambassador_server.errors import RateLimitedError
+from ambassador_server.ports.throttle import Rate, Throttle
+from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.sign_in.login_throttle import count_wrong_token
+from ambassador_server.services.sign_in.refusals import record_refusal
+
+
+@dataclass(frozen=True, eq=False)
+class HostRefusals:
+    """All steps of all logins of an address together use one rate."""
+
+    recorder: Recorder
+    throttle: Throttle
+    rate: Rate
+
+    def bound(self, origin: Origin) -> None:
+        """Raise RateLimitedError for an address that tries too often."""
+        refused = self.rate.take(origin.address)
+        if refused is not None:
+            raise RateLimitedError("Too many requests", retry_after=refused.wait_seconds)
+
+    async def record(self, fault: HostLoginFault, issuer: Issuer, origin: Origin) -> None:
+        """Record a refusal, unless the address was refused too often."""
+        if count_wrong_token(self.throttle, origin):
+            await record_refusal(
+                self.recorder, AuditAction.HOST_LOGIN_REFUSE, issuer, reason=fault, origin=origin
+            )

@@ -1,0 +1,33 @@
+"""Lets things be used once, on all servers together: of many who use the same one, one succeeds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ambassador_server.domain.people.identity_assertions import UsedAssertion
+from ambassador_server.errors import ConflictError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store
+from ambassador_server.services.shared.database_deadline import within_deadline
+
+
+@dataclass(frozen=True, eq=False)
+class SingleUse:
+    """Assertions, and the states and codes of logins, that were used; each is remembered until it has expired."""
+
+    store: Store
+    clock: Clock
+
+    @within_deadline
+    async def take(self, digest: str, expires_at: datetime) -> bool:
+        """Note that something is used; False if it was before, here or on another server."""
+        try:
+            async with self.store.write() as work:
+                await work.used_assertions.add(UsedAssertion(assertion_id=digest, expires_at=expires_at))
+        except ConflictError:
+            return False
+        return True
+
+    async def forget_expired(self) -> None:
+        """Forget what could not be used any more anyway."""
+        async with self.store.write() as work:
+            await work.used_assertions.forget(self.clock.now())

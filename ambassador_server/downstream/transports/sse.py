@@ -177,7 +177,7 @@ class SseTransport:
     async def close(self) -> None:
         """Close every connection; requests that still wait fail."""
         self._endpoint.end("was stopped")
-        self._background.cancel()
+        await self._background.close()
         self._end_sessions("was stopped")
         await self._endpoint.close()
 
@@ -284,7 +284,7 @@ class SseTransport:
     def _send(self, stream: MessageStream, message: bytes) -> None:
         """Post a message to which no answer matters, if its session still lives."""
         if stream.target is not None and not stream.ended.done():
-            _ = self._background.run(self._endpoint.send, message, stream.target)
+            self._background.send(self._endpoint.send, message, stream.target)
 
 
 def _is_lost(stream: MessageStream) -> bool:

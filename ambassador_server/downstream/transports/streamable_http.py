@@ -154,7 +154,7 @@ class StreamableHttpTransport:
         except asyncio.CancelledError:
             # A modern downstream takes the closed connection for the cancellation, a legacy one needs a notification.
             if self._endpoint.is_legacy and method not in UNCANCELLABLE:
-                _ = self._background.run(self._endpoint.send, encode_cancelled(number))
+                self._background.send(self._endpoint.send, encode_cancelled(number))
             raise
         if response.status in CREDENTIALS_REFUSED:
             self._check_credential(response, answer, is_handshake=method in UNCANCELLABLE)
@@ -205,7 +205,7 @@ class StreamableHttpTransport:
 
     async def close(self) -> None:
         """End the session and close every connection; requests that still wait fail."""
-        self._background.cancel()
+        await self._background.close()
         await self._endpoint.close()
 
     async def _open_session(self, body: bytes, number: int) -> Reply:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ambassador_server.domain.catalog.mcps import DownstreamStatus
+from ambassador_server.domain.catalog.mcps import DownstreamStatus, Sessions
 from ambassador_server.downstream.http import options as http_options
 from ambassador_server.downstream.transports import streamable_http
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
@@ -407,3 +407,18 @@ async def running(app: web.Application, context: ssl.SSLContext | None = None) -
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/mcp"
     finally:
         await runner.cleanup()
+
+
+async def test_a_call_that_ends_with_the_connection_of_its_user_is_cancelled_downstream():
+    """A legacy downstream learns of it by a notification alone, which is sent before the session is deleted."""
+    async with served() as server:
+        mcp = http_entry(server.url, sessions=Sessions.PER_USER)
+        async with bench(mcp) as box, asyncio.timeout(PATIENCE):
+            call = asyncio.create_task(box.call("slow", seconds=600))
+            await server.started_slow.wait()
+            call.cancel()
+            box.pool.retain_users(lambda _: False)
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        assert server.was_cancelled.is_set()
+        assert server.ended_sessions == len({"of the pool", "of the user"})

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.periodic import Job
@@ -12,6 +13,9 @@ from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import ensure_certificates
 from ambassador_server.crypto.listener_tls import ListenerTls
 from ambassador_server.services.administration.expired_grants import ExpiredGrants
+
+_POLICY_SECONDS: Final = 0.5
+"""What another server has changed is in force here after this time, and streams end within a second of it."""
 
 
 def clock_driven_jobs(ambassador: Ambassador, tls: Mapping[str, ListenerTls]) -> Sequence[Job]:
@@ -40,7 +44,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: Mapping[str, ListenerTls]) ->
     return (
         *_others(ambassador),
         *_client_certificates(ambassador, tls),
-        Job("policy", 1.0, base.policy.refresh),
+        Job("policy", _POLICY_SECONDS, base.policy.refresh),
         Job("calls in flight", 1.0, decide_calls_again),
         Job("streams of ended sessions", 1.0, services.calls.list_changes.stop_ended_sessions),
         Job("audit index", 0.25, services.indexer.follow),

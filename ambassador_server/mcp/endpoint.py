@@ -1,8 +1,11 @@
 """The `/mcp` endpoint: reads one message and passes it to the code of its era."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from ambassador_protocol.mcp import VERSION_HEADER, is_legacy
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.envelope import EnvelopeError, read_message
 from ambassador_server.mcp.eras.legacy import LegacyEra
@@ -44,6 +47,10 @@ class McpEndpoint:
         if not is_legacy(request.headers.get(VERSION_HEADER)):
             return _ONLY_POST
         return await self._legacy.listen(request)
+
+    def attend(self, principal: Principal, refused: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Call `refused` if nothing is permitted to the principal any more while the block runs."""
+        return self._legacy.attend(principal, refused)
 
     def end(self, request: FaceRequest) -> FaceReply:
         """Answer one DELETE: end the conversation that the request names."""

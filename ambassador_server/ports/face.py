@@ -1,6 +1,7 @@
 """A request and a reply of the `/mcp` endpoint, free of any web library."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -93,6 +94,10 @@ class McpFace(Protocol):
 
     async def listen(self, request: FaceRequest) -> FaceReply | EventStream:
         """Answer one GET, which opens the stream of a conversation or resumes one of its streams."""
+        ...
+
+    def attend(self, principal: Principal, refused: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Call `refused` if nothing is permitted to the principal any more while the block runs."""
         ...
 
     def end(self, request: FaceRequest) -> FaceReply:

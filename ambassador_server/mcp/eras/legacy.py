@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import msgspec
@@ -14,6 +15,7 @@ from ambassador_protocol.mcp import (
     SESSION_HEADER,
     VERSION_HEADER,
 )
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import AmbassadorError, InvalidInputError
 from ambassador_server.mcp.answer_streams import AnswerStream, ResumableStream, reads_streams
@@ -117,6 +119,10 @@ class LegacyEra:
         except AmbassadorError as error:
             text = f"{error.message} (request {request.origin.request_id})"
             return refusal(503, None, Code.OVERLOADED, text)
+
+    def attend(self, principal: Principal, refused: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Call `refused` if nothing is permitted to the principal any more while the block runs."""
+        return self._subscriptions.attend(principal, refused)
 
     def end(self, request: FaceRequest) -> FaceReply:
         """End the conversation that the request names, and the calls that run in it."""

@@ -5,7 +5,8 @@ with a GET, and subscribes to resources with requests of their own.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
@@ -147,6 +148,16 @@ class Subscriptions:
             raise
         return stream
 
+    @asynccontextmanager
+    async def attend(self, principal: Principal, refused: Callable[[], None]) -> AsyncIterator[None]:
+        """Call `refused` if nothing is permitted to the principal any more while the block runs."""
+        listener = ListListener(principal, (), _tell_nothing, refused)
+        await self._changes.listen(listener)
+        try:
+            yield
+        finally:
+            self._changes.leave(listener)
+
     async def subscribe(self, request: Request, caller: Caller, conversation: Conversation | None) -> Reply:
         """Serve resources/subscribe; raises EnvelopeError and AmbassadorError."""
         uri = text_param(request, "uri", "the URI of a resource")
@@ -247,6 +258,10 @@ class Subscriptions:
         if conversation.watched and not conversation.has_ended:
             loop = asyncio.get_running_loop()
             conversation.expiry = loop.call_later(STREAMLESS_SECONDS, end_if_idle)
+
+
+def _tell_nothing(_: CapabilityKind) -> None:
+    """Tell of no list."""
 
 
 def _detach(sent: SentStream, stream: OpenStream) -> None:

@@ -142,12 +142,25 @@ class ListChanges:
 
     async def _run(self) -> None:
         began = self._policy.current_moment().now
+        # First of all, because comparing the lists of many principals takes long.
+        await self._stop_refused()
         for number, listener in enumerate(tuple(self._listeners)):
             if listener in self._listeners:
                 await self._compare(listener)
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
         self._begin_soon(self._pause(began))
+
+    async def _stop_refused(self) -> None:
+        """Stop the listeners to whom nothing is permitted any more."""
+        moment = self._policy.current_moment()
+        if moment.stale:
+            return
+        for number, listener in enumerate(tuple(self._listeners)):
+            if _is_refused(PrincipalPolicy(self._policy.snapshot, listener.principal, moment)):
+                self._stop(listener)
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
 
     async def _compare(self, listener: ListListener, *, is_first: bool = False) -> None:
         """Tell the listener which lists differ from what it saw last.
@@ -159,7 +172,7 @@ class ListChanges:
             return
         snapshot, index = self._policy.snapshot, self._catalog.index()
         policy = PrincipalPolicy(snapshot, listener.principal, moment)
-        if policy.denial is not None and policy.denial.reason is not Reason.KILL_SWITCH:
+        if _is_refused(policy):
             self._stop(listener)
             return
         known = self._views.use(snapshot, index, moment)
@@ -193,6 +206,11 @@ class ListChanges:
         if due is None:
             return _LONGEST_PAUSE
         return min(_LONGEST_PAUSE, max(0.0, (due - moment.now).total_seconds()))
+
+
+def _is_refused(policy: PrincipalPolicy) -> bool:
+    """Tell whether nothing is permitted for another reason than a kill switch, which can be lifted."""
+    return policy.denial is not None and policy.denial.reason is not Reason.KILL_SWITCH
 
 
 _Known: TypeAlias = dict[tuple[_Basis, CapabilityKind], int]

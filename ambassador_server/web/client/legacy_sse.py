@@ -41,7 +41,9 @@ async def open_stream(request: web.Request) -> web.StreamResponse:
     try:
         await response.prepare(request)
         await response.write(_endpoint_event(stream))
-        await _send_events(request, stream, response)
+        # A host that says nothing more has no conversation by whose end the stream would end.
+        async with request.app[FACE].attend(request[PRINCIPAL], stream.drain):
+            await _send_events(request, stream, response)
     except (AmbassadorError, ConnectionError):
         pass  # the session ended, or the connection: either way the stream does
     finally:

@@ -14,6 +14,7 @@ from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.principals import PresentedToken
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.services.calls.list_changes import ListChanges, ListListener
 from tests.conformance.store_samples import issuer
@@ -199,6 +200,26 @@ async def test_an_access_token_that_ends_and_an_issuer_that_goes_stop_their_list
     await change(world, lambda work: work.issuers.remove("i1"))
     await until(lambda: long.stops == 1)
     assert len(changes) == 0
+
+
+async def test_those_who_are_refused_are_stopped_before_lists_are_compared(monkeypatch: Any):
+    """The lists of many principals take long to compare, and a user who has left must not wait for that."""
+    world, changes = await build()
+    alice, bob, silent = Ear(), Ear(BOB), Ear(BOB, kinds=())
+    for each in (alice, bob, silent):
+        await changes.listen(each.listener)
+    compared: list[int] = []
+    compare = changes._compare
+
+    async def noted(listener: ListListener, **how: bool) -> None:
+        compared.append(bob.stops + silent.stops)
+        await compare(listener, **how)
+
+    monkeypatch.setattr(changes, "_compare", noted)
+    await change(world, lambda work: work.users.replace(replace(OTHER, status=UserStatus.SUSPENDED)))
+    await until(lambda: bool(compared))
+    assert set(compared) == {2}
+    assert (alice.stops, bob.stops, silent.stops, len(changes)) == (0, 1, 1, 1)
 
 
 async def test_the_end_of_a_grant_is_told_without_any_other_change():

@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.end_to_end.faces import LEGACY, REST, Answer
 from tests.end_to_end.scripted_server import options, tool
-from tests.end_to_end.test_pins_on_two_servers import servers, session
+from tests.end_to_end.test_pins_on_two_servers import servers
+from tests.end_to_end.two_servers import session
 from tests.end_to_end.world import GROUP, Caller, World, until
 
 __all__ = ["servers"]

@@ -1,8 +1,6 @@
 """Two servers on one PostgreSQL use one grant of a user at a provider that ends it if a refresh token comes twice."""
 
 import asyncio
-import json
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,10 +10,9 @@ import pytest
 
 from tests.end_to_end.connecting import NAME, offer, send, subject
 from tests.end_to_end.faces import LEGACY
-from tests.end_to_end.test_pins_on_two_servers import create_database, rig, session
-from tests.end_to_end.world import GROUP, Caller, Person, World, downstream, end, until
+from tests.end_to_end.two_servers import session, two_servers
+from tests.end_to_end.world import GROUP, Caller, Person, World, downstream, until
 from tests.server.downstream.authorization.oidc_provider import Browser, oidc_provider
-from tests.server.storage.postgres import shared_server
 
 REFRESHES = 5
 CALLS_AT_ONCE = 8
@@ -25,24 +22,7 @@ CALLS_AT_ONCE = 8
 def servers(tmp_path: Path) -> Iterator[tuple[World, World]]:
     """Run two servers with the same keys, and an MCP whose tokens last for two seconds."""
     with ExitStack() as stack:
-        database = stack.enter_context(shared_server())
-        asyncio.run(create_database(database.url("postgres"), "connecting"))
-        url = database.url("connecting")
-        first = rig(tmp_path / "first", url)
-        made = first.run(
-            "ambassador-server", "init", "--data-dir", str(first.data_dir), *first.server_flags, "--json"
-        )
-        second = rig(tmp_path / "second", url)
-        second.facts = first.facts = json.loads(made.stdout)
-        worlds = (World(first), World(second))
-        for world in worlds:
-            stack.callback(end, world.rig)
-            world.start()
-            stack.callback(world.close_connections)
-            if world.rig is first:
-                shutil.copytree(
-                    first.data_dir, second.data_dir, ignore=shutil.ignore_patterns("audit", "*.db*")
-                )
+        worlds = stack.enter_context(two_servers(tmp_path, "postgresql"))
         echo = stack.enter_context(downstream(tmp_path, "--http", server="echoing_server"))
         provider = stack.enter_context(oidc_provider(target=echo.url, seconds=2))
         worlds[0].ask("POST", "groups", {"name": GROUP})

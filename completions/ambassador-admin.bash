@@ -94,8 +94,9 @@ _ambassador_admin_words() {
         "session") commands="list revoke" options="-h --help" ;;
         "session list") options="--filter --sort --limit --user --watch --every $shared" ;;
         "session revoke") options="--dry-run -y --yes $shared" ;;
-        "issuer") commands="add list show remove test import" options="-h --help" ;;
-        "issuer add") options="--url --audience --gateway --scope --create-users --id-jag-client --ca-file --beside-key --login-client-id --login-scope --algorithm --keys-url --secret --introspection --introspection-url --client-id --token-prefix --private-addresses --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --host-client-id --host-client-secret --host-redirect --host-scope --host-omits-resource --preset --owner --dry-run $shared" ;;
+        "issuer") commands="add update list show remove test import" options="-h --help" ;;
+        "issuer add") options="--url --audience --gateway --scope --create-users --no-create-users --id-jag-client --ca-file --beside-key --no-beside-key --login-client-id --login-scope --algorithm --keys-url --secret --introspection --introspection-url --client-id --token-prefix --private-addresses --no-private-addresses --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --host-client-id --host-client-secret --host-redirect --host-scope --host-omits-resource --no-host-omits-resource --preset --owner --dry-run $shared" ;;
+        "issuer update") options="--url --audience --gateway --scope --create-users --no-create-users --id-jag-client --ca-file --beside-key --no-beside-key --login-client-id --login-scope --algorithm --keys-url --secret --introspection --introspection-url --client-id --token-prefix --private-addresses --no-private-addresses --subject-claim --user-claim --email-claim --group-claim --group-prefix --map --host-client-id --host-client-secret --host-redirect --host-scope --host-omits-resource --no-host-omits-resource --owner --dry-run $shared" ;;
         "issuer list") options="--filter --sort --limit --watch --every $shared" ;;
         "issuer show") options="--watch --every $shared" ;;
         "issuer remove") options="--dry-run -y --yes $shared" ;;
@@ -248,6 +249,7 @@ _ambassador_admin_argument() {
         "subscription remove":2) takes=word live=mcp ;;
         "session revoke":*) takes=word live=session ;;
         "issuer add":1) takes=word live=issuer ;;
+        "issuer update":1) takes=word live=issuer ;;
         "issuer show":1) takes=word live=issuer ;;
         "issuer remove":*) takes=word live=issuer ;;
         "issuer test":1) takes=word live=issuer ;;

@@ -1207,6 +1207,7 @@ _ambassador-admin_issuer() {
     typeset -A opt_args
     local -a commands=(
         'add:Trust an issuer\: its access tokens are accepted from the next request on.'
+        'update:Change an issuer, with effect from the next request; options that are not given change nothing.'
         'list:List the issuers.'
         'show:Show an issuer.'
         'remove:Remove issuers\: their tokens are refused at once, and calls in flight with them stop.'
@@ -1222,6 +1223,7 @@ _ambassador-admin_issuer() {
         below)
             case $line[1] in
                 add) _ambassador-admin_issuer_add ;;
+                update) _ambassador-admin_issuer_update ;;
                 list) _ambassador-admin_issuer_list ;;
                 show) _ambassador-admin_issuer_show ;;
                 remove) _ambassador-admin_issuer_remove ;;
@@ -1238,10 +1240,10 @@ _ambassador-admin_issuer_add() {
         '*'--audience='[What its tokens for this server are for (aud).]:AUDIENCE: ' \
         --gateway='[The API gateway, by its name in the server'\''s configuration, whose headers are the claims.]:GATEWAY: ' \
         '*'--scope='[A scope that tokens must have; may be repeated.]:SCOPE: ' \
-        --create-users'[Create users whom tokens name first, without a group.]' \
+        '(--create-users --no-create-users)'{--create-users,--no-create-users}'[Create users whom tokens name first, without a group.]' \
         '*'--id-jag-client='[A client that may exchange identity assertions (ID-JAG) of the issuer for tokens of this server, and its secret\: env\://NAME or file\://PATH; may be repeated.]:CLIENT_ID=REFERENCE: ' \
         --ca-file='[With --preset certificates\: the certificate of the authority, in place of --url.]:FILE:_files' \
-        --beside-key'[Accept its certificates only beside a key of the same user.]' \
+        '(--beside-key --no-beside-key)'{--beside-key,--no-beside-key}'[Accept its certificates only beside a key of the same user.]' \
         --login-client-id='[The public client there with which people sign in here.]:ID: ' \
         '*'--login-scope='[A scope that it asks for; may be repeated. Default\: openid, profile, email.]:SCOPE: ' \
         '*'--algorithm='[How tokens may be signed, such as RS256, ES256 or EdDSA; may be repeated. Default\: RS256.]:ALGORITHM: ' \
@@ -1251,7 +1253,7 @@ _ambassador-admin_issuer_add() {
         --introspection-url='[Where the issuer is asked. Default\: found by discovery.]:URL: ' \
         --client-id='[The client that this server is at the issuer.]:ID: ' \
         --token-prefix='[How its opaque tokens begin; several issuers that are asked need different ones.]:TEXT: ' \
-        --private-addresses'[Permit an issuer at loopback and private addresses.]' \
+        '(--private-addresses --no-private-addresses)'{--private-addresses,--no-private-addresses}'[Permit an issuer at loopback and private addresses.]' \
         --subject-claim='[What never changes for a user. Default\: sub.]:CLAIM: ' \
         '*'--user-claim='[The name of the user; if repeated, the first that a token has. Default\: preferred_username.]:CLAIM: ' \
         --email-claim='[The mail address. Default\: email.]:CLAIM: ' \
@@ -1262,9 +1264,46 @@ _ambassador-admin_issuer_add() {
         --host-client-secret='[Its secret, if it has one\: env\://NAME, file\://PATH or hashicorp\://PATH.]:REFERENCE: ' \
         '*'--host-redirect='[Where browsers may be sent back to besides the user'\''s machine, such as https\://vscode.dev/redirect; may be repeated.]:URI: ' \
         '*'--host-scope='[A scope that applications may ask for besides --scope, such as offline_access; may be repeated.]:SCOPE: ' \
-        --host-omits-resource'[Do not name the resource to a provider that refuses it, such as Entra.]' \
+        '(--host-omits-resource --no-host-omits-resource)'{--host-omits-resource,--no-host-omits-resource}'[Do not name the resource to a provider that refuses it, such as Entra.]' \
         --preset='[Whose tokens these are\: generic, okta, entra, keycloak, open-webui, traefik, apim, open-webui-headers, certificates.]:PRESET: ' \
         --owner='[The label of the declarative file that owns the issuer.]:LABEL: ' \
+        --dry-run'[Check the change on the server and show it, but change nothing.]' \
+        $shared \
+        ':NAME:_ambassador-admin_names issuer'
+}
+
+_ambassador-admin_issuer_update() {
+    _arguments -s -S : \
+        --url='[The issuer exactly as its tokens name it (iss).]:URL: ' \
+        '*'--audience='[What its tokens for this server are for (aud).]:AUDIENCE: ' \
+        --gateway='[The API gateway, by its name in the server'\''s configuration, whose headers are the claims.]:GATEWAY: ' \
+        '*'--scope='[A scope that tokens must have; may be repeated.]:SCOPE: ' \
+        '(--create-users --no-create-users)'{--create-users,--no-create-users}'[Create users whom tokens name first, without a group.]' \
+        '*'--id-jag-client='[A client that may exchange identity assertions (ID-JAG) of the issuer for tokens of this server, and its secret\: env\://NAME or file\://PATH; may be repeated.]:CLIENT_ID=REFERENCE: ' \
+        --ca-file='[With --preset certificates\: the certificate of the authority, in place of --url.]:FILE:_files' \
+        '(--beside-key --no-beside-key)'{--beside-key,--no-beside-key}'[Accept its certificates only beside a key of the same user.]' \
+        --login-client-id='[The public client there with which people sign in here.]:ID: ' \
+        '*'--login-scope='[A scope that it asks for; may be repeated. Default\: openid, profile, email.]:SCOPE: ' \
+        '*'--algorithm='[How tokens may be signed, such as RS256, ES256 or EdDSA; may be repeated. Default\: RS256.]:ALGORITHM: ' \
+        --keys-url='[Where the keys are. Default\: found by discovery.]:URL: ' \
+        --secret='[For HS256 the secret that the issuer shares with this server, with --introspection that of the client, or its private key\: env\://NAME, file\://PATH or hashicorp\://PATH.]:REFERENCE: ' \
+        --introspection'[Ask the issuer about each token (RFC 7662); needs --client-id, --secret.]' \
+        --introspection-url='[Where the issuer is asked. Default\: found by discovery.]:URL: ' \
+        --client-id='[The client that this server is at the issuer.]:ID: ' \
+        --token-prefix='[How its opaque tokens begin; several issuers that are asked need different ones.]:TEXT: ' \
+        '(--private-addresses --no-private-addresses)'{--private-addresses,--no-private-addresses}'[Permit an issuer at loopback and private addresses.]' \
+        --subject-claim='[What never changes for a user. Default\: sub.]:CLAIM: ' \
+        '*'--user-claim='[The name of the user; if repeated, the first that a token has. Default\: preferred_username.]:CLAIM: ' \
+        --email-claim='[The mail address. Default\: email.]:CLAIM: ' \
+        '*'--group-claim='[Groups, by name or path, such as realm_access.roles; may be repeated. Default\: groups.]:CLAIM: ' \
+        --group-prefix='[How the groups here begin that its groups mean. Default\: its name and a dot.]:PREFIX: ' \
+        '*'--map='[The group here that one of its groups means, such as a GUID; may be repeated.]:CLAIMED=GROUP: ' \
+        --host-client-id='[The client of this server there, through which applications log in that have none.]:ID: ' \
+        --host-client-secret='[Its secret, if it has one\: env\://NAME, file\://PATH or hashicorp\://PATH.]:REFERENCE: ' \
+        '*'--host-redirect='[Where browsers may be sent back to besides the user'\''s machine, such as https\://vscode.dev/redirect; may be repeated.]:URI: ' \
+        '*'--host-scope='[A scope that applications may ask for besides --scope, such as offline_access; may be repeated.]:SCOPE: ' \
+        '(--host-omits-resource --no-host-omits-resource)'{--host-omits-resource,--no-host-omits-resource}'[Do not name the resource to a provider that refuses it, such as Entra.]' \
+        --owner='[The label of the declarative file that owns the issuer; '\'''\'' for none.]:LABEL: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \
         ':NAME:_ambassador-admin_names issuer'

@@ -1,7 +1,7 @@
 """Requests to `/v1/admin/issuers`."""
 
 from ambassador_admin.api.request import Request, body_of, get, subpath
-from ambassador_protocol.admin.issuers import NewIssuer, NewRevocation, TokenToTest
+from ambassador_protocol.admin.issuers import IssuerChange, NewIssuer, NewRevocation, TokenToTest
 from ambassador_protocol.paths import ISSUERS
 
 _MISSING = "ambassador-admin issuer list"
@@ -24,6 +24,17 @@ def create(issuer: NewIssuer) -> Request:
         path=ISSUERS,
         body=body_of(issuer),
         missing_hint="ambassador-admin group list",
+        conflict_hint=_MISSING,
+    )
+
+
+def update(name: str, change: IssuerChange) -> Request:
+    """Change an issuer."""
+    return Request(
+        method="PATCH",
+        path=subpath(ISSUERS, name),
+        body=body_of(change),
+        missing_hint=_MISSING,
         conflict_hint=_MISSING,
     )
 

@@ -1,8 +1,8 @@
-"""The options of `issuer add`: which tokens are believed, how they are verified, and what their claims mean."""
+"""The options of `issuer add` and `update`: which tokens are believed, how they are verified, what claims mean."""
 
 import hashlib
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,9 +66,12 @@ class Keys:
         ),
     ] = None
     private_addresses: Annotated[
-        bool,
-        typer.Option("--private-addresses", help="Permit an issuer at loopback and private addresses."),
-    ] = False
+        bool | None,
+        typer.Option(
+            "--private-addresses/--no-private-addresses",
+            help="Permit an issuer at loopback and private addresses.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +144,11 @@ class Trust:
         typer.Option("--scope", metavar="SCOPE", help="A scope that tokens must have; may be repeated."),
     ] = None
     create_users: Annotated[
-        bool,
-        typer.Option("--create-users", help="Create users whom tokens name first, without a group."),
-    ] = False
+        bool | None,
+        typer.Option(
+            "--create-users/--no-create-users", help="Create users whom tokens name first, without a group."
+        ),
+    ] = None
     assertion_clients: Annotated[
         list[str] | None,
         typer.Option(
@@ -162,9 +167,11 @@ class Trust:
         ),
     ] = None
     beside_key: Annotated[
-        bool,
-        typer.Option("--beside-key", help="Accept its certificates only beside a key of the same user."),
-    ] = False
+        bool | None,
+        typer.Option(
+            "--beside-key/--no-beside-key", help="Accept its certificates only beside a key of the same user."
+        ),
+    ] = None
     login_client_id: Annotated[
         str | None,
         typer.Option(
@@ -219,45 +226,51 @@ class Hosts:
         ),
     ] = None
     host_omits_resource: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--host-omits-resource",
+            "--host-omits-resource/--no-host-omits-resource",
             help="Do not name the resource to a provider that refuses it, such as Entra.",
         ),
-    ] = False
+    ] = None
 
 
-def fields_given(trust: Trust, keys: Keys, claims: Claims, hosts: Hosts) -> dict[str, Any]:
-    """Return the fields that options set."""
+def fields_given(
+    trust: Trust, keys: Keys, claims: Claims, hosts: Hosts, *, changes: bool = False
+) -> dict[str, Any]:
+    """Return the fields that options set, or change; a single empty text is the list or map without values."""
     given = {
         **({} if trust.gateway is None else fields_of_gateway(trust.gateway)),
-        **_of_tokens(trust, keys, claims),
-        **{each.name: getattr(hosts, each.name) or None for each in fields(hosts)},
+        **_of_tokens(trust, keys, claims, changes=changes),
+        "host_client_id": hosts.host_client_id,
+        "host_client_secret": hosts.host_client_secret,
+        "host_redirects": _values(hosts.host_redirects),
+        "host_scopes": _values(hosts.host_scopes),
+        "host_omits_resource": hosts.host_omits_resource,
     }
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _of_tokens(trust: Trust, keys: Keys, claims: Claims) -> dict[str, Any]:
+def _of_tokens(trust: Trust, keys: Keys, claims: Claims, *, changes: bool) -> dict[str, Any]:
     if trust.gateway is not None and (
         trust.url or trust.ca_file or keys.keys_url or keys.secret or keys.introspection
     ):
         raise UsageError("--gateway excludes --url, --keys-url and --secret.", hint=ISSUER_HELP)
     given = {
         "url": _url(trust),
-        "beside_key": trust.beside_key or None,
-        "audiences": trust.audiences,
-        "scopes": trust.scopes,
-        "creates_users": trust.create_users or None,
+        "beside_key": trust.beside_key,
+        "audiences": _values(trust.audiences),
+        "scopes": _values(trust.scopes),
+        "creates_users": trust.create_users,
         "assertion_clients": _clients(trust.assertion_clients),
         "login_client_id": trust.login_client_id,
-        "login_scopes": trust.login_scopes,
+        "login_scopes": _values(trust.login_scopes),
         "algorithms": keys.algorithms,
-        **_source(keys),
-        "private_addresses": keys.private_addresses or None,
+        **_source(keys, changes=changes),
+        "private_addresses": keys.private_addresses,
         "subject_claim": claims.subject_claim,
-        "user_claims": claims.user_claims,
+        "user_claims": _values(claims.user_claims),
         "email_claim": claims.email_claim,
-        "group_claims": claims.group_claims,
+        "group_claims": _values(claims.group_claims),
         "group_prefix": claims.group_prefix,
         "group_map": _mapped(claims.group_map),
     }
@@ -294,17 +307,27 @@ def _only_certificate(content: str) -> str:
     return content[content.index(begin) : content.index(end) + len(end)]
 
 
-def _source(keys: Keys) -> dict[str, Any]:
+def _source(keys: Keys, *, changes: bool) -> dict[str, Any]:
     """Return where the keys are, or how the issuer is asked, if that is given."""
     if keys.introspection or keys.introspection_url:
         return _asked(keys)
+    asked = {"client_id": keys.client_id, "token_prefix": keys.token_prefix}
+    if changes and any(value is not None for value in asked.values()) and not keys.secret:
+        return asked
     if keys.client_id or keys.token_prefix:
         raise UsageError("--client-id and --token-prefix need --introspection.", hint=ISSUER_HELP)
     if keys.keys_url and keys.secret:
         raise UsageError("--keys-url and --secret exclude each other.", hint=ISSUER_HELP)
     if keys.secret:
         return {"key_source": "secret", "key_place": keys.secret, "algorithms": keys.algorithms or ["HS256"]}
+    if keys.keys_url == "":
+        return {"key_source": "discovery"}
     return {"key_source": "jwks", "key_place": keys.keys_url} if keys.keys_url else {}
+
+
+def _values(given: list[str] | None) -> list[str] | None:
+    """Return the values of an option; a single empty text means that there are none."""
+    return [] if given == [""] else given
 
 
 def _asked(keys: Keys) -> dict[str, Any]:
@@ -327,7 +350,7 @@ def _mapped(given: list[str] | None) -> dict[str, str] | None:
     if given is None:
         return None
     mapped: dict[str, str] = {}
-    for each in given:
+    for each in _values(given) or ():
         # The name of a group here has no `=`, and that of another system may.
         claimed, sign, group = each.rpartition("=")
         if not sign or not claimed or not group:
@@ -342,7 +365,7 @@ def _clients(given: list[str] | None) -> dict[str, str] | None:
     if given is None:
         return None
     clients: dict[str, str] = {}
-    for each in given:
+    for each in _values(given) or ():
         # The id of a client may be a URL with `=`, and so may a reference: the scheme tells where that begins.
         found = re.fullmatch(r"(.+)=([a-z]+://.+)", each)
         if found is None:

@@ -19,6 +19,7 @@ from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.issuer_presets import PRESETS, filled_in
 from ambassador_protocol.admin.issuers import (
     ClaimedGroup,
+    IssuerChange,
     IssuerView,
     NewIssuer,
     TestedToken,
@@ -87,6 +88,7 @@ GROUP = View(
     fields_of(ClaimedGroup),
 )
 
+_UPDATE_HELP = "ambassador-admin issuer update --help"
 _TEST_HELP = "ambassador-admin issuer test --help"
 
 app = noun("Issuers: whose access tokens are believed, and which users and groups they name.")
@@ -126,6 +128,43 @@ def add(
             "--url is missing: the issuer exactly as its tokens name it; or --gateway.", hint=ISSUER_HELP
         )
     warn_of(admin, admin.submit(issuers.create(NewIssuer(name=name, owner=owner, **fields)), ISSUER))
+
+
+@verb(app, "update", changes=True)
+def update(
+    admin: Invocation,
+    name: Name,
+    trust: Trust,
+    keys: Keys,
+    claims: Claims,
+    hosts: Hosts,
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            "--owner",
+            metavar="LABEL",
+            help="The label of the declarative file that owns the issuer; '' for none.",
+        ),
+    ] = None,
+) -> None:
+    """Change an issuer, with effect from the next request; options that are not given change nothing.
+
+    An option that may be repeated replaces all its values; '' means none, and removes a login or host client.
+    --keys-url, --secret, --introspection and --gateway change how tokens are verified as a whole, so give --algorithm,
+    --client-id and --token-prefix again, too; --keys-url '' goes back to discovery. Keys of people who have signed in
+    stay.
+
+    Example: ambassador-admin issuer update okta --map eng=engineers
+    """
+    try:
+        fields = fields_given(trust, keys, claims, hosts, changes=True)
+    except UsageError as error:
+        error.hint = _UPDATE_HELP
+        raise
+    change = IssuerChange(owner=owner, **fields)
+    if change == IssuerChange():
+        raise UsageError("Nothing to change.", hint=_UPDATE_HELP)
+    warn_of(admin, admin.submit(issuers.update(name, change), ISSUER))
 
 
 @verb(app, "list", watch=True)

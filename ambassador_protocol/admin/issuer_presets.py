@@ -109,6 +109,16 @@ def defaults_of(key_source: str) -> dict[str, Any]:
     return {**DEFAULTS, **_BY_SOURCE.get(key_source, {}), "key_source": key_source}
 
 
+OF_SOURCE: Final = ("algorithms", "key_place", "client_id", "client_secret", "token_prefix")
+"""The fields that say how tokens are verified, beside the key source."""
+OF_CLIENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "login_client_id": ("login_scopes",),
+    "host_client_id": ("host_client_secret", "host_redirects", "host_scopes", "host_omits_resource"),
+}
+"""The fields that go with each client of the issuer."""
+REMOVABLE: Final = ("key_place", "client_id", "client_secret", "host_client_secret", *OF_CLIENTS)
+"""The fields that an empty text removes."""
+
 LOGIN_SCOPES: Final = ["openid", "profile", "email"]
 """What a login client asks for by default."""
 

@@ -60,6 +60,46 @@ class IssuerPut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerChange:
+    """`PATCH /v1/admin/issuers/{name}`: changes the fields that are in the body, lists and maps as a whole.
+
+    `key_source` changes how tokens are verified as a whole: `algorithms`, `key_place`, `client_id`, `client_secret` and
+    `token_prefix` then are those of the body, or the defaults. An empty text removes `key_place`, `client_id`,
+    `client_secret`, `host_client_secret` or the owner, and `login_client_id` or `host_client_id` with what is of that
+    client. The serial numbers of revoked certificates stay.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    url: str | None = None
+    group_prefix: str | None = None
+    audiences: list[str] | None = None
+    algorithms: list[TokenAlgorithm] | None = None
+    key_source: KeySource | None = None
+    key_place: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    token_prefix: str | None = None
+    private_addresses: bool | None = None
+    subject_claim: str | None = None
+    user_claims: list[str] | None = None
+    email_claim: str | None = None
+    group_claims: list[str] | None = None
+    group_map: dict[str, str] | None = None
+    scopes: list[str] | None = None
+    creates_users: bool | None = None
+    beside_key: bool | None = None
+    assertion_clients: dict[str, str] | None = None
+    login_client_id: str | None = None
+    login_scopes: list[str] | None = None
+    host_client_id: str | None = None
+    host_client_secret: str | None = None
+    host_redirects: list[str] | None = None
+    host_scopes: list[str] | None = None
+    host_omits_resource: bool | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewIssuer(IssuerPut):
     """`POST /v1/admin/issuers`: adds an issuer; 409 if there is one of this name."""
 

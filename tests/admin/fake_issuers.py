@@ -7,7 +7,7 @@ from aiohttp import web
 
 from ambassador_protocol import paths
 from ambassador_protocol.admin.issuer_presets import DEFAULTS
-from ambassador_protocol.admin.issuers import NewIssuer, NewRevocation, TokenToTest
+from ambassador_protocol.admin.issuers import IssuerChange, NewIssuer, NewRevocation, TokenToTest
 from tests.admin.fake_routes import API, Refusal, _for, _known, _page, _read
 from tests.admin.fake_state import AT, FakeState, Item
 
@@ -39,6 +39,7 @@ def issuer_routes() -> list[web.RouteDef]:
         web.get(paths.ISSUERS, _for("read", lambda request: _page(request, request.app[API].issuers))),
         web.post(paths.ISSUERS, _for("manage", _create)),
         web.get(one, _for("read", _show)),
+        web.patch(one, _for("manage", _change)),
         web.delete(one, _for("manage", _remove)),
         web.post(f"{one}/test", _for("manage", _test)),
         web.post(f"{one}/revoked", _for("operate", _revoke)),
@@ -54,6 +55,13 @@ async def _create(request: web.Request) -> web.Response:
 
 async def _show(request: web.Request) -> web.Response:
     return web.json_response(_known(request.app[API].issuers, "issuer", request.match_info["name"]))
+
+
+async def _change(request: web.Request) -> web.Response:
+    issuer = _known(request.app[API].issuers, "issuer", request.match_info["name"])
+    given = asdict(await _read(request, IssuerChange))
+    issuer.update({name: value for name, value in given.items() if value is not None})
+    return web.json_response(issuer | {"warnings": []})
 
 
 async def _remove(request: web.Request) -> web.Response:

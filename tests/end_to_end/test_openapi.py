@@ -144,6 +144,7 @@ def sensible(world: World) -> dict[str, Any]:
         f"PUT {ADMIN}/grants": group,
         f"POST {ADMIN}/issuers": {"name": name, **issuer_fields(name)},
         f"PUT {ADMIN}/issuers/{{name}}": issuer_fields(name),
+        f"PATCH {ADMIN}/issuers/{{name}}": {"scopes": ["mcp:tools"]},
         f"POST {ADMIN}/issuers/{{name}}/test": {"token": "x.y.z"},
         f"POST {ADMIN}/issuers/{{name}}/revoked": {"serial": "3A:0F"},
         f"PUT {ADMIN}/limits/{{name}}": {"scope": "everyone", "measure": "in_flight", "value": 1000},

@@ -102,6 +102,14 @@ class Issuers:
             before = await change.work.issuers.by_name(name)
             return await self._put(requester, change, before, name, spec)
 
+    async def update(
+        self, requester: Requester, name: str, changed: Callable[[Issuer], IssuerSpec]
+    ) -> Written[Issuer]:
+        """Change an issuer to what `changed` makes of it. Raises NotFoundError, and what `put` raises."""
+        async with self._changes.open(requester) as change:
+            before = await find_issuer(change.work, name)
+            return await self._put(requester, change, before, name, changed(before))
+
     async def remove(self, requester: Requester, name: str) -> None:
         """Remove an issuer: its tokens are refused from the next request on, and calls in flight with them stop.
 

@@ -1,12 +1,22 @@
 """`/v1/admin/issuers`: sets, removes and lists issuers, and explains what a token would become."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import fields
+from functools import partial
+from typing import Any
 
 from aiohttp import web
 
-from ambassador_protocol.admin.issuer_presets import LOGIN_SCOPES, defaults_of
+from ambassador_protocol.admin.issuer_presets import (
+    LOGIN_SCOPES,
+    OF_CLIENTS,
+    OF_SOURCE,
+    REMOVABLE,
+    defaults_of,
+)
 from ambassador_protocol.admin.issuers import (
     ClaimedGroup,
+    IssuerChange,
     IssuerPut,
     IssuerView,
     NewIssuer,
@@ -45,6 +55,12 @@ async def put(request: web.Request, body: IssuerPut) -> web.Response:
     """Add or replace an issuer, with effect from the next request."""
     issuers = request.app[ADMINISTRATION].issuers
     return _written(await issuers.put(requester(request), request.match_info["name"], issuer_spec(body)))
+
+
+async def change(request: web.Request, body: IssuerChange) -> web.Response:
+    """Change the fields that are in the body, with effect from the next request."""
+    issuers, name = request.app[ADMINISTRATION].issuers, request.match_info["name"]
+    return _written(await issuers.update(requester(request), name, partial(changed_spec, body)))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -124,6 +140,24 @@ def issuer_spec(body: IssuerPut) -> IssuerSpec:
         host_omits_resource=body.host_omits_resource,
         owner=body.owner,
     )
+
+
+def changed_spec(body: IssuerChange, issuer: Issuer) -> IssuerSpec:
+    """Return the rules of an issuer with those of the body in their place."""
+    given: dict[str, Any] = {each.name: getattr(body, each.name) for each in fields(body)}
+    given = {name: value for name, value in given.items() if value is not None}
+    if body.key_source is not None:
+        given = _defaults(body.key_source, OF_SOURCE) | given
+    for client, names in OF_CLIENTS.items():
+        if given.get(client) == "":
+            given = _defaults(issuer.key_source, names) | given
+    removed = {name: None for name in REMOVABLE if given.get(name) == ""}
+    return issuer_spec(IssuerPut(**issuer.members() | given | removed))
+
+
+def _defaults(key_source: str, names: Iterable[str]) -> dict[str, Any]:
+    defaults = defaults_of(key_source)
+    return {name: defaults[name] for name in names}
 
 
 def issuer_view(issuer: Issuer) -> IssuerView:
@@ -226,15 +260,7 @@ def endpoints() -> list[Endpoint]:
             statuses=(201,),
         ),
         Endpoint(method="GET", path=one, right=Right.READ, handler=show, response_type=IssuerView),
-        Endpoint(
-            method="PUT",
-            path=one,
-            right=Right.MANAGE,
-            handler=put,
-            body_type=IssuerPut,
-            response_type=WrittenIssuer,
-            statuses=(200, 201),
-        ),
+        *_changes(one),
         Endpoint(method="DELETE", path=one, right=Right.MANAGE, handler=remove, statuses=(204,)),
         *_revocations(one),
         Endpoint(
@@ -246,6 +272,28 @@ def endpoints() -> list[Endpoint]:
             max_body_bytes=_MOST_TOKEN_BYTES,
             response_type=TestedToken,
             has_dry_run=False,
+        ),
+    ]
+
+
+def _changes(one: str) -> list[Endpoint]:
+    return [
+        Endpoint(
+            method="PUT",
+            path=one,
+            right=Right.MANAGE,
+            handler=put,
+            body_type=IssuerPut,
+            response_type=WrittenIssuer,
+            statuses=(200, 201),
+        ),
+        Endpoint(
+            method="PATCH",
+            path=one,
+            right=Right.MANAGE,
+            handler=change,
+            body_type=IssuerChange,
+            response_type=WrittenIssuer,
         ),
     ]
 

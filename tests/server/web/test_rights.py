@@ -107,6 +107,7 @@ read        GET    /v1/admin/issuers
 manage      POST   /v1/admin/issuers
 read        GET    /v1/admin/issuers/{name}
 manage      PUT    /v1/admin/issuers/{name}
+manage      PATCH  /v1/admin/issuers/{name}
 manage      DELETE /v1/admin/issuers/{name}
 manage      POST   /v1/admin/issuers/{name}/test
 operate     POST   /v1/admin/issuers/{name}/revoked
@@ -179,6 +180,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "audiences": ["a"],
         "group_prefix": "other.",
     },
+    ("PATCH", "/v1/admin/issuers/{name}"): {"creates_users": True},
     ("PUT", "/v1/admin/limits/{name}"): {"scope": "everyone", "measure": "in_flight", "value": 9},
     ("POST", "/v1/admin/approvals/{id}/approve"): {"reason": "test"},
     ("POST", "/v1/admin/kill-switches"): {"scope": "everyone", "reason": "test"},

@@ -16,7 +16,7 @@ from ambassador_server.services.sign_in.host_servers import HostServers
 from ambassador_server.services.sign_in.single_use import SingleUse
 from ambassador_server.throttling.key_rates import KeyRate
 
-_STEPS_PER_MINUTE: Final = 300
+STEPS_PER_MINUTE: Final = 300
 """How many steps of logins an address may take; a login has five, and many people may share an address."""
 
 
@@ -29,7 +29,7 @@ def create_host_login(config: ServerConfig, base: Foundation, uses: SingleUse) -
         endpoints=base.login_endpoints,
         seals=HostSeals(AesGcmSealer(base.key_ring.session_keys), base.clock),
         uses=uses,
-        refusals=HostRefusals(base.recorder, base.throttle, KeyRate(_STEPS_PER_MINUTE, base.clock.monotonic)),
+        refusals=HostRefusals(base.recorder, base.throttle, KeyRate(STEPS_PER_MINUTE, base.clock.monotonic)),
     )
 
 

@@ -120,7 +120,7 @@ def authorize_url(world: World, name: str = "login", **changes: str | None) -> s
     return f"{server_of(world, name)}/authorize?{urlencode(given)}"
 
 
-def exchange(world: World, code: str, name: str = "login", **changes: str | None) -> httpx.Response:
+def exchange(world: World, code: str | None, name: str = "login", **changes: str | None) -> httpx.Response:
     """Exchange a code as the host does."""
     form = {
         "grant_type": "authorization_code",

@@ -9,7 +9,7 @@ from ambassador_server.domain.people.principals import Origin
 from ambassador_server.errors import RateLimitedError
 from ambassador_server.ports.throttle import Rate, Throttle
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.sign_in.login_throttle import count_wrong_token
+from ambassador_server.services.sign_in.login_throttle import count_refused_host
 from ambassador_server.services.sign_in.refusals import record_refusal
 
 
@@ -29,7 +29,7 @@ class HostRefusals:
 
     async def record(self, fault: HostLoginFault, issuer: Issuer, origin: Origin) -> None:
         """Record a refusal, unless the address was refused too often."""
-        if count_wrong_token(self.throttle, origin):
+        if count_refused_host(self.throttle, origin):
             await record_refusal(
                 self.recorder, AuditAction.HOST_LOGIN_REFUSE, issuer, reason=fault, origin=origin
             )

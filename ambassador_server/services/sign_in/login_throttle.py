@@ -43,6 +43,18 @@ def count_unchecked_token(throttle: Throttle, origin: Origin) -> bool:
     return True
 
 
+def count_refused_host(throttle: Throttle, origin: Origin) -> bool:
+    """Count a refused login of a host, and return whether to record it.
+
+    It is counted apart: a page of any site can make browsers ask for such a login.
+    """
+    caller = f"host logins from {origin.address}"
+    if throttle.wait_seconds(caller):
+        return False
+    throttle.failed(caller)
+    return True
+
+
 class UnknownTokenThrottle:
     """Bounds how many unknown tokens an issuer is asked about: after too many inactive ones, of an address or of all.
 

@@ -426,7 +426,20 @@ COMMANDS = {
         ),
         *("--audience", "x"),
     ],
+    "issuer-import-inexact": [
+        *(
+            "issuer",
+            "import",
+            "{home}/inexact-gateway.yaml",
+            "--name",
+            "sso",
+            "--url",
+            "https://sso.acme.com",
+        ),
+        *("--audience", "x"),
+    ],
     "issuer-import-nothing": ["issuer", "import", "{home}/gateway.yaml"],
+    "issuer-import-missing": ["issuer", "import", "{home}/no-gateway.yaml"],
     "issuer-add": [
         "issuer",
         "add",
@@ -654,6 +667,7 @@ GATEWAY = """auth:
   permissions:
     "n8n:get_*": ["mcp:read"]
     "n8n:..%2fset": ["mcp:write"]
+    "n8n:get_secret": ["mcp:admin"]
   options: {scope_mode: any, default_scope: null}
 proxy:
   servers:
@@ -737,6 +751,11 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     (shell.home / "people.yaml").write_text(PEOPLE)
     (shell.home / "gateway.yaml").write_text(GATEWAY)
     (shell.home / "bad-gateway.yaml").write_text(GATEWAY.replace("get_*", "get_?").replace("null", "mcp"))
+    (shell.home / "inexact-gateway.yaml").write_text(
+        GATEWAY.replace("mcp:admin", "mcp:write")
+        .replace('ers": ["mcp:read", "mcp:write"', 'ers": ["mcp:read"')
+        .replace("null", "mcp")
+    )
     (shell.home / "faults.yaml").write_text(PEOPLE.replace("email", "emial").replace("dave", "da ve"))
     (shell.home / "conflict.yaml").write_text(PEOPLE.replace("dave", "alice"))
     for name in ("other", "known"):

@@ -60,7 +60,7 @@ def test_the_file_is_applied_and_exported(rig: Rig, tmp_path: Path) -> None:
 
 def test_checks_presets_and_bounds_are_those_of_the_code() -> None:
     rows = [
-        [cell.strip() for cell in line.split("|")[1:-1]] for line in TEXT.splitlines() if line[:3] == "| `"
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in EARLY.splitlines() if line[:3] == "| `"
     ]
     first = [cells[0].strip("`") for cells in rows]
     assert first == [*map(str, TokenStep), *PRESETS]

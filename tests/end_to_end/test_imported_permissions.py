@@ -22,15 +22,16 @@ ESCAPED = [
 ]
 
 
-@pytest.fixture
-def _imported(world: World, directory: Path, issuer: dict[str, Any]) -> None:
+def import_permissions(
+    world: World, directory: Path, issuer: dict[str, Any], permissions: Any, options: Any
+) -> None:
     """Import permissions of the gateway, as an administrator does, for the issuer that is there."""
     config = {
         "auth": {
             "claims": ["groups"],
             "mappings": {"groups:eng": ["read"], "groups:ops": ["write"]},
-            "permissions": {"tools:ech*": ["read", "write"], "tools:..%2f*": ["read"], "tools:s*": ["write"]},
-            "options": {"scope_mode": "any", "default_scope": None},
+            "permissions": permissions,
+            "options": options,
         },
         "proxy": {"servers": [{"name": "tools"}]},
     }
@@ -46,8 +47,31 @@ def _imported(world: World, directory: Path, issuer: dict[str, Any]) -> None:
     assert SECRET not in json.dumps(document)
     path = directory / "imported.json"
     path.write_text(json.dumps(document | {"owner": "ci/import"}))
-    world.ask("DELETE", "issuers/realm")
-    world.rig.admin("apply", "-f", str(path), "--yes", "--allow-unmatched")
+    if any(each["name"] == "realm" for each in world.ask("GET", "issuers")["items"]):
+        world.ask("DELETE", "issuers/realm")
+    world.rig.admin("apply", "-f", str(path), "--prune", "--yes", "--allow-unmatched")
+
+
+@pytest.fixture
+def _imported(world: World, directory: Path, issuer: dict[str, Any]) -> None:
+    permissions = {"tools:ech*": ["read", "write"], "tools:..%2f*": ["read"], "tools:s*": ["write"]}
+    import_permissions(world, directory, issuer, permissions, {"scope_mode": "any", "default_scope": None})
+
+
+@pytest.mark.parametrize("face", FACES, ids=str)
+def test_what_a_narrower_pattern_takes_from_everyone_is_denied(
+    world: World, directory: Path, issuer: dict[str, Any], user: str, face: Face
+) -> None:
+    """No scope that anybody has suffices for `tools:s*`, and default_scope has nothing left to give."""
+    permissions = {"*": ["write"], "tools:*": ["read", "write"], "tools:s*": ["nobody"]}
+    import_permissions(world, directory, issuer, permissions, {"scope_mode": "any", "default_scope": "mcp"})
+    for groups, may in ((["eng"], True), (["eng", "ops"], True), (["sales"], False), ([], False)):
+        caller = Caller(world.http, token(user, *groups))
+        names = caller.names(face)
+        assert ("tools__echo" in names) is may
+        assert not [each for each in names if each.startswith("tools__s")]
+        assert caller.call(face, "tools__echo", {"text": "hello"}).succeeded is may
+        assert not caller.call(face, "tools__slow", {"seconds": 0}).succeeded
 
 
 @pytest.mark.usefixtures("_imported")

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ambassador_admin.declarative.document import read_desired
 from ambassador_admin.declarative.export import export_text
-from ambassador_admin.declarative.gateway_permissions import document, read_permissions
-from ambassador_admin.declarative.glob_patterns import overlap, rest_behind
+from ambassador_admin.declarative.gateway_grants import document, faults_of
+from ambassador_admin.declarative.gateway_permissions import read_permissions
+from ambassador_admin.declarative.glob_patterns import covers, overlap, rest_behind
 from ambassador_admin.declarative.objects import GrantKey, ObjectKind
 from ambassador_admin.declarative.yaml_tree import STDIN, read_trees
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
@@ -23,6 +24,7 @@ from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import AuthSource
 from ambassador_server.domain.policy.decide import PrincipalPolicy, decide
 from ambassador_server.domain.policy.decision import Permit
+from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.domain.policy.snapshot import Snapshot
 from tests.conformance.store_samples import issuer
 from tests.effort import examples
@@ -45,16 +47,19 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def reference(config: dict[str, Any], values: set[str], name: str) -> bool:
-    """Decide as the rules of the gateway say: the exact pattern, or else that with the longest literal beginning."""
+    """Decide as the rules of the gateway say: the exact pattern, or else that with the longest literal beginning.
+
+    Where no pattern matches, or the one that decides has no scopes, default_scope permits if it is given.
+    """
     auth = config["auth"]
     scopes = {scope for each in values for scope in auth["mappings"].get(f"groups:{each}", ())}
     fitting = [pattern for pattern in auth["permissions"] if matches(pattern, name)]
-    if not fitting:
-        return False
-    best = max(fitting, key=lambda each: (each == name and "*" not in each, len(each.split("*")[0])))
-    needed = set(auth["permissions"][best])
+    best = max(
+        fitting, key=lambda each: (each == name and "*" not in each, len(each.split("*")[0])), default=""
+    )
+    needed = set(auth["permissions"].get(best, ()))
     if not needed:
-        return False
+        return auth["options"]["default_scope"] is not None
     return needed <= scopes if auth["options"]["scope_mode"] == "all" else bool(needed & scopes)
 
 
@@ -62,8 +67,8 @@ def imported(config: dict[str, Any]) -> tuple[Snapshot | None, list[str]]:
     """Return the policy after the import, or the faults."""
     (tree,) = read_trees(STDIN, io.StringIO(json.dumps(config)))
     found = read_permissions(tree)
-    if found.faults:
-        return None, [str(fault) for fault in found.faults]
+    if faults := found.faults or faults_of(found, "sso"):
+        return None, [str(fault) for fault in faults]
     trusted = {"name": "sso", "preset": "generic", "url": "https://sso", "audiences": ["us"]}
     text = export_text([document(found, issuer=trusted, owner=None)])
     objects = read_desired([STDIN], io.StringIO(text)).objects
@@ -83,6 +88,7 @@ def imported(config: dict[str, Any]) -> tuple[Snapshot | None, list[str]]:
                     grant_id=str(number),
                     group_id=each.group,
                     mcp_id=each.mcp,
+                    effect=Effect(each.effect),
                     patterns=each.tools,
                     resources=each.resources,
                     prompts=each.prompts,
@@ -100,18 +106,19 @@ def scope_lists(keys: tuple[str, ...], most: int) -> st.SearchStrategy[dict[str,
 
 
 CONFIGS = st.builds(
-    lambda mappings, permissions, mode: {
+    lambda mappings, permissions, mode, default: {
         "auth": {
             "claims": ["sub", "groups"],
             "mappings": {f"groups:{value}": scopes for value, scopes in mappings.items()},
             "permissions": permissions,
-            "options": {"scope_mode": mode, "default_scope": None},
+            "options": {"scope_mode": mode, "default_scope": default},
         },
         "proxy": {"servers": [{"name": name} for name in SERVERS]},
     },
     scope_lists(VALUES, 3),
-    scope_lists(PATTERNS, 3),
+    scope_lists(PATTERNS, 4),
     st.sampled_from(["any", "all"]),
+    st.sampled_from([None, None, "mcp"]),
 )
 
 
@@ -119,7 +126,10 @@ CONFIGS = st.builds(
 @given(CONFIGS, st.sets(st.sampled_from([*VALUES, "unknown"])))
 def test_what_is_imported_permits_exactly_what_the_gateway_permits(config: Any, values: set[str]) -> None:
     policy, faults = imported(config)
-    event("imported" if policy else "refused")
+    has_denials = policy is not None and any(
+        each.effect is Effect.DENY for each in policy.grants_by_id.values()
+    )
+    event("refused" if policy is None else "imported with denials" if has_denials else "imported")
     if policy is None:
         assert all(re.match(r"standard input:\d+: ", fault) for fault in faults)
         return
@@ -159,12 +169,27 @@ def changed(**auth: Any) -> dict[str, Any]:
         (changed(permissions={"n8n:[ab]": ["read"]}), "'*' alone"),
         (changed(permissions={"other:*": ["read"]}), "matches no tool"),
         (changed(permissions={"n8n:*": ["read"], "n8n:set": ["write"]}), "takes from 'eng'"),
-        (changed(permissions={"n8n:*": ["read"], "n8n:set": []}), "takes from 'eng'"),
+        (
+            changed(permissions={"n8n:*": ["read"], "n8n:s*": ["write"], "n8n:se*": []}),
+            "'ops' has it; a denial",
+        ),
+        (
+            changed(permissions={"n8n:*": ["read"], "n8n:s*": [], "n8n:set": ["write"]}),
+            "'ops' has it by 'n8n:set' (line 1)",
+        ),
+        (changed(permissions={"n8n:*t": ["read"], "n8n:*e*": ["write"]}), "decides by chance"),
         (
             changed(permissions={"n8n:*": ["read", "write"]}, options={"scope_mode": "all"}),
             "which 'eng', 'ops' have together only",
         ),
-        (changed(options={"default_scope": "mcp"}), "default_scope permits"),
+        (
+            changed(permissions={"n8n:s*": ["read"]}, options={"default_scope": "mcp"}),
+            "add the pattern 'n8n:*' with a scope",
+        ),
+        (
+            changed(permissions={"n8n:*": ["read"], "n8n:set": []}, options={"default_scope": "mcp"}),
+            "'n8n:set' has no scopes, so that default_scope gives it to every token",
+        ),
         (changed(options={"scope_mode": "some"}), "any or all"),
         (changed(options={"strict": True}), "unknown member 'strict'"),
         (changed(roles={}), "unknown member 'roles'"),
@@ -188,7 +213,48 @@ def test_what_grants_cannot_say_is_a_fault(config: Any, fault: str) -> None:
     assert any(fault in each for each in faults), faults
 
 
+@pytest.mark.parametrize(
+    ("permissions", "options", "expected"),
+    [
+        ({"n8n:*": ["read"], "n8n:set": []}, {}, {("permit", ("*",)), ("deny", ("n8n.set",))}),
+        ({"n8n:*": ["read"], "n8n:s*": ["nobody"]}, {}, {("permit", ("*",)), ("deny", ("n8n.s*",))}),
+        ({"*": ["read"], "n8n:*": ["write"]}, {}, set()),
+        ({"*": ["admin"], "n8n:*": ["read"]}, {}, {("permit", ("*",))}),
+        ({"*": [], "n8n:*": ["read"]}, {"default_scope": "mcp"}, {("permit", ("*",))}),
+        ({"n8n:*": ["read"]}, {"default_scope": "mcp"}, {("permit", ("*",))}),
+        ({"*": ["read"]}, {"default_scope": "mcp", "scope_mode": "all"}, {("permit", ("*",))}),
+    ],
+    ids=str,
+)
+def test_what_never_decides_is_left_out_and_what_nobody_has_is_denied(
+    permissions: Any, options: Any, expected: Any
+) -> None:
+    """The grants of one value on one server; `PATTERNS` above compares the decisions."""
+    config = changed(
+        permissions=permissions, options=options, mappings={"groups:eng": ["read"], "groups:all": ["admin"]}
+    )
+    policy, faults = imported(config)
+    assert policy is not None, faults
+    assert {
+        (each.effect.value, each.patterns)
+        for each in policy.grants_by_id.values()
+        if (each.group_id, each.mcp_id) == ("sso.eng", "n8n")
+    } == expected
+
+
 TEXTS = st.text("ab*", max_size=6)
+
+
+@given(TEXTS, TEXTS, st.text("ab", max_size=6))
+def test_a_pattern_covers_another_if_it_matches_all_that_the_other_does(
+    wide: str, narrow: str, text: str
+) -> None:
+    if covers(wide, narrow):
+        assert matches(wide, text) or not matches(narrow, text)
+    else:
+        without = narrow.replace("*", "c")  # a letter that no pattern here names
+        assert matches(narrow, without)
+        assert not matches(wide, without)
 
 
 @given(TEXTS, TEXTS, st.text("ab", max_size=6))
@@ -197,6 +263,11 @@ def test_patterns_overlap_if_a_text_matches_both(left: str, right: str, text: st
         assert overlap(left, right)
     if "*" not in right:
         assert overlap(left, right) is matches(left, right)
+
+
+def test_long_patterns_are_compared() -> None:
+    assert overlap("*" + "a" * 1500, "a*" * 20 + "b*a")
+    assert not overlap("*" + "a" * 1500, "a*b")
 
 
 @given(TEXTS, st.text("ab", max_size=4), st.text("ab", max_size=4))

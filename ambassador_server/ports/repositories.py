@@ -4,7 +4,7 @@ Every repository raises ConflictError if a natural name or id is taken, NotFound
 nothing, and StorageError if the database cannot be used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -93,6 +93,32 @@ class MembershipRepository(Protocol):
         """Return the ids of the groups of each user that is in one."""
         ...
 
+    async def add_all(self, group_id: str, user_ids: Collection[str]) -> None:
+        """Put users into a group, in few statements. Raises ConflictError, and then adds none of them."""
+        ...
+
+    async def remove_all(self, group_id: str, user_ids: Collection[str]) -> None:
+        """Take users out of a group, in few statements; those who are not in it are left alone."""
+        ...
+
+    async def names(self, group_id: str, among: Collection[str] | None = None) -> Mapping[str, str]:
+        """Return the names of the users in a group by their ids; with `among`, of these users only."""
+        ...
+
+    async def sizes(self, group_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how many users are in each of these groups that is not empty."""
+        ...
+
+    async def members_of(self, group_ids: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return the ids of the users in each of these groups that is not empty, ordered."""
+        ...
+
+    async def described_groups_of(
+        self, user_ids: Collection[str], provisioner: str
+    ) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """Return the ids and names of the groups of each of these users that an issuer describes, ordered by id."""
+        ...
+
 
 class ScimResourceRepository(Repository[ScimResource], Protocol):
     """Stores what issuers say about users and groups by SCIM; writing it does not raise the policy version."""
@@ -102,7 +128,11 @@ class ScimResourceRepository(Repository[ScimResource], Protocol):
         ...
 
     async def window(self, issuer_id: str, kind: ScimKind, *, start: int, limit: int) -> list[ScimResource]:
-        """Return some of the resources of a kind that an issuer describes, in the order of `all`."""
+        """Return some of the resources of a kind that an issuer describes, ordered by `name_key`."""
+        ...
+
+    async def user_names(self, issuer_id: str, user_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the names of those of these users whom an issuer describes, by their ids."""
         ...
 
 

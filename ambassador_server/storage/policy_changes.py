@@ -1,7 +1,7 @@
 """Reads which policy objects changed since a version, so that the others need not be read again."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Column, Row, Table, select
@@ -23,6 +23,7 @@ from ambassador_server.storage.object_mappings import (
 )
 from ambassador_server.storage.tables import memberships, policy_changes
 from ambassador_server.storage.transaction import MAX_CHANGES, Transaction
+from ambassador_server.storage.value_checks import portions_of_keys
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -48,8 +49,6 @@ _RECORDED_IDS: dict[Table, Column[str]] = {
 """The column whose value a recorded change names, for each table of the policy."""
 
 _KINDS = frozenset(table.name for table in _RECORDED_IDS)
-
-_IDS_PER_STATEMENT = 500
 
 
 async def changes_since(transaction: Transaction, version: int) -> PolicyChanges | None:
@@ -133,11 +132,6 @@ class _ChangeReader:
         return found
 
     async def _rows(self, table: Table, column: Column[str]) -> AsyncIterator[Row[*tuple[Any, ...]]]:
-        for ids in _batches(self._changed_ids.get(table.name, ())):
+        for ids in portions_of_keys(self._changed_ids.get(table.name, ())):
             for row in await self._transaction.rows(select(table).where(column.in_(ids))):
                 yield row
-
-
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), _IDS_PER_STATEMENT):
-        yield ids[start : start + _IDS_PER_STATEMENT]

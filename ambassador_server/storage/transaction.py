@@ -94,11 +94,20 @@ class Transaction:
             async with guard:
                 return (await self._execute(statement, row)).rowcount
 
-    async def change_many(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run one write for all rows in few round trips."""
+    async def change_many(
+        self, statement: Insert, rows: Sequence[Mapping[str, Any]], *, refusable: bool = False
+    ) -> None:
+        """Run one write for all rows in few round trips.
+
+        If it is `refusable`, a constraint that refuses a row raises RefusedError and leaves the transaction usable,
+        with none of the rows.
+        """
         self._check_writable()
+        # Every database needs a savepoint here: the rows before the refused one are there already.
+        guard = self._connection.begin_nested() if refusable else nullcontext()
         with self._errors():
-            await self._execute(statement, rows)
+            async with guard:
+                await self._execute(statement, rows)
 
     async def insert_new(self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert many rows with the least work for each, and skip those with a key that is taken."""

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_KEY = 512
 """The maximum number of characters of an id or a name that fits into an index entry of every database."""
+
+_KEYS_PER_STATEMENT = 500
 
 _MAX_INTEGER = 2**63 - 1
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -35,6 +37,15 @@ def check_key(value: str, what: str) -> None:
     check_value(value, what)
     if len(value) > MAX_KEY:
         raise InvalidInputError(f"{what} is longer than {MAX_KEY} characters.")
+
+
+def portions_of_keys(keys: Collection[str]) -> Iterator[Sequence[str]]:
+    """Return ids in order, as many at a time as fit into one statement of every database; raises as `check_key`."""
+    ordered = sorted(keys)
+    for each in ordered:
+        check_key(each, "The id")
+    for start in range(0, len(ordered), _KEYS_PER_STATEMENT):
+        yield ordered[start : start + _KEYS_PER_STATEMENT]
 
 
 def check_value(value: object, what: str) -> None:

@@ -23,6 +23,7 @@ from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, GroupStatus
 from ambassador_server.domain.people.issuers import Algorithm, Issuer, KeySource
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
+from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestKind
@@ -384,3 +385,19 @@ async def add_owners(work: UnitOfWork) -> None:
     await work.groups.add(group())
     await work.mcps.add(mcp())
     await work.keys.add(client_key())
+
+
+def scim_resource(number: int = 1, **changes: Any) -> ScimResource:
+    """Return what issuer 1 says about user 1."""
+    values: dict[str, Any] = {
+        "resource_id": f"u{number}",
+        "issuer_id": "i1",
+        "kind": ScimKind.USER,
+        "name_key": f"user-{number}",
+        "external_id": f"x{number}",
+        "active": True,
+        "document": {"title": "Some Title"},
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return ScimResource(**values | changes)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -255,11 +255,33 @@ class _NamedRepository(_Repository[T]):
 
 
 class _ScimResources(_Repository[ScimResource]):
+    async def add(self, item: ScimResource) -> None:
+        self._check_name(item)
+        await super().add(item)
+
+    async def replace(self, item: ScimResource) -> None:
+        self._check_name(item)
+        await super().replace(item)
+
+    def _check_name(self, item: ScimResource) -> None:
+        for each in self._all().values():
+            same = (each.issuer_id, each.kind, each.name_key) == (item.issuer_id, item.kind, item.name_key)
+            if same and each.resource_id != item.resource_id:
+                raise ConflictError(f"{self._label(item)} exists already.")
+
     async def count(self, issuer_id: str, kind: ScimKind) -> int:
         return len(await self._of(issuer_id, kind))
 
     async def window(self, issuer_id: str, kind: ScimKind, *, start: int, limit: int) -> list[ScimResource]:
-        return (await self._of(issuer_id, kind))[start : start + limit]
+        found = sorted(await self._of(issuer_id, kind), key=lambda each: each.name_key)
+        return found[start : start + limit]
+
+    async def user_names(self, issuer_id: str, user_ids: Collection[str]) -> dict[str, str]:
+        for each in user_ids:
+            check_key(each, "The id")
+        described = {each.resource_id for each in await self._of(issuer_id, ScimKind.USER)}
+        users = self._transaction.reading().table("user")
+        return {each: users[each].name for each in {*user_ids} & described & users.keys()}
 
     async def _of(self, issuer_id: str, kind: ScimKind) -> list[ScimResource]:
         check_key(issuer_id, "The issuer_id")
@@ -336,6 +358,50 @@ class _Memberships:
 
     async def groups_by_user(self) -> dict[str, tuple[str, ...]]:
         return collect(sorted(self._transaction.reading().memberships))
+
+    async def add_all(self, group_id: str, user_ids: Collection[str]) -> None:
+        for each in (group_id, *user_ids) if user_ids else ():
+            check_key(each, "The id")
+        state = self._transaction.writing()
+        users, groups = state.table("user"), state.table("group")
+        for each in user_ids:
+            if (each, group_id) in state.memberships or each not in users or group_id not in groups:
+                raise ConflictError("A user is in this group already, or the group or a user does not exist.")
+        for each in user_ids:
+            state.memberships[each, group_id] = None
+            self._transaction.policy_changed(MEMBERSHIPS, each)
+
+    async def remove_all(self, group_id: str, user_ids: Collection[str]) -> None:
+        leaving = list(await self.names(group_id, user_ids))
+        for each in leaving:
+            del self._transaction.writing().memberships[each, group_id]
+            self._transaction.policy_changed(MEMBERSHIPS, each)
+
+    async def names(self, group_id: str, among: Collection[str] | None = None) -> dict[str, str]:
+        for each in (group_id, *(among or ())):
+            check_key(each, "The id")
+        users = self._transaction.reading().table("user")
+        inside = [each.user_id for each in await self.of(group_id=group_id)]
+        return {each: users[each].name for each in inside if among is None or each in among}
+
+    async def sizes(self, group_ids: Collection[str]) -> dict[str, int]:
+        return {group_id: len(users) for group_id, users in (await self.members_of(group_ids)).items()}
+
+    async def members_of(self, group_ids: Collection[str]) -> dict[str, list[str]]:
+        found = {group_id: await self.of(group_id=group_id) for group_id in sorted(group_ids)}
+        return {group_id: [each.user_id for each in inside] for group_id, inside in found.items() if inside}
+
+    async def described_groups_of(
+        self, user_ids: Collection[str], provisioner: str
+    ) -> dict[str, list[tuple[str, str]]]:
+        check_key(provisioner, "The provisioner")
+        groups = self._transaction.reading().table("group")
+        found: dict[str, list[tuple[str, str]]] = {}
+        for user_id in sorted(user_ids):
+            for each in await self.of(user_id=user_id):
+                if groups[each.group_id].provisioner == provisioner:
+                    found.setdefault(user_id, []).append((each.group_id, groups[each.group_id].name))
+        return found
 
     def _names(self, membership: Membership) -> tuple[str, str]:
         state = self._transaction.reading()

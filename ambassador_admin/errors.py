@@ -100,6 +100,19 @@ class UnreachableError(AdminError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class CertificateRefusedError(UnreachableError):
+    """The server ended the TLS handshake because of the client certificate, or because there is none."""
+
+    code = ProblemCode.INVALID_CREDENTIALS
+    exit_code = ExitCode.NOT_AUTHENTICATED
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(
+            f"{server} refuses: {reason}.",
+            hint=f"ask for a certificate that it accepts: ambassador-admin login {server} --cert FILE",
+        )
+
+
 class UntrustedCertificateError(AdminError):
     """The server's certificate is not trusted."""
 

@@ -107,6 +107,13 @@ class UnreachableError(LinkError):
     exit_code = 7
 
 
+class CertificateRefusedError(UnreachableError):
+    """The server ended the TLS handshake because of the client certificate, or because there is none."""
+
+    code = ProblemCode.INVALID_CREDENTIALS.value
+    exit_code = 3
+
+
 class UntrustedCertificateError(LinkError):
     """The server's certificate is not trusted."""
 

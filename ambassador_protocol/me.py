@@ -27,6 +27,18 @@ class OwnKeyView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTokenView:
+    """The access token or certificate that authenticated the request in place of a key.
+
+    `issuer` is who issued it, `serial` the number of a certificate.
+    """
+
+    issuer: str
+    serial: str | None
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnIssuedKey:
     """A new key of the user; `preshared_key` is returned only here, `old_key_ends_at` is when the replaced key ends."""
 
@@ -62,6 +74,8 @@ class OwnStop:
 class Me:
     """`GET /v1/me`: `session` is None when the key was sent; `refused` is why no tool is permitted.
 
+    With an access token or a certificate alone, `key` is None, and `token` describes it.
+
     `missing_credentials` names the granted MCPs that need a credential which the user has not given. `meta_tools` tells
     whether hosts with this key search the tools instead of listing them.
     """
@@ -69,7 +83,8 @@ class Me:
     user: str
     display_name: str
     groups: list[str]
-    key: OwnKeyView
+    key: OwnKeyView | None
+    token: OwnTokenView | None
     session: OwnSession | None
     tools: int
     refused: str | None

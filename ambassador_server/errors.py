@@ -10,7 +10,10 @@ T = TypeVar("T")
 class Advice(StrEnum):
     """What the person who sees an error can do about it; the faces put it into words, `wording/advice.py`."""
 
+    ADD_KEY = "add_key"
     ASK_ADMINISTRATOR = "ask_administrator"
+    ASK_FOR_CERTIFICATE = "ask_for_certificate"
+    ASK_FOR_KEY = "ask_for_key"
     ASK_FOR_ROLE = "ask_for_role"
     ASK_ANOTHER_ADMINISTRATOR = "ask_another_administrator"
     ALLOW_UNMATCHED = "allow_unmatched"

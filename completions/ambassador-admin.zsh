@@ -18,7 +18,7 @@ _ambassador-admin() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'login:Log in to a server with an admin key, a password or your organisation'\''s account, and store it as a context.'
+        'login:Log in to a server with an admin key, a password, a certificate or your organisation'\''s account, as a context.'
         'logout:End the login of a context and delete its stored key; an admin key stays valid until it is revoked.'
         'whoami:Show the name and the roles that the server knows you by.'
         'change-password:Change your own password; this ends your other logins.'
@@ -106,6 +106,9 @@ _ambassador-admin_login() {
         --sso'[Sign in with the account of your organisation, in the browser.]' \
         --issuer='[Who signs you in with --sso, if there are several.]:NAME: ' \
         --device'[With --sso\: enter a code in a browser on any machine.]' \
+        --cert='[Your client certificate, PEM; without a key it stands alone.]:FILE:_files' \
+        --cert-key='[Its private key, if that is in another file.]:FILE:_files' \
+        --cert-passphrase-from='[The passphrase of that key\: env\://NAME or file\://PATH, read at each use.]:SOURCE: ' \
         --fingerprint='[Fetch the CA certificate and trust it if it has this fingerprint.]:SHA256: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \

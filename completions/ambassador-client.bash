@@ -8,7 +8,7 @@ _ambassador_client_words() {
         "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select meta-tools connect disconnect connections doctor bugreport version install uninstall undo account key tools resources prompts catalog credential request errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
         "proxy") options="-h --help --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
         "status") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
-        "login") options="--sso --issuer --device --machine --key-from --code --keep-default --replace --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "login") options="--sso --issuer --device --machine --cert --cert-key --cert-passphrase-from --key-from --code --keep-default --replace --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "logout") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "whoami") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "accounts") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -69,8 +69,8 @@ _ambassador_client_words() {
 _ambassador_client_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--config | *:--ca-file | *:--save) takes=file ;;
-        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--issuer | *:--machine | *:--key-from | *:--code | "call":--json | *:--tool | *:--resource | *:--prompt | *:--overlap | *:--from | *:--reason | *:--for) takes=word ;;
+        *:--config | *:--ca-file | *:--cert | *:--cert-key | *:--save) takes=file ;;
+        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--issuer | *:--machine | *:--cert-passphrase-from | *:--key-from | *:--code | "call":--json | *:--tool | *:--resource | *:--prompt | *:--overlap | *:--from | *:--reason | *:--for) takes=word ;;
         *:--host-tool) takes=word choices="vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom" ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
     esac

@@ -18,7 +18,7 @@ function __ambassador_client_at
                 break
             case '--*=*'
                 continue
-            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --issuer --machine --key-from --code --save --tool --resource --prompt --overlap --from --reason --for
+            case --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval -o --output --issuer --machine --cert --cert-key --cert-passphrase-from --key-from --code --save --tool --resource --prompt --overlap --from --reason --for
                 set is_value yes
                 continue
             case --json
@@ -65,10 +65,10 @@ complete -c ambassador-client -f
 
 complete -c ambassador-client -s h -l help -d 'Show the help and exit.'
 complete -c ambassador-client -n '__ambassador_client_at' -a proxy -d 'Relay between an AI application and the server. AI applications start this command.'
-complete -c ambassador-client -n '__ambassador_client_at' -a status -d 'Show whether the server is reachable and accepts the key; show your user and the number of your tools.'
-complete -c ambassador-client -n '__ambassador_client_at' -a login -d 'Log in to a server with a key, a one-time code or your organisation\'s account, and save it as an account.'
+complete -c ambassador-client -n '__ambassador_client_at' -a status -d 'Show whether the server is reachable and accepts your key or certificate; show your user and number of tools.'
+complete -c ambassador-client -n '__ambassador_client_at' -a login -d 'Log in to a server with a key, a code, a certificate or your organisation\'s account, and save it as an account.'
 complete -c ambassador-client -n '__ambassador_client_at' -a logout -d 'End the sessions of an account and delete its key from this machine. The key stays valid until it is revoked.'
-complete -c ambassador-client -n '__ambassador_client_at' -a whoami -d 'Show your user, groups and key at the server.'
+complete -c ambassador-client -n '__ambassador_client_at' -a whoami -d 'Show your user and groups at the server, and the key or certificate it knows you by.'
 complete -c ambassador-client -n '__ambassador_client_at' -a accounts -d 'List the accounts on this machine.'
 complete -c ambassador-client -n '__ambassador_client_at' -a call -d 'Call a tool. Text goes to standard output, progress and messages to standard error.'
 complete -c ambassador-client -n '__ambassador_client_at' -a subscribe -d 'Subscribe this client to an MCP with an opt-in grant: to all of it, or to what matches.'
@@ -116,6 +116,9 @@ complete -c ambassador-client -n '__ambassador_client_at login' -l sso -d 'Sign 
 complete -c ambassador-client -n '__ambassador_client_at login' -l issuer -x -d 'Who signs you in with --sso, if there are several.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l device -d 'With --sso: enter a code in a browser on any machine.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l machine -x -d 'With --sso: the name in the key. Default: the host\'s.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l cert -r -F -d 'Your client certificate, PEM; without a key it stands alone.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l cert-key -r -F -d 'Its private key, if that is in another file.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l cert-passphrase-from -x -d 'The passphrase of that key: env://NAME or file://PATH, read at each use.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l key-from -x -d 'Source of the key or one-time code: env://NAME, file://PATH or - for stdin; default: a prompt.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l code -x -d 'One-time code from your administrator.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l keep-default -d 'Do not make this the default account.'

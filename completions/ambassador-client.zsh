@@ -10,10 +10,10 @@ _ambassador-client() {
     typeset -A opt_args
     local -a commands=(
         'proxy:Relay between an AI application and the server. AI applications start this command.'
-        'status:Show whether the server is reachable and accepts the key; show your user and the number of your tools.'
-        'login:Log in to a server with a key, a one-time code or your organisation'\''s account, and save it as an account.'
+        'status:Show whether the server is reachable and accepts your key or certificate; show your user and number of tools.'
+        'login:Log in to a server with a key, a code, a certificate or your organisation'\''s account, and save it as an account.'
         'logout:End the sessions of an account and delete its key from this machine. The key stays valid until it is revoked.'
-        'whoami:Show your user, groups and key at the server.'
+        'whoami:Show your user and groups at the server, and the key or certificate it knows you by.'
         'accounts:List the accounts on this machine.'
         'call:Call a tool. Text goes to standard output, progress and messages to standard error.'
         'subscribe:Subscribe this client to an MCP with an opt-in grant\: to all of it, or to what matches.'
@@ -127,6 +127,9 @@ _ambassador-client_login() {
         --issuer='[Who signs you in with --sso, if there are several.]:NAME: ' \
         --device'[With --sso\: enter a code in a browser on any machine.]' \
         --machine='[With --sso\: the name in the key. Default\: the host'\''s.]:NAME: ' \
+        --cert='[Your client certificate, PEM; without a key it stands alone.]:FILE:_files' \
+        --cert-key='[Its private key, if that is in another file.]:FILE:_files' \
+        --cert-passphrase-from='[The passphrase of that key\: env\://NAME or file\://PATH, read at each use.]:SOURCE: ' \
         --key-from='[Source of the key or one-time code\: env\://NAME, file\://PATH or - for stdin; default\: a prompt.]:SOURCE: ' \
         --code='[One-time code from your administrator.]:CODE: ' \
         --keep-default'[Do not make this the default account.]' \

@@ -18,6 +18,7 @@ from ambassador_admin.api.request import Request
 from ambassador_admin.errors import (
     AdminError,
     BadAnswerError,
+    CertificateRefusedError,
     ExitCode,
     NoCredentialsError,
     RefusedError,
@@ -352,6 +353,8 @@ def _error_for(server: str, failure: HttpFailure) -> AdminError:
                 f"The certificate of {server} is not trusted: {failure.reason}.",
                 hint=f"ambassador-admin login {server} --fingerprint SHA256",
             )
+        case FailureKind.CERTIFICATE_REFUSED:
+            return CertificateRefusedError(server, failure.reason)
         case FailureKind.UNREADABLE:
             return BadAnswerError(f"The answer of {server} cannot be read: {failure.reason}.")
         case FailureKind.OTHER if (

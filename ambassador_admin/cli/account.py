@@ -53,8 +53,9 @@ LOGIN = View(
         Column("EXPIRES", "expires_at", relative_time),
         Column("KEY STORED IN", "key_kept_in"),
         Column("CA FILE", "ca_file"),
+        Column("CERTIFICATE", "cert_file"),
     ),
-    ("context", "server", "name", "kind", "roles", "expires_at", "key_kept_in", "ca_file"),
+    ("context", "server", "name", "kind", "roles", "expires_at", "key_kept_in", "ca_file", "cert_file"),
 )
 
 
@@ -81,10 +82,11 @@ def login(
         ),
     ] = None,
 ) -> None:
-    """Log in to a server with an admin key, a password or your organisation's account, and store it as a context.
+    """Log in to a server with an admin key, a password, a certificate or your organisation's account, as a context.
 
     A context of another server, user or admin key is replaced only with --replace. With --sso your browser opens the
     page of your organisation; over SSH, or with --device, you enter a code there on any machine. You need a role here.
+    With --cert your certificate stands alone, unless another option gives a key that it stands beside.
 
     Example: ambassador-admin login https://mcp.example.com:9443 --user alice
     """
@@ -105,21 +107,31 @@ def login(
         if admin.skips_in_dry_run(f"store the key as context {name!r}"):
             admin.output.record(WHOAMI, who)
             return
-        place = admin.credentials.put(name, key)
+        place = _keep(admin, name, key)
         context = admin.contexts.save(
             name=name,
             server=address,
             ca_pem=None if ca_file is None else _text_of(ca_file),
             identity=identity,
+            certificate=login_options.certificate,
         )
-    stored = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
-    _show_login(admin, stored, who)
+    _show_login(admin, context, place, who)
 
 
-def _show_login(admin: Invocation, stored: dict[str, str | None], who: Mapping[str, Any]) -> None:
+def _keep(admin: Invocation, context: str, key: str | None) -> str | None:
+    """Store the key of a context and return the place; without a key, forget an older one."""
+    if key is not None:
+        return admin.credentials.put(context, key)
+    admin.credentials.delete(context)
+    return None
+
+
+def _show_login(admin: Invocation, context: Context, key_kept_in: str | None, who: Mapping[str, Any]) -> None:
+    stored = {"context": context.name, "server": context.server, "key_kept_in": key_kept_in}
+    stored |= {"ca_file": context.ca_file, "cert_file": context.cert_file}
     described = {field: who.get(field) for field in ("name", "kind", "roles", "expires_at")}
     admin.output.record(LOGIN, stored | described)
-    if lacks_keyring():
+    if key_kept_in is not None and lacks_keyring():
         admin.output.say(NO_KEYRING)
     _warn_of_environment(admin)
 
@@ -138,6 +150,11 @@ def logout(admin: Invocation) -> None:
         return
     _end_login(admin, context)
     forgotten = admin.forget_key(name)
+    if context.cert_file is not None:
+        admin.contexts.forget_certificate(name)
+        admin.output.say(
+            f"Context {name!r} does not use {context.cert_file} any more; the file is left as it is."
+        )
     admin.output.say(
         f"The key of context {name!r} is deleted." if forgotten else f"Context {name!r} had no key."
     )
@@ -157,7 +174,9 @@ def _end_login(admin: Invocation, context: Context) -> None:
         return
     ca_file = None if context.ca_file is None else Path(context.ca_file)
     try:
-        admin.connect(context.server, ca_file=ca_file, key=lambda: stored).send(account.logout())
+        admin.connect(
+            context.server, ca_file=ca_file, key=lambda: stored, certificate=context.certificate
+        ).send(account.logout())
     except RefusedError:
         pass  # the login has ended already, or it is an admin key, which stays valid until it is revoked
     except AdminError as error:

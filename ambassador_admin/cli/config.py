@@ -54,5 +54,6 @@ def _settings(admin: Invocation) -> Iterator[tuple[str, Any, SettingSource]]:
     yield "context", settings.context and settings.context.name, sources["context"]
     yield "ca_file", settings.ca_file and str(settings.ca_file), sources["ca_file"]
     yield "key", admin.describe_key_source(), sources["key"]
+    yield "certificate", admin.describe_certificate(), sources["certificate"]
     yield "output", format or Format.TABLE, format_from
     yield "colour", "on a terminal" if colour else "never", colour_from

@@ -11,6 +11,7 @@ from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.context.secrets import check_key, read_key, read_password
 from ambassador_admin.errors import BadAnswerError, UsageError
 from ambassador_admin.output import Item
+from ambassador_client.account.client_certificate import CertificatePlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,37 @@ class LoginOptions:
         bool, typer.Option("--device", help="With --sso: enter a code in a browser on any machine.")
     ] = False
 
+    cert: Annotated[
+        str | None,
+        typer.Option(
+            "--cert", metavar="FILE", help="Your client certificate, PEM; without a key it stands alone."
+        ),
+    ] = None
+    cert_key: Annotated[
+        str | None,
+        typer.Option("--cert-key", metavar="FILE", help="Its private key, if that is in another file."),
+    ] = None
+    cert_passphrase_from: Annotated[
+        str | None,
+        typer.Option(
+            "--cert-passphrase-from",
+            metavar="SOURCE",
+            help="The passphrase of that key: env://NAME or file://PATH, read at each use.",
+        ),
+    ] = None
+
+    @property
+    def certificate(self) -> CertificatePlace | None:
+        """Return where the client certificate is; None without one."""
+        if self.cert is None:
+            return None
+        return CertificatePlace.of(self.cert, self.cert_key, self.cert_passphrase_from)
+
+    @property
+    def is_certificate_alone(self) -> bool:
+        """Tell whether the certificate stands alone, so that no key is asked for."""
+        return self.cert is not None and self.user is None and self.key_from is None and not self.sso
+
     @property
     def opens_login(self) -> str | None:
         """Return the words for a login that the server would open; None with an admin key."""
@@ -71,14 +103,22 @@ class LoginOptions:
             raise UsageError(f"{other} and --sso exclude each other.")
         if not self.sso and (self.issuer is not None or self.device):
             raise UsageError("--issuer and --device go with --sso.")
+        if self.cert is None and (self.cert_key is not None or self.cert_passphrase_from is not None):
+            raise UsageError("--cert-key and --cert-passphrase-from go with --cert.")
         if self.user is None and self.password_from is not None:
             raise UsageError("--password-from goes with --user.")
         if self.user is not None and self.key_from is not None:
             raise UsageError("--key-from and --user exclude each other.")
 
-    def obtain_key(self, admin: Invocation, address: str, ca_file: Path | None) -> tuple[str, Item]:
-        """Return a valid admin key and its `whoami` answer; with a password or --sso, the key of a new login."""
+    def obtain_key(self, admin: Invocation, address: str, ca_file: Path | None) -> tuple[str | None, Item]:
+        """Return a valid admin key and its `whoami` answer; with a password or --sso, the key of a new login.
+
+        The key is None where the certificate stands alone.
+        """
         environment = admin.environment
+        if self.is_certificate_alone:
+            connected = admin.connect(address, ca_file=ca_file, certificate=self.certificate)
+            return None, connected.fetch(server.whoami())
         if self.sso:
             return _opened(self._sign_in(admin, address, ca_file))
         if self.user is None:
@@ -88,7 +128,8 @@ class LoginOptions:
                 stdin=environment.stdin,
                 prompt=admin.terminal.read_secret,
             )
-            return key, admin.connect(address, ca_file=ca_file, key=lambda: key).fetch(server.whoami())
+            connected = admin.connect(address, ca_file=ca_file, key=lambda: key, certificate=self.certificate)
+            return key, connected.fetch(server.whoami())
         password = read_password(
             self.password_from,
             self.user,
@@ -97,7 +138,9 @@ class LoginOptions:
             prompt=admin.terminal.read_secret,
         )
         return _opened(
-            admin.connect(address, ca_file=ca_file).fetch_without_key(account.login(self.user, password))
+            admin.connect(address, ca_file=ca_file, certificate=self.certificate).fetch_without_key(
+                account.login(self.user, password)
+            )
         )
 
     def _sign_in(self, admin: Invocation, address: str, ca_file: Path | None) -> Item:
@@ -105,7 +148,7 @@ class LoginOptions:
         # Imported here: other commands need no listener and no browser.
         from ambassador_client.account.sign_in import choose_issuer, sign_in
 
-        api = admin.connect(address, ca_file=ca_file)
+        api = admin.connect(address, ca_file=ca_file, certificate=self.certificate)
         issuer = choose_issuer(api.fetch_without_key(account.sign_in_places()), self.issuer, address)
         variables = admin.environment.variables
         proof = sign_in(issuer, admin.output.say_always, variables, device=self.device)

@@ -26,6 +26,11 @@ from ambassador_admin.errors import NoCredentialsError, UsageError
 from ambassador_admin.output import Format, Output, Style, View
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import printable
+from ambassador_client.account.client_certificate import (
+    CERT_VARIABLE,
+    CertificatePlace,
+    presented_certificate,
+)
 from ambassador_client.account.credentials import ADD_KEYRING, NO_KEYRING, CredentialStore, lacks_keyring
 from ambassador_protocol.references import parse_reference
 
@@ -124,7 +129,7 @@ class Invocation:
     @cached_property
     def api(self) -> "ApiClient":
         """The client of this invocation's server."""
-        return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=self._key)
+        return self._own_client(self._key)
 
     @cached_property
     def api_without_keyring(self) -> "ApiClient":
@@ -133,7 +138,11 @@ class Invocation:
         def key() -> str | None:
             return self._find_key(self.credentials.get_from_file)
 
-        return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=key)
+        return self._own_client(key)
+
+    def _own_client(self, key: Callable[[], str | None]) -> "ApiClient":
+        found = self.settings
+        return self.connect(found.server, ca_file=found.ca_file, key=key, certificate=found.certificate)
 
     def connect(
         self,
@@ -142,23 +151,22 @@ class Invocation:
         ca_file: Path | None,
         key: Callable[[], str | None] = lambda: None,
         unverified: bool = False,
+        certificate: CertificatePlace | None = None,
     ) -> "ApiClient":
-        """Return a client of any server; `unverified` accepts every certificate."""
+        """Return a client of any server; `unverified` accepts every certificate.
+
+        It presents the client certificate at this place, else the one that variables name.
+        """
         # Not above: importing the HTTP library is slow, and not every command sends a request.
         from ambassador_admin.api.client import ApiClient  # noqa: PLC0415
-        from ambassador_client.account.client_certificate import certificate_from  # noqa: PLC0415
         from ambassador_client.account.tls import ssl_context  # noqa: PLC0415
 
-        tls = (
-            ssl_context(ca_file=ca_file, allow_self_signed=unverified)
-            if server.startswith("https:")
-            else None
-        )
-        # To a server that is not verified nothing is proved.
-        certificate = None if tls is None or unverified else certificate_from(self.environment.variables)
-        if certificate is not None and tls is not None:
-            certificate.use(tls)
-        client = ApiClient(server, key=key, tls=tls, has_certificate=certificate is not None)
+        tls = presented = None
+        if server.startswith("https:"):
+            tls = ssl_context(ca_file=ca_file, allow_self_signed=unverified)
+        if tls is not None and not unverified:  # to a server that is not verified nothing is proved
+            presented = presented_certificate(certificate, self.environment.variables, tls)
+        client = ApiClient(server, key=key, tls=tls, has_certificate=presented is not None)
         self._clients.append(client)
         return client
 
@@ -244,6 +252,11 @@ class Invocation:
             return settings.key_reference if is_reference else "the variable itself"
         return None if settings.context is None else self.credentials.describe(settings.context.name)
 
+    def describe_certificate(self) -> str | None:
+        """Return the file of the client certificate, None without one."""
+        place = self.settings.certificate
+        return self.environment.variables.get(CERT_VARIABLE) if place is None else place.cert_file
+
     def forget_key(self, name: str) -> bool:
         """Delete the key of a context; return False when none was found, after saying where one may be left."""
         found = self.credentials.delete(name)
@@ -277,7 +290,7 @@ class Invocation:
 
     def _key(self) -> str | None:
         key, context = self._find_key(self.credentials.get), self.settings.context
-        if key is None and context is not None and lacks_keyring():
+        if key is None and context is not None and context.certificate is None and lacks_keyring():
             raise NoCredentialsError(
                 f"There is no key file of context {context.name!r}, and the keyring needs its library.",
                 hint=f"{ADD_KEYRING}, or ambassador-admin login {context.server}",

@@ -10,6 +10,7 @@ from ambassador_admin.api.address import DEFAULT_SERVER, normalise_url
 from ambassador_admin.context.store import Context, ContextStore
 from ambassador_admin.errors import SettingsError
 from ambassador_admin.output import Format
+from ambassador_client.account.client_certificate import CERT_VARIABLE, CertificatePlace
 
 URL_VARIABLE = "MCP_AMBASSADOR_ADMIN_URL"
 KEY_VARIABLE = "MCP_AMBASSADOR_ADMIN_KEY"
@@ -65,15 +66,17 @@ class GlobalOptions:
 class Settings:
     """The server, its CA file and the admin key of one invocation.
 
-    The key is `key_reference` from the environment, else that of `context`. `context` is None when the server is not
-    the context's, so that a key is never sent to another server than its own. `sources` has the source of server,
-    context, ca_file and key.
+    The key is `key_reference` from the environment, else that of `context`. `certificate` is that of the context, None
+    if it has none or a variable names one. `context` is None when the server is not the context's, so that a key is
+    never sent to another server than its own. `sources` has the source of server, context, ca_file, key and
+    certificate.
     """
 
     server: str
     ca_file: Path | None
     context: Context | None
     key_reference: str | None
+    certificate: CertificatePlace | None
     sources: Mapping[str, SettingSource]
 
 
@@ -96,17 +99,22 @@ def resolve_settings(options: GlobalOptions, environ: Mapping[str, str], context
         _variable(environ, CA_VARIABLE),
         (context.ca_file if context else None, stored_source),
     )
+    cert_file, cert_source = _first_set(
+        _variable(environ, CERT_VARIABLE), (context.cert_file if context else None, stored_source)
+    )
     key_reference, key_source = _variable(environ, KEY_VARIABLE)
     return Settings(
         server=server,
         ca_file=Path(ca_file).expanduser() if ca_file else None,
         context=context,
         key_reference=key_reference,
+        certificate=context.certificate if context and cert_source == stored_source else None,
         sources={
             "server": server_source,
             "context": context_source,
             "ca_file": ca_source,
             "key": key_source if key_reference else stored_source,
+            "certificate": cert_source if cert_file else SettingSource(),
         },
     )
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ambassador_admin.errors import NotFoundError, SettingsError
 from ambassador_client.account.atomic_files import remove_private_file, write_private_file
+from ambassador_client.account.client_certificate import CertificatePlace
 from ambassador_protocol.json_text import parse_object
 
 
@@ -17,13 +18,24 @@ from ambassador_protocol.json_text import parse_object
 class Context:
     """A named server; `ca_file` is None when the CAs of the system verify it.
 
-    `identity` is the user or the admin key that has logged in, None in a context of an older version.
+    `identity` is the user or the admin key that has logged in, None in a context of an older version. `cert_file` and
+    `cert_key_file` are the client certificate and its key, `cert_passphrase` is the reference of the passphrase.
     """
 
     name: str
     server: str
     ca_file: str | None = None
     identity: str | None = None
+    cert_file: str | None = None
+    cert_key_file: str | None = None
+    cert_passphrase: str | None = None
+
+    @property
+    def certificate(self) -> CertificatePlace | None:
+        """Return where the client certificate is; None without one."""
+        if self.cert_file is None:
+            return None
+        return CertificatePlace(self.cert_file, self.cert_key_file, self.cert_passphrase)
 
 
 class ContextStore:
@@ -55,13 +67,30 @@ class ContextStore:
         """Return the context of that name, or None."""
         return self._contexts().get(name)
 
-    def save(self, *, name: str, server: str, ca_pem: str | None, identity: str | None = None) -> Context:
+    def save(
+        self,
+        *,
+        name: str,
+        server: str,
+        ca_pem: str | None,
+        identity: str | None = None,
+        certificate: CertificatePlace | None = None,
+    ) -> Context:
         """Store a context with a copy of its CA certificates, and make it the current one."""
         ca_path = self._ca_path(name)
         if ca_pem is not None:
             write_private_file(ca_path, ca_pem)
         ca_file = None if ca_pem is None else str(ca_path)
-        context = Context(name=name, server=server, ca_file=ca_file, identity=identity)
+        cert_file, cert_key_file, cert_passphrase = certificate or (None, None, None)
+        context = Context(
+            name=name,
+            server=server,
+            ca_file=ca_file,
+            identity=identity,
+            cert_file=cert_file,
+            cert_key_file=cert_key_file,
+            cert_passphrase=cert_passphrase,
+        )
         self._write(self._contexts() | {name: context}, name)
         if ca_pem is None:
             remove_private_file(ca_path)
@@ -72,6 +101,11 @@ class ContextStore:
         context = self.get(name)
         self._write(self._contexts(), name)
         return context
+
+    def forget_certificate(self, name: str) -> None:
+        """Forget where the client certificate of a context is; its files are left as they are."""
+        context = replace(self.get(name), cert_file=None, cert_key_file=None, cert_passphrase=None)
+        self._write(self._contexts() | {name: context}, self.current())
 
     def remove(self, name: str) -> None:
         """Delete a context; if it was the current one, no context is current."""

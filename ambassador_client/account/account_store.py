@@ -22,7 +22,11 @@ _MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One login: its server, the CA file of the server, and the description of the key; not the key itself."""
+    """One login: its server, the CA file of the server, and the description of the key; not the key itself.
+
+    `cert_file` and `cert_key_file` are the client certificate and its key, where they were at the login;
+    `cert_passphrase` is the reference of the passphrase.
+    """
 
     name: str
     server: str
@@ -31,6 +35,14 @@ class Account:
     key_name: str = ""
     key_expires_at: str | None = None
     ca_file: str | None = None
+    cert_file: str | None = None
+    cert_key_file: str | None = None
+    cert_passphrase: str | None = None
+
+    @property
+    def is_keyless(self) -> bool:
+        """Tell whether the certificate stands alone."""
+        return self.cert_file is not None and not self.key_id
 
     @property
     def label(self) -> str:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from enum import Enum, auto
 from typing import NamedTuple
 
+from ambassador_protocol.tls_alerts import refusal_in_handshake
+
 
 class FailureKind(Enum):
     """The point at which a request failed."""
@@ -21,6 +23,9 @@ class FailureKind(Enum):
 
     UNTRUSTED = auto()
     """The certificate of the server is not trusted."""
+
+    CERTIFICATE_REFUSED = auto()
+    """The server refused the client certificate, or requires one."""
 
     BROKEN = auto()
     """The connection ended too early, or the answer is not HTTP."""
@@ -62,6 +67,8 @@ def _failure(error: Exception) -> HttpFailure:
         return HttpFailure(FailureKind.UNREADABLE, str(error))
     if isinstance(cause, ssl.SSLCertVerificationError):
         return HttpFailure(FailureKind.UNTRUSTED, cause.verify_message)
+    if (refused := refusal_in_handshake(cause)) is not None:
+        return HttpFailure(FailureKind.CERTIFICATE_REFUSED, refused)
     reason = (isinstance(cause, OSError) and cause.strerror) or str(error) or type(error).__name__
     reason = reason.rstrip(".")
     if isinstance(error, httpx.ConnectError) and not isinstance(cause, ssl.SSLError):
@@ -72,12 +79,12 @@ def _failure(error: Exception) -> HttpFailure:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return the certificate error among the causes, else the innermost cause, which is the system's error."""
+    """Return the error about a certificate among the causes, else the innermost, which is the system's error."""
     seen: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in seen:
         seen.append(found)
-        if isinstance(found, ssl.SSLCertVerificationError):
+        if isinstance(found, ssl.SSLCertVerificationError) or refusal_in_handshake(found) is not None:
             return found
         found = found.__cause__ or found.__context__
     return seen[-1]

@@ -32,10 +32,13 @@ class Credential(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The validated settings. `server_url` has scheme, host and port, and no slash at the end."""
+    """The validated settings. `server_url` has scheme, host and port, and no slash at the end.
+
+    Without a `credential` the certificate stands alone.
+    """
 
     server_url: str
-    credential: Credential = field(repr=False)
+    credential: Credential | None = field(repr=False)
     friendly_name: str
     host_tool: str
     heartbeat_seconds: float
@@ -46,16 +49,16 @@ class Settings:
     certificate: ClientCertificate | None = None
 
     @property
-    def preshared_key(self) -> str:
-        """Return the key; raises NoCredentialsError or SettingsError."""
-        return self.credential.reveal()
+    def preshared_key(self) -> str | None:
+        """Return the key; None where the certificate stands alone. Raises NoCredentialsError or SettingsError."""
+        return None if self.credential is None else self.credential.reveal()
 
     @property
     def identity(self) -> RegisterRequest:
-        """Return the registration request of this client; reads the key."""
-        return RegisterRequest(
-            preshared_key=self.preshared_key, friendly_name=self.friendly_name, host_tool=self.host_tool
-        )
+        """Return the registration request of this client; reads the key. Raises NoCredentialsError without one."""
+        if (key := self.preshared_key) is None:
+            raise _no_key()
+        return RegisterRequest(preshared_key=key, friendly_name=self.friendly_name, host_tool=self.host_tool)
 
     @property
     def is_encrypted(self) -> bool:
@@ -73,9 +76,10 @@ def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Sett
     ca_file = sources.take("ca_file", setting_parsers.parse_path, None)
     if ca_file is None and account is not None and account.ca_file is not None:
         ca_file = Path(account.ca_file)
+    certificate = _certificate(sources, environ, account)
     return Settings(
         server_url=server_url,
-        credential=_credential(sources, environ, account),
+        credential=_credential(sources, environ, account, certificate, server_url),
         friendly_name=_friendly_name(sources, environ),
         host_tool=sources.take("host_tool", setting_parsers.parse_host_tool, "custom"),
         heartbeat_seconds=sources.take(
@@ -85,14 +89,24 @@ def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Sett
         ca_file=ca_file,
         fingerprint=sources.take("fingerprint", setting_parsers.parse_fingerprint, None),
         account=account,
-        certificate=_certificate(sources, environ),
+        certificate=certificate,
     )
 
 
-def _certificate(sources: SettingSources, environ: Mapping[str, str]) -> ClientCertificate | None:
+def _certificate(
+    sources: SettingSources, environ: Mapping[str, str], account: Account | None
+) -> ClientCertificate | None:
+    is_overridden = sources.find("client_cert") is not None and not _names_account(sources)
+    if account is not None and account.cert_file is not None and not is_overridden:
+        return account_certificate(account, environ)
     named = ("client_cert", "client_key", "client_key_passphrase")
     cert, key, passphrase = (sources.take(name, setting_parsers.parse_text, None) for name in named)
     return certificate_of(cert, key, passphrase, environ)
+
+
+def account_certificate(account: Account, environ: Mapping[str, str]) -> ClientCertificate | None:
+    """Return the client certificate of an account, None without one. Raises SettingsError."""
+    return certificate_of(account.cert_file, account.cert_key_file, account.cert_passphrase, environ)
 
 
 def account_store(environ: Mapping[str, str] = os.environ) -> AccountStore:
@@ -117,17 +131,33 @@ def _server_url(sources: SettingSources, account: Account | None) -> str:
     return url
 
 
-def _credential(sources: SettingSources, environ: Mapping[str, str], account: Account | None) -> Credential:
+def _credential(
+    sources: SettingSources,
+    environ: Mapping[str, str],
+    account: Account | None,
+    certificate: ClientCertificate | None,
+    server_url: str,
+) -> Credential | None:
     found = sources.find("preshared_key")
     if found is not None and (account is None or not _names_account(sources)):
         value, place = found
         key = _checked_key(_resolve(value, place, environ), place)
         return Credential(key, place, lambda: key)
-    if account is None:
+    if account is not None and not account.is_keyless:
+        return Credential(account.label, f"account {account.name}", lambda: _stored_key(account, environ))
+    if certificate is None:
+        raise _no_key()
+    if not server_url.startswith("https:"):
         raise NoCredentialsError(
-            "no preshared key is set", "Set MCP_AMBASSADOR_PRESHARED_KEY, or run: ambassador-client login URL"
+            f"a client certificate proves nothing to {server_url}, which has no TLS", "Use https://."
         )
-    return Credential(account.label, f"account {account.name}", lambda: _stored_key(account, environ))
+    return None
+
+
+def _no_key() -> NoCredentialsError:
+    return NoCredentialsError(
+        "no preshared key is set", "Set MCP_AMBASSADOR_PRESHARED_KEY, or run: ambassador-client login URL"
+    )
 
 
 def _names_account(sources: SettingSources) -> bool:

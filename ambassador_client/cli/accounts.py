@@ -7,6 +7,7 @@ import typer
 
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.durations import seconds_of
+from ambassador_client.cli.identity import known_by
 from ambassador_client.cli.missing_credentials import missing_credentials
 from ambassador_client.cli.output import show, show_rows
 from ambassador_client.cli.stops import stop_texts
@@ -27,20 +28,18 @@ def register(app: typer.Typer) -> None:
 
 
 def whoami(run: Run) -> int:
-    """Show your user, groups and key at the server.
+    """Show your user and groups at the server, and the key or certificate it knows you by.
 
     Example: ambassador-client whoami -o json
     """
     me = run.server.request("GET", ME)
-    key = me.get("key") or {}
     view = {
         "server": run.settings.server_url,
         "account": None if run.settings.account is None else run.settings.account.name,
         "user": me.get("user"),
         "display_name": me.get("display_name"),
         "groups": me.get("groups"),
-        "key": key.get("name"),
-        "key_expires_at": key.get("expires_at"),
+        **known_by(me),
         "tools": me.get("tools"),
         "meta_tools": me.get("meta_tools"),
         "refused": me.get("refused"),
@@ -59,7 +58,7 @@ def list_accounts(run: Run) -> int:
     default = run.accounts.default()
     rows = [
         {"account": each.name, "default": each.name == default, "server": each.server, "user": each.user}
-        | {"key": each.key_name, "key_expires_at": each.key_expires_at}
+        | {"key": each.key_name or None, "key_expires_at": each.key_expires_at, "certificate": each.cert_file}
         for each in run.accounts.all()
     ]
     if not rows:
@@ -92,13 +91,18 @@ def rotate_key(
 
     Example: ambassador-client key rotate --overlap 7d
     """
-    account = run.settings.account
-    if account is None or not run.settings.credential.place.startswith("account "):
+    account, credential = run.settings.account, run.settings.credential
+    if credential is None:
+        raise SettingsError(
+            "your certificate stands alone, so there is no key to replace",
+            "Get a new certificate where you got this one.",
+        )
+    if account is None or not credential.place.startswith("account "):
         raise SettingsError(
             "the key in use comes from a setting, which rotation cannot change",
             "Run ambassador-client login first, or ask your administrator.",
         )
-    proof = {"preshared_key": run.settings.credential.reveal()}
+    proof = {"preshared_key": credential.reveal()}
     answer = run.server.request("POST", OWN_KEY_ROTATION, {"overlap_seconds": seconds_of(overlap), **proof})
     place = run.accounts.credentials().put(account.name, str(answer.get("preshared_key")))
     key = answer.get("key") or {}

@@ -21,6 +21,7 @@ _CHECKS: dict[str, Check] = {
     "configuration": local_checks.configuration,
     "files": local_checks.files,
     "key": local_checks.key,
+    "client certificate": local_checks.client_certificate,
     "proxy": local_checks.proxy,
     "address": server_checks.address,
     "connection": server_checks.connection,

@@ -12,6 +12,7 @@ from ambassador_client.cli.hosts import host_statuses
 from ambassador_client.errors import ServerRefusedError, SettingsError
 from ambassador_protocol import __version__
 from ambassador_protocol.paths import ME
+from ambassador_protocol.tls import client_context
 from ambassador_protocol.variables import VARIABLES, misspelling, misspelt_variables
 
 _SOON = timedelta(days=7)
@@ -59,11 +60,44 @@ def files(context: CheckContext) -> str:
 
 def key(context: CheckContext) -> str:
     """Check that the key can be read and does not expire soon."""
+    if context.settings.credential is None:
+        return "none: the certificate stands alone"
     context.settings.preshared_key  # noqa: B018 - raises if the key cannot be read
     account = context.settings.account
     if account is not None:
         warn_of_expiry(account.key_expires_at)
     return f"from {context.settings.credential.place}"
+
+
+def client_certificate(context: CheckContext) -> str:
+    """Check that the certificate of this client can be used, is private and does not end soon."""
+    certificate = context.settings.certificate
+    if certificate is None:
+        return "none is set"
+    _, validity = certificate.check()
+    if not context.settings.is_encrypted:
+        raise CheckWarning(
+            f"{certificate.cert_file} is not presented to {context.settings.server_url}, which has no TLS",
+            "Use https://.",
+        )
+    certificate.use(client_context())
+    begin, end = map(_certificate_moment, validity or ("", ""))
+    if begin is None or end is None:
+        return str(certificate.cert_file)
+    # Some live for an hour, and are replaced by a program.
+    if end - datetime.now(UTC) < min(_SOON, (end - begin) / 5):
+        raise CheckWarning(
+            f"the certificate {certificate.cert_file} expires on {_date(end)}",
+            "Get a new one where you got it.",
+        )
+    return f"{certificate.cert_file}, valid until {_date(end)}"
+
+
+def _certificate_moment(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def warn_of_expiry(expires_at: str | None) -> None:
@@ -89,6 +123,8 @@ def proxy(context: CheckContext) -> str:
 def old_sessions(context: CheckContext) -> str:
     """Check for cached sessions that have ended at the server."""
     settings = context.settings
+    if settings.credential is None:
+        return "none: a certificate that stands alone needs no session"
     slots, held = Slot.claim_all(sessions_directory(), settings.server_url, settings.credential.label)
     stale = [slot for slot in slots if _is_stale(context, slot)]
     for slot in stale if context.fix else []:

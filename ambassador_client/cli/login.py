@@ -16,7 +16,8 @@ from ambassador_client.account.account_store import Account, check_name
 from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_client.account.paths import expanded
 from ambassador_client.account.session_cache import Slot, sessions_directory
-from ambassador_client.account.settings import Credential, Settings
+from ambassador_client.account.settings import Credential, Settings, account_certificate
+from ambassador_client.cli.certificate_options import CertificateOptions
 from ambassador_client.cli.command import Run, command
 from ambassador_client.cli.login_account import LoginAccount
 from ambassador_client.cli.output import show
@@ -50,6 +51,7 @@ def login(
     run: Run,
     url: Annotated[str, typer.Argument(metavar="URL", help="Address of the server; port 8443 by default.")],
     sign_in: SignInOptions,
+    client_certificate: CertificateOptions,
     key_from: _KeySource = None,
     code: _Code = None,
     keep: Annotated[
@@ -59,7 +61,7 @@ def login(
         bool, typer.Option("--replace", help="Replace the account even if it is another user or server.")
     ] = False,
 ) -> int:
-    """Log in to a server with a key, a one-time code or your organisation's account, and save it as an account.
+    """Log in to a server with a key, a code, a certificate or your organisation's account, and save it as an account.
 
     The server checks the key first. An account of another user or server is not replaced without --replace. The key is
     saved in the system's keyring if there is one, else in a file that only you can read. On Linux `pipx inject
@@ -68,33 +70,45 @@ def login(
     With --sso your browser opens the page of your organisation. Over SSH, or with --device, you enter a code there on
     any machine. The server exchanges the answer for a key of this machine, which replaces the one from before.
 
+    With --cert your certificate stands alone, unless --key-from, --code or --sso gives a key that it stands beside.
+
     Example: ambassador-client login https://mcp.example.com --code 7KQF-3M2X-9TWD
     """
     sign_in.check(code=code, key_from=key_from)
     settings, ca_pem = _login_settings(run, url)
+    settings = replace(settings, certificate=client_certificate.certificate(os.environ, settings.server_url))
     name = check_name(run.flags.account or _default_name(settings.server_url))
     target = LoginAccount(
         run.accounts, name, settings.server_url, replace_other=replace_other, make_default=not keep
     )
-    if ca_pem is None and settings.ca_file is not None:
-        ca_pem = _read_ca_file(settings.ca_file)
-    target.ca_pem = ca_pem
-    if sign_in.sso:
-        secret = _keep(run, target, name, sign_in.exchange(run, settings))
-    else:
-        secret = code or read_secret(key_from, partial(run.prompt_secret, _PROMPT))
-    if not secret.startswith(KEY_PREFIX):
-        answer = run.connect(settings, None).request("POST", ENROL, {"code": secret})
-        secret = _keep(run, target, name, answer)
+    target.ca_pem = _read_ca_file(settings.ca_file) if ca_pem is None and settings.ca_file else ca_pem
+    target.certificate = client_certificate.place()
+    secret = (
+        _keep(run, target, name, sign_in.exchange(run, settings))
+        if sign_in.sso
+        else _secret(run, settings, target, name, code=code, key_from=key_from)
+    )
     me = _check(run, settings, secret)
     account, place = target.save(secret, me)
     run.did(f"account {account.name} is saved")
     show(_account_view(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
     if target.previous_default not in (None, run.accounts.default()):
         run.say(f"The default account was {target.previous_default}; it is {account.name} now.")
-    if lacks_keyring():
+    if secret is not None and lacks_keyring():
         run.say(NO_KEYRING)
     return 0
+
+
+def _secret(
+    run: Run, settings: Settings, target: LoginAccount, name: str, *, code: str | None, key_from: str | None
+) -> str | None:
+    """Return the key that is given, or given for a code; None where a certificate stands alone."""
+    if target.certificate is not None and not (code or key_from):
+        return None
+    secret = code or read_secret(key_from, partial(run.prompt_secret, _PROMPT))
+    if secret.startswith(KEY_PREFIX):
+        return secret
+    return _keep(run, target, name, run.connect(settings, None).request("POST", ENROL, {"code": secret}))
 
 
 def _keep(run: Run, target: LoginAccount, name: str, answer: Mapping[str, Any]) -> str:
@@ -108,6 +122,8 @@ def _keep(run: Run, target: LoginAccount, name: str, answer: Mapping[str, Any]) 
 def logout(run: Run) -> int:
     """End the sessions of an account and delete its key from this machine. The key stays valid until it is revoked.
 
+    A client certificate stays where it is.
+
     Example: ambassador-client logout --account work
     """
     account = run.accounts.get(run.flags.account)
@@ -119,6 +135,10 @@ def logout(run: Run) -> int:
         slot.release()
     run.did(f"the sessions of account {account.name} were ended")
     forgotten = run.accounts.credentials().delete(account.name)
+    if account.is_keyless:
+        run.accounts.remove(account.name)
+        run.say(f"Logged out of {account.server}; the certificate {account.cert_file} is left as it is.")
+        return 0
     run.did("its key was deleted from this machine")
     run.accounts.remove(account.name)
     run.did("the account was removed")
@@ -180,8 +200,10 @@ def _login_settings(run: Run, url: str) -> tuple[Settings, str | None]:
     return settings, pinned_certificate(address, pin, state_directory() / "trust", dial)
 
 
-def _check(run: Run, settings: Settings, secret: str) -> dict[str, Any]:
-    """Check the key with a short session and return the answer to GET /v1/me; raises LinkError."""
+def _check(run: Run, settings: Settings, secret: str | None) -> dict[str, Any]:
+    """Check the key with a short session, or the certificate, and return the answer to GET /v1/me; raises LinkError."""
+    if secret is None:
+        return run.connect(settings, None).request("GET", ME)
     session = run.connect(settings, None).register(replace(settings.identity, preshared_key=secret))
     server = run.connect(settings, session.session_token)
     try:
@@ -194,6 +216,7 @@ def _check(run: Run, settings: Settings, secret: str) -> dict[str, Any]:
 def _end_session(run: Run, account: Account, token: str, session: Any) -> None:
     settings, _ = _login_settings(Run(replace(run.flags, fingerprint=None), run.output), account.server)
     try:
+        settings = replace(settings, certificate=account_certificate(account, os.environ))
         run.connect(settings, token).disconnect(session)
     except ClientError as error:
         run.say(f"The session could not be ended: {error.cause}. It expires by itself.")
@@ -201,7 +224,8 @@ def _end_session(run: Run, account: Account, token: str, session: Any) -> None:
 
 def _account_view(account: Account) -> dict[str, Any]:
     members = asdict(account)
-    return {name: members[name] for name in ("name", "server", "user", "key_name", "key_expires_at")}
+    names = ("name", "server", "user", "key_name", "key_expires_at", "cert_file")
+    return {name: members[name] or None for name in names}
 
 
 def _default_name(address: str) -> str:

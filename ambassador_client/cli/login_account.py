@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ambassador_client.account.account_store import LONGEST_NAME, Account, AccountStore
+from ambassador_client.account.client_certificate import CertificatePlace
 from ambassador_client.errors import ConflictError
 
 _KEEP_BOTH = "Keep both with --account NAME, or add --replace."
 
 
 class LoginAccount:
-    """Saves a login at `server` as the account `name`, with `ca_pem`, the certificates of its server.
+    """Saves a login at `server` as the account `name`.
+
+    `ca_pem` are the certificates of its server; `certificate` is where that of the client is.
 
     Raises ConflictError if the account is for another server and `replace_other` is false.
     """
@@ -20,6 +23,7 @@ class LoginAccount:
         self, store: AccountStore, name: str, server: str, *, replace_other: bool, make_default: bool
     ) -> None:
         self.ca_pem: str | None = None
+        self.certificate: CertificatePlace | None = None
         self.previous_default = store.default()
         self._store = store
         self._name = name
@@ -32,12 +36,15 @@ class LoginAccount:
                 f"account {name} is {self._known.identity}; this login is for {server}", _KEEP_BOTH
             )
 
-    def save(self, key: str, me: Mapping[str, Any]) -> tuple[Account, str]:
-        """Save the account of the user `me` and return it and the place of its key; raises ConflictError."""
+    def save(self, key: str | None, me: Mapping[str, Any]) -> tuple[Account, str | None]:
+        """Save the account of the user `me` and return it and the place of its key; raises ConflictError.
+
+        Without a key, the certificate stands alone.
+        """
         account = self._account(self._name, me)
         if self._known is not None and self._known.user not in ("", account.user):
             raise ConflictError(
-                f"account {self._name} is {self._known.identity}; this key is of {account.identity}",
+                f"account {self._name} is {self._known.identity}; this login is of {account.identity}",
                 _KEEP_BOTH,
             )
         return self._write(account, key, make_default=self._make_default)
@@ -57,19 +64,27 @@ class LoginAccount:
                 f"The key is saved as account {account.name}; run: ambassador-client account use {account.name}",
             ) from None
 
-    def _write(self, account: Account, key: str, *, make_default: bool) -> tuple[Account, str]:
-        place = self._store.credentials().put(account.name, key)
+    def _write(self, account: Account, key: str | None, *, make_default: bool) -> tuple[Account, str | None]:
+        credentials, place = self._store.credentials(), None
+        if key is None:
+            credentials.delete(account.name)
+        else:
+            place = credentials.put(account.name, key)
         return self._store.save(account, ca_pem=self.ca_pem, make_default=make_default), place
 
     def _account(self, name: str, me: Mapping[str, Any]) -> Account:
         key = me.get("key") or {}
+        place = self.certificate or (None, None, None)
         return Account(
             name=name,
             server=self._server,
             user=str(me.get("user")),
-            key_id=str(key.get("id")),
-            key_name=str(key.get("name")),
+            key_id=str(key.get("id", "")),
+            key_name=str(key.get("name", "")),
             key_expires_at=key.get("expires_at"),
+            cert_file=place[0],
+            cert_key_file=place[1],
+            cert_passphrase=place[2],
         )
 
     def _free_name(self, user: str) -> str:

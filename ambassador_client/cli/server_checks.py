@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.cli.check_context import CONNECT_SECONDS, CheckContext, CheckWarning
+from ambassador_client.cli.identity import identity_text
 from ambassador_client.cli.local_checks import warn_of_expiry
 from ambassador_client.cli.missing_credentials import HINT, missing_credentials, missing_text
 from ambassador_client.cli.stops import stop_texts
@@ -135,24 +137,32 @@ def clock(context: CheckContext) -> str:
 
 
 def session(context: CheckContext) -> str:
-    """Check that the server opens a session for the key."""
-    session = context.run.connect(context.settings, None).register(context.settings.identity)
-    server = context.run.connect(context.settings, session.session_token)
-    try:
-        context.me = server.request("GET", ME)
-    finally:
-        with suppress(ClientError):
-            server.disconnect(session)
+    """Check that the server opens a session for the key, or knows the certificate that stands alone."""
+    context.me = (
+        _me_in_session(context) if context.settings.credential else context.run.server.request("GET", ME)
+    )
     version = context.me.get("server_version")
     if version != __version__:
         raise CheckWarning(
             f"the server is {version}, this client {__version__}", "Install the same version on both."
         )
-    return f"user {context.me.get('user')}, key {(context.me.get('key') or {}).get('name')}"
+    return identity_text(context.me)
+
+
+def _me_in_session(context: CheckContext) -> dict[str, Any]:
+    session = context.run.connect(context.settings, None).register(context.settings.identity)
+    server = context.run.connect(context.settings, session.session_token)
+    try:
+        return server.request("GET", ME)
+    finally:
+        with suppress(ClientError):
+            server.disconnect(session)
 
 
 def expiry(context: CheckContext) -> str:
     """Check at the server that the key does not expire soon."""
+    if context.settings.credential is None:
+        return "there is no key"
     expires_at = (context.me.get("key") or {}).get("expires_at")
     account = context.settings.account
     if account is None or account.key_expires_at != expires_at:  # else the check of the key has said it

@@ -17,6 +17,7 @@ from ambassador_client.cli.questions import CAPABILITIES
 from ambassador_client.errors import (
     MAY_HAVE_RUN,
     BadAnswerError,
+    CertificateRefusedError,
     ClientError,
     ServerRefusedError,
     TooLargeError,
@@ -44,6 +45,7 @@ from ambassador_protocol.mcp import (
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER, CONNECTIONS, MCP, REGISTER
 from ambassador_protocol.problems import ProblemCode
 from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
+from ambassador_protocol.tls_alerts import NEXT_STEP
 
 Json = dict[str, Any]
 Progress = Callable[[Json], None]
@@ -384,6 +386,8 @@ def _error_for(url: str, tunnel: ProxyTunnel | None, is_call: bool, failure: Htt
                 f"the certificate of {url} is not trusted: {failure.reason}",
                 "Name the server's CA with --ca-file, or its fingerprint with --fingerprint.",
             )
+        case FailureKind.CERTIFICATE_REFUSED:
+            return CertificateRefusedError(f"{url} refuses: {failure.reason}", NEXT_STEP)
         case FailureKind.UNREADABLE:
             return BadAnswerError(f"the answer of {url} cannot be read: {failure.reason}", "")
         case FailureKind.NOT_CONNECTED if tunnel is not None:

@@ -205,6 +205,12 @@ class HttpClient:
         while self._idle:
             self._idle.pop()[1].abort()
 
+    def read_tls_again(self) -> None:
+        """Let the next connections read the files of certificates again, which may have been replaced."""
+        if self._tls_factory is not None and self._address.tls is not None:
+            self._address = self._address._replace(tls=None)
+            self.close()
+
     @asynccontextmanager
     async def _open_response(self, request: HttpRequest) -> AsyncIterator[Response]:
         connection, head = await self._send(request)
@@ -240,9 +246,7 @@ class HttpClient:
         try:
             return await HttpConnection.open(self._address, self._limits.connect)
         except UntrustedCertificateError:
-            if self._tls_factory is not None:
-                # The CA file may have been replaced: read it again next time.
-                self._address = self._address._replace(tls=None)
+            self.read_tls_again()  # the CA file may have been replaced
             raise
 
     async def _ask(self, connection: HttpConnection, request: HttpRequest) -> h11.Response:

@@ -18,12 +18,14 @@ from ambassador_client.errors import (
     MAY_HAVE_RUN,
     TRY_AGAIN,
     BadAnswerError,
+    CertificateRefusedError,
     ClientError,
     TooLargeError,
     UnreachableError,
     UntrustedCertificateError,
 )
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
+from ambassador_protocol.tls_alerts import NEXT_STEP, refusal_in_handshake
 
 _READ_BYTES = 1 << 16
 _WRITE_AT_ONCE_BYTES = 1 << 16
@@ -195,7 +197,7 @@ class HttpConnection:
             cause = f"{self._address.url} gave no answer within {timeout:g} s"
             raise UnreachableError(cause, self._next_step) from error
         except OSError as error:
-            raise self._broken_error() from error
+            raise _refused_certificate(self._address, error) or self._broken_error() from error
         if len(self._begun) < len(_HTTP):
             self._begun = (self._begun + data)[: len(_HTTP)]
         return data
@@ -242,9 +244,18 @@ def _connect_error(address: ServerAddress, error: OSError) -> ClientError:
             f"the certificate of {address.url} is not trusted: {error.verify_message}",
             "Put the server's CA certificate into a file and name it in MCP_AMBASSADOR_CA_FILE.",
         )
+    if (refused := _refused_certificate(address, error)) is not None:
+        return refused
     return UnreachableError(
         f"cannot reach {address.url} : {_reason(error)}",
         "Is the server running? Check MCP_AMBASSADOR_URL and the network, then run: ambassador-client status",
+    )
+
+
+def _refused_certificate(address: ServerAddress, error: OSError) -> CertificateRefusedError | None:
+    refused = refusal_in_handshake(error)
+    return (
+        None if refused is None else CertificateRefusedError(f"{address.url} refuses: {refused}", NEXT_STEP)
     )
 
 

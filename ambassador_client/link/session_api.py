@@ -16,6 +16,7 @@ from ambassador_protocol.paths import (
     CONNECTIONS,
     HEARTBEAT,
     MCP,
+    ME,
     REGISTER,
     SESSION_TOKEN_HEADER,
     TOOLS,
@@ -61,9 +62,14 @@ async def disconnect(http: HttpClient, registration: RegisterResponse) -> None:
         _read_accepted(http, reply)
 
 
-async def end_conversation(http: HttpClient, token: str, headers: Sequence[tuple[str, str]]) -> None:
-    """End the MCP conversation that the headers name; the server may refuse, which is ignored."""
-    await http.fetch(HttpRequest("DELETE", MCP, [*_headers(token), *headers]))
+async def who_am_i(http: HttpClient) -> dict[str, Any]:
+    """Return the answer about a connection whose client certificate stands alone; raises LinkError."""
+    return _read_accepted(http, await http.fetch(HttpRequest("GET", ME, _headers())))
+
+
+async def end_conversation(http: HttpClient, headers: Sequence[tuple[str, str]]) -> None:
+    """End the MCP conversation that the headers name and prove; the server may refuse, which is ignored."""
+    await http.fetch(HttpRequest("DELETE", MCP, [*_headers(), *headers]))
 
 
 async def list_tools(http: HttpClient, token: str) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from ambassador_client.account.session_cache import Slot
 from ambassador_client.errors import (
     ClientError,
     ServerRefusedError,
@@ -15,9 +14,9 @@ from ambassador_client.link import session_api
 from ambassador_client.link.http_client import HttpClient, HttpRequest, Response
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.message import Headers
+from ambassador_client.proxy.proofs import Proof
 from ambassador_protocol.backoff import Backoff, jitter
-from ambassador_protocol.paths import MCP, SESSION_TOKEN_HEADER
-from ambassador_protocol.sessions import RegisterRequest
+from ambassador_protocol.paths import MCP
 
 _BACKOFF = Backoff(0.5, 30.0)
 _REFUSED_PAUSE = 300.0  # an administrator may correct a refused key, but the server counts failed attempts
@@ -31,18 +30,15 @@ class Session:
     def __init__(
         self,
         http: HttpClient,
-        identity: Callable[[], RegisterRequest],
-        slot: Slot,
+        proof: Proof,
         *,
         heartbeat_seconds: float,
         report: Callable[[str], None],
     ) -> None:
         self._http = http
-        self._identity = identity
-        self._slot = slot
+        self._proof = proof
         self._heartbeat_seconds = heartbeat_seconds
         self._report = report
-        self._registration = slot.load()
         self._problem: ClientError | None = None
         self._failures = 0
         self._rejected_sessions = 0
@@ -54,8 +50,8 @@ class Session:
 
     @property
     def token(self) -> str | None:
-        """Return the current session token, or None."""
-        return None if self._registration is None else self._registration.session_token
+        """Return the current session token, empty for a certificate that stands alone; None before either."""
+        return self._proof.token
 
     async def run(self, on_recovery: Callable[[], None]) -> None:
         """Register and keep the session alive until cancelled; call `on_recovery` when the server works again.
@@ -91,7 +87,7 @@ class Session:
         for last_try in (False, True):
             added = [] if extra_headers is None else await extra_headers()
             token = await self._token()
-            lines = [*headers, *added, (SESSION_TOKEN_HEADER, token)]
+            lines = [*headers, *added, *self._proof.headers]
             request = HttpRequest("POST" if body else "GET", MCP, lines, body, replayable or not body)
             answered = False
             try:
@@ -123,34 +119,32 @@ class Session:
 
         `closing_headers` name the MCP conversation, which is ended first, within `seconds`.
         """
-        if self._registration is not None:
+        if self._proof.token is not None:
             if closing_headers:
                 with suppress(ClientError, TimeoutError):
                     async with asyncio.timeout(seconds):
-                        await session_api.end_conversation(
-                            self._http, self._registration.session_token, closing_headers
-                        )
+                        headers = [*self._proof.headers, *closing_headers]
+                        await session_api.end_conversation(self._http, headers)
             try:
-                await session_api.disconnect(self._http, self._registration)
-                self._slot.clear()
+                await self._proof.end(self._http)
             except ClientError as error:
                 self._report(str(error))
         self._http.close()
 
     async def _token(self) -> str:
-        if self._registration is None:
+        if self._proof.token is None:
             if self._may_retry_now():
                 self._request_attempt()
             await self._attempted.wait()
-        if self._registration is not None:
-            return self._registration.session_token
+        if (token := self._proof.token) is not None:
+            return token
         # The same error object is raised for many requests and must not collect their tracebacks.
         raise (self._problem or ClientError("there is no session")).with_traceback(None)
 
     def _renew(self, refused_token: str, error: ClientError) -> None:
-        if self._registration is None or self._registration.session_token != refused_token:
+        if self._proof.token != refused_token:
             return
-        self._registration = None
+        self._proof.drop()
         if self._rejected_sessions < _MAX_REJECTED_SESSIONS:
             self._request_attempt()
         else:
@@ -184,20 +178,15 @@ class Session:
         return self._heartbeat_seconds
 
     async def _ensure(self) -> None:
-        registration = self._registration
-        is_alive = registration is not None and await session_api.heartbeat(
-            self._http, registration.session_token
-        )
-        if is_alive and self._registration is registration:
+        token = self._proof.token
+        if await self._proof.is_good(self._http) and self._proof.token == token:
             self._rejected_sessions = 0
             return
-        self._registration = None
+        self._proof.drop()
         self._attempted.clear()
-        # A keyring may wait for its owner; the thread keeps the relay responsive.
-        identity = await asyncio.to_thread(self._identity)
-        self._registration = await session_api.register(self._http, identity)
+        self._http.read_tls_again()  # a certificate that was refused may have been renewed
+        await self._proof.obtain(self._http)
         self._rejected_sessions += 1
-        self._slot.store(self._registration)
 
     def _mark_broken(self, error: ClientError) -> None:
         if self._problem is None:

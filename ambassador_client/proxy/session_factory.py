@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from ambassador_client.account.session_cache import Slot, SlotOwner, sessions_directory
 from ambassador_client.account.setting_sources import Flags
-from ambassador_client.account.settings import load_settings
+from ambassador_client.account.settings import Settings, load_settings
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.link.http_client import HttpClient
+from ambassador_client.proxy.proofs import CertificateProof, Proof, SessionProof
 from ambassador_client.proxy.session import Session
 from ambassador_protocol.variables import misspelling, misspelt_variables
 
@@ -28,15 +29,22 @@ def create_session(flags: Flags | None, report: Callable[[str], None]) -> Sessio
         report(
             "any certificate is accepted (MCP_AMBASSADOR_ALLOW_SELF_SIGNED): the server is not authenticated"
         )
-    holder = SlotOwner(settings.credential.label, settings.friendly_name, settings.host_tool)
     return Session(
         HttpClient(
             settings.server_url, None, tls_factory=partial(context_from_settings, settings, dial), dial=dial
         ),
-        lambda: settings.identity,
-        Slot.claim(sessions_directory(), settings.server_url, holder),
+        _proof(settings),
         heartbeat_seconds=settings.heartbeat_seconds,
         report=report,
+    )
+
+
+def _proof(settings: Settings) -> Proof:
+    if settings.credential is None:
+        return CertificateProof()
+    holder = SlotOwner(settings.credential.label, settings.friendly_name, settings.host_tool)
+    return SessionProof(
+        lambda: settings.identity, Slot.claim(sessions_directory(), settings.server_url, holder)
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ambassador_protocol.admin.enumerations import AdminKeyKind, Role
+from ambassador_protocol.admin.enumerations import IdentityKind, Role
 from ambassador_protocol.admin.strict import STRICT
 
 
@@ -27,10 +27,10 @@ class PasswordChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whoami:
-    """The administrator whom an `amb_ak_` key authenticates: a `login` of `user`, or an admin `key`."""
+    """The administrator of the request: by a `login` of `user`, an admin `key`, or a client `certificate` alone."""
 
     name: str
-    kind: AdminKeyKind
+    kind: IdentityKind
     user: str | None
     roles: list[Role]
     expires_at: str | None

@@ -19,6 +19,7 @@ from ambassador_server.crypto.private_files import (
     read_private,
     write_private,
 )
+from ambassador_server.crypto.telling_tls import TellingContext
 from ambassador_server.errors import ConfigurationError
 
 _CA_LIFE = timedelta(days=3650)
@@ -75,7 +76,7 @@ def given_ssl_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
 
     Raises ConfigurationError when a file cannot be read, the key does not fit, or the certificate has expired.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = TellingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:

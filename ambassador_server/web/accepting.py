@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from ambassador_server.web.client_tls import ListenerTls, PeerConnections
+from ambassador_server.web.client_tls import FailedHandshake, ListenerTls, PeerConnections
 from ambassador_server.web.http_server import HttpConnection
 from ambassador_server.web.listener_bounds import Connections
 from ambassador_server.web.rare_warnings import RareWarnings
@@ -102,7 +102,10 @@ class BoundedSite(web.BaseSite):
             if server is None:
                 accepted.close()
                 return
+            kept = None
             try:
+                # The event loop closes its descriptor of the socket before the client can be told why TLS failed.
+                kept = None if self._peers is None else accepted.dup()
                 await loop.connect_accepted_socket(
                     lambda: HttpConnection(
                         server, self._connections, closed, self._peers, loop=loop, **self._options
@@ -118,5 +121,16 @@ class BoundedSite(web.BaseSite):
                 if isinstance(error, ConnectionAbortedError):
                     # The time for the handshake is over.
                     self._connections.counts.cut_off += 1
+                if kept is not None and isinstance(error, FailedHandshake):
+                    _tell(kept, error)
                 return
+            finally:
+                if kept is not None:
+                    kept.close()
             await closed
+
+
+def _tell(sock: socket.socket, error: FailedHandshake) -> None:
+    """Send the alert of a failed handshake; for what does not fit into the buffer nobody waits."""
+    with suppress(OSError):
+        sock.send(error.alert)

@@ -5,14 +5,16 @@ import logging
 import secrets
 import ssl
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.people.certificates import CertificateFault, PeerCertificate
+from ambassador_server.errors import Advice, InvalidTokenError
 from ambassador_server.web.listener_bounds import reset
 from ambassador_server.web.rare_warnings import RareWarnings
+from ambassador_server.wording.advice import hint_text
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +33,18 @@ class ListenerTls(Protocol):
     def examine(self, chain: Sequence[bytes]) -> PeerCertificate | CertificateFault:
         """Verify a chain as the files are now; any bytes may be given."""
         ...
+
+
+@runtime_checkable
+class FailedHandshake(Protocol):
+    """An error of a handshake; `alert` is what the client is still to be sent, so that it knows why.
+
+    `is_about_certificate` tells whether the client's certificate was refused, or is missing though it is required.
+    """
+
+    alert: bytes
+    is_about_certificate: bool
+    has_no_certificate: bool
 
 
 class PeerConnections:
@@ -76,12 +90,16 @@ class PeerConnections:
 
 def _refuse(transport: asyncio.Transport, fault: CertificateFault) -> None:
     """Say why a certificate is refused, in HTTP, because TLS could not say it; and close the connection."""
+    error = InvalidTokenError(
+        f"The client certificate is refused ({fault})", advice=Advice.ASK_FOR_CERTIFICATE
+    )
     problem = Problem(
         status=401,
         code=ProblemCode.INVALID_CREDENTIALS,
         error="Unauthorized",
-        message=f"The client certificate is refused ({fault})",
+        message=error.message,
         request_id=secrets.token_hex(16),
+        hint=hint_text(error),
     )
     body = msgspec.json.encode(problem.body())
     head = (

@@ -8,6 +8,9 @@ from ambassador_server.errors import Advice, AmbassadorError
 _ADVICE: Mapping[Advice, str] = {
     Advice.ALLOW_UNMATCHED: "For tools that do not exist yet: --allow-unmatched, or allow_unmatched in a request.",
     Advice.ASK_ADMINISTRATOR: "Ask your administrator.",
+    Advice.ADD_KEY: "Use your key as well: ambassador-client login URL --cert FILE --key-from SOURCE",
+    Advice.ASK_FOR_CERTIFICATE: "Ask your administrator for a certificate that this server accepts.",
+    Advice.ASK_FOR_KEY: "Ask your administrator for a key or a code, and log in with it.",
     Advice.ASK_FOR_ROLE: "The role {roles} has it; ambassador-admin whoami shows yours.",
     Advice.ASK_ANOTHER_ADMINISTRATOR: "Let another administrator do it.",
     Advice.APPOINT_ADMINISTRATOR: (

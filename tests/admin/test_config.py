@@ -34,6 +34,7 @@ def test_without_any_setting_defaults_apply(home: Shell) -> None:
         "context": [None, "default", None],
         "ca_file": [None, "default", None],
         "key": [None, "default", None],
+        "certificate": [None, "default", None],
         "colour": ["on a terminal", "default", None],
     }
 

@@ -12,9 +12,11 @@ from ambassador_client.account.client_certificate import (
     certificate_from,
 )
 from ambassador_client.errors import SettingsError
-from tests.authorities import Authority, email
+from tests.authorities import HOUR, Authority, email
 
 WHO = Authority().issue(email("alice@acme.example"))
+WHO_WAS = Authority().issue(email("alice@acme.example"), begins=-2 * HOUR, ends=-HOUR)
+WHO_WILL_BE = Authority().issue(email("alice@acme.example"), begins=HOUR, ends=2 * HOUR)
 
 
 def used(**environ: str) -> None:
@@ -44,14 +46,25 @@ def test_what_is_wrong_is_told(tmp_path: Path) -> None:
     cert, key = WHO.files(tmp_path, "plain")
     other = Authority().issue(email("bob@acme.example")).files(tmp_path, "other")[1]
     sealed = WHO.files(tmp_path, "sealed", passphrase="open sesame")[1]
+    past = WHO_WAS.files(tmp_path, "past")
+    future = WHO_WILL_BE.files(tmp_path, "future")
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n\xff")
     shared = tmp_path / "shared.key"
     shared.write_bytes(Path(key).read_bytes())
     shared.chmod(0o644)
     faults = {
         "other users can read": {CERT_VARIABLE: cert, KEY_VARIABLE: str(shared)},
         "without its certificate": {KEY_VARIABLE: key},
-        "cannot use the client certificate": {CERT_VARIABLE: cert, KEY_VARIABLE: other},
-        "cannot use": {CERT_VARIABLE: cert, KEY_VARIABLE: sealed},
+        "is not the key of the certificate": {CERT_VARIABLE: cert, KEY_VARIABLE: other},
+        "has a passphrase, which is not given": {CERT_VARIABLE: cert, KEY_VARIABLE: sealed},
+        "does not open the client key": {
+            **{CERT_VARIABLE: cert, KEY_VARIABLE: sealed, PASSPHRASE_VARIABLE: "env://WORD"},
+            "WORD": "open sesam",
+        },
+        "cannot use the client certificate": {CERT_VARIABLE: str(nonsense), KEY_VARIABLE: key},
+        "expired on 20.* UTC": {CERT_VARIABLE: past[0], KEY_VARIABLE: past[1]},
+        "is not valid before 20.* UTC": {CERT_VARIABLE: future[0], KEY_VARIABLE: future[1]},
         "cannot read the client key": {CERT_VARIABLE: cert, KEY_VARIABLE: "no-such-file"},
         "cannot read the client certificate": {CERT_VARIABLE: "no-such-file", KEY_VARIABLE: key},
         "not given by reference": {CERT_VARIABLE: cert, PASSPHRASE_VARIABLE: "open sesame"},

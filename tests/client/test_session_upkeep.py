@@ -10,6 +10,7 @@ from ambassador_client.account.session_cache import Slot
 from ambassador_client.errors import BadAnswerError, ClientError, ServerRefusedError, UnreachableError
 from ambassador_client.link.http_client import HttpClient
 from ambassador_client.link.refusals import refusal
+from ambassador_client.proxy.proofs import SessionProof
 from ambassador_client.proxy.session import Session, pause_after
 from ambassador_protocol.sessions import RegisterRequest
 from tests.client.fake_server import KEY, FakeServer
@@ -34,7 +35,9 @@ class Watcher:
 async def kept(server: FakeServer, heartbeat_seconds: float) -> AsyncIterator[tuple[Session, Watcher]]:
     watcher = Watcher()
     http = HttpClient(server.url, None)
-    session = Session(http, lambda: ME, Slot(), heartbeat_seconds=heartbeat_seconds, report=watcher.report)
+    session = Session(
+        http, SessionProof(lambda: ME, Slot()), heartbeat_seconds=heartbeat_seconds, report=watcher.report
+    )
     maintaining = asyncio.create_task(session.run(watcher.recovered.set))
     try:
         yield session, watcher
@@ -90,7 +93,10 @@ async def test_heartbeats_detect_a_restarted_server(server: FakeServer):
 
 async def test_closing_twice_or_without_a_session_is_harmless(server: FakeServer):
     session = Session(
-        HttpClient(server.url, None), lambda: ME, Slot(), heartbeat_seconds=1, report=lambda _: None
+        HttpClient(server.url, None),
+        SessionProof(lambda: ME, Slot()),
+        heartbeat_seconds=1,
+        report=lambda _: None,
     )
     await session.close()
     assert server.disconnected == []

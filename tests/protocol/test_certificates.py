@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import ssl
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,10 @@ from ambassador_protocol.certificates import (
     find_certificate,
     fingerprint_of,
     parse_fingerprint,
+    validity_of,
 )
+from tests import authorities
+from tests.authorities import HOUR, Authority, email
 
 DERS = st.lists(st.binary(min_size=1, max_size=200), max_size=4)
 
@@ -50,3 +54,35 @@ def test_what_cannot_be_read_is_passed_over_and_no_more_than_the_first_are_read(
     whole = f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(b'x').decode()}\n-----END CERTIFICATE-----\n"
     assert list(certificates_in(broken + whole)) == [b"x"]
     assert len(list(certificates_in(whole * 1000))) == 16
+
+
+AUTHORITY = Authority()
+GOOD = authorities.der(AUTHORITY.issue(email("alice@acme.example")).certificate)
+
+
+@pytest.mark.parametrize("years", [-50, -1, 0, 5, 23, 24, 60])
+def test_the_times_of_a_certificate_are_read_in_both_forms(years: int):
+    certificate = AUTHORITY.issue(email("a@b.example"), begins=-2 * HOUR, ends=HOUR).certificate
+    moved = datetime.now(UTC) - 2 * HOUR
+    begins = (moved.replace(day=1, year=moved.year + years) - moved) - 2 * HOUR
+    made = AUTHORITY.issue(email("a@b.example"), begins=begins, ends=begins + HOUR).certificate
+    for each in (certificate, made):
+        begin, end = validity_of(authorities.der(each))
+        assert begin == f"{each.not_valid_before_utc:%Y%m%d%H%M%S}Z"
+        assert end == f"{each.not_valid_after_utc:%Y%m%d%H%M%S}Z"
+
+
+@given(data=st.binary(max_size=400))
+def test_any_bytes_have_times_or_are_no_certificate(data: bytes):
+    with pytest.raises(ValueError, match="certificate"):
+        validity_of(data)
+
+
+@given(at=st.integers(0, len(GOOD) - 1), byte=st.integers(0, 255), length=st.integers(0, len(GOOD)))
+def test_a_damaged_certificate_has_times_or_is_none(at: int, byte: int, length: int):
+    for data in (GOOD[:at] + bytes([byte]) + GOOD[at + 1 :], GOOD[:length]):
+        try:
+            begin, end = validity_of(data)
+        except ValueError:
+            continue
+        assert (len(begin), len(end)) == (15, 15)

@@ -76,7 +76,7 @@ def missing_settings(options: LaunchOptions, environ: Mapping[str, str]) -> list
     if options.server_url is None and not environ.get("MCP_AMBASSADOR_URL"):
         sentences.append("No server address is set: run ambassador-client login, or use --server URL.")
     key = environ.get(_KEY, "")
-    if parse_reference(key) is None:
+    if parse_reference(key) is None and (key or not environ.get(CERT_VARIABLE)):
         state = "The key is never written into the files of applications" if key else "No key is set"
         sentences.append(f"{state}: run ambassador-client login, or set {_KEY}=file:///PATH.")
     return sentences

@@ -116,7 +116,10 @@ class Password:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administrator:
-    """Who an admin request acts for; `name` is that of the user, or of the key if it belongs to no user."""
+    """Who an admin request acts for; `name` is that of the user, or of the key if it belongs to no user.
+
+    One who `is_certified` has no key, but a client certificate that stands alone.
+    """
 
     admin_key_id: str
     name: str
@@ -124,6 +127,7 @@ class Administrator:
     expires_at: datetime | None
     user_id: str | None = None
     issuer_id: str | None = None
+    is_certified: bool = False
 
     def may(self, right: Right) -> bool:
         """Tell whether at least one of the roles gives the right."""

@@ -46,8 +46,17 @@ LONGEST_OVERLAP = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownToken:
+    """The issuer of an access token or a certificate, its end, and the serial number of a certificate."""
+
+    issuer: str
+    serial: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnStatus:
-    """A principal's user, groups, key and session.
+    """A principal's user, groups, and key and session, or the token in place of a key.
 
     `tools` is how many tools the principal may call; `refused` is set if nothing is permitted at all; `stops` are the
     kill switches that stop the principal or granted tools. `missing` names the granted MCPs that need a credential
@@ -56,7 +65,8 @@ class OwnStatus:
 
     user: User
     groups: tuple[str, ...]
-    key: ClientKey
+    key: ClientKey | None
+    token: ShownToken | None
     session: Session | None
     tools: int
     refused: Reason | None
@@ -108,14 +118,16 @@ class OwnAccess:
         """Return the status of the principal."""
         snapshot, policy = self._policy.snapshot, self._rules(principal)
         user, key = snapshot.users.get(principal.user_id), snapshot.keys.get(principal.key_id)
-        if user is None or key is None:
+        token = _shown_token(principal)
+        if user is None or (key is None and token is None):
             raise NotAuthenticatedError("Valid session token required")
-        group_ids = snapshot.group_ids_of.get(user.user_id, ())
+        group_ids = snapshot.group_ids_for(principal)
         tools = self._catalog.index().tools
         return OwnStatus(
             user=user,
             groups=tuple(sorted(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)),
             key=key,
+            token=token,
             session=self._sessions.held(principal),
             tools=0
             if policy.denial is not None
@@ -156,6 +168,16 @@ class OwnAccess:
             raise InvalidKeyError("Invalid or inactive key")
         return Requester(None, origin, user_actor(principal))
 
+    async def _key_requester(self, principal: Principal, origin: Origin) -> Requester:
+        """Return a principal with a client key as a requester; raises ConflictError for one with a token."""
+        requester = await self.requester(principal, origin)
+        if principal.token is not None:
+            raise ConflictError(
+                "This belongs to client keys, and the request comes with a token or a certificate alone",
+                advice=Advice.ASK_FOR_KEY,
+            )
+        return requester
+
     @within_deadline
     async def rotate(
         self, principal: Principal, origin: Origin, preshared_key: str, *, overlap: timedelta
@@ -168,7 +190,7 @@ class OwnAccess:
         """
         if not timedelta() < overlap <= LONGEST_OVERLAP:
             raise InvalidInputError("overlap_seconds: from one second to 30 days")
-        requester = await self.requester(principal, origin)
+        requester = await self._key_requester(principal, origin)
         await self._prover.prove(preshared_key, origin, key_id=principal.key_id)
         async with self._changes.together(requester), self._changes.open(requester) as change:
             withdrawn = await self._withdraw_unused(change.work, principal)
@@ -194,7 +216,7 @@ class OwnAccess:
         Raises NotFoundError for an MCP that does not exist or of which nothing is granted, and InvalidInputError for
         patterns that match nothing and are not selected already, unless `allow_unmatched`.
         """
-        requester = await self.requester(principal, origin)
+        requester = await self._key_requester(principal, origin)
         offer = self._find_offer(principal, mcp_name)
         added = named
         if offer.subscription is not None:
@@ -208,7 +230,7 @@ class OwnAccess:
     @within_deadline
     async def unsubscribe(self, principal: Principal, origin: Origin, mcp_name: str) -> None:
         """Remove the subscription of the principal's key to an MCP."""
-        requester = await self.requester(principal, origin)
+        requester = await self._key_requester(principal, origin)
         self._find_offer(principal, mcp_name)
         await self._subscriptions.remove(requester, principal.key_id, mcp_name)
 
@@ -218,7 +240,7 @@ class OwnAccess:
 
         It permits nothing, so a user may choose either.
         """
-        requester = await self.requester(principal, origin)
+        requester = await self._key_requester(principal, origin)
         await self._keys.update(requester, principal.key_id, meta_tools=choice)
         return self.status(principal)
 
@@ -266,3 +288,10 @@ class OwnAccess:
 
     def _rules(self, principal: Principal) -> PrincipalPolicy:
         return PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
+
+
+def _shown_token(principal: Principal) -> ShownToken | None:
+    token = principal.token
+    if token is None:
+        return None
+    return ShownToken(issuer=principal.key_name, serial=token.serial, expires_at=token.expires_at)

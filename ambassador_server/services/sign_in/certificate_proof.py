@@ -16,7 +16,7 @@ from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.token_claims import TokenFault, TokenIdentity
 from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import User
-from ambassador_server.errors import InvalidTokenError
+from ambassador_server.errors import Advice, InvalidTokenError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
@@ -81,6 +81,7 @@ class CertificateProver:
             roles=user.roles,
             expires_at=peer.expires_at,
             user_id=user.user_id,
+            is_certified=True,
         )
 
     async def check_beside(self, peer: PeerCertificate, user_id: str | None, origin: Origin) -> None:
@@ -176,4 +177,5 @@ class CertificateProver:
                 origin=origin,
                 user_name=user_name,
             )
-        return InvalidTokenError(f"The client certificate is not accepted ({fault})")
+        advice = Advice.ADD_KEY if fault is TokenFault.NEEDS_KEY else Advice.ASK_FOR_CERTIFICATE
+        return InvalidTokenError(f"The client certificate is not accepted ({fault})", advice=advice)

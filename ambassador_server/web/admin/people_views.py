@@ -119,11 +119,12 @@ def admin_key_view(key: AdminKey, names: Names, now: datetime) -> AdminKeyView:
 
 def whoami_view(administrator: Administrator) -> Whoami:
     """Convert the administrator who makes the request."""
-    is_login = administrator.user_id is not None
+    is_user = administrator.user_id is not None
+    kind = "login" if is_user else "key"
     return Whoami(
         name=administrator.name,
-        kind="login" if is_login else "key",
-        user=administrator.name if is_login else None,
+        kind="certificate" if administrator.is_certified else kind,
+        user=administrator.name if is_user else None,
         roles=[role.value for role in administrator.roles],
         expires_at=optional_timestamp(administrator.expires_at),
         server_version=__version__,

@@ -19,6 +19,7 @@ from ambassador_protocol.me import (
     OwnSession,
     OwnStop,
     OwnSubscriptionPut,
+    OwnTokenView,
     OwnTool,
 )
 from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_META_TOOLS, OWN_SUBSCRIPTIONS
@@ -27,7 +28,7 @@ from ambassador_server.domain.people.meta_tools import MetaTools
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
-from ambassador_server.services.administration.own_access import OwnStatus
+from ambassador_server.services.administration.own_access import OwnStatus, ShownToken
 from ambassador_server.services.administration.own_offers import Known, OfferedMcp
 from ambassador_server.services.calls.catalog_index import CatalogEntry, ToolEntry
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
@@ -41,7 +42,7 @@ _MAX_BYTES = 64 << 10
 
 
 async def show(request: web.Request) -> web.Response:
-    """Show the user, the key and the session of the request."""
+    """Show the user of the request, and its key and session, or its token or certificate."""
     return _status(request.app[OWN_ACCESS].status(request[PRINCIPAL]))
 
 
@@ -59,7 +60,8 @@ def _status(status: OwnStatus) -> web.Response:
             user=status.user.name,
             display_name=status.user.display_name,
             groups=list(status.groups),
-            key=own_key_view(status.key),
+            key=None if status.key is None else own_key_view(status.key),
+            token=None if status.token is None else _token(status.token),
             session=None if status.session is None else _session(status.session),
             tools=status.tools,
             refused=status.refused,
@@ -126,6 +128,10 @@ def own_key_view(key: ClientKey) -> OwnKeyView:
         created_at=timestamp(key.created_at),
         expires_at=optional_timestamp(key.expires_at),
     )
+
+
+def _token(token: ShownToken) -> OwnTokenView:
+    return OwnTokenView(issuer=token.issuer, serial=token.serial, expires_at=timestamp(token.expires_at))
 
 
 def _session(session: Session) -> OwnSession:

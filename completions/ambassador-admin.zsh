@@ -751,7 +751,7 @@ _ambassador-admin_credential_declare() {
 
 _ambassador-admin_credential_oauth() {
     _arguments -s -S : \
-        --grant='[Whether each user connects an account, or one account is for all.]:WORD:(user service-account)' \
+        --grant='[Whether each user connects an account, one account is for all, or the provider of the user'\''s access token grants it.]:WORD:(user service-account identity-assertion)' \
         --client-id='[The client that was registered for this server by hand.]:ID: ' \
         --client-secret='[The secret of that client\: env\://NAME, file\:///PATH or hashicorp\://MOUNT/PATH#FIELD.]:REFERENCE: ' \
         '*'--scope='[A scope to ask for; may be repeated.]:SCOPE: ' \
@@ -762,6 +762,10 @@ _ambassador-admin_credential_oauth() {
         --device-endpoint='[Where the device flow begins.]:URL: ' \
         --revocation-endpoint='[Where tokens are revoked.]:URL: ' \
         --private-addresses'[Permit endpoints at loopback and private addresses.]' \
+        --provider='[With --grant identity-assertion\: the issuer whose access tokens are exchanged.]:ISSUER:_ambassador-admin_names issuer' \
+        --provider-client-id='[This server as a client of the provider.]:ID: ' \
+        --provider-client-secret='[The secret of that client\: env\://NAME, file\:///PATH or hashicorp\://MOUNT/PATH#FIELD.]:REFERENCE: ' \
+        --subject-type='[As what the user'\''s token is given to the provider.]:WORD:(access-token id-token jwt)' \
         --no-test'[Store it for a published MCP without testing its connection first.]' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \

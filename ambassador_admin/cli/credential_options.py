@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.errors import UsageError
 from ambassador_protocol.admin.credential_needs import CredentialFieldBody, OAuthBody
 from ambassador_protocol.references import parse_reference
@@ -18,6 +19,20 @@ class GrantType(StrEnum):
 
     USER = "user"
     SERVICE_ACCOUNT = "service-account"
+    IDENTITY_ASSERTION = "identity-assertion"
+
+    @property
+    def wire(self) -> str:
+        """Return the value that the API uses."""
+        return self.value.replace("-", "_")
+
+
+class SubjectType(StrEnum):
+    """As what a presented token is given to its provider."""
+
+    ACCESS_TOKEN = "access-token"
+    ID_TOKEN = "id-token"
+    JWT = "jwt"
 
     @property
     def wire(self) -> str:
@@ -113,7 +128,11 @@ class OAuthOptions:
 
     grant: Annotated[
         GrantType,
-        typer.Option("--grant", help="Whether each user connects an account, or one account is for all."),
+        typer.Option(
+            "--grant",
+            help="Whether each user connects an account, one account is for all, or the provider of the user's access "
+            "token grants it.",
+        ),
     ] = GrantType.USER
     client_id: Annotated[
         str | None,
@@ -157,6 +176,31 @@ class OAuthOptions:
         bool,
         typer.Option("--private-addresses", help="Permit endpoints at loopback and private addresses."),
     ] = False
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            "--provider",
+            metavar="ISSUER",
+            help="With --grant identity-assertion: the issuer whose access tokens are exchanged.",
+        ),
+        NameKind.ISSUER,
+    ] = None
+    provider_client_id: Annotated[
+        str | None,
+        typer.Option("--provider-client-id", metavar="ID", help="This server as a client of the provider."),
+    ] = None
+    provider_client_secret: Annotated[
+        str | None,
+        typer.Option(
+            "--provider-client-secret",
+            metavar="REFERENCE",
+            help=f"The secret of that client: {_REFERENCES}.",
+        ),
+    ] = None
+    subject_type: Annotated[
+        SubjectType,
+        typer.Option("--subject-type", help="As what the user's token is given to the provider."),
+    ] = SubjectType.ACCESS_TOKEN
 
     def member(self) -> dict[str, Any]:
         """Return the access as the API names it."""
@@ -173,6 +217,10 @@ class OAuthOptions:
                 device_endpoint=self.device_endpoint,
                 revocation_endpoint=self.revocation_endpoint,
                 private_addresses=self.private_addresses,
+                provider=self.provider,
+                provider_client_id=self.provider_client_id,
+                provider_client_secret=_checked(self.provider_client_secret, "--provider-client-secret"),
+                subject_type=self.subject_type.wire,
             )
         )
 

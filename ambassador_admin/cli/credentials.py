@@ -25,6 +25,8 @@ _TOKEN: Final = CredentialFieldBody(
     name=OAUTH, place="header", target="Authorization", template="Bearer {}", title="Access by OAuth"
 )
 
+_GIVEN_BY: Final = {"user": "each user", "service_account": "the service account"}
+
 FIELD = View(
     "fields",
     (
@@ -154,7 +156,7 @@ def _rows(mcp: str, needs: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
     if needs.get(OAUTH) is not None:
         access = {**asdict(OAuthBody()), **needs[OAUTH]}
-        by = "each user" if access["grant"] == "user" else "the service account"
+        by = _GIVEN_BY.get(access["grant"]) or f"tokens of {access['provider']}"
         rows.append({"mcp": mcp, **asdict(_TOKEN), "given_by": by, OAUTH: access})
     return rows
 

@@ -24,7 +24,7 @@ _FIELD: Final[dict[str, Reader]] = {
     "listing_reference": readers.text,
 }
 _OAUTH: Final[dict[str, Reader]] = {
-    "grant": readers.choice("user", "service_account"),
+    "grant": readers.choice("user", "service_account", "identity_assertion"),
     "client_id": readers.text,
     "client_secret": readers.text,
     "scopes": readers.list_of(readers.text),
@@ -35,6 +35,10 @@ _OAUTH: Final[dict[str, Reader]] = {
     "device_endpoint": readers.text,
     "revocation_endpoint": readers.text,
     "private_addresses": readers.boolean,
+    "provider": readers.text,
+    "provider_client_id": readers.text,
+    "provider_client_secret": readers.text,
+    "subject_type": readers.choice("access_token", "id_token", "jwt"),
 }
 _read = readers.record(
     {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Final
 
-from ambassador_protocol.admin.enumerations import CredentialPlace, OAuthGrant
+from ambassador_protocol.admin.enumerations import CredentialPlace, OAuthGrant, SubjectType
 from ambassador_protocol.admin.strict import STRICT
 
 
@@ -36,7 +36,9 @@ class OAuthBody:
 
     With grant `user` each user connects an account; `service_account` is one account for all. `client_secret` is a
     reference. `resource` is `send`, `omit`, or the URI to send. `issuer` pins the authorization server.
-    `private_addresses` permits endpoints at loopback and private addresses.
+    `private_addresses` permits endpoints at loopback and private addresses. With `identity_assertion` the access token
+    that a request of a user presents is exchanged at its issuer, whose name is `provider`, for an assertion to the
+    authorization server (ID-JAG); `subject_type` says as what it is given there.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -51,6 +53,10 @@ class OAuthBody:
     device_endpoint: str | None = None
     revocation_endpoint: str | None = None
     private_addresses: bool = False
+    provider: str | None = None
+    provider_client_id: str | None = None
+    provider_client_secret: str | None = None
+    subject_type: SubjectType = "access_token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,8 @@ Cue = Annotated[
     ),
 ]
 CredentialPlace = Annotated[str, OneOf("environment", "header", "query", "argument")]
-OAuthGrant = Annotated[str, OneOf("user", "service_account")]
+OAuthGrant = Annotated[str, OneOf("user", "service_account", "identity_assertion")]
+SubjectType = Annotated[str, OneOf("access_token", "id_token", "jwt")]
 RequestKind = Annotated[str, OneOf("call", "access")]
 RequestStatus = Annotated[str, OneOf("pending", "approved", "used", "denied", "cancelled", "expired")]
 Approval = Annotated[str, OneOf("approved", "changed", "new", "gone")]

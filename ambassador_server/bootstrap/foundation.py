@@ -93,9 +93,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
     oauth = OAuthAccess(
         config=config, store=store, vault=vault, changes=changes, recorder=recorder, clock=clock
     )
-    lending = CredentialLending(
-        store=store, policy=policy, vault=vault, clock=clock, resolve=resolve_reference, tokens=oauth.tokens
-    )
+    lending = _lending(oauth, policy)
     verifier = _verifier(clock)
     return Foundation(
         clock=clock,
@@ -120,6 +118,18 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         ignored=IgnoredHeaders(recorder=recorder, clock=clock),
         reading=TokenReading(policy=policy, verifier=verifier, clock=clock),
         login_endpoints=DiscoveredEndpoints(GuardedHttp(seconds=_KEY_SECONDS), clock.monotonic),
+    )
+
+
+def _lending(oauth: OAuthAccess, policy: PolicyKeeper) -> CredentialLending:
+    return CredentialLending(
+        store=oauth.store,
+        policy=policy,
+        vault=oauth.vault,
+        clock=oauth.clock,
+        resolve=resolve_reference,
+        tokens=oauth.tokens,
+        asserted=oauth.asserted(policy),
     )
 
 

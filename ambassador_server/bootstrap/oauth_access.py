@@ -16,6 +16,9 @@ from ambassador_server.ports.store import Store
 from ambassador_server.ports.vault import Vault
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.credentials.asserted_tokens import AssertedTokens
+from ambassador_server.services.credentials.assertion_exchange import AssertionExchange
 from ambassador_server.services.credentials.connected_users import ConnectedUsers
 from ambassador_server.services.credentials.oauth_flow import CLIENT_NAME, NO_BROWSER, Connecting
 from ambassador_server.services.credentials.oauth_grants import GrantVault
@@ -59,6 +62,15 @@ class OAuthAccess:
             ),
             recorder=self.recorder,
             clock=self.clock,
+        )
+
+    def asserted(self, policy: PolicyKeeper) -> AssertedTokens:
+        """Return the tokens that providers grant for those of requests."""
+        exchange = AssertionExchange(
+            client=self._client, description=NO_BROWSER, monotonic=self.clock.monotonic
+        )
+        return AssertedTokens(
+            policy=policy, exchange=exchange, client=self._client, recorder=self.recorder, clock=self.clock
         )
 
     @cached_property

@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Key(NamedTuple):
     """What connections are kept apart by: the entry, the user, and the capabilities of the user's host.
 
-    Then a number, and the generation of the credential, which is empty without one.
+    Then a number, the generation of the credential, which is empty without one, and its holder.
     """
 
     mcp_id: str
@@ -30,11 +30,12 @@ class Key(NamedTuple):
     capabilities: bytes
     slot: int = 0
     generation: str = ""
+    holder: str = ""
 
     @property
     def pair(self) -> Pair:
-        """Return the entry and the user."""
-        return self.mcp_id, self.user_id
+        """Return the entry, the user, and the holder."""
+        return self.mcp_id, self.user_id, self.holder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +150,8 @@ class UserConnections:
         """Watch a resource over a connection of the user; returns what ends this. Raises OverloadedError."""
         if credential is not None:
             self._retire_earlier(_key_without_host(mcp, user_id, credential))
-        return self._watches.add(UserWatch(mcp, user_id, uri, listener, credential))
+        holder = "" if credential is None else credential.holder
+        return self._watches.add(UserWatch(mcp, user_id, uri, listener, credential, holder))
 
     def watch_again(self, mcp: Mcp) -> None:
         """Watch the resources of an entry again after its connections were stopped."""
@@ -157,7 +159,7 @@ class UserConnections:
 
     def retire(self, changed: Callable[[str, str], bool]) -> None:
         """Retire the connections for whose entry and user the credential has `changed`."""
-        for pair in [each for each in self._of_pair if changed(*each)]:
+        for pair in [each for each in self._of_pair if changed(each[0], each[1])]:
             self._watches.lost_credential(pair)
             for connection in list(self._of_pair.get(pair, {}).values()):
                 self._retire(connection)
@@ -195,7 +197,7 @@ class UserConnections:
         None if there is neither a connection nor the credential that one needs.
         """
         key = _key_without_host(watch.mcp, watch.user_id, watch.credential)
-        connection = self._of_user(key.pair)
+        connection = self._of_user(key._replace(holder=watch.holder).pair)
         if connection is None and watch.credential is None and watch.mcp.credentials.is_per_user:
             return None
         connection = connection or self._open(watch.mcp, key, watch.credential)
@@ -311,10 +313,16 @@ class UserConnections:
             del self._stopping[key]
 
 
+def key_of(mcp_id: str, user_id: str, capabilities: bytes, credential: Credential | None) -> Key:
+    """Return the key of a connection with this credential."""
+    if credential is None:
+        return Key(mcp_id, user_id, capabilities)
+    return Key(mcp_id, user_id, capabilities, generation=credential.generation, holder=credential.holder)
+
+
 def _key_without_host(mcp: Mcp, user_id: str, credential: Credential | None) -> Key:
     """Return the key of a connection that no call of a host opens."""
-    generation = "" if credential is None else credential.generation
-    return Key(mcp.mcp_id, user_id, b"{}", generation=generation)
+    return key_of(mcp.mcp_id, user_id, b"{}", credential)
 
 
 def _remove(index: dict[T, dict[Key, _UserConnection]], name: T, key: Key) -> None:

@@ -27,7 +27,7 @@ from ambassador_server.downstream.era import Era, EraMemory
 from ambassador_server.downstream.features.calls_in_flight import can_be_asked
 from ambassador_server.downstream.features.session_lists import with_lists
 from ambassador_server.downstream.lent_credential import OwnCredentials
-from ambassador_server.downstream.per_user import Key, UserConnections, UserLimits
+from ambassador_server.downstream.per_user import UserConnections, UserLimits, key_of
 from ambassador_server.downstream.probes import ProbeReport, Probes
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
@@ -227,8 +227,7 @@ class DownstreamPool:
             return await supervisor.call(request, user_id, timeout)
         # In the modern era each request declares the capabilities of its host, so they need no connection of their own.
         capabilities = b"" if supervisor.era is Era.MODERN else request.capabilities
-        generation = "" if credential is None else credential.generation
-        key = Key(mcp_id, user_id, capabilities, generation=generation)
+        key = key_of(mcp_id, user_id, capabilities, credential)
         return await self._users.call(
             supervisor.mcp, key, request, timeout, alone=supervisor.habits.asks and capabilities != b""
         )

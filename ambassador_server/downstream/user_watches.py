@@ -8,8 +8,8 @@ from ambassador_server.downstream.features.watches import ResourceListener
 from ambassador_server.errors import OverloadedError
 from ambassador_server.ports.credentials import Credential
 
-Pair = tuple[str, str]
-"""The ids of an MCP and of a user."""
+Pair = tuple[str, str, str]
+"""The ids of an MCP and of a user, and the holder of the credential if the user has several."""
 
 
 @dataclass(slots=True, eq=False)
@@ -21,6 +21,7 @@ class UserWatch:
     uri: str
     listener: ResourceListener
     credential: Credential | None
+    holder: str = ""
     is_attached: bool = False
     end: Callable[[], None] = lambda: None
 
@@ -109,4 +110,4 @@ class UserWatches:
 
 
 def _pair(watch: UserWatch) -> Pair:
-    return watch.mcp.mcp_id, watch.user_id
+    return watch.mcp.mcp_id, watch.user_id, watch.holder

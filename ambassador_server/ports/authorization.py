@@ -127,9 +127,10 @@ class DeviceCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityToken:
-    """A token by which an identity provider names a user; `kind` is its token type URI of RFC 8693."""
+    """A token by which an identity provider names a user as `subject`; `kind` is its token type URI of RFC 8693."""
 
     token: str = field(repr=False)
+    subject: str
     kind: str = "urn:ietf:params:oauth:token-type:id_token"
 
 
@@ -249,6 +250,10 @@ class OAuthClient(Protocol):
         """Return tokens of the service account itself (client credentials)."""
         ...
 
+    async def provider(self, issuer: str, *, private_addresses: bool) -> ServerMetadata:
+        """Find the token endpoint of an identity provider; raises what `discover` raises."""
+        ...
+
     async def identity_assertion(
         self,
         provider: ServerMetadata,
@@ -256,11 +261,14 @@ class OAuthClient(Protocol):
         identity: IdentityToken,
         server: ServerMetadata,
         *,
+        client_id: str,
         scopes: tuple[str, ...],
     ) -> str:
         """Exchange the token of an identity provider for an assertion to `server` (RFC 8693, ID-JAG).
 
-        `registration` is the one at the provider. Raises GrantDeadError if the identity token is not accepted.
+        `registration` is the one at the provider, `client_id` this server as a client of `server`. Raises
+        GrantDeadError if the identity token is not accepted, and AuthorizationServerUnavailableError for an assertion
+        about another user, or for another server, client, resource or scope.
         """
         ...
 

@@ -7,17 +7,20 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.domain.people.principals import PresentedToken
 
 
 class Credential(Struct, frozen=True, kw_only=True):
     """The credential of one user, or of all users, for one MCP, filled into its templates.
 
     `environment` and `arguments` are for a program that starts, `headers` and `query` for each request. Credentials
-    with the same `generation` differ in nothing but a refreshed token, so that a connection can go on. `secrets` are
-    the values to mask in whatever is shown.
+    with the same `generation` differ in nothing but a refreshed token, so that a connection can go on. `holder` tells
+    apart what a user has for each presented token, whose connections are beside each other. `secrets` are the values
+    to mask in whatever is shown.
     """
 
     generation: str
+    holder: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -32,6 +35,8 @@ class MissingBecause(StrEnum):
     DEAD = "dead"
     CANNOT_BE_OPENED = "cannot_be_opened"
     REFERENCE_UNUSABLE = "reference_unusable"
+    TOKEN_NOT_PRESENTED = "token_not_presented"
+    NOT_EXCHANGED = "not_exchanged"
 
 
 class Missing(Struct, frozen=True, kw_only=True):
@@ -43,13 +48,16 @@ class Missing(Struct, frozen=True, kw_only=True):
 
 
 class CredentialLender(Protocol):
-    """Lends credentials to calls; nothing is lent in part."""
+    """Lends credentials to calls; nothing is lent in part.
 
-    def known(self, user_id: str, mcp: Mcp) -> Credential | None:
+    `token` is that of the request, which some MCPs are accessed by.
+    """
+
+    def known(self, user_id: str, mcp: Mcp, token: PresentedToken | None = None) -> Credential | None:
         """Return the credential that `for_` would return at once, or None if it would have to read."""
         ...
 
-    async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
+    async def for_(self, user_id: str, mcp: Mcp, token: PresentedToken | None = None) -> Credential | Missing:
         """Return the credential of a user for an MCP that needs one; no database is read if it is known already.
 
         Raises StorageError, and DownstreamUnavailableError if a token cannot be refreshed now.
@@ -60,7 +68,14 @@ class CredentialLender(Protocol):
         """Return the credential with which this server itself lists what an MCP offers."""
         ...
 
-    async def refused(self, user_id: str, mcp: Mcp, used: Credential, challenge: str) -> bool:
+    async def refused(
+        self,
+        user_id: str,
+        mcp: Mcp,
+        used: Credential,
+        challenge: str,
+        token: PresentedToken | None = None,
+    ) -> bool:
         """Take into account that an MCP has refused a credential; return whether another one can be lent now.
 
         `challenge` is the value of `WWW-Authenticate`.

@@ -61,6 +61,10 @@ _FAULTS: Mapping[CredentialFault, str] = {
     "(credential_missing). Ask your administrator.",
     CredentialFault.TOO_FEW_SCOPES: "{mcp} demands more access than you have granted (credential_missing). "
     "{remedy}",
+    CredentialFault.TOKEN_NOT_PRESENTED: "{mcp} is accessed with an access token of {provider}, and this request has "
+    "brought none that can be exchanged (credential_missing). Use an AI application that signs in at {provider} and "
+    "sends its access token; a client key does not do.",
+    CredentialFault.NOT_EXCHANGED: "{provider} does not grant you access to {mcp} (credential_missing). {remedy}",
     CredentialFault.REFUSED: "{mcp} does not accept your credential (credential_missing). {remedy}",
 }
 
@@ -159,8 +163,12 @@ def missing_credential_text(missing: MissingCredential) -> str:
     remedy = f"{verb} with: ambassador-client {command_of(missing)} {missing.mcp_name}"
     # A full stop would look like a part of the address.
     remedy += "." if missing.link is None else f", or at {missing.link}"
+    if missing.provider is not None and not missing.fields:
+        remedy = "Ask your administrator."
     fields = f": {', '.join(missing.fields)}" if missing.fields else ""
-    return _FAULTS[missing.fault].format(mcp=missing.mcp_name, fields=fields, remedy=remedy)
+    return _FAULTS[missing.fault].format(
+        mcp=missing.mcp_name, fields=fields, remedy=remedy, provider=missing.provider
+    )
 
 
 def command_of(missing: MissingCredential) -> str:

@@ -59,8 +59,8 @@ def test_the_commands_work_as_written(rig: Rig, url: str, provider: str, tmp_pat
     printed: dict[str, str] = {}
     for program, *written in COMMANDS:
         words = [_here(word, url, provider, tmp_path) for word in written]
-        if words[:2] == ["credential", "oauth"]:
-            words.append("--private-addresses")  # the provider of this test is on the same machine
+        if words[:2] in (["credential", "oauth"], ["issuer", "add"]):
+            words.append("--private-addresses")  # the servers of this test are on the same machine
         is_admin = program == "ambassador-admin"
         environment = rig.admin_environment() if is_admin else rig.client_environment(key)
         environment["MCP_AMBASSADOR_DATA_DIR"] = str(rig.data_dir)

@@ -87,11 +87,12 @@ def slow_call(
     world: World, caller: Caller, face: Face, tool: str = "tools__slow"
 ) -> Iterator[Future[Answer]]:
     """Keep a call in flight that would take minutes."""
-    known = len(world.events(action="call:tool:attempt", resource=tool.replace("__", ".")))
+    resource = tool.replace("__", ".", 1)
+    known = len(world.events(action="call:tool:attempt", resource=resource))
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(caller.call, face, tool, {"seconds": 600, "text": "slow"})
         until(
-            lambda: len(world.events(action="call:tool:attempt", resource=tool.replace("__", "."))) > known,
+            lambda: len(world.events(action="call:tool:attempt", resource=resource)) > known,
             "the call is in flight",
         )
         yield future

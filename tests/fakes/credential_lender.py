@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Awaitable, Callable
 
 from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.domain.people.principals import PresentedToken
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.credentials import Credential, Missing, MissingBecause
 
@@ -42,14 +43,14 @@ class FakeCredentialLender:
         """Take the credential of a user away."""
         self.given.pop((user_id, mcp_id), None)
 
-    def known(self, user_id: str, mcp: Mcp) -> Credential | None:
+    def known(self, user_id: str, mcp: Mcp, token: PresentedToken | None = None) -> Credential | None:
         """Return the credential of a user if `for_` would return it at once."""
         if self.before_lending is not None or self.error is not None:
             return None
         given = self.given.get((user_id, mcp.mcp_id))
         return given if isinstance(given, Credential) else None
 
-    async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
+    async def for_(self, user_id: str, mcp: Mcp, token: PresentedToken | None = None) -> Credential | Missing:
         """Return the credential of a user."""
         if self.before_lending is not None:
             await self.before_lending()
@@ -61,7 +62,14 @@ class FakeCredentialLender:
         """Return what is given for nobody in particular."""
         return self.given.get(("", mcp.mcp_id), NOT_GIVEN)
 
-    async def refused(self, user_id: str, mcp: Mcp, used: Credential, challenge: str) -> bool:
+    async def refused(
+        self,
+        user_id: str,
+        mcp: Mcp,
+        used: Credential,
+        challenge: str,
+        token: PresentedToken | None = None,
+    ) -> bool:
         """Lend the renewed credential from now on, if there is one."""
         self.refusals.append((user_id, used.generation, challenge))
         if self.refusal_error is not None:

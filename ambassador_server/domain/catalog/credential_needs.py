@@ -29,10 +29,23 @@ PROGRAM_PLACES: Final = frozenset({Place.ENVIRONMENT, Place.ARGUMENT})
 
 
 class GrantType(StrEnum):
-    """Whose access a token stands for: that of each user, or that of one service account for all."""
+    """Whose access a token stands for: that of each user, or that of one service account for all.
+
+    With `identity_assertion` it is that of each user, and the identity provider whose access token a request presents
+    grants it (ID-JAG).
+    """
 
     USER = "user"
     SERVICE_ACCOUNT = "service_account"
+    IDENTITY_ASSERTION = "identity_assertion"
+
+
+class SubjectType(StrEnum):
+    """As what a presented token is given to its provider (RFC 8693)."""
+
+    ACCESS_TOKEN = "access_token"
+    ID_TOKEN = "id_token"
+    JWT = "jwt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +79,9 @@ class OAuthNeeds:
     """Access by OAuth 2.1; what is None or empty is found by discovery.
 
     `client_secret` is a reference. `resource` is `send`, `omit`, or the URI to send. `issuer` pins the authorization
-    server. `private_addresses` allows endpoints at private addresses.
+    server. `private_addresses` allows endpoints at private addresses. For identity assertions `provider` is the name of
+    the issuer whose tokens are exchanged there, by the client `provider_client_id` with the secret at the reference
+    `provider_client_secret`.
     """
 
     grant: GrantType = GrantType.USER
@@ -80,6 +95,10 @@ class OAuthNeeds:
     device_endpoint: str | None = None
     revocation_endpoint: str | None = None
     private_addresses: bool = False
+    provider: str | None = None
+    provider_client_id: str | None = None
+    provider_client_secret: str | None = None
+    subject_type: SubjectType = SubjectType.ACCESS_TOKEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,14 +124,31 @@ class CredentialNeeds:
         return self.oauth is not None and self.oauth.grant is GrantType.USER
 
     @cached_property
+    def provider(self) -> str | None:
+        """Return the issuer whose presented tokens are exchanged for access by OAuth; None if none are."""
+        if self.oauth is None or self.oauth.grant is not GrantType.IDENTITY_ASSERTION:
+            return None
+        return self.oauth.provider
+
+    @cached_property
+    def has_token_per_user(self) -> bool:
+        """Tell whether each user has access by OAuth, and no service account has it for all."""
+        return self.needs_connect or self.provider is not None
+
+    @cached_property
+    def is_given_by_users(self) -> bool:
+        """Tell whether users have to give something once, which is stored for them."""
+        return self.needs_connect or bool(self.user_fields)
+
+    @cached_property
     def is_per_user(self) -> bool:
         """Tell whether users have credentials of their own, so that no connection is shared between them."""
-        return self.needs_connect or any(field.is_per_user for field in self.fields)
+        return self.has_token_per_user or bool(self.user_fields)
 
     @cached_property
     def is_listed_by_users(self) -> bool:
         """Tell whether only the connections of users can list what the MCP offers."""
-        return self.needs_connect or any(
+        return self.has_token_per_user or any(
             field.is_per_user and field.required and field.listing_reference is None for field in self.fields
         )
 
@@ -121,7 +157,7 @@ class CredentialNeeds:
         """Return every reference to a secret."""
         found = [each for field in self.fields for each in (field.reference, field.listing_reference)]
         if self.oauth is not None:
-            found.append(self.oauth.client_secret)
+            found += (self.oauth.client_secret, self.oauth.provider_client_secret)
         return tuple(each for each in found if each is not None)
 
     @property

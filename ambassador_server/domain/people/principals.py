@@ -17,6 +17,31 @@ class TokenLease:
         self.until = until
 
 
+class SubjectToken:
+    """An access token as a request has presented it, with which its provider is asked for access to an MCP.
+
+    It lives as long as what goes on for the request; it is never stored, shown or recorded. `digest` tells it from
+    others, and `subject` is whom it names.
+    """
+
+    __slots__ = ("digest", "subject", "text")
+
+    def __init__(self, text: str, digest: str, subject: str) -> None:
+        self.text = text
+        self.digest = digest
+        self.subject = subject
+
+    def __repr__(self) -> str:
+        """Return nothing of the token, so that no record has it."""
+        return "SubjectToken()"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SubjectToken) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
 class PresentedToken(Struct, frozen=True, kw_only=True):
     """What decisions need of an access token of an organisation: its issuer, its end, and the groups that it names.
 
@@ -32,6 +57,8 @@ class PresentedToken(Struct, frozen=True, kw_only=True):
     lease: TokenLease | None = None
     assertion_client: str | None = None
     """The client of the issuer, if it is a token of this server that the client got for an identity assertion."""
+    subject_token: SubjectToken | None = None
+    """The token itself, if there are MCPs to which its issuer grants access."""
 
 
 class Principal(Struct, frozen=True, kw_only=True):

@@ -99,12 +99,15 @@ class CredentialFault(StrEnum):
     REFERENCE_UNUSABLE = "reference_unusable"
     REFUSED = "refused"
     TOO_FEW_SCOPES = "too_few_scopes"
+    TOKEN_NOT_PRESENTED = "token_not_presented"
+    NOT_EXCHANGED = "not_exchanged"
 
 
 class MissingCredential(Struct, frozen=True, kw_only=True):
     """The credential that an MCP needs of a user: which fields lack a value, or that the user has to connect by OAuth.
 
-    `link` is the address where the user can give it; None if there is none.
+    `link` is the address where the user can give it; None if there is none. `provider` is the issuer that grants the
+    access, if it is not the user.
     """
 
     mcp_name: str
@@ -112,6 +115,7 @@ class MissingCredential(Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
     needs_connect: bool = False
     link: str | None = None
+    provider: str | None = None
 
 
 class Deny(Struct, frozen=True):

@@ -50,9 +50,27 @@ async def discover(
     return server_metadata(url, needs, resource, document, found_at=found_at)
 
 
+async def discover_provider(http: GuardedHttp, issuer: str, *, private_addresses: bool) -> ServerMetadata:
+    """Return the metadata of an identity provider, which must be about this issuer."""
+    needs = OAuthNeeds(
+        grant=GrantType.IDENTITY_ASSERTION,
+        issuer=issuer,
+        resource="omit",
+        private_addresses=private_addresses,
+    )
+    try:
+        async with asyncio.timeout(_SECONDS):
+            document, found_at = await _find_server(http, needs, [issuer])
+    except TimeoutError:
+        raise AuthorizationServerUnavailableError(
+            f"The identity provider was not found within {_SECONDS:.0f} s."
+        ) from None
+    return server_metadata(issuer, needs, None, document, found_at=found_at)
+
+
 def _is_declared(needs: OAuthNeeds) -> bool:
     consent = needs.authorization_endpoint or needs.device_endpoint
-    return bool(needs.token_endpoint and (consent or needs.grant is GrantType.SERVICE_ACCOUNT))
+    return bool(needs.token_endpoint and (consent or needs.grant is not GrantType.USER))
 
 
 def _declared(url: str, needs: OAuthNeeds) -> ServerMetadata:

@@ -13,11 +13,11 @@ from ambassador_server.downstream.authorization import (
     code_flow,
     device_flow,
     discovery,
+    identity_assertions,
 )
 from ambassador_server.downstream.authorization.token_endpoint import (
     TokenEndpoint,
     error_of,
-    read_token,
     read_tokens,
     revocation_auth_method,
     with_resource,
@@ -42,9 +42,7 @@ from ambassador_server.ports.authorization import (
 )
 from ambassador_server.ports.clock import Clock
 
-_TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_ID_JAG: Final = "urn:ietf:params:oauth:token-type:id-jag"
 _NO_SUCH_TOKEN: Final = "no-such-token"
 
 
@@ -171,6 +169,10 @@ class DownstreamOAuthClient:
         form = with_scopes(scopes, with_resource(server, {"grant_type": "client_credentials"}))
         return await self._request(server, registration, form, before=Tokens(access_token="", scopes=scopes))
 
+    async def provider(self, issuer: str, *, private_addresses: bool) -> ServerMetadata:
+        """Find the token endpoint of an identity provider."""
+        return await discovery.discover_provider(self._http, issuer, private_addresses=private_addresses)
+
     async def identity_assertion(
         self,
         provider: ServerMetadata,
@@ -178,22 +180,15 @@ class DownstreamOAuthClient:
         identity: IdentityToken,
         server: ServerMetadata,
         *,
+        client_id: str,
         scopes: tuple[str, ...],
     ) -> str:
         """Exchange the token of an identity provider for an assertion to `server`."""
-        form = {
-            "grant_type": _TOKEN_EXCHANGE,
-            "requested_token_type": _ID_JAG,
-            "audience": server.issuer,
-            "subject_token": identity.token,
-            "subject_token_type": identity.kind,
-        }
-        answer = await self._endpoint(provider, registration).request(
-            with_scopes(scopes, with_resource(server, form))
+        form = identity_assertions.assertion_form(identity, server, scopes)
+        answer = await self._endpoint(provider, registration).request(form)
+        return identity_assertions.read_assertion(
+            answer, provider=provider, identity=identity, server=server, client_id=client_id, scopes=scopes
         )
-        if answer.get("issued_token_type") != _ID_JAG:
-            raise AuthorizationServerUnavailableError("The identity provider issued a token of another kind.")
-        return read_token(answer, "access_token")
 
     async def present_assertion(
         self, server: ServerMetadata, registration: Registration, assertion: str, *, scopes: tuple[str, ...]

@@ -33,7 +33,7 @@ _Entry = TypeVar("_Entry", bound=CatalogEntry)
 class Catalog:
     """An index rebuilt when the policy or a downstream's tools change, never on a call.
 
-    `asked` is called with the id of each user who asks what is offered; `lists_of_tools` counts the lists of tools.
+    `asked` is called with each principal who asks what is offered; `lists_of_tools` counts the lists of tools.
     `own` has the tools that this server serves itself; they are not in the index.
     """
 
@@ -43,7 +43,7 @@ class Catalog:
         policy: PolicyKeeper,
         downstreams: Downstreams,
         separator: str,
-        asked: Callable[[str], None] = lambda _: None,
+        asked: Callable[[Principal], None] = lambda _: None,
         own: OwnToolKinds | None = None,
     ) -> None:
         self._policy = policy
@@ -106,7 +106,7 @@ class Catalog:
     def permitted(self, principal: Principal, entries: Iterable[_Entry]) -> list[_Entry]:
         """Return those entries that the principal may use right now, in their order; raises PolicyStaleError."""
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.confirmed_moment())
-        self._asked(principal.user_id)
+        self._asked(principal)
         return [entry for entry in entries if isinstance(policy.decide(entry.ref), Permit)]
 
     def view(self, principal: Principal) -> View:
@@ -122,7 +122,7 @@ class Catalog:
     def features(self, principal: Principal) -> DownstreamFeatures:
         """Return the features that any MCP has of which the principal may use something."""
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
-        self._asked(principal.user_id)
+        self._asked(principal)
         found = NO_FEATURES
         for mcp in self._policy.snapshot.mcps.values():
             if policy.delivery_of(mcp.mcp_id) is not None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decision import CredentialFault, Deny, MissingCredential, Reason
 from ambassador_server.errors import AmbassadorError, CredentialRefusedError, StepUpNeededError
 from ambassador_server.ports.credentials import Credential, CredentialLender, Missing, MissingBecause
@@ -35,38 +36,40 @@ class DownstreamCalls:
         # That of most calls is known already.
         self.known = lender.known
 
-    async def lend(self, user_id: str, mcp: Mcp) -> Lent:
-        """Return the credential of a user for an MCP; raises CallStoppedError without one."""
+    async def lend(self, principal: Principal, mcp: Mcp) -> Lent:
+        """Return the credential of a principal for an MCP; raises CallStoppedError without one."""
         try:
-            lent = await self._lender.for_(user_id, mcp)
+            lent = await self._lender.for_(principal.user_id, mcp, principal.token)
         except AmbassadorError as error:
             return error
         if isinstance(lent, Missing):
-            raise CallStoppedError(denial_without(mcp, lent, link=self._link(mcp.name)))
+            raise CallStoppedError(denial_without(mcp, lent, link=self._link_for(mcp)))
         return lent
 
     async def send(
-        self, user_id: str, mcp: Mcp, lent: Lent, send: Callable[[Credential], Awaitable[Reply]]
+        self, principal: Principal, mcp: Mcp, lent: Lent, send: Callable[[Credential], Awaitable[Reply]]
     ) -> Reply:
         """Send a request with the credential as it is now, and once more if the MCP refuses it and there is another.
 
         An MCP that refuses a credential has run nothing. Raises CallStoppedError if there is no other.
         """
-        known = self._lender.known(user_id, mcp)
+        known = self._lender.known(principal.user_id, mcp, principal.token)
         # The one that is known is valid now, and nothing can change between here and the sending.
-        credential = known if known is not None and known is lent else await self._current(user_id, mcp, lent)
+        credential = (
+            known if known is not None and known is lent else await self._current(principal, mcp, lent)
+        )
         try:
             return await send(credential)
         except CredentialRefusedError as refused:
-            if not await self._can_be_replaced(user_id, mcp, credential, refused):
+            if not await self._can_be_replaced(principal, mcp, credential, refused):
                 raise self._final(mcp, refused) from None
-        another = await self._current(user_id, mcp, await self.lend(user_id, mcp))
+        another = await self._current(principal, mcp, await self.lend(principal, mcp))
         try:
             return await send(another)
         except CredentialRefusedError as refused:
             raise self._final(mcp, refused) from None
 
-    async def _current(self, user_id: str, mcp: Mcp, lent: Lent) -> Credential:
+    async def _current(self, principal: Principal, mcp: Mcp, lent: Lent) -> Credential:
         """Return the credential that is valid now, without a wait between the check and the return.
 
         It may have been replaced or removed while the attempt was recorded.
@@ -74,7 +77,7 @@ class DownstreamCalls:
         for _ in range(_MOST_CHANGES):
             if isinstance(lent, AmbassadorError):
                 raise lent
-            now = await self.lend(user_id, mcp)
+            now = await self.lend(principal, mcp)
             # One that is known is returned at once, so nothing can have changed since.
             if now is lent:
                 return lent
@@ -84,11 +87,13 @@ class DownstreamCalls:
         return lent
 
     async def _can_be_replaced(
-        self, user_id: str, mcp: Mcp, credential: Credential, refused: CredentialRefusedError
+        self, principal: Principal, mcp: Mcp, credential: Credential, refused: CredentialRefusedError
     ) -> bool:
         """Tell whether another credential can be lent; raises CallStoppedError if the user has to grant more."""
         try:
-            return await self._lender.refused(user_id, mcp, credential, refused.challenge)
+            return await self._lender.refused(
+                principal.user_id, mcp, credential, refused.challenge, principal.token
+            )
         except StepUpNeededError:
             raise self._stopped(mcp, CredentialFault.TOO_FEW_SCOPES) from None
 
@@ -100,7 +105,10 @@ class DownstreamCalls:
 
     def _stopped(self, mcp: Mcp, fault: CredentialFault) -> CallStoppedError:
         missing = Missing(because=MissingBecause.NOT_GIVEN, needs_connect=mcp.credentials.needs_connect)
-        return CallStoppedError(denial_without(mcp, missing, fault=fault, link=self._link(mcp.name)))
+        return CallStoppedError(denial_without(mcp, missing, fault=fault, link=self._link_for(mcp)))
+
+    def _link_for(self, mcp: Mcp) -> str | None:
+        return self._link(mcp.name) if mcp.credentials.is_given_by_users else None
 
 
 def denial_without(
@@ -116,5 +124,6 @@ def denial_without(
             fields=missing.fields,
             needs_connect=missing.needs_connect,
             link=link,
+            provider=mcp.credentials.provider,
         ),
     )

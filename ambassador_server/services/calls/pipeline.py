@@ -98,11 +98,12 @@ class CallPipeline:
                     snapshot = await self._approvals.find(call, entry, decision, running)
                 if snapshot.limits is not None:
                     self._enter_limits(snapshot, call.principal, entry.ref, len(raw), running)
-                user_id, credentials = call.principal.user_id, self._credentials
+                principal, credentials = call.principal, self._credentials
                 lent: Lent | None = (
                     None
                     if mcp.credentials is NO_CREDENTIALS
-                    else credentials.known(user_id, mcp) or await credentials.lend(user_id, mcp)
+                    else credentials.known(principal.user_id, mcp, principal.token)
+                    or await credentials.lend(principal, mcp)
                 )
                 read = self._records.arguments
                 arguments = read(entry, raw) if len(raw) <= LARGE else await off_loop(read, entry, raw)
@@ -177,7 +178,7 @@ class CallPipeline:
                 reply = await self._send(call, entry, mcp, request)
             else:
                 send = partial(self._send, call, entry, mcp, request)
-                reply = await self._credentials.send(call.principal.user_id, mcp, lent, send)
+                reply = await self._credentials.send(call.principal, mcp, lent, send)
             seconds = self._clock.monotonic() - started
             if running.limits is not None:
                 running.limits.check_result(len(reply.result or b""))

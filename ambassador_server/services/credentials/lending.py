@@ -18,6 +18,7 @@ from ambassador_server.domain.people.credentials import (
     UserCredential,
     state_of,
 )
+from ambassador_server.domain.people.principals import PresentedToken
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.errors import InvalidInputError, VaultError
 from ambassador_server.ports.clock import Clock
@@ -26,7 +27,12 @@ from ambassador_server.ports.references import ResolveReference
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.vault import Sealed, Vault
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.credentials.access_tokens import AccessToken, TokenSource
+from ambassador_server.services.credentials.access_tokens import (
+    AccessToken,
+    AssertedTokenSource,
+    Hold,
+    TokenSource,
+)
 from ambassador_server.services.credentials.bound_values import unbound
 from ambassador_server.services.credentials.completeness import lacking
 from ambassador_server.services.credentials.shared_values import (
@@ -59,6 +65,7 @@ class _Lent(Struct, kw_only=True):
     given: tuple[str, CredentialStatus] | None
     credential: Credential
     until: float
+    hold: Hold | None = None
     version: int = -1
 
 
@@ -71,13 +78,15 @@ class _Own(Struct, frozen=True, kw_only=True):
 
 
 _Key = tuple[str, str]
-_ReadKey = tuple[str, str, tuple[str, CredentialStatus] | None, CredentialNeeds, int]
+_LentKey = tuple[str, str, str]
+"""The user, the MCP, and the presented token if it matters."""
+_ReadKey = tuple[str, str, str, tuple[str, CredentialStatus] | None, CredentialNeeds, int]
 
 
 class CredentialLending:
     """Implements `ports.credentials.CredentialLender`.
 
-    Without `tokens` no MCP can be accessed by OAuth.
+    Without `tokens` no MCP can be accessed by OAuth, and without `asserted` none by tokens that requests present.
     """
 
     def __init__(
@@ -89,6 +98,7 @@ class CredentialLending:
         clock: Clock,
         resolve: ResolveReference,
         tokens: TokenSource | None = None,
+        asserted: AssertedTokenSource | None = None,
         most_held: int = MOST_HELD,
     ) -> None:
         self._store = store
@@ -96,22 +106,24 @@ class CredentialLending:
         self._vault = vault
         self._clock = clock
         self._tokens = tokens
+        self._asserted = asserted
         self._most_held = most_held
         self._shared = SharedValueReader(resolve, clock)
-        self._lent: OrderedDict[_Key, _Lent] = OrderedDict()
+        self._lent: OrderedDict[_LentKey, _Lent] = OrderedDict()
         self._reads: JoinedReads[_ReadKey, Credential | Missing] = JoinedReads()
         self._credentials: Mapping[_Key, UserCredential] = {}
         self._logged: set[tuple[str, str, str]] = set()
         policy.subscribe(self._forget_removed)
 
-    def known(self, user_id: str, mcp: Mcp) -> Credential | None:
+    def known(self, user_id: str, mcp: Mcp, token: PresentedToken | None = None) -> Credential | None:
         """Return the credential of a user for an MCP, if it is in memory and valid."""
-        key, needs, snapshot = (user_id, mcp.mcp_id), mcp.credentials, self._policy.snapshot
+        needs, snapshot = mcp.credentials, self._policy.snapshot
+        key = (user_id, mcp.mcp_id, "" if needs.provider is None else _holder(token))
         lent = self._lent.get(key)
-        if lent is None:
+        if lent is None or (lent.hold is not None and lent.hold.is_over):
             return None
         if lent.version != snapshot.version:
-            if lent.given != state_of(snapshot.credentials.get(key)):
+            if lent.given != state_of(snapshot.credentials.get(key[:2])):
                 return None
             lent.version = snapshot.version
         if (
@@ -123,16 +135,17 @@ class CredentialLending:
             return lent.credential
         return None
 
-    async def for_(self, user_id: str, mcp: Mcp) -> Credential | Missing:
+    async def for_(self, user_id: str, mcp: Mcp, token: PresentedToken | None = None) -> Credential | Missing:
         """Return the credential of a user for an MCP that needs one."""
-        known = self.known(user_id, mcp)
+        known = self.known(user_id, mcp, token)
         if known is not None:
             return known
-        key, needs = (user_id, mcp.mcp_id), mcp.credentials
-        given = state_of(self._policy.snapshot.credentials.get(key))
-        read = partial(self._borrow, user_id, mcp)
+        needs = mcp.credentials
+        holder = "" if needs.provider is None else _holder(token)
+        given = state_of(self._policy.snapshot.credentials.get((user_id, mcp.mcp_id)))
+        read = partial(self._borrow, user_id, mcp, token)
         # The options stay in memory as long as the read runs, so that their identity is that of no others.
-        return await self._reads.run((*key, given, needs, id(mcp.options)), read)
+        return await self._reads.run((user_id, mcp.mcp_id, holder, given, needs, id(mcp.options)), read)
 
     async def for_listing(self, mcp: Mcp) -> Credential | Missing:
         """Return the credential with which this server itself lists what an MCP offers."""
@@ -143,7 +156,7 @@ class CredentialLending:
             if (reference := field.reference or field.listing_reference) is not None
         }
         lacking = tuple(field.name for field in needs.fields if field.required and field not in references)
-        if lacking or needs.needs_connect:
+        if lacking or needs.has_token_per_user:
             return Missing(
                 because=MissingBecause.NOT_GIVEN, fields=lacking, needs_connect=needs.needs_connect
             )
@@ -157,20 +170,32 @@ class CredentialLending:
             return token
         return _credential(needs, shared.values, _generation(_NOTHING_GIVEN, shared, token), token)
 
-    async def refused(self, user_id: str, mcp: Mcp, used: Credential, challenge: str) -> bool:
+    async def refused(
+        self,
+        user_id: str,
+        mcp: Mcp,
+        used: Credential,
+        challenge: str,
+        token: PresentedToken | None = None,
+    ) -> bool:
         """Take into account that an MCP has refused a credential; return whether another one can be lent now."""
-        lent = self._lent.pop((user_id, mcp.mcp_id), None)
+        needs = mcp.credentials
+        holder = "" if needs.provider is None else _holder(token)
+        lent = self._lent.pop((user_id, mcp.mcp_id, holder), None)
         self._shared.expire(mcp.mcp_id)
         self._shared.expire(_listing(mcp))
-        token = used.headers.get("Authorization", "").removeprefix("Bearer ")
-        if mcp.credentials.oauth is not None and self._tokens is not None:
+        sent = used.headers.get("Authorization", "").removeprefix("Bearer ")
+        if needs.provider is not None and self._asserted is not None:
+            is_newest = lent is None or lent.credential == used
+            return not is_newest or await self._asserted.refused(mcp, user_id, token, sent)
+        if needs.oauth is not None and self._tokens is not None:
             is_newest = lent is None or lent.credential == used
             given = self._policy.snapshot.credentials.get((user_id, mcp.mcp_id))
-            return not is_newest or await self._tokens.refused(mcp, given, token, challenge)
-        again = await self.for_(user_id, mcp)
+            return not is_newest or await self._tokens.refused(mcp, given, sent, challenge)
+        again = await self.for_(user_id, mcp, token)
         return isinstance(again, Credential) and again != used
 
-    async def _borrow(self, user_id: str, mcp: Mcp) -> Credential | Missing:
+    async def _borrow(self, user_id: str, mcp: Mcp, presented: PresentedToken | None) -> Credential | Missing:
         """Put the credential together, and keep it."""
         needs, key = mcp.credentials, (user_id, mcp.mcp_id)
         own = await self._own(self._policy.snapshot.credentials.get(key), mcp)
@@ -180,7 +205,10 @@ class CredentialLending:
         shared = await self._shared.read(mcp.mcp_id, references)
         if isinstance(shared, Missing):
             return shared
-        token = await self._token(mcp, own.given if needs.needs_connect else None)
+        if needs.provider is None:
+            token = await self._token(mcp, own.given if needs.needs_connect else None)
+        else:
+            token = await self._asserted_token(mcp, user_id, presented)
         if isinstance(token, Missing):
             return token
         generation = _generation(own.generation, shared, token)
@@ -191,9 +219,11 @@ class CredentialLending:
             given=state_of(own.given),
             credential=credential,
             until=min(shared.until, self._end_of(token)),
+            hold=None if token is None else token.hold,
         )
-        self._lent[key] = lent
-        self._lent.move_to_end(key)
+        lent_key = (*key, credential.holder)
+        self._lent[lent_key] = lent
+        self._lent.move_to_end(lent_key)
         while len(self._lent) > self._most_held:
             self._lent.popitem(last=False)
         return credential
@@ -227,6 +257,13 @@ class CredentialLending:
         if self._tokens is None:
             return Missing(because=MissingBecause.NOT_GIVEN, needs_connect=mcp.credentials.needs_connect)
         return await self._tokens.token_for(mcp, given)
+
+    async def _asserted_token(
+        self, mcp: Mcp, user_id: str, presented: PresentedToken | None
+    ) -> AccessToken | Missing:
+        if self._asserted is None:
+            return Missing(because=MissingBecause.TOKEN_NOT_PRESENTED)
+        return await self._asserted.token_for(mcp, user_id, presented)
 
     @within_deadline
     async def _read_stored(
@@ -280,15 +317,16 @@ class CredentialLending:
 
     def _forget_removed(self, snapshot: Snapshot) -> None:
         """Keep no value in memory that a user has removed or replaced."""
+        over = [key for key, lent in self._lent.items() if lent.hold is not None and lent.hold.is_over]
         if snapshot.credentials is not self._credentials:
             self._credentials = snapshot.credentials
-            over = [
+            over += [
                 key
                 for key, lent in self._lent.items()
-                if lent.given != state_of(snapshot.credentials.get(key))
+                if lent.given != state_of(snapshot.credentials.get(key[:2]))
             ]
-            for key in over:
-                del self._lent[key]
+        for key in over:
+            self._lent.pop(key, None)
         mcps = snapshot.mcps
         self._shared.keep_only(frozenset((*mcps, *(_listing(mcp) for mcp in mcps.values()))))
 
@@ -305,6 +343,10 @@ def _usable(mcp: Mcp, field: CredentialField, sealed: str) -> str | None:
     return value
 
 
+def _holder(token: PresentedToken | None) -> str:
+    return "" if token is None or token.subject_token is None else token.subject_token.digest
+
+
 def _listing(mcp: Mcp) -> str:
     return f"{mcp.mcp_id} for listing"
 
@@ -318,4 +360,4 @@ def _credential(
     needs: CredentialNeeds, values: Mapping[str, str], generation: str, token: AccessToken | None
 ) -> Credential:
     filled = fill(needs, values, generation)
-    return filled if token is None else with_token(filled, token.value)
+    return filled if token is None else with_token(filled, token.value, holder=token.holder)

@@ -114,7 +114,7 @@ class OwnCredentials:
         return [
             each
             for each in known
-            if each.given is not None or (each.is_granted and each.mcp.credentials.is_per_user)
+            if each.given is not None or (each.is_granted and each.mcp.credentials.is_given_by_users)
         ]
 
     def one(self, principal: Principal, mcp_name: str) -> OwnCredential:

@@ -28,7 +28,7 @@ _MOST_AHEAD: Final = timedelta(seconds=60)
 _LEAST_HELD: Final = timedelta(seconds=1)
 _ASK_AGAIN: Final = timedelta(seconds=5)
 _AGAIN_AFTER_REFUSAL: Final = 60.0
-_LONGEST_HELD: Final = timedelta(hours=1)
+LONGEST_HELD: Final = timedelta(hours=1)
 
 
 def ahead_of(ends: datetime, obtained: datetime) -> datetime:
@@ -123,7 +123,7 @@ class ServiceTokens:
             self._held[mcp.mcp_id] = waiting = structs.replace(same, ask_again_at=now + _ASK_AGAIN)
             return waiting.lend()
         now = self._clock.now()
-        ends = tokens.expires_at or now + _LONGEST_HELD
+        ends = tokens.expires_at or now + LONGEST_HELD
         self._held[mcp.mcp_id] = another = _Held(
             needs=needs,
             url=url,

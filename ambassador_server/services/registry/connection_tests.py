@@ -155,14 +155,14 @@ def lacking_for_test(needs: CredentialNeeds, values: OneTimeValues = NO_VALUES) 
         for field in needs.user_fields
         if field.required and field.listing_reference is None and field.name not in values
     ]
-    return [*lacking, OAUTH_FIELD] if needs.needs_connect and OAUTH_FIELD not in values else lacking
+    return [*lacking, OAUTH_FIELD] if needs.has_token_per_user and OAUTH_FIELD not in values else lacking
 
 
 def _check_values(needs: CredentialNeeds, values: OneTimeValues) -> None:
     """Raise InvalidInputError for a value of an unknown or shared field, and for one that cannot be sent."""
     fields = {field.name: field for field in needs.fields}
     for name, value in values.items():
-        if name == OAUTH_FIELD and needs.needs_connect:
+        if name == OAUTH_FIELD and needs.has_token_per_user:
             if not value.isascii() or not value.isprintable() or not value.strip():
                 raise InvalidInputError("An access token is printable text without spaces around it.")
         elif name not in fields:

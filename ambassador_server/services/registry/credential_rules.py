@@ -14,6 +14,7 @@ from ambassador_server.domain.catalog.credential_needs import (
     GrantType,
     OAuthNeeds,
     Place,
+    SubjectType,
 )
 from ambassador_server.domain.catalog.mcps import Mcp, Sessions
 from ambassador_server.domain.secrets.issued_tokens import ISSUED
@@ -100,14 +101,19 @@ def _check_distinct(fields: Iterable[CredentialField]) -> None:
 def _check_oauth(oauth: OAuthNeeds) -> None:
     if oauth.grant is GrantType.SERVICE_ACCOUNT and (oauth.client_id is None or oauth.client_secret is None):
         raise InvalidInputError("OAuth: a service account needs a client_id and a client_secret.")
+    _check_assertions(oauth)
     if oauth.client_secret is not None and oauth.client_id is None:
         raise InvalidInputError("OAuth: a client_secret needs the client_id that it belongs to.")
     if oauth.client_secret is not None and oauth.issuer is None and oauth.token_endpoint is None:
         raise InvalidInputError(
             "OAuth: a client_secret needs the issuer, or the token_endpoint, that it may be sent to."
         )
-    if oauth.client_id is not None and not _is_token(oauth.client_id, _LONGEST_ID):
-        raise InvalidInputError("OAuth: the client_id must be printable text without spaces.")
+    for name, client_id in (
+        ("client_id", oauth.client_id),
+        ("provider_client_id", oauth.provider_client_id),
+    ):
+        if client_id is not None and not _is_token(client_id, _LONGEST_ID):
+            raise InvalidInputError(f"OAuth: the {name} must be printable text without spaces.")
     if len(oauth.scopes) > _MOST_SCOPES or not all(_is_token(scope, _LONGEST_ID) for scope in oauth.scopes):
         raise InvalidInputError(f"OAuth: scopes are at most {_MOST_SCOPES} words without spaces.")
     urls = {
@@ -124,6 +130,33 @@ def _check_oauth(oauth: OAuthNeeds) -> None:
         raise InvalidInputError(
             "OAuth: the resource must be send, omit, or the http:// or https:// URI to send."
         )
+
+
+def _check_assertions(oauth: OAuthNeeds) -> None:
+    """Check who vouches for users to whom, which is declared and never found out by asking the MCP."""
+    of_provider = {
+        "provider": oauth.provider,
+        "provider_client_id": oauth.provider_client_id,
+        "provider_client_secret": oauth.provider_client_secret,
+    }
+    if oauth.grant is not GrantType.IDENTITY_ASSERTION:
+        given = [name for name, value in of_provider.items() if value is not None]
+        if given or oauth.subject_type is not SubjectType.ACCESS_TOKEN:
+            raise InvalidInputError(
+                f"OAuth: {given[0] if given else 'subject_type'} goes with the grant identity_assertion."
+            )
+        return
+    needed = of_provider | {
+        "issuer": oauth.issuer,
+        "client_id": oauth.client_id,
+        "client_secret": oauth.client_secret,
+    }
+    lacking = [name for name, value in needed.items() if not value]
+    if lacking:
+        raise InvalidInputError(f"OAuth: the grant identity_assertion needs {', '.join(lacking)}.")
+    for name in ("authorization_endpoint", "device_endpoint"):
+        if getattr(oauth, name) is not None:
+            raise InvalidInputError(f"OAuth: no user goes to the {name} with the grant identity_assertion.")
 
 
 def _is_token(text: str, longest: int) -> bool:

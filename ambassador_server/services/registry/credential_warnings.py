@@ -5,7 +5,9 @@ from typing import Any
 from ambassador_server.domain.catalog.credential_needs import Place
 from ambassador_server.domain.catalog.mcps import DownstreamState, Mcp, McpStatus, Pin
 from ambassador_server.domain.catalog.value_destinations import moved_fields
+from ambassador_server.errors import InvalidInputError, NotFoundError
 from ambassador_server.services.changes.audited_change import Change
+from ambassador_server.services.changes.lookups import find_issuer
 from ambassador_server.services.registry.connection_tests import lacking_for_test
 
 
@@ -24,6 +26,27 @@ def warnings_about(mcp: Mcp, state: DownstreamState) -> list[str]:
             "the credential that it needs."
         )
     return warnings
+
+
+async def check_provider(change: Change, after: Mcp) -> None:
+    """Refuse a published entry whose provider is no issuer of tokens; warn of it before that.
+
+    An entry may be declared before its provider is, because the issuers of a file come after the MCPs.
+    """
+    name = after.credentials.provider
+    if name is None:
+        return
+    try:
+        issuer = await find_issuer(change.work, name)
+    except NotFoundError as error:
+        if after.status is McpStatus.PUBLISHED:
+            raise
+        change.warnings.append(f"{error.message}: the MCP cannot be published without it.")
+        return
+    if not issuer.signs_tokens:
+        raise InvalidInputError(
+            f"OAuth: the provider {name!r} issues no access tokens that can be exchanged."
+        )
 
 
 async def asked_again(change: Change, before: Mcp, after: Mcp) -> dict[str, Any]:

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus
 from ambassador_server.domain.catalog.offers import NO_FEATURES
 from ambassador_server.domain.people.credentials import state_of
+from ambassador_server.domain.people.principals import PresentedToken, Principal
+from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.credentials import Credential, CredentialLender
 from ambassador_server.ports.downstream import Downstreams
@@ -19,7 +22,8 @@ _log = logging.getLogger(__name__)
 class FirstLists:
     """Opens the connection of a user to an MCP of which nothing is known since the start of this server.
 
-    That is when the user gives a credential for it, or asks for a list and has given one before.
+    That is when the user gives a credential for it, or asks for a list and has given one before. Where the access token
+    of a request is exchanged, it is when a user who may use the MCP asks for a list with such a token.
     """
 
     def __init__(self, *, policy: PolicyKeeper, lender: CredentialLender, downstreams: Downstreams) -> None:
@@ -36,12 +40,24 @@ class FirstLists:
         self._credentials = self._policy.snapshot.credentials
         self._policy.subscribe(self._policy_changed)
 
-    def asked(self, user_id: str) -> None:
+    def asked(self, principal: Principal) -> None:
         """Take into account that a user asks what is offered; returns at once."""
         given = self._policy.snapshot.credentials
         for mcp in self._unknown():
-            if (user_id, mcp.mcp_id) in given:
-                self._begin(user_id, mcp)
+            if mcp.credentials.provider is not None:
+                if principal.token is not None and self._may_list(principal, mcp):
+                    self._begin(principal.user_id, mcp, principal.token)
+            elif (principal.user_id, mcp.mcp_id) in given:
+                self._begin(principal.user_id, mcp)
+
+    def _may_list(self, principal: Principal, mcp: Mcp) -> bool:
+        """Tell whether the principal may use something of an MCP, and not every call of it is stopped."""
+        snapshot, moment = self._policy.snapshot, self._policy.current_moment()
+        policy = PrincipalPolicy(snapshot, principal, moment)
+        if principal.key_name != mcp.credentials.provider or policy.denial is not None:
+            return False
+        is_stopped = snapshot.active_switch(SwitchScope.MCP, mcp.mcp_id, moment.now) is not None
+        return not is_stopped and policy.delivery_of(mcp.mcp_id) is not None
 
     def _policy_changed(self, snapshot: Snapshot) -> None:
         before, self._credentials = self._credentials, snapshot.credentials
@@ -66,17 +82,19 @@ class FirstLists:
             mcp for mcp in self._candidates if self._downstreams.state(mcp.mcp_id).features == NO_FEATURES
         ]
 
-    def _begin(self, user_id: str, mcp: Mcp) -> None:
+    def _begin(self, user_id: str, mcp: Mcp, token: PresentedToken | None = None) -> None:
         pair = (user_id, mcp.mcp_id)
         if pair not in self._opening:
-            task = self._opening[pair] = asyncio.get_running_loop().create_task(self._open(user_id, mcp))
+            task = self._opening[pair] = asyncio.get_running_loop().create_task(
+                self._open(user_id, mcp, token)
+            )
             task.add_done_callback(lambda _: self._opening.pop(pair, None))
 
-    async def _open(self, user_id: str, mcp: Mcp) -> None:
+    async def _open(self, user_id: str, mcp: Mcp, token: PresentedToken | None) -> None:
         pair = (user_id, mcp.mcp_id)
         given = self._policy.snapshot.credentials.get(pair)
         try:
-            credential = await self._lender.for_(user_id, mcp)
+            credential = await self._lender.for_(user_id, mcp, token)
             now = self._policy.snapshot
             mcp_now = now.mcps.get(mcp.mcp_id)
             # The MCP may have moved to another address meanwhile, and the credential may have been replaced.

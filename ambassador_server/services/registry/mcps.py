@@ -29,7 +29,7 @@ from ambassador_server.services.registry.connection_tests import (
     lacking_for_test,
 )
 from ambassador_server.services.registry.credential_rules import check_needs
-from ambassador_server.services.registry.credential_warnings import asked_again
+from ambassador_server.services.registry.credential_warnings import asked_again, check_provider
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import (
     EVENTS,
@@ -71,6 +71,7 @@ class Mcps:
         """Add a draft entry; its options are validated, but no connection is made."""
         async with self._changes.open(requester) as change:
             mcp = self._after(None, name, spec)
+            await check_provider(change, mcp)
             await self._transforms.check(change, None, mcp)
             return (await write(change, change.work.mcps, None, mcp, EVENTS)).item
 
@@ -124,6 +125,7 @@ class Mcps:
             self._execution.check(requester, before)
             _warn_if_untested(change, requester)
             mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
+            await check_provider(change, mcp)
             await change.work.mcps.replace(mcp)
             approved = await self._approve(change.work, requester, mcp, tools) if tools is not None else {}
             change.record(
@@ -215,6 +217,8 @@ class Mcps:
                 _warn_if_untested(change, requester)
                 if test and before != seen:
                     raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
+            if before is None or before.credentials != after.credentials:
+                await check_provider(change, after)
             await self._transforms.check(change, before, after)
             details = hidden_changes(before, after)
             if before is not None:

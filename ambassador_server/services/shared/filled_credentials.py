@@ -26,10 +26,11 @@ def fill(needs: CredentialNeeds, values: Mapping[str, str], generation: str) -> 
     )
 
 
-def with_token(credential: Credential, token: str) -> Credential:
+def with_token(credential: Credential, token: str, *, holder: str = "") -> Credential:
     """Return the credential with an access token of OAuth."""
     return msgspec.structs.replace(
         credential,
+        holder=holder,
         headers={**credential.headers, "Authorization": f"Bearer {token}"},
         secrets=(*credential.secrets, token),
     )

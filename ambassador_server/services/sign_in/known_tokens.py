@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ambassador_server.domain.people.issuers import Issuer, KeySource
-from ambassador_server.domain.people.principals import Principal, TokenLease
+from ambassador_server.domain.people.principals import Principal, SubjectToken, TokenLease
 from ambassador_server.domain.people.token_claims import SKEW, TokenFault, TokenIdentity
 from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import User
@@ -80,6 +81,14 @@ class KnownTokens:
         if len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
         return principal
+
+    def presenting(self, principal: Principal, digest: bytes, token: str) -> Principal:
+        """Return the principal with the token itself, unless that is one of this server."""
+        known = self._known.get(digest)
+        if known is None or principal.token is None or known.identity.by_assertion:
+            return principal
+        subject = SubjectToken(token, digest.hex(), known.identity.subject)
+        return replace(principal, token=replace(principal.token, subject_token=subject))
 
     def clients(self) -> tuple[Principal, ...]:
         """Return the principals of all tokens that have not ended; of each client the newest."""

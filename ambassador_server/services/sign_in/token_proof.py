@@ -33,6 +33,7 @@ from ambassador_server.services.sign_in.login_throttle import (
     count_unchecked_token,
     count_wrong_token,
 )
+from ambassador_server.services.sign_in.providers import Providers
 from ambassador_server.services.sign_in.refusals import record_refusal
 from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_reading import TokenReading
@@ -72,6 +73,7 @@ class TokenProver:
         self._throttle = throttle
         self._unknown = unknown
         self._clock = clock
+        self._providers = Providers(policy)
         self._known = KnownTokens(policy=policy, reading=reading, clock=clock)
 
     def are_accepted(self) -> bool:
@@ -90,7 +92,10 @@ class TokenProver:
         IssuerUnavailableError without keys or an answer of the issuer.
         """
         digest = sha256(token.encode()).digest()
-        return self._known.find(digest) or await self._verify(token, digest, origin)
+        principal = self._known.find(digest) or await self._verify(token, digest, origin)
+        if principal.key_name in self._providers.names:
+            return self._known.presenting(principal, digest, token)
+        return principal
 
     async def authenticate_claims(
         self, issuer: Issuer, claims: Mapping[str, Any], believed: timedelta, origin: Origin

@@ -9,6 +9,7 @@ from ambassador_server.domain.catalog.credential_needs import (
     GrantType,
     OAuthNeeds,
     Place,
+    SubjectType,
 )
 from ambassador_server.web.requests import choice
 
@@ -28,4 +29,6 @@ def _field(body: CredentialFieldBody) -> CredentialField:
 def _oauth(body: OAuthBody) -> OAuthNeeds:
     members = {each.name: getattr(body, each.name) for each in fields(body)}
     grant = choice(GrantType, body.grant, "grant")
-    return OAuthNeeds(**members | {"grant": grant, "scopes": tuple(body.scopes)})
+    subject_type = choice(SubjectType, body.subject_type, "subject_type")
+    converted = {"grant": grant, "scopes": tuple(body.scopes), "subject_type": subject_type}
+    return OAuthNeeds(**members | converted)

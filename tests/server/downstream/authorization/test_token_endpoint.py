@@ -144,13 +144,14 @@ DEVICE = DeviceCode(
     verification_uri="https://as.example",
     expires_at=START + timedelta(hours=1),
 )
+IDENTITY = IdentityToken(token="id-token", subject="subject-1")
 FLOWS: dict[str, Flow] = {
     "refresh": lambda client, server, us: client.refresh(server, us, OLD),
     "service account": lambda client, server, us: client.service_tokens(server, us, scopes=()),
     "device": lambda client, server, us: client.poll_device(server, us, DEVICE),
     "assertion": lambda client, server, us: client.present_assertion(server, us, "jwt", scopes=()),
     "identity": lambda client, server, us: client.identity_assertion(
-        server, us, IdentityToken(token="id"), server, scopes=()
+        server, us, IDENTITY, server, client_id="us", scopes=()
     ),
 }
 MEANINGS = [
@@ -234,43 +235,6 @@ async def test_a_service_account_asks_with_scopes_and_resource(
         "resource": fake.mcp,
     }
     assert tokens.scopes == ("read", "write")
-
-
-async def test_an_identity_is_exchanged_for_an_assertion_and_that_for_tokens(
-    client: DownstreamOAuthClient, fake: FakeAuthorizationServer
-):
-    """The fake stands for the identity provider and for the authorization server of the MCP."""
-    server, registration = await known(client, fake)
-    identity = IdentityToken(token="id-token")
-    assertion = await client.identity_assertion(server, registration, identity, server, scopes=("read",))
-    tokens = await client.present_assertion(server, registration, assertion, scopes=("read",))
-    exchange, presented = (seen.form for seen in fake.sent_to("/token"))
-    assert exchange == {
-        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-        "requested_token_type": "urn:ietf:params:oauth:token-type:id-jag",
-        "audience": fake.base,
-        "resource": fake.mcp,
-        "scope": "read",
-        "subject_token": "id-token",
-        "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
-    }
-    assert presented == {
-        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "assertion": assertion,
-        "resource": fake.mcp,
-        "scope": "read",
-    }
-    assert tokens.access_token.startswith("access-")
-
-
-@pytest.mark.parametrize("kind", [None, "urn:ietf:params:oauth:token-type:access_token", 5])
-async def test_another_token_than_an_assertion_is_not_presented(
-    client: DownstreamOAuthClient, fake: FakeAuthorizationServer, kind: object
-):
-    server, registration = await known(client, fake)
-    fake.script("/token", answer({"access_token": "t", "issued_token_type": kind, "token_type": "N_A"}))
-    with pytest.raises(AuthorizationServerUnavailableError):
-        await client.identity_assertion(server, registration, IdentityToken(token="id"), server, scopes=())
 
 
 async def test_a_device_flow_waits_slows_down_and_ends_with_tokens(

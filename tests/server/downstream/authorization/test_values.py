@@ -36,7 +36,7 @@ VALUES = [
         expires_at=LATER,
         interval=5,
     ),
-    IdentityToken(token=SECRET),
+    IdentityToken(token=SECRET, subject="subject-1"),
 ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ambassador_server.domain.catalog.credential_needs import CredentialField, CredentialNeeds, Place
 from ambassador_server.domain.catalog.mcps import Mcp
@@ -23,6 +24,7 @@ from tests.fakes.credential_lender import FakeCredentialLender
 from tests.fakes.mcp_servers.echoing_http import serve_echoing
 from tests.patience import PATIENCE
 from tests.server.downstream.support import QUICK, http_entry
+from tests.server.worlds import PRINCIPAL
 
 NEEDS = CredentialNeeds(
     fields=(CredentialField(name="token", place=Place.HEADER, target="Authorization", template="Bearer {}"),)
@@ -105,9 +107,10 @@ class Running:
             return await self.pool.call("m1", request, user_id=user, timeout=PATIENCE)
 
         try:
-            lent = await calls.lend(user, self.mcp)
+            principal = structs.replace(PRINCIPAL, user_id=user)
+            lent = await calls.lend(principal, self.mcp)
             await asyncio.sleep(0)  # the attempt is recorded
-            reply = await calls.send(user, self.mcp, lent, send)
+            reply = await calls.send(principal, self.mcp, lent, send)
         except CallStoppedError:
             return None
         assert reply.result is not None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 
 from ambassador_server.domain.catalog.credential_needs import (
     NO_CREDENTIALS,
@@ -18,7 +19,7 @@ from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.services.registry.first_lists import FirstLists
 from tests.fakes.downstream import Script
 from tests.server.services.world import World
-from tests.server.worlds import MCP, USER
+from tests.server.worlds import MCP, PRINCIPAL, USER
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FIELD = CredentialField(name="token", place=Place.HEADER, target="X-Token")
@@ -120,7 +121,7 @@ async def test_who_asks_for_a_list_with_a_credential_is_connected():
     world.downstreams.connected_users.clear()
     first = FirstLists(policy=world.policy, lender=world.lender, downstreams=world.downstreams)
     for user_id in (USER.user_id, USER.user_id, "another"):
-        first.asked(user_id)
+        first.asked(structs.replace(PRINCIPAL, user_id=user_id))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert [user_id for _, user_id, _ in world.downstreams.connected_users] == [USER.user_id]

@@ -5,6 +5,7 @@ from base64 import b64decode, b64encode
 from typing import Final
 
 from ambassador_server.domain.people.gateway_requests import (
+    CERTIFICATE_HEADERS,
     IDENTITY_HEADERS,
     GatewayFault,
     Headers,
@@ -13,7 +14,6 @@ from ambassador_server.domain.people.gateway_requests import (
 
 CERTIFICATE: Final = "client-cert"
 CHAIN: Final = "client-cert-chain"
-CERTIFICATE_HEADERS: Final = frozenset({CERTIFICATE, CHAIN})
 _MOST_CHARACTERS: Final = 96 * 1024
 _MOST_ABOVE: Final = 9
 

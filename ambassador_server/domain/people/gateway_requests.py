@@ -1,7 +1,8 @@
 """Reads the identity headers of an API gateway: claims about a user, which are believed of a trusted gateway alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import product
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -47,6 +48,20 @@ IDENTITY_HEADERS: Final = frozenset(
     }
 )
 """The headers by which gateways name users: what comes with them from elsewhere is ignored, and that is recorded."""
+CERTIFICATE_HEADERS: Final = frozenset({"client-cert", "client-cert-chain"})
+"""Those of them that hold a certificate (RFC 9440)."""
+
+
+def _spellings(name: str) -> Iterator[str]:
+    first, *others = name.split("-")
+    for separators in product("-_", repeat=len(others)):
+        yield first + "".join(map("".join, zip(separators, others, strict=True)))
+
+
+IDENTITY_SPELLINGS: Final[Mapping[str, str]] = {
+    spelling: name for name in IDENTITY_HEADERS for spelling in _spellings(name)
+}
+"""Each of these headers by all its spellings in small letters: a program on the way may take `_` for `-`."""
 
 
 class GatewayFault(StrEnum):
@@ -94,7 +109,7 @@ def single_values(headers: Headers, names: Iterable[str]) -> dict[str, str] | Ga
         if folded in wanted:
             if lower != folded or folded in found:
                 return GatewayFault.AMBIGUOUS_HEADER
-            found[folded] = value.strip()
+            found[folded] = value.strip(" \t")
     return found
 
 

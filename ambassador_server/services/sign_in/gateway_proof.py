@@ -9,11 +9,11 @@ from msgspec import Struct
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.people.certificates import CertificateFault, PeerCertificate
 from ambassador_server.domain.people.forwarded_certificates import (
-    CERTIFICATE_HEADERS,
     forwarded_chain,
     names_another_way,
 )
 from ambassador_server.domain.people.gateway_requests import (
+    CERTIFICATE_HEADERS,
     USER_TOKEN,
     GatewayFault,
     Headers,

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from contextlib import suppress
+from enum import StrEnum
 from typing import Final
 
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
@@ -15,6 +16,13 @@ _MOST_ADDRESSES: Final = 100
 """How many addresses are recorded in a minute; a caller with many cannot fill the log."""
 
 
+class IgnoredBecause(StrEnum):
+    """Why identity headers change nothing."""
+
+    NOT_FROM_GATEWAY = "not_from_gateway"
+    NOT_READ = "certificates_not_read"
+
+
 class IgnoredHeaders:
     """Counts requests with such headers, and records one a minute of each address."""
 
@@ -24,7 +32,7 @@ class IgnoredHeaders:
         self._recorded: OrderedDict[str, float] = OrderedDict()
         self.requests = 0
 
-    async def tell(self, origin: Origin, names: list[str]) -> None:
+    async def tell(self, origin: Origin, names: list[str], *, reason: IgnoredBecause) -> None:
         """Count a request, and record it if its address was not recorded lately; raises nothing."""
         self.requests += 1
         if not self._is_due(origin.address):
@@ -37,7 +45,7 @@ class IgnoredHeaders:
                 actor=Actor(kind=ActorKind.UNKNOWN),
                 resource=Resource(kind="gateway", id=None, name=None),
                 origin=origin,
-                reason="not_from_gateway",
+                reason=reason,
                 details={"headers": names},
             )
 

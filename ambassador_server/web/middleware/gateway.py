@@ -5,9 +5,15 @@ from collections.abc import Awaitable
 from aiohttp import web
 
 from ambassador_protocol.gateway_signature import SIGNATURE_HEADER
-from ambassador_server.domain.people.gateway_requests import IDENTITY_HEADERS, Headers, SignedRequest
+from ambassador_server.domain.people.gateway_requests import (
+    CERTIFICATE_HEADERS,
+    IDENTITY_SPELLINGS,
+    Headers,
+    SignedRequest,
+)
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.services.sign_in.gateway_proof import BelievedHeaders, GatewayProver
+from ambassador_server.services.sign_in.ignored_headers import IgnoredBecause
 from ambassador_server.web.app_keys import BELIEVED, GATEWAY, IGNORED_HEADERS, ORIGIN, SETTINGS
 from ambassador_server.web.bodies import BODY, read_body
 from ambassador_server.web.peer_certificates import check_no_page, peer_certificate
@@ -34,16 +40,31 @@ async def believed_headers(request: web.Request) -> Headers | None:
 
 def has_ignored_headers(request: web.Request) -> bool:
     """Tell whether a request has identity headers that are not believed."""
-    if IDENTITY_HEADERS.isdisjoint(map(str.lower, request.headers)):
+    # One look at a set, because nearly all requests have none.
+    if IDENTITY_SPELLINGS.keys().isdisjoint(map(str.lower, request.headers)):
         return False
-    prover = request.app.get(GATEWAY)
-    return prover is None or not _claims_gateway(request, prover)
+    return bool(_ignored_headers(request))
 
 
 async def tell_ignored_headers(request: web.Request) -> None:
     """Record that the identity headers of a request are ignored."""
-    found = {name.lower() for name in request.headers} & IDENTITY_HEADERS
-    await request.app[IGNORED_HEADERS].tell(request[ORIGIN], sorted(found))
+    prover = request.app.get(GATEWAY)
+    not_read = prover is not None and _claims_gateway(request, prover)
+    await request.app[IGNORED_HEADERS].tell(
+        request[ORIGIN],
+        sorted(_ignored_headers(request)),
+        reason=IgnoredBecause.NOT_READ if not_read else IgnoredBecause.NOT_FROM_GATEWAY,
+    )
+
+
+def _ignored_headers(request: web.Request) -> set[str]:
+    """Return the identity headers that are not believed; of a gateway, the certificates that it may not forward."""
+    lower = map(str.lower, request.headers)
+    found = {IDENTITY_SPELLINGS[name] for name in lower if name in IDENTITY_SPELLINGS}
+    prover = request.app.get(GATEWAY)
+    if prover is None or not _claims_gateway(request, prover):
+        return found
+    return found & CERTIFICATE_HEADERS if prover.forwarded is None else set()
 
 
 def _claims_gateway(request: web.Request, prover: GatewayProver) -> bool:

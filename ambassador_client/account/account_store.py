@@ -62,6 +62,14 @@ class AccountStore:
         self.directory = directory
         self._path = directory / "accounts.json"
 
+    def mark(self) -> tuple[int, ...] | None:
+        """Return a value that another login, logout or rotation changes, without reading the file."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def all(self) -> list[Account]:
         """Return the accounts, sorted by name."""
         return [account for _, account in sorted(self._read()[1].items())]

@@ -23,11 +23,15 @@ class Credential(NamedTuple):
     """A key that is read when needed; `label` identifies it, `place` describes where it is stored.
 
     `reveal` returns the key; it may block while a keyring asks its owner. Raises NoCredentialsError, SettingsError.
+    `mark` returns at once a value that changes when the key may have been replaced; `label_now` returns the label of
+    the key that is saved now, None if there is none, or one for another server.
     """
 
     label: str
     place: str
     reveal: Callable[[], str]
+    mark: Callable[[], object] = lambda: None
+    label_now: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +148,13 @@ def _credential(
         key = _checked_key(_resolve(value, place, environ), place)
         return Credential(key, place, lambda: key)
     if account is not None and not account.is_keyless:
-        return Credential(account.label, f"account {account.name}", lambda: _stored_key(account, environ))
+        return Credential(
+            account.label,
+            f"account {account.name}",
+            lambda: _stored_key(account, environ),
+            account_store(environ).mark,
+            lambda: _label_now(account, environ),
+        )
     if certificate is None:
         raise _no_key()
     if not server_url.startswith("https:"):
@@ -165,8 +175,26 @@ def _names_account(sources: SettingSources) -> bool:
     return sources.flags.account is not None and sources.flags.server_url is None
 
 
+def _label_now(account: Account, environ: Mapping[str, str]) -> str | None:
+    try:
+        found = account_store(environ).find(account.name)
+    except SettingsError:
+        return None
+    if found is None or found.server != account.server or found.is_keyless:
+        return None
+    return found.label
+
+
 def _stored_key(account: Account, environ: Mapping[str, str]) -> str:
-    key = account_store(environ).credentials().get(account.name)
+    store = account_store(environ)
+    key = store.credentials().get(account.name)
+    # Read after the key: another login may have replaced both, and no server is sent the key of another.
+    stored = store.find(account.name)
+    if stored is not None and stored.server != account.server:
+        raise NoCredentialsError(
+            f"account {account.name} is for {stored.server} now, no longer for {account.server}",
+            "Start the AI application again.",
+        )
     if key is None:
         raise _missing_key(account)
     return _checked_key(key, f"account {account.name}")

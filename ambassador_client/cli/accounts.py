@@ -87,7 +87,7 @@ def rotate_key(
     """Replace the key of the account by a new one; the old key stays valid for the overlap.
 
     The new key expires when the old one would have, unless your administrators allow a longer term. It is saved in
-    the place of the old one. Running applications use the old key until they are restarted.
+    the place of the old one. Running applications take the new key with their next call.
 
     Example: ambassador-client key rotate --overlap 7d
     """

@@ -1,16 +1,15 @@
 """How the requests of a relay prove who sends them: by the token of a session, or by the client certificate alone."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Final, Protocol
 
 from ambassador_client.account.session_cache import Slot
 from ambassador_client.errors import ServerRefusedError
 from ambassador_client.link import session_api
 from ambassador_client.link.http_client import HttpClient
+from ambassador_client.proxy.key_source import KeySource
 from ambassador_client.proxy.message import Headers
 from ambassador_protocol.paths import SESSION_TOKEN_HEADER
-from ambassador_protocol.sessions import RegisterRequest
 
 _NO_TOKEN: Final = ""
 
@@ -35,6 +34,9 @@ class Proof(Protocol):
     def drop(self) -> None:
         """Forget a proof that the server no longer accepts."""
 
+    def has_other_key(self, *, is_refused: bool) -> bool:
+        """Tell whether another key was saved in the place of the one in use, or anything since that was refused."""
+
     async def end(self, http: HttpClient) -> None:
         """Tell the server that the proof is not needed any more. Raises LinkError."""
 
@@ -42,8 +44,8 @@ class Proof(Protocol):
 class SessionProof:
     """A session that the preshared key opens; a killed process leaves it in its slot for the next one."""
 
-    def __init__(self, identity: Callable[[], RegisterRequest], slot: Slot) -> None:
-        self._identity = identity
+    def __init__(self, key: KeySource, slot: Slot) -> None:
+        self._key = key
         self._slot = slot
         self._registration = slot.load()
 
@@ -63,14 +65,19 @@ class SessionProof:
 
     async def obtain(self, http: HttpClient) -> None:
         """Register a session."""
+        self._key.note()
         # A keyring may wait for its owner; the thread keeps the relay responsive.
-        identity = await asyncio.to_thread(self._identity)
+        identity = await asyncio.to_thread(self._key.read)
         self._registration = await session_api.register(http, identity)
         self._slot.store(self._registration)
 
     def drop(self) -> None:
         """Forget the session."""
         self._registration = None
+
+    def has_other_key(self, *, is_refused: bool) -> bool:
+        """Look at what is saved on this machine."""
+        return self._key.may_differ() if is_refused else self._key.is_replaced()
 
     async def end(self, http: HttpClient) -> None:
         """End the session; if that fails, it stays in the slot."""
@@ -112,6 +119,10 @@ class CertificateProof:
     def drop(self) -> None:
         """Take the certificate for refused, until the server says otherwise."""
         self._is_accepted = False
+
+    def has_other_key(self, *, is_refused: bool) -> bool:
+        """Return False: there is no key."""
+        return False
 
     async def end(self, http: HttpClient) -> None:
         """Do nothing: the server holds nothing for a certificate."""

@@ -21,6 +21,7 @@ from ambassador_protocol.paths import MCP
 _BACKOFF = Backoff(0.5, 30.0)
 _REFUSED_PAUSE = 300.0  # an administrator may correct a refused key, but the server counts failed attempts
 _MIN_RETRY_PAUSE = 1.0
+_LOOK_FOR_KEY = 1.0  # how often a process whose key is refused looks for another one
 _MAX_REJECTED_SESSIONS = 3
 
 
@@ -63,11 +64,7 @@ class Session:
             pause = await self._attempt(on_recovery)
             self._tried_at = asyncio.get_running_loop().time()
             self._attempted.set()
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            await self._pause(pause)
 
     @asynccontextmanager
     async def post(
@@ -131,10 +128,21 @@ class Session:
                 self._report(str(error))
         self._http.close()
 
+    async def _pause(self, seconds: float) -> None:
+        """Wait until the time is over, a request wants an attempt, or a refused key may have been replaced."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while (left := ends - loop.time()) > 0 and not self._has_other_key():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _LOOK_FOR_KEY) if self._is_refused() else left):
+                    await self._wake.wait()
+                    return
+
     async def _token(self) -> str:
+        if self._has_other_key() or (self._proof.token is None and self._may_retry_now()):
+            self._proof.drop()
+            self._request_attempt()
         if self._proof.token is None:
-            if self._may_retry_now():
-                self._request_attempt()
             await self._attempted.wait()
         if (token := self._proof.token) is not None:
             return token
@@ -157,6 +165,14 @@ class Session:
         waited = asyncio.get_running_loop().time() - self._tried_at
         return self._problem is not None and not _is_refusal(self._problem) and waited >= _MIN_RETRY_PAUSE
 
+    def _is_refused(self) -> bool:
+        problem = self._problem
+        is_refusal = isinstance(problem, ServerRefusedError) and problem.status in (401, 403)
+        return self._proof.token is None and is_refusal
+
+    def _has_other_key(self) -> bool:
+        return self._proof.has_other_key(is_refused=self._is_refused())
+
     def _request_attempt(self) -> None:
         self._attempted.clear()
         self._wake.set()
@@ -178,6 +194,8 @@ class Session:
         return self._heartbeat_seconds
 
     async def _ensure(self) -> None:
+        if self._has_other_key():
+            self._proof.drop()
         token = self._proof.token
         if await self._proof.is_good(self._http) and self._proof.token == token:
             self._rejected_sessions = 0

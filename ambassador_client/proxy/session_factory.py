@@ -10,6 +10,7 @@ from ambassador_client.account.setting_sources import Flags
 from ambassador_client.account.settings import Settings, load_settings
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.link.http_client import HttpClient
+from ambassador_client.proxy.key_source import KeySource
 from ambassador_client.proxy.proofs import CertificateProof, Proof, SessionProof
 from ambassador_client.proxy.session import Session
 from ambassador_protocol.variables import misspelling, misspelt_variables
@@ -44,7 +45,8 @@ def _proof(settings: Settings) -> Proof:
         return CertificateProof()
     holder = SlotOwner(settings.credential.label, settings.friendly_name, settings.host_tool)
     return SessionProof(
-        lambda: settings.identity, Slot.claim(sessions_directory(), settings.server_url, holder)
+        KeySource(lambda: settings.identity, settings.credential.mark, settings.credential.label_now),
+        Slot.claim(sessions_directory(), settings.server_url, holder),
     )
 
 

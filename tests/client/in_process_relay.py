@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from ambassador_client.account.session_cache import Slot
 from ambassador_client.link.http_client import HttpClient, HttpLimits
+from ambassador_client.proxy.key_source import KeySource
 from ambassador_client.proxy.proofs import SessionProof
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
@@ -50,7 +51,7 @@ async def relay_in_process(
     host = Host(cast(asyncio.subprocess.Process, process))
     session = Session(
         HttpClient(url, None, HttpLimits(**limits)),
-        SessionProof(lambda: _ME, Slot()),
+        SessionProof(KeySource(lambda: _ME), Slot()),
         heartbeat_seconds=heartbeat_seconds,
         report=process.report,
     )

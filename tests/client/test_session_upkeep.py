@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,10 @@ from ambassador_client.account.session_cache import Slot
 from ambassador_client.errors import BadAnswerError, ClientError, ServerRefusedError, UnreachableError
 from ambassador_client.link.http_client import HttpClient
 from ambassador_client.link.refusals import refusal
+from ambassador_client.proxy.key_source import KeySource
 from ambassador_client.proxy.proofs import SessionProof
 from ambassador_client.proxy.session import Session, pause_after
+from ambassador_protocol.paths import REGISTER
 from ambassador_protocol.sessions import RegisterRequest
 from tests.client.fake_server import KEY, FakeServer
 from tests.patience import PATIENCE
@@ -36,7 +39,10 @@ async def kept(server: FakeServer, heartbeat_seconds: float) -> AsyncIterator[tu
     watcher = Watcher()
     http = HttpClient(server.url, None)
     session = Session(
-        http, SessionProof(lambda: ME, Slot()), heartbeat_seconds=heartbeat_seconds, report=watcher.report
+        http,
+        SessionProof(KeySource(lambda: ME), Slot()),
+        heartbeat_seconds=heartbeat_seconds,
+        report=watcher.report,
     )
     maintaining = asyncio.create_task(session.run(watcher.recovered.set))
     try:
@@ -57,6 +63,41 @@ async def test_heartbeats_are_sent_while_there_is_a_session(server: FakeServer):
     async with kept(server, 0.01):
         await server.until(lambda: server.heartbeats >= 3)
     assert len(server.registrations) == 1
+
+
+async def test_a_refused_key_is_offered_again_only_when_it_may_be_another(server: FakeServer):
+    watcher, marks, keys = Watcher(), [1], [KEY]
+    server.key = "another"
+    session = Session(
+        HttpClient(server.url, None),
+        SessionProof(KeySource(lambda: replace(ME, preshared_key=keys[0]), lambda: marks[0]), Slot()),
+        heartbeat_seconds=60,
+        report=watcher.report,
+    )
+    maintaining = asyncio.create_task(session.run(watcher.recovered.set))
+    for _ in range(20):
+        with pytest.raises(ServerRefusedError):
+            await post(session)
+    assert server.requests.count(f"POST {REGISTER}") == 1
+    marks[0] = 2
+    for _ in range(20):
+        with pytest.raises(ServerRefusedError):
+            await post(session)
+    assert server.requests.count(f"POST {REGISTER}") == 2, "it is the same key"
+    keys[0], marks[0] = "another", 3
+    assert await post(session) == 200
+    server.forget_sessions()
+    server.key = "a third"
+    with pytest.raises(ServerRefusedError):
+        await post(session)
+    watcher.recovered.clear()
+    keys[0], marks[0] = "a third", 4
+    async with asyncio.timeout(PATIENCE):
+        await watcher.recovered.wait()
+    assert await post(session) == 200
+    maintaining.cancel()
+    await asyncio.wait([maintaining])
+    await session.close()
 
 
 async def test_no_heartbeats_are_sent_without_a_session(server: FakeServer):
@@ -94,7 +135,7 @@ async def test_heartbeats_detect_a_restarted_server(server: FakeServer):
 async def test_closing_twice_or_without_a_session_is_harmless(server: FakeServer):
     session = Session(
         HttpClient(server.url, None),
-        SessionProof(lambda: ME, Slot()),
+        SessionProof(KeySource(lambda: ME), Slot()),
         heartbeat_seconds=1,
         report=lambda _: None,
     )

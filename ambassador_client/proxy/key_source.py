@@ -1,0 +1,40 @@
+"""The key of a relay, which a login or a rotation on this machine may replace while the relay runs."""
+
+from collections.abc import Callable
+
+from ambassador_protocol.sessions import RegisterRequest
+
+
+class KeySource:
+    """Reads the identity with the key, and tells whether the key was replaced since the last time.
+
+    `read` may block. `mark` returns at once a value that changes with all that is saved; `label` names the key that is
+    saved now, None if there is none for this server.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], RegisterRequest],
+        mark: Callable[[], object] = lambda: None,
+        label: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.read = read
+        self._mark_now = mark
+        self._label_now = label
+        self.note()
+
+    def note(self) -> None:
+        """Note what is saved now, as what is read next."""
+        self._mark = self._mark_now()
+        self._label = self._label_now()
+
+    def may_differ(self) -> bool:
+        """Tell whether something was saved since then, such as the same key again after it was refused."""
+        return self._mark_now() != self._mark
+
+    def is_replaced(self) -> bool:
+        """Tell whether another key is saved now; after another change, only the next one is looked at."""
+        if not self.may_differ():
+            return False
+        self._mark = self._mark_now()
+        return self._label_now() not in (None, self._label)

@@ -53,8 +53,12 @@ def lock(*names: str) -> Path:
     def resolve(new: Path) -> None:
         _npm(new, "install", "--package-lock-only", "--omit-lockfile-registry-resolved")
         locked = json.loads((new / "package-lock.json").read_text())
+        names = {place.rpartition("node_modules/")[2] for place in locked["packages"]}
         for package in locked["packages"].values():
             package.pop("funding", None)  # half of the file, and not needed here
+            # npm leaves out what is for no system that it knows, and then demands that it is there.
+            for absent in {*package.get("optionalDependencies", {})} - names:
+                del package["optionalDependencies"][absent]
         LOCKS.mkdir(exist_ok=True)
         target.write_text(json.dumps(locked, indent=1) + "\n")
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,27 @@ DATABASES = ("sqlite", "postgresql")
 
 
 @contextmanager
-def two_servers(directory: Path, database: str, **settings: Any) -> Iterator[tuple[World, World]]:
-    """Run two servers on a new database of this kind; `settings` go into the configuration of both."""
+def two_servers(
+    directory: Path,
+    database: str,
+    *,
+    tls: bool = False,
+    own: Callable[[str], dict[str, Any]] = lambda _: {},
+    **settings: Any,
+) -> Iterator[tuple[World, World]]:
+    """Run two servers on a new database of this kind.
+
+    `settings` go into the configuration of both, and what `own` returns into that of the server of this name.
+    """
     with ExitStack() as stack:
         url = f"sqlite:///{directory / 'shared.db'}"
         if database == "postgresql":
             server = stack.enter_context(shared_server())
             asyncio.run(_create_database(server.url("postgres"), "shared"))
             url = server.url("shared")
-        first, second = (_rig(directory / name, url, settings) for name in ("first", "second"))
+        first, second = (
+            _rig(directory / name, url, {**settings, **own(name)}, tls=tls) for name in ("first", "second")
+        )
         made = first.run(
             "ambassador-server", "init", "--data-dir", str(first.data_dir), *first.server_flags, "--json"
         )
@@ -43,12 +55,12 @@ def two_servers(directory: Path, database: str, **settings: Any) -> Iterator[tup
         yield worlds
 
 
-def _rig(directory: Path, database_url: str, settings: dict[str, Any]) -> Rig:
+def _rig(directory: Path, database_url: str, settings: dict[str, Any], *, tls: bool) -> Rig:
     """Return a server that is named like its directory."""
     directory.mkdir()
     configuration = directory / "server.yaml"
     configuration.write_text(json.dumps({"node": directory.name, "database_url": database_url, **settings}))
-    return Rig(directory, tls=False, is_preloaded=True, server_flags=("--config", str(configuration)))
+    return Rig(directory, tls=tls, is_preloaded=True, server_flags=("--config", str(configuration)))
 
 
 async def _create_database(url: str, name: str) -> None:

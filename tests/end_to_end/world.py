@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -117,9 +118,13 @@ class World:
         self.rig.start()
         if again:
             return
-        self.http = httpx.Client(base_url=self.rig.client_url, timeout=PATIENCE, trust_env=False)
+        verify = ssl.create_default_context(cafile=self.rig.facts["ca_file"]) if self.rig.tls else False
+        self.http = httpx.Client(
+            base_url=self.rig.client_url, verify=verify, timeout=PATIENCE, trust_env=False
+        )
         self.admin = httpx.Client(
             base_url=self.rig.admin_url,
+            verify=verify,
             timeout=PATIENCE,
             trust_env=False,
             headers={"X-Admin-Key": self.rig.facts["admin_key"]},

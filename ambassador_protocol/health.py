@@ -34,10 +34,12 @@ class ConnectionFaults:
 class Readiness:
     """`GET /ready`: `checks` holds every condition by name; `ready` means that all are true.
 
-    An index that is behind does not make a server unready, and neither do `connections`, by API.
+    An index that is behind does not make a server unready, and neither do `connections`, by API. `gateway` tells
+    whether the API gateway can prove itself, null if none is configured: other ways in do not need it.
     """
 
     status: Literal["ready", "not_ready"]
     checks: dict[str, bool]
     audit_index: AuditIndexLag
     connections: dict[Literal["client", "admin", "gateway"], ConnectionFaults]
+    gateway: bool | None = None

@@ -70,7 +70,9 @@ class Identity:
 class Authority:
     """A root, or an authority below another one."""
 
-    def __init__(self, name: str = "People", parent: "Authority | None" = None) -> None:
+    def __init__(
+        self, name: str = "People", parent: "Authority | None" = None, *, ends: timedelta = HOUR
+    ) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.parent = parent
@@ -79,7 +81,7 @@ class Authority:
             ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
         )
         self.certificate = (
-            builder(self.key.public_key(), self.name, signer)
+            builder(self.key.public_key(), self.name, signer, ends=ends)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(
                 x509.KeyUsage(

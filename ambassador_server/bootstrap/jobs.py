@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from ambassador_server.bootstrap.foundation import Foundation
+from ambassador_server.bootstrap.gateway import GatewayWatch
 from ambassador_server.bootstrap.periodic import Job
 from ambassador_server.bootstrap.server import Ambassador
 from ambassador_server.bootstrap.services import UseCases
@@ -78,6 +79,9 @@ def _client_certificates(ambassador: Ambassador, tls: Mapping[str, ListenerTls])
     gateway = ambassador.services.client_sign_in.gateway
     if gateway is not None and gateway.forwarded is not None:
         yield Job("certificates that the gateway forwards", 1.0, gateway.forwarded.follow)
+    if gateway is not None:
+        health = ambassador.services.health
+        yield from GatewayWatch(ambassador.config, gateway, health, tls.get("gateway")).jobs()
 
 
 def _others(ambassador: Ambassador) -> Iterator[Job]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -185,19 +186,15 @@ def _telemetry(settings: "ServerConfig") -> str:
 
 def _gateway(settings: "ServerConfig") -> str:
     from ambassador_server.bootstrap.gateway import gateway_secrets
-    from ambassador_server.crypto.client_trust import ClientTrust
 
     section, count = settings.gateway, len(gateway_secrets(settings))
     ways = [f"{count} secret{'s' if count > 1 else ''} for signatures"] if count else []
     if section.host is not None and section.client_ca_file is not None:
-        trust = ClientTrust.read(section.client_ca_file, section.crl_file)
-        if trust.list_fault(datetime.now(UTC)):
-            raise ConfigurationError(f"a revocation list in {section.crl_file} has expired")
+        _check_listener(settings)
+        _check_trust(section.client_ca_file, section.crl_file)
         ways.append(f"a listener for {', '.join(section.allowed_names)}")
     if section.forwarded_ca_file is not None:
-        forwarded = ClientTrust.read(section.forwarded_ca_file, section.forwarded_crl_file)
-        if forwarded.list_fault(datetime.now(UTC)):
-            raise ConfigurationError(f"a revocation list in {section.forwarded_crl_file} has expired")
+        _check_trust(section.forwarded_ca_file, section.forwarded_crl_file)
         ways.append("forwarded certificates")
     issuer = asyncio.run(_issuer_of(settings, section.name))
     note = (
@@ -206,6 +203,24 @@ def _gateway(settings: "ServerConfig") -> str:
         else f"no issuer says what its headers mean: ambassador-admin issuer add NAME --gateway {section.name}"
     )
     return f"{section.name} has {' and '.join(ways)}; {note}"
+
+
+def _check_listener(settings: "ServerConfig") -> None:
+    """Refuse a certificate of the listener that is given and cannot be used; its own one is made at the start."""
+    from ambassador_server.crypto.certificates import given_ssl_context
+
+    if settings.certificate_file is not None and settings.certificate_key_file is not None:
+        given_ssl_context(settings.certificate_file, settings.certificate_key_file)
+
+
+def _check_trust(ca_file: Path, crl_file: Path | None) -> None:
+    from ambassador_server.crypto.client_trust import ClientTrust
+
+    trust, now = ClientTrust.read(ca_file, crl_file), datetime.now(UTC)
+    if trust.has_expired(now):
+        raise ConfigurationError(f"the authorities in {ca_file} have expired")
+    if trust.list_fault(now):
+        raise ConfigurationError(f"a revocation list in {crl_file} has expired")
 
 
 async def _issuer_of(settings: "ServerConfig", gateway: str) -> str | None:

@@ -57,9 +57,9 @@ class ClientTrust:
         authorities: Sequence[x509.Certificate],
         lists: Mapping[AuthorityKey, Sequence[RevocationList]] | None,
     ) -> None:
-        anchors = [each for each in authorities if each.subject == each.issuer]
+        self._anchors = [each for each in authorities if each.subject == each.issuer]
         self._intermediates = [each for each in authorities if each.subject != each.issuer]
-        self._store = Store(anchors)
+        self._store = Store(self._anchors)
         self._lists = lists
 
     @classmethod
@@ -78,6 +78,10 @@ class ClientTrust:
         return self._lists is not None and any(
             all(each.fault_of(-1, now) is not None for each in lists) for lists in self._lists.values()
         )
+
+    def has_expired(self, now: datetime) -> bool:
+        """Tell whether all authorities have expired, so that no certificate is accepted."""
+        return all(each.not_valid_after_utc <= now for each in self._anchors)
 
     def examine(self, chain: Sequence[bytes], now: datetime) -> PeerCertificate | CertificateFault:
         """Return what a certificate says whose chain is verified, or why it is refused; any bytes may be given."""

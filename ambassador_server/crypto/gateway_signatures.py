@@ -26,12 +26,19 @@ _NAME: Final = SIGNATURE_HEADER.lower()
 
 
 class HmacGatewaySignatures:
-    """Implements `ports.gateway_signatures.GatewaySignatures` for `secrets`, of which each is good."""
+    """Implements `ports.gateway_signatures.GatewaySignatures` for `secrets`, of which each is good.
+
+    Without any, each signature is wrong. What was seen stays so when secrets change.
+    """
 
     def __init__(self, secrets: Sequence[bytes], clock: Clock, *, most: int = MOST_REMEMBERED) -> None:
         self._secrets = secrets
         self._clock = clock
         self._seen = SeenSignatures(most)
+
+    def use(self, secrets: Sequence[bytes]) -> None:
+        """Take other secrets from now on."""
+        self._secrets = secrets
 
     def check(self, request: SignedRequest) -> SignedPart | GatewayFault:
         """Return what the signature of a request vouches for, or why it does not; one that was seen is refused."""

@@ -45,6 +45,17 @@ class ListenerTls:
         """Return the authorities now; None if clients are not asked, and while a file cannot be used."""
         return None if self._authorities is None else self._authorities.trust
 
+    def problem(self) -> str | None:
+        """Return why clients cannot connect or are refused; None while nothing is wrong.
+
+        It reads the certificate of the server, so it may wait for the disk.
+        """
+        try:
+            given_ssl_context(*self._files)
+        except ConfigurationError as error:
+            return error.message
+        return None if self._authorities is None else self._authorities.problem
+
     def examine(self, chain: Sequence[bytes]) -> PeerCertificate | CertificateFault:
         """Verify a chain as the files are now; any bytes may be given."""
         if self._authorities is None:

@@ -27,12 +27,17 @@ class TrustFiles:
         self._seen = self._state()
         self._trust: ClientTrust | None = ClientTrust.read(ca_file, crl_file)
         self._problem: str | None = None
-        self._say_problem(self._list_problem())
+        self._say_problem(self._time_problem())
 
     @property
     def trust(self) -> ClientTrust | None:
         """Return the authorities now; None while a file cannot be used."""
         return self._trust
+
+    @property
+    def problem(self) -> str | None:
+        """Return why certificates are refused, as it was found last; None while they are accepted."""
+        return self._problem
 
     def examine(self, chain: Sequence[bytes]) -> PeerCertificate | CertificateFault:
         """Verify a chain as the files are now; any bytes may be given."""
@@ -49,7 +54,7 @@ class TrustFiles:
             return True
         if self._trust is None:
             return False
-        problem = self._list_problem()
+        problem = self._time_problem()
         is_new = problem is not None and self._problem is None
         self._say_problem(problem)
         return is_new
@@ -66,12 +71,17 @@ class TrustFiles:
             self.refuse_all(error.message)
             return
         _log.info("%s: read again", self._name)
-        self._say_problem(self._list_problem())
+        self._say_problem(self._time_problem())
 
-    def _list_problem(self) -> str | None:
-        if self._trust is None or not self._trust.list_fault(datetime.now(UTC)):
+    def _time_problem(self) -> str | None:
+        now = datetime.now(UTC)
+        if self._trust is None:
             return None
-        return f"a revocation list in {self._crl_file} has expired"
+        if self._trust.has_expired(now):
+            return f"the authorities in {self._ca_file} have expired."
+        if self._trust.list_fault(now):
+            return f"a revocation list in {self._crl_file} has expired."
+        return None
 
     def _say_problem(self, problem: str | None) -> None:
         if problem is not None and problem != self._problem:

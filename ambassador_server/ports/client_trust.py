@@ -13,6 +13,11 @@ class ClientAuthorities(Protocol):
         """Return what a certificate says, or why it is refused; any bytes may be given."""
         ...
 
+    @property
+    def problem(self) -> str | None:
+        """Return why all certificates are refused; None while they are accepted."""
+        ...
+
     async def follow(self) -> bool:
         """Read the files again that have changed; tell whether a certificate may be refused now that was not."""
         ...

@@ -60,6 +60,12 @@ async def resolve_without_blocking(value: str) -> str:
     return await asyncio.get_running_loop().run_in_executor(_threads(), store.resolve, reference.place)
 
 
+def waits(value: str) -> bool:
+    """Tell whether another machine is asked for what a value refers to; raises SecretReferenceError."""
+    reference = parse_reference(value)
+    return reference is not None and _store(reference).WAITS
+
+
 @cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_THREADS, thread_name_prefix="secret-store")

@@ -35,6 +35,7 @@ async def ready(request: web.Request) -> web.Response:
             behind_records=index.behind_records, behind_seconds=round(index.behind_seconds, 1)
         ),
         connections=connection_faults(request),
+        gateway=health_checks.gateway_is_usable,
     )
     return json_response(body, status=200 if is_ready else 503)
 

@@ -44,7 +44,7 @@ def identity(user: str, *groups: str, **more: str) -> dict[str, str]:
     return {**named, **{name.replace("_", "-"): value for name, value in more.items()}}
 
 
-def signature(wire: Wire, headers: Mapping[str, str], **changes: Any) -> str:
+def signature(wire: Wire, headers: Mapping[str, str], *, secret: str = SECRET, **changes: Any) -> str:
     """Return the signature header of a request with identity headers."""
     given = {
         "method": wire.method,
@@ -55,7 +55,7 @@ def signature(wire: Wire, headers: Mapping[str, str], **changes: Any) -> str:
         "nonce": secrets.token_hex(12),
         **changes,
     }
-    return sign(SECRET.encode(), **given)
+    return sign(secret.encode(), **given)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Health:
         self._downstreams = downstreams
         self._faults = faults
         self._draining = False
+        self.gateway_is_usable: bool | None = None
+        """Whether the API gateway can prove itself; None if none is configured. Other ways in do not need it."""
 
     def start_draining(self) -> None:
         """Report not ready from now on, so that load balancers send no new requests."""

@@ -23,6 +23,11 @@ class ForwardedCertificates:
             return peer
         return await self._certificates.authenticate(peer, origin)
 
+    @property
+    def problem(self) -> str | None:
+        """Return why all certificates are refused; None while they are accepted."""
+        return self._authorities.problem
+
     async def follow(self) -> None:
         """Read the files again that have changed: each request, and each look of a stream, verifies again."""
         await self._authorities.follow()

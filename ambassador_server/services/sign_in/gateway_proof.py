@@ -1,5 +1,6 @@
 """Authenticates users by the identity headers of a trusted API gateway, which behaves like an issuer of tokens."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Final
@@ -84,6 +85,11 @@ class GatewayProver:
     def takes_signatures(self) -> bool:
         """Tell whether the gateway shares a secret with this server."""
         return self._signatures is not None
+
+    def use_secrets(self, secrets: Sequence[bytes]) -> None:
+        """Verify signatures with these secrets from now on; signed requests stay those of a gateway without any."""
+        if self._signatures is not None:
+            self._signatures.use(secrets)
 
     async def certified(
         self, certificate: PeerCertificate | None, headers: Headers, origin: Origin

@@ -53,7 +53,7 @@ Send = Callable[[bytes], Awaitable[None]]
 
 
 class Forwarder:
-    """Sends the host's messages to the server.
+    """Sends the host's messages to the server, in the session that `session_task` creates.
 
     `send` writes lines to the host that are not answers: notifications and requests of the server.
     """
@@ -62,7 +62,7 @@ class Forwarder:
         self, session_task: "asyncio.Task[Session]", send: Send, report: Callable[[str], None]
     ) -> None:
         self.conversation = Conversation()
-        self._session_task = session_task
+        self.session_task = session_task
         self._send = send
         self._report = report
         self._tool_headers: ToolHeaders | None = None
@@ -283,10 +283,11 @@ class Forwarder:
         return None
 
     async def _session(self) -> "Session":
-        if not self._session_task.done():
-            await asyncio.wait([self._session_task])
-        error = self._session_task.exception()
+        task = self.session_task
+        if not task.done():
+            await asyncio.wait([task])
+        error = task.exception()
         if error is not None:
             # The same error object is raised for many requests and must not collect their tracebacks.
             raise error.with_traceback(None)
-        return self._session_task.result()
+        return task.result()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _EXIT_SECONDS = 2.0  # hosts kill a process that has not ended by then
 _ANSWER_SECONDS = 1.4  # the part of it that is spent waiting for open requests
+_LOOK_FOR_LOGIN = 1.0  # how often a process without an account looks for one
 
 _STDIN, _STDOUT = 0, 1
 
@@ -61,16 +62,13 @@ def run(arguments: Sequence[str]) -> int:
 
 async def _serve(flags: "Flags | None", report: Reporter) -> int:
     output = await Output.open(_STDOUT)
-    session_task = asyncio.create_task(asyncio.to_thread(_create_session, flags, report))
-    relay = Relay(output, session_task, report=report)
+    sessions = _Sessions(flags, report)
+    relay = Relay(output, sessions.create(), report=report)
     reading = asyncio.create_task(relay.run(read_lines(_STDIN)))
-    maintaining = asyncio.create_task(_maintain_session(session_task, relay, report))
+    maintaining = asyncio.create_task(_maintain_session(sessions, relay, report))
     parent_exit = asyncio.create_task(parent_exited())
     ends = {reading, parent_exit, *map(asyncio.create_task, (output.closed.wait(), _signal_received()))}
     await asyncio.wait({*ends, maintaining}, return_when=asyncio.FIRST_COMPLETED)
-    if maintaining.done() and maintaining.exception() is None:
-        # Without valid settings there is no session; the relay still answers the handshake and reports the error.
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     deadline = asyncio.get_running_loop().time() + _EXIT_SECONDS
     failures = [
         task.exception()
@@ -86,7 +84,9 @@ async def _serve(flags: "Flags | None", report: Reporter) -> int:
     with suppress(TimeoutError):
         async with asyncio.timeout_at(deadline):
             left = deadline - asyncio.get_running_loop().time()
-            await asyncio.gather(_close(session_task, relay.closing_headers(), left / 2), output.flush())
+            await asyncio.gather(
+                _close(relay.session_task, relay.closing_headers(), left / 2), output.flush()
+            )
     return 1 if failures else 0
 
 
@@ -95,13 +95,20 @@ def _describe_failure(failure: BaseException | None, otherwise: str = "") -> str
     return f"AMB-1000 {what} in the client. Please report it."
 
 
-async def _maintain_session(session_task: "asyncio.Task[Session]", relay: Relay, report: Reporter) -> None:
+async def _maintain_session(sessions: "_Sessions", relay: Relay, report: Reporter) -> None:
+    # Until the user has logged in, the relay answers the handshake, and every request with the error.
+    while (session := await _created(relay, report)) is None:
+        await sessions.wait_for_login()
+        relay.use_session(sessions.create())
+    await session.run(relay.announce_changes)
+
+
+async def _created(relay: Relay, report: Reporter) -> "Session | None":
     try:
-        session = await asyncio.shield(session_task)
+        return await asyncio.shield(relay.session_task)
     except ClientError as error:
         report(str(error))
-        return
-    await session.run(relay.announce_changes)
+        return None
 
 
 async def _close(session_task: "asyncio.Task[Session]", closing_headers: Headers, seconds: float) -> None:
@@ -123,7 +130,27 @@ async def _signal_received() -> None:
     await asked.wait()
 
 
-def _create_session(flags: "Flags | None", report: Reporter) -> "Session":
-    from ambassador_client.proxy.session_factory import create_session  # noqa: PLC0415 - imported in a thread during the handshake
+class _Sessions:
+    """Creates the session from the settings, and again when an account was saved after they were invalid."""
 
-    return create_session(flags, report)
+    def __init__(self, flags: "Flags | None", report: Reporter) -> None:
+        self._flags = flags
+        self._report = report
+        self._saved: object = None
+
+    def create(self) -> "asyncio.Task[Session]":
+        """Start to create a session."""
+        return asyncio.create_task(asyncio.to_thread(self._create))
+
+    async def wait_for_login(self) -> None:
+        """Wait until an account is saved on this machine."""
+        from ambassador_client.proxy.session_factory import saved_accounts  # noqa: PLC0415 - rarely needed
+
+        while saved_accounts() == self._saved:  # noqa: ASYNC110 - of a file no event tells
+            await asyncio.sleep(_LOOK_FOR_LOGIN)
+
+    def _create(self) -> "Session":
+        from ambassador_client.proxy.session_factory import create_session, saved_accounts  # noqa: PLC0415 - imported in a thread during the handshake
+
+        self._saved = saved_accounts()
+        return create_session(self._flags, self._report)

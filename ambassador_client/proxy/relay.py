@@ -40,7 +40,8 @@ class _InFlight(NamedTuple):
 class Relay:
     """Serves one host.
 
-    `session_task` creates the session; it fails with a ClientError if the settings are invalid."""
+    `session_task` creates the session; it fails with a ClientError if the settings are invalid.
+    """
 
     def __init__(
         self, output: Output, session_task: "asyncio.Task[Session]", *, report: Callable[[str], None]
@@ -61,6 +62,16 @@ class Relay:
             self._accept(line)
             del line
             await self._output.drain()
+
+    @property
+    def session_task(self) -> "asyncio.Task[Session]":
+        """Return the task that creates the session."""
+        return self._forwarder.session_task
+
+    def use_session(self, session_task: "asyncio.Task[Session]") -> None:
+        """Use another session, after the settings of the first were invalid."""
+        self._forwarder.session_task = session_task
+        self.announce_changes()
 
     def announce_changes(self) -> None:
         """Tell a legacy host that every list may have changed."""

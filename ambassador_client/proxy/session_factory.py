@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ambassador_client.account.session_cache import Slot, SlotOwner, sessions_directory
 from ambassador_client.account.setting_sources import Flags
-from ambassador_client.account.settings import Settings, load_settings
+from ambassador_client.account.settings import Settings, account_store, load_settings
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.link.http_client import HttpClient
 from ambassador_client.proxy.key_source import KeySource
@@ -38,6 +38,11 @@ def create_session(flags: Flags | None, report: Callable[[str], None]) -> Sessio
         heartbeat_seconds=settings.heartbeat_seconds,
         report=report,
     )
+
+
+def saved_accounts() -> object:
+    """Return at once a value that changes when an account is saved on this machine."""
+    return account_store().mark()
 
 
 def _proof(settings: Settings) -> Proof:

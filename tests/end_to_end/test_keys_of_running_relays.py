@@ -100,6 +100,20 @@ async def test_a_relay_that_waits_takes_the_next_key_by_itself(world: World, cli
         assert "result" in await call(running)
 
 
+async def test_the_first_login_needs_no_restart_either(world: World, client: Client) -> None:
+    person = world.person(GROUP)
+    async with host(client.environment) as running:
+        await running.initialize()
+        assert "ambassador-client login" in (await call(running))["error"]["message"]
+        heard = len(running.notifications)
+        await asyncio.to_thread(client.login, person)
+        changed = "notifications/tools/list_changed"
+        await running.until(lambda: changed in [each["method"] for each in running.notifications[heard:]])
+        assert "result" in await call(running)
+        assert await running.leave() == 0
+    assert world.ask("GET", f"sessions?user={person.name}")["items"] == []
+
+
 async def test_a_key_of_another_server_is_never_sent(world: World, client: Client) -> None:
     """An account that is replaced by one of another server is no account of this relay any more."""
     person = world.person(GROUP)

@@ -1271,7 +1271,7 @@ _ambassador-admin_issuer_add() {
         --host-client-secret='[Its secret, if it has one\: env\://NAME, file\://PATH or hashicorp\://PATH.]:REFERENCE: ' \
         '*'--host-redirect='[Where browsers may be sent back to besides the user'\''s machine, such as https\://vscode.dev/redirect; may be repeated.]:URI: ' \
         '*'--host-scope='[A scope that applications may ask for besides --scope, such as offline_access; may be repeated.]:SCOPE: ' \
-        '(--host-omits-resource --no-host-omits-resource)'{--host-omits-resource,--no-host-omits-resource}'[Do not name the resource to a provider that refuses it, such as Entra.]' \
+        '(--host-omits-resource --no-host-omits-resource)'{--host-omits-resource,--no-host-omits-resource}'[Do not name the resource, nor ask for consent again\: Entra refuses both.]' \
         --preset='[Whose tokens these are\: generic, okta, entra, keycloak, open-webui, traefik, apim, open-webui-headers, certificates.]:PRESET: ' \
         --owner='[The label of the declarative file that owns the issuer.]:LABEL: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
@@ -1309,7 +1309,7 @@ _ambassador-admin_issuer_update() {
         --host-client-secret='[Its secret, if it has one\: env\://NAME, file\://PATH or hashicorp\://PATH.]:REFERENCE: ' \
         '*'--host-redirect='[Where browsers may be sent back to besides the user'\''s machine, such as https\://vscode.dev/redirect; may be repeated.]:URI: ' \
         '*'--host-scope='[A scope that applications may ask for besides --scope, such as offline_access; may be repeated.]:SCOPE: ' \
-        '(--host-omits-resource --no-host-omits-resource)'{--host-omits-resource,--no-host-omits-resource}'[Do not name the resource to a provider that refuses it, such as Entra.]' \
+        '(--host-omits-resource --no-host-omits-resource)'{--host-omits-resource,--no-host-omits-resource}'[Do not name the resource, nor ask for consent again\: Entra refuses both.]' \
         --owner='[The label of the declarative file that owns the issuer; '\'''\'' for none.]:LABEL: ' \
         --dry-run'[Check the change on the server and show it, but change nothing.]' \
         $shared \

@@ -229,7 +229,7 @@ class Hosts:
         bool | None,
         typer.Option(
             "--host-omits-resource/--no-host-omits-resource",
-            help="Do not name the resource to a provider that refuses it, such as Entra.",
+            help="Do not name the resource, nor ask for consent again: Entra refuses both.",
         ),
     ] = None
 

@@ -44,7 +44,7 @@ class HostTokens:
     ) -> ProvidedTokens:
         """Return the tokens for a code or a refresh token. Raises TokenRequestError."""
         try:
-            return _tokens(await self._ask(issuer, place, parameters))
+            return tokens_of(await self._ask(issuer, place, parameters))
         except AuthorizationError as error:
             _log.warning("no tokens for a host", issuer=issuer.name, cause=error.message)
             raise TokenRequestError(
@@ -83,7 +83,7 @@ def _method(secret: str, place: LoginPlace) -> str:
     return method
 
 
-def _tokens(answer: Answer) -> ProvidedTokens:
+def tokens_of(answer: Answer) -> ProvidedTokens:
     """Return the tokens of an answer, without all else, such as an ID token, which is for this server alone."""
     found = answer.json_or_empty()
     code = found.get("error")

@@ -206,6 +206,19 @@ def test_listed_origin_may_use_no_other_route(caller: Caller, path: str) -> None
     assert_no_grant(refused)
 
 
+def test_page_can_register_itself_and_get_tokens_but_not_consent(world: World) -> None:
+    """There is no such issuer here, which the page can read."""
+    page, at = Page(world.http, APP), "/oauth/hosts/login"
+    metadata = f"/.well-known/oauth-authorization-server{at}"
+    for method, path in (("GET", metadata), ("POST", f"{at}/register"), ("POST", f"{at}/token")):
+        headers = {"Content-Type": "application/json"}
+        assert page.fetch(method, path, headers, b"{}").status_code == 404
+    for path in (f"{at}/authorize", f"{at}/callback", f"{at}/authorize/token/x"):
+        with pytest.raises(PermissionError):
+            page.fetch("GET", path, {})
+        assert world.http.get(path, headers={"Origin": APP}).status_code == 403
+
+
 def test_health_probes_and_the_admin_port_grant_nothing(world: World, caller: Caller) -> None:
     assert_no_grant(caller.http.get("/health", headers={"Origin": APP}))
     for path in ("/mcp", "/v1/admin/users"):

@@ -117,6 +117,34 @@ def test_a_refresh_token_is_passed_on_and_rotated(world: World) -> None:
     assert wrong.json()["error"] == "invalid_scope"
 
 
+def test_opaque_tokens_are_passed_on_as_well(world: World) -> None:
+    url = world.rig.client_url
+    with oidc_provider(resource=f"{url}/mcp", format="opaque") as opaque:
+        client = host_logins.registered(opaque, f"{server_of(world, 'opaque')}/callback")
+        secret = world.rig.directory / "opaque-secret"
+        secret.write_text(client["client_secret"])
+        client_of = {"client_id": client["client_id"], "client_secret": f"file://{secret}"}
+        body = {
+            "url": opaque,
+            "audiences": [f"{url}/mcp"],
+            "group_prefix": "opaque.",
+            "private_addresses": True,
+            "key_source": "introspection",
+            "user_claims": ["sub"],
+            "creates_users": True,
+            "scopes": ["read"],
+            **client_of,
+            **{f"host_{name}": value for name, value in client_of.items()},
+        }
+        world.ask("PUT", "issuers/opaque", body)
+        browser = host_logins.Browser("someone-opaque")
+        back = query_of(browser.follow(browser.decide(authorize_url(world, "opaque")), REDIRECT))
+        token = exchange(world, back["code"], name="opaque").json()["access_token"]
+        assert token.count(".") == 0
+        assert Caller(world.http, token).names(FACES[0]) == []
+        world.ask("DELETE", "issuers/opaque")
+
+
 def test_nothing_of_the_provider_is_kept(world: World) -> None:
     found = exchange(world, host_logins.Browser().log_in(world)["code"]).json()
     (accepted, *_) = world.events(action="session:host-login:accept")

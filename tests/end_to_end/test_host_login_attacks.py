@@ -226,6 +226,17 @@ def test_the_provider_sees_nothing_of_the_host(world: World, trusted: dict[str, 
     assert "state of the host" not in sent["state"]
 
 
+def test_what_entra_refuses_is_left_out(world: World, trusted: dict[str, Any]) -> None:
+    scopes = {"host_scopes": ["offline_access", "openid"]}
+    for omits in (False, True):
+        world.ask("PUT", "issuers/login", {**trusted, **scopes, "host_omits_resource": omits})
+        sent = at_provider(world, Browser())
+        assert sent["scope"] == "read offline_access openid"
+        assert ("resource" in sent, "prompt" in sent) == (not omits, not omits)
+        assert sent["nonce"]
+    world.ask("PUT", "issuers/login", trusted)
+
+
 def test_a_callback_is_taken_once_in_its_browser_and_of_its_provider(world: World, provider: str) -> None:
     browser, other = Browser(), Browser()
     other.consent_page(authorize_url(world))

@@ -108,7 +108,7 @@ class IssuerRules:
     host_redirects: tuple[str, ...] = ()
     host_scopes: tuple[str, ...] = ()
     host_omits_resource: bool = False
-    """Whether the provider is not told which resource a token is for, because it refuses that parameter."""
+    """Whether what Entra refuses is not sent: which resource a token is for, and that consent is asked for again."""
 
     def members(self) -> dict[str, Any]:
         """Return the rules as members of a JSON object."""

@@ -205,6 +205,9 @@ class HostLogin:
 
     def _at_provider(self, server: HostServer, place: LoginPlace, visit: Visit) -> str:
         scopes, issuer = visit.request.scopes, server.issuer
+        # OpenID Connect issues no refresh token without it; Entra, which wants no resource either, then refuses people
+        # for whom an administrator has consented.
+        asks_again = _OFFLINE in scopes and not issuer.host_omits_resource
         return with_parameters(
             place.authorization_endpoint,
             (
@@ -218,8 +221,7 @@ class HostLogin:
                 ("resource", None if issuer.host_omits_resource else server.resource),
                 # Some providers demand it; the ID token, which would repeat it, is not used.
                 ("nonce", secrets.token_urlsafe(16) if OPENID in scopes else None),
-                # Without it OpenID Connect issues no refresh token.
-                ("prompt", "consent" if _OFFLINE in scopes else None),
+                ("prompt", "consent" if asks_again else None),
             ),
         )
 

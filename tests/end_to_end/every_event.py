@@ -38,6 +38,7 @@ from tests.end_to_end import scripted_server
 from tests.end_to_end.breaker_events import breakers
 from tests.end_to_end.credentials import declare
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Mcp
+from tests.end_to_end.granting_provider import AUDIENCE, granting_provider
 from tests.end_to_end.host_logins import Browser as HostBrowser
 from tests.end_to_end.host_logins import authorize_url, exchange, trust_hosts
 from tests.end_to_end.identity_provider import CLIENT, GRANT, assertion, identity_provider
@@ -394,6 +395,7 @@ def tokens(world: World, directory: Path) -> None:
         assert world.http.get("/v1/tools", headers={"Authorization": f"Bearer {refused}"}).status_code == 401
     world.ask("DELETE", "issuers/chat")
     _assertions(world, secret)
+    _exchange(world, secret)
     # Of a gateway, and of a caller who is none.
     for header in (SIGNATURE_HEADER, "X-User-Email"):
         assert world.http.get("/v1/tools", headers={header: TEXT}).status_code == 401
@@ -425,6 +427,31 @@ def _assertions(world: World, secret: Path) -> None:
         world.ask("PATCH", "users/asserted", {"status": "suspended"})
         form = {"grant_type": GRANT, "assertion": assertion(url, PUBLIC_URL, "asserted"), **client}
         assert world.http.post("/oauth/token", data=form).status_code == 400
+        world.ask("DELETE", "issuers/sso")
+
+
+def _exchange(world: World, secret: Path) -> None:
+    """Bring a token that its provider exchanges for nothing."""
+    with granting_provider() as provider:
+        rules = {"group_prefix": "sso.", "private_addresses": True, "group_map": {"eng": GROUP}}
+        world.ask(
+            "POST",
+            "issuers",
+            {"name": "sso", "url": provider.url, **rules, "audiences": [AUDIENCE], "creates_users": True},
+        )
+        oauth = {"grant": "identity_assertion", "provider": "sso", "private_addresses": True}
+        oauth |= {"client_id": "us", "issuer": provider.url, "provider_client_id": "us"}
+        oauth |= dict.fromkeys(("client_secret", "provider_client_secret"), f"file://{secret}")
+        world.offer(
+            "asserted", "streamable_http", {"url": f"{provider.url}/mcp"}, credentials={"oauth": oauth}
+        )
+        world.ask("POST", "mcps/asserted/publish")
+        world.ask("POST", "grants", {"group": GROUP, "mcp": "asserted"})
+        caller = Caller(world.http, provider.token("exchanged"))
+        until(lambda: caller.names(LEGACY) and provider.seen, "the provider is asked")
+        refused = {"action": "credential:token:refresh", "outcome": "failed"}
+        until(lambda: world.events(**refused), "the refusal is recorded")
+        world.ask("POST", "mcps/asserted/archive")
         world.ask("DELETE", "issuers/sso")
 
 

@@ -121,7 +121,7 @@ class AssertedTokens:
         if held is None or held.lent is None or held.lent.value != refused:
             return True
         now = self._clock.monotonic()
-        if now < held.refused_until:
+        if now < held.refused_until and now < held.ask_again_at:
             return False
         held.ask_again_at, held.refused_until = now, now + _AGAIN_AFTER_REFUSAL.total_seconds()
         try:

@@ -488,6 +488,22 @@ COMMANDS = {
         "--token-prefix",
         "acme_",
     ],
+    "issuer-add-hosts": [
+        *(
+            "issuer",
+            "add",
+            "sso",
+            "--url",
+            "https://id.acme.io",
+            "--audience",
+            "mcp",
+            "--host-client-id",
+            "hosts",
+        ),
+        *("--host-client-secret", "env://HOSTS", "--host-redirect", "https://vscode.dev/redirect"),
+        *("--host-scope", "offline_access", "--host-omits-resource"),
+    ],
+    "issuer-update-no-hosts": ["issuer", "update", "okta", "--host-client-id", ""],
     "issuer-add-no-client": ["issuer", "add", "sso", "--url", "https://x.com", "--introspection"],
     "issuer-add-client-alone": ["issuer", "add", "sso", "--url", "https://x.com", "--client-id", "x"],
     "issuer-add-asked-keys": [

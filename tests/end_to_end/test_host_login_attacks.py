@@ -8,7 +8,9 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 import pytest
 
+from ambassador_protocol.paths import HOST_LOGIN
 from ambassador_server.domain.people.host_requests import HostLoginFault, challenge_of
+from ambassador_server.web.client.routes import gateway_routes
 from tests.end_to_end import host_logins
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.connecting import give_public_url
@@ -189,6 +191,8 @@ def test_the_page_of_consent_names_the_host_and_cannot_be_framed(world: World) -
     page = answer.consent_page(authorize_url(world))
     sent = answer.send("POST", f"{server_of(world)}/authorize", data=form_of(page) | {"decision": "allow"})
     assert "Location" not in sent.headers
+    assert sent.headers["Set-Cookie"].partition(";")[0] == page.headers["Set-Cookie"].partition(";")[0]
+    assert "Max-Age=600" in sent.headers["Set-Cookie"]
     assert "form-action 'none'" in sent.headers["Content-Security-Policy"]
     assert escape(onward(sent)) in sent.text
     assert sent.headers["Referrer-Policy"] == "no-referrer"
@@ -415,3 +419,8 @@ def test_an_address_has_so_many_steps_a_minute(world: World) -> None:
     page = world.http.get(authorize_url(world))
     assert page.status_code == 429
     assert page.headers["Content-Type"].startswith("text/html")
+
+
+def test_an_api_gateway_leads_nobody_to_a_login() -> None:
+    """At its listener the gateway names the users."""
+    assert [route.path for route in gateway_routes() if HOST_LOGIN in route.path] == []

@@ -37,9 +37,7 @@ async def ask(request: web.Request) -> web.Response:
     )
     if isinstance(begun, str):
         return redirect(begun)
-    response = _question(begun)
-    set_cookie(request, response, _COOKIE, begun.cookie, int(VALID_FOR.total_seconds()))
-    return response
+    return _with_cookie(request, _question(begun), begun.cookie)
 
 
 async def decide(request: web.Request) -> web.Response:
@@ -48,14 +46,16 @@ async def decide(request: web.Request) -> web.Response:
         form = await read_form(request)
     except TokenRequestError as error:
         raise InvalidInputError(error.message) from None
+    cookie = _cookie(request)
     location = await request.app[SIGN_IN].hosts.decide(
         request.match_info["name"],
         form.get("request", ""),
-        _cookie(request),
+        cookie,
         request[ORIGIN],
         allows=form.get("decision") == "allow",
     )
-    return onward_page(location)
+    # The cookie has to live as long as the state that the provider gets now.
+    return _with_cookie(request, onward_page(location), cookie or "")
 
 
 async def callback(request: web.Request) -> web.Response:
@@ -87,6 +87,11 @@ def _question(consent: Consent) -> web.Response:
 def _check_query(request: web.Request) -> None:
     if not has_clear_query(request):
         raise InvalidInputError("The request is too long, or has a parameter twice")
+
+
+def _with_cookie(request: web.Request, response: web.Response, value: str) -> web.Response:
+    set_cookie(request, response, _COOKIE, value, int(VALID_FOR.total_seconds()))
+    return response
 
 
 def _cookie(request: web.Request) -> str | None:

@@ -89,6 +89,7 @@ STEPS = [
     Step("POST", f"{ONE_MCP}/restart", MCP),
     Step("POST", paths.ISSUERS, {}, {"name": "dry-login", **ISSUER_FIELDS}),
     Step("PUT", ONE_ISSUER, ISSUER, {**ISSUER_FIELDS, "group_map": {"eng": "dryers"}}),
+    Step("PATCH", ONE_ISSUER, ISSUER, {"creates_users": True}),
     Step("DELETE", ONE_ISSUER, ISSUER),
     Step("PUT", ONE_ISSUER, AUTHORITY, AUTHORITY_FIELDS),
     Step("POST", f"{ONE_ISSUER}/revoked", AUTHORITY, {"serial": "0A"}),

@@ -254,6 +254,15 @@ COMMANDS = {
         ),
         *("--client-secret", "file:///run/secrets/git", "--issuer", "https://issuer", "--private-addresses"),
     ],
+    "credential-oauth-asserted": [
+        *("credential", "oauth", "git", "--grant", "identity-assertion", "--provider", "sso"),
+        *("--provider-client-id", "ambassador", "--provider-client-secret", "env://SSO_SECRET"),
+        *("--issuer", "https://issuer", "--client-id", "ours", "--client-secret", "file:///run/secrets/git"),
+        *("--subject-type", "id-token"),
+    ],
+    "credential-oauth-provider-literal": [
+        *("credential", "oauth", "git", "--provider-client-secret", "hunter2"),
+    ],
     "credential-oauth-literal": ["credential", "oauth", "git", "--client-secret", "hunter2"],
     "credential-fields": ["credential", "fields", "files"],
     "credential-fields-none": ["credential", "fields", "git"],

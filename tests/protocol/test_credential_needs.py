@@ -33,9 +33,13 @@ FIELDS = st.builds(
 )
 OAUTH = st.builds(
     OAuthBody,
-    grant=st.sampled_from(["user", "service_account"]),
+    grant=st.sampled_from(["user", "service_account", "identity_assertion"]),
     client_id=st.none() | TEXTS,
     client_secret=st.none() | TEXTS,
+    provider=st.none() | TEXTS,
+    provider_client_id=st.none() | TEXTS,
+    provider_client_secret=st.none() | TEXTS,
+    subject_type=st.sampled_from(["access_token", "id_token", "jwt"]),
     scopes=st.lists(TEXTS, max_size=2),
     resource=st.just("send") | TEXTS,
     issuer=st.none() | TEXTS,

@@ -11,6 +11,7 @@ from ambassador_server.domain.catalog.credential_needs import (
     GrantType,
     OAuthNeeds,
     Place,
+    SubjectType,
 )
 from ambassador_server.domain.catalog.mcps import DownstreamState, DownstreamStatus, Mcp, Sessions
 from ambassador_server.errors import InvalidInputError
@@ -24,6 +25,15 @@ ACCOUNT = OAuthNeeds(
     client_id="ours",
     client_secret="env://SECRET",
     issuer="https://issuer.example",
+)
+
+
+ASSERTED = replace(
+    ACCOUNT,
+    grant=GrantType.IDENTITY_ASSERTION,
+    provider="sso",
+    provider_client_id="ours-there",
+    provider_client_secret="env://PROVIDER",
 )
 
 
@@ -48,6 +58,8 @@ def with_fields(*fields: CredentialField, **mcp: Any) -> Mcp:
         ),
         CredentialNeeds(oauth=OAuthNeeds(token_endpoint="http://127.0.0.1:1/token", private_addresses=True)),
         CredentialNeeds(oauth=ACCOUNT),
+        CredentialNeeds(oauth=ASSERTED),
+        CredentialNeeds(fields=(replace(TOKEN, target="X-Key"),), oauth=ASSERTED),
     ],
 )
 def test_needs_that_can_be_filled_are_accepted(needs: CredentialNeeds):
@@ -121,7 +133,49 @@ def test_access_by_oauth_that_cannot_work_is_refused(change: dict[str, Any], tex
         check_needs(replace(MCP, credentials=CredentialNeeds(oauth=replace(ACCOUNT, **change))))
 
 
-@pytest.mark.parametrize("needs", [CredentialNeeds(fields=(TOKEN,)), CredentialNeeds(oauth=OAuthNeeds())])
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"provider": None}, "needs provider"),
+        ({"provider": ""}, "needs provider"),
+        ({"provider_client_id": None, "issuer": None}, "needs provider_client_id, issuer"),
+        ({"provider_client_secret": None}, "needs provider_client_secret"),
+        ({"client_secret": None}, "needs client_secret"),
+        ({"provider_client_id": "a b"}, "provider_client_id must be printable text without spaces"),
+        ({"authorization_endpoint": "https://issuer/login"}, "no user goes to the authorization_endpoint"),
+        ({"device_endpoint": "https://issuer/device"}, "no user goes to the device_endpoint"),
+        ({"grant": GrantType.SERVICE_ACCOUNT}, "provider goes with the grant identity_assertion"),
+        (
+            {
+                "grant": GrantType.USER,
+                "provider": None,
+                "provider_client_id": None,
+                "provider_client_secret": None,
+                "subject_type": SubjectType.JWT,
+            },
+            "subject_type goes with",
+        ),
+    ],
+)
+def test_access_by_presented_tokens_that_cannot_work_is_refused(change: dict[str, Any], text: str):
+    with pytest.raises(InvalidInputError, match=text):
+        check_needs(replace(MCP, credentials=CredentialNeeds(oauth=replace(ASSERTED, **change))))
+
+
+def test_secrets_of_presented_tokens_are_references_that_are_hidden_and_recorded_as_such():
+    needs = CredentialNeeds(oauth=ASSERTED)
+    assert needs.references == ("env://SECRET", "env://PROVIDER")
+    assert (needs.is_per_user, needs.is_listed_by_users, needs.is_given_by_users) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        CredentialNeeds(fields=(TOKEN,)),
+        CredentialNeeds(oauth=OAuthNeeds()),
+        CredentialNeeds(oauth=ASSERTED),
+    ],
+)
 def test_users_with_credentials_of_their_own_share_no_session(needs: CredentialNeeds):
     with pytest.raises(InvalidInputError, match="never share a session"):
         check_needs(replace(MCP, credentials=needs, sessions=Sessions.SHARED))

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec import structs
@@ -15,11 +15,16 @@ from ambassador_server.domain.catalog.credential_needs import (
 )
 from ambassador_server.domain.catalog.mcps import McpStatus
 from ambassador_server.domain.people.credentials import CredentialStatus, UserCredential
+from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.principals import PresentedToken
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.services.registry.first_lists import FirstLists
+from tests.conformance.store_samples import issuer as sample
 from tests.fakes.downstream import Script
+from tests.server.services.registry.test_credential_rules import ASSERTED
 from tests.server.services.world import World
-from tests.server.worlds import MCP, PRINCIPAL, USER
+from tests.server.worlds import MCP, PRINCIPAL, USER, switch
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FIELD = CredentialField(name="token", place=Place.HEADER, target="X-Token")
@@ -125,6 +130,40 @@ async def test_who_asks_for_a_list_with_a_credential_is_connected():
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert [user_id for _, user_id, _ in world.downstreams.connected_users] == [USER.user_id]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "group", "switched", "connected"),
+    [
+        ("sso", True, False, True),
+        ("other", True, False, False),
+        ("sso", False, False, False),
+        ("sso", True, True, False),
+        (None, True, False, False),
+    ],
+    ids=["granted", "other issuer", "no grant", "switch", "key"],
+)
+async def test_who_asks_with_a_token_of_the_provider_and_may_use_the_mcp_is_connected(
+    issuer: str | None, group: bool, switched: bool, connected: bool
+):
+    world = await world_of(CredentialNeeds(oauth=ASSERTED))
+    async with world.store.write() as work:
+        await work.issuers.add(sample(issuer_id="i1", name="sso"))
+        if not group:
+            await work.memberships.remove(Membership(user_id="u1", group_id="g1"))
+        if switched:
+            await work.switches.add(switch(SwitchScope.MCP, MCP.mcp_id))
+    await world.policy.refresh()
+    lent = world.lender.give(USER.user_id, MCP.mcp_id, "hers")
+    token = PresentedToken(issuer_id="i1", expires_at=world.clock.now() + timedelta(hours=1))
+    principal = structs.replace(PRINCIPAL, key_name=issuer or "laptop", token=token if issuer else None)
+    first = FirstLists(policy=world.policy, lender=world.lender, downstreams=world.downstreams)
+    for _ in range(3):
+        first.asked(principal)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    expected = [(MCP.mcp_id, USER.user_id, lent)] if connected else []
+    assert world.downstreams.connected_users == expected
 
 
 async def test_a_credential_that_is_replaced_while_it_is_read_connects_nobody_with_the_old_one():

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from ambassador_server.crypto.sealing import AesGcmSealer
+from ambassador_server.domain.catalog.credential_needs import CredentialNeeds, GrantType, OAuthNeeds
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.token_claims import TokenIdentity
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.decide import PrincipalPolicy, decide
 from ambassador_server.domain.policy.decision import Deny, Reason
@@ -32,7 +34,7 @@ from tests.conformance.store_samples import issuer as sample
 from tests.fakes.issuer import AUDIENCE, IssuerServer, claims_of, issuer_server, sign
 from tests.fakes.throttle import CountingThrottle
 from tests.server.services.world import ORIGIN, World
-from tests.server.worlds import GROUP, LOG_TOOL, USER, switch
+from tests.server.worlds import GROUP, LOG_TOOL, MCP, USER, switch
 
 
 class CountingVerifier(JwtVerifier):
@@ -168,6 +170,63 @@ async def test_groups_of_a_token_permit_while_the_token_names_them(tokens: Token
     assert with_group.key_id == without.key_id, "one client, whatever its tokens name"
     await tokens.put_issuer(group_map={})
     assert tokens.decision(with_group) is Reason.NO_GRANT, "the map is looked up by each decision"
+
+
+async def test_a_token_is_kept_beside_its_principal_only_for_mcps_that_its_issuer_grants(
+    tokens: Tokens,
+) -> None:
+    token = tokens.token()
+    before = await tokens.use(token)
+    assert before.token is not None
+    assert before.token.subject_token is None
+    for name, is_kept in (("issuer-2", False), ("issuer-1", True), ("issuer-2", False)):
+        oauth = OAuthNeeds(grant=GrantType.IDENTITY_ASSERTION, provider=name)
+        async with tokens.world.store.write() as work:
+            await work.mcps.replace(replace(MCP, credentials=CredentialNeeds(oauth=oauth)))
+        await tokens.world.policy.refresh()
+        for _ in range(2):
+            principal = await tokens.use(token)
+            assert principal.token is not None
+            subject = principal.token.subject_token
+            assert (subject is not None) == is_kept
+            assert token not in repr(principal)
+            if subject is not None:
+                assert (subject.text, subject.subject) == (token, "subject-1")
+                assert principal == await tokens.use(token)
+                assert hash(principal) == hash(await tokens.use(token))
+                assert principal != await tokens.use(tokens.token(jti="another"))
+            assert tokens.decision(principal) is None
+    assert tokens.verifier.verified == 2, "one for each of the two tokens"
+    assert await tokens.use(token) is before
+
+
+async def test_a_token_of_this_server_is_never_exchanged(tokens: Tokens) -> None:
+    client = "https://app.example.com"
+    await tokens.put_issuer(assertion_clients={client: "env://X"})
+    oauth = OAuthNeeds(grant=GrantType.IDENTITY_ASSERTION, provider="issuer-1")
+    async with tokens.world.store.write() as work:
+        await work.mcps.replace(replace(MCP, credentials=CredentialNeeds(oauth=oauth)))
+    await tokens.world.policy.refresh()
+    identity = TokenIdentity(
+        issuer_id=ISSUER,
+        subject="subject-1",
+        user_name="alice",
+        user_claim="preferred_username",
+        email=None,
+        client=client,
+        groups=(),
+        groups_unknown=False,
+        expires_at=tokens.world.clock.now(),
+    )
+    issued = IssuedTokens(
+        policy=tokens.world.policy, sealer=AesGcmSealer({1: b"x" * 32}), clock=tokens.world.clock
+    )
+    principal = await tokens.use(issued.issue(identity))
+    assert principal.token is not None
+    assert (principal.token.subject_token, principal.token.assertion_client) == (None, client)
+    assert tokens.decision(principal) is None
+    await tokens.put_issuer(assertion_clients={})
+    assert tokens.decision(principal) is Reason.UNKNOWN_ISSUER
 
 
 async def test_kill_switches_stop_users_and_the_groups_of_a_token(tokens: Tokens) -> None:

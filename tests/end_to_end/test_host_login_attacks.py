@@ -198,6 +198,40 @@ def test_the_page_of_consent_names_the_host_and_cannot_be_framed(world: World) -
     assert sent.headers["Referrer-Policy"] == "no-referrer"
 
 
+def test_the_page_says_where_the_person_comes_from(world: World) -> None:
+    """A server that a host trusts could send the browser here, with the redirect URI of that host."""
+    for site, warns in (("none", False), ("same-origin", False), ("cross-site", True), ("same-site", True)):
+        page = world.http.get(authorize_url(world), headers={"Sec-Fetch-Site": site})
+        assert ("Another site has sent you" in page.text) is warns
+        assert world.rig.client_url in page.text
+
+
+def test_a_page_that_is_fetched_twice_can_still_be_answered(world: World) -> None:
+    """Extensions and previews fetch a page again, before the browser has the cookie of the first time."""
+    browser, first = Browser(), world.http.get(authorize_url(world))
+    second = first
+    while _cookie_of(second)[0] == _cookie_of(first)[0]:
+        second = world.http.get(authorize_url(world))
+    for page in (first, second):
+        browser.cookies.set(*_cookie_of(page), domain="127.0.0.1")
+    for page in (first, second):
+        form = form_of(page) | {"decision": "allow"}
+        assert browser.send("POST", f"{server_of(world)}/authorize", data=form).status_code == 200
+
+
+def _cookie_of(page: httpx.Response) -> tuple[str, str]:
+    name, _, value = page.headers["Set-Cookie"].partition(";")[0].partition("=")
+    return name, value
+
+
+def test_a_browser_gets_few_cookies(world: World) -> None:
+    browser = Browser()
+    for _ in range(40):
+        browser.consent_page(authorize_url(world))
+    kept = [cookie for cookie in browser.cookies.jar if cookie.name.startswith("ambassador-host-login-")]
+    assert 1 < len(kept) <= 16
+
+
 def test_nobody_else_can_consent(world: World) -> None:
     attacker, victim, url = Browser("attacker"), Browser("victim"), f"{server_of(world)}/authorize"
     form = form_of(attacker.consent_page(authorize_url(world))) | {"decision": "allow"}

@@ -53,8 +53,9 @@ class HostRequest(Struct, frozen=True, kw_only=True):
     challenge: str
     state: str | None
     scopes: tuple[str, ...]
+    cookie: str
+    """The name of the cookie that the browser has, and the digest of its value."""
     browser: str
-    """The digest of the cookie of the browser."""
     expires_at: int
 
 

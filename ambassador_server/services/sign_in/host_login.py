@@ -4,6 +4,7 @@ No page of the provider is shown before a person has said which application gets
 state was used: what a later step needs is sealed in what the browser carries, and bound to a cookie of it.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,10 @@ from ambassador_server.services.sign_in.single_use import SingleUse
 
 _OFFLINE: Final = "offline_access"
 _MOST_REDIRECTS: Final = 20
+_COOKIE: Final = "ambassador-host-login-"
+_COOKIES: Final = 16
+"""How many a browser gets at most: so many that two pages of one browser rarely share one, which they then do."""
+_COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 _LONGEST_CODE: Final = 4_096
 _PASSED_ON: Final = frozenset(
     {
@@ -82,7 +87,7 @@ class Consent(NamedTuple):
     redirect_uri: str
     scopes: Sequence[str]
     sealed: str
-    cookie: str
+    cookie: tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -113,7 +118,7 @@ class HostLogin:
         return server
 
     async def begin(
-        self, name: str, parameters: Mapping[str, str], cookie: str | None, origin: Origin
+        self, name: str, parameters: Mapping[str, str], cookies: Mapping[str, str], origin: Origin
     ) -> Consent | str:
         """Return what to ask the person in the browser, or where to send it if the host has asked for what is wrong.
 
@@ -131,7 +136,9 @@ class HostLogin:
         fault = _fault(parameters, server)
         if fault is not None:
             return _back(server, redirect, state, error=fault[0], error_description=fault[1])
-        bound = cookie or secrets.token_urlsafe(32)
+        cookie = f"{_COOKIE}{secrets.randbelow(_COOKIES)}"
+        known = cookies.get(cookie, "")
+        value = known if _COOKIE_VALUE.fullmatch(known) else secrets.token_urlsafe(32)
         scopes = tuple(parameters.get("scope", "").split()) or tuple(server.scopes)
         request = HostRequest(
             request_id=secrets.token_urlsafe(16),
@@ -142,15 +149,18 @@ class HostLogin:
             challenge=parameters["code_challenge"],
             state=state,
             scopes=scopes,
-            browser=digest_of(bound),
+            cookie=cookie,
+            browser=digest_of(value),
             expires_at=self.seals.ends(VALID_FOR),
         )
-        return Consent(server.issuer.name, redirect, scopes, self.seals.seal(request), bound)
+        return Consent(server.issuer.name, redirect, scopes, self.seals.seal(request), (cookie, value))
 
     async def decide(
-        self, name: str, sealed: str, cookie: str | None, origin: Origin, *, allows: bool
-    ) -> str:
+        self, name: str, sealed: str, cookies: Mapping[str, str], origin: Origin, *, allows: bool
+    ) -> tuple[str, str]:
         """Return where to send the browser of a person who has decided: to the provider, or back to the host.
+
+        The second text is the name of the cookie, which has to live as long as the state that the provider gets.
 
         Raises AuthorizationDeniedError if the question was not asked in this browser or too long ago, NotFoundError,
         and RateLimitedError.
@@ -160,8 +170,11 @@ class HostLogin:
         request = self.seals.open(sealed, HostRequest, server)
         if request is None:
             raise await self._denied(_OVER, server, origin)
-        if not is_browser(cookie, request):
+        if not is_browser(cookies, request):
             raise await self._denied(_OTHER, server, origin)
+        return await self._decided(server, request, allows=allows), request.cookie
+
+    async def _decided(self, server: HostServer, request: HostRequest, *, allows: bool) -> str:
         if not allows:
             return _back(server, request.redirect_uri, request.state, error="access_denied")
         place = await self.endpoints.find(server.issuer)
@@ -173,7 +186,7 @@ class HostLogin:
         return self._at_provider(server, place, Visit(request=again, verifier=secrets.token_urlsafe(32)))
 
     async def callback(
-        self, name: str, parameters: Mapping[str, str], cookie: str | None, origin: Origin
+        self, name: str, parameters: Mapping[str, str], cookies: Mapping[str, str], origin: Origin
     ) -> str:
         """Return where to send a browser that comes back from the provider: to the host, with a code or an error.
 
@@ -185,7 +198,7 @@ class HostLogin:
         visit = self.seals.open(parameters.get("state", ""), Visit, server)
         if visit is None:
             raise await self._denied(_OVER, server, origin)
-        if not is_browser(cookie, visit.request):
+        if not is_browser(cookies, visit.request):
             raise await self._denied(_OTHER, server, origin)
         place = await self.endpoints.find(server.issuer)
         named = parameters.get("iss", None if place is None or place.names_itself else server.issuer.url)

@@ -1,6 +1,7 @@
 """Seals what a login of a host carries through a browser, for one purpose each, and checks it when it comes back."""
 
 import hmac
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, TypeVar
@@ -60,9 +61,10 @@ def digest_of(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def is_browser(cookie: str | None, request: HostRequest) -> bool:
-    """Tell whether a cookie is that of the browser in which a login began."""
-    return cookie is not None and hmac.compare_digest(digest_of(cookie), request.browser)
+def is_browser(cookies: Mapping[str, str], request: HostRequest) -> bool:
+    """Tell whether cookies are those of the browser in which a login began."""
+    value = cookies.get(request.cookie)
+    return value is not None and hmac.compare_digest(digest_of(value), request.browser)
 
 
 def use_of(content: Visit | HostCode) -> tuple[str, datetime]:

@@ -50,7 +50,8 @@ def all_kinds(seals: HostSeals, server: HostServer) -> tuple[HostRequest, Visit,
         challenge="c" * 43,
         state=None,
         scopes=(),
-        browser=digest_of("cookie"),
+        cookie="its name",
+        browser=digest_of("its value"),
         expires_at=seals.ends(VALID_FOR),
     )
     visit = Visit(request=request, verifier="v")
@@ -97,10 +98,11 @@ def test_none_is_opened_for_another_or_a_changed_issuer(seals: HostSeals, server
 
 def test_a_browser_is_that_of_its_cookie(seals: HostSeals, server: HostServer) -> None:
     request, *_ = all_kinds(seals, server)
-    assert is_browser("cookie", request)
-    assert not is_browser(None, request)
-    assert not is_browser("other", request)
-    assert not is_browser("cookie", structs.replace(request, browser=""))
+    assert is_browser({"its name": "its value", "other": "x"}, request)
+    assert not is_browser({}, request)
+    assert not is_browser({"other": "its value"}, request)
+    assert not is_browser({"its name": "other"}, request)
+    assert not is_browser({"its name": "its value"}, structs.replace(request, browser=""))
 
 
 def structs_like(server: HostServer, **changes: Any) -> HostServer:

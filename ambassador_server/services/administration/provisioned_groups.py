@@ -1,37 +1,39 @@
 """Groups that an issuer describes by SCIM, and their members."""
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import group_resource
-from ambassador_server.domain.people.groups import Group, GroupStatus, Membership
+from ambassador_server.domain.people.groups import Group, GroupStatus
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource, described_group_name
 from ambassador_server.domain.policy.limits import LimitScope
 from ambassador_server.domain.policy.switches import SwitchScope
-from ambassador_server.errors import ConflictError, InvalidInputError
+from ambassador_server.errors import ConflictError
+from ambassador_server.services.administration.described_members import MemberChanges, change_members
 from ambassador_server.services.administration.grant_approvals import check_approves_nothing
 from ambassador_server.services.administration.groups import GROUP_EVENTS
 from ambassador_server.services.administration.provisioning import Provisioning
-from ambassador_server.services.changes.kill_switches import check_not_stopped, is_stopped
+from ambassador_server.services.changes.kill_switches import check_not_stopped
 from ambassador_server.services.changes.limited_objects import check_not_limited
-from ambassador_server.services.changes.lookups import find_group_by_id, find_user_by_id
+from ambassador_server.services.changes.lookups import find_group_by_id
 from ambassador_server.services.changes.writing import write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribedGroup:
-    """A group as an issuer describes it; the members are ids of users."""
+    """A group as an issuer describes it, without its members."""
 
     display_name: str
     external_id: str | None
-    members: frozenset[str]
     document: Mapping[str, Any]
 
 
-async def create_group(request: Provisioning, described: DescribedGroup) -> ScimResource:
+async def create_group(
+    request: Provisioning, described: DescribedGroup, members: MemberChanges
+) -> ScimResource:
     """Create a group. Raises ConflictError if there is one of this name, which is never taken over."""
     await request.check_free(ScimKind.GROUP, described.display_name, described.external_id)
     now = request.clock.now()
@@ -57,30 +59,31 @@ async def create_group(request: Provisioning, described: DescribedGroup) -> Scim
     )
     await request.work.scim.add(resource)
     await write(request.changing, request.work.groups, None, group, GROUP_EVENTS)
-    await _set_members(request, group, (), described.members)
+    await change_members(request, group, members)
     return resource
 
 
-async def replace_group(request: Provisioning, resource_id: str, described: DescribedGroup) -> ScimResource:
-    """Replace what the issuer says about a group, its name and its members included."""
+async def replace_group(
+    request: Provisioning, resource_id: str, described: DescribedGroup, members: MemberChanges
+) -> ScimResource:
+    """Replace what the issuer says about a group, its name included, and change its members."""
     before = await request.find(ScimKind.GROUP, resource_id)
     await request.check_free(
         ScimKind.GROUP, described.display_name, described.external_id, own_id=resource_id
     )
     now = request.clock.now()
+    group = await find_group_by_id(request.work, resource_id)
+    after = replace(group, name=described_group_name(request.issuer, described.display_name), updated_at=now)
+    await write(request.changing, request.work.groups, group, after, GROUP_EVENTS)
     resource = replace(
         before,
         name_key=described.display_name.casefold(),
         external_id=described.external_id,
         document=described.document,
-        updated_at=now,
     )
-    await request.work.scim.replace(resource)
-    group = await find_group_by_id(request.work, resource_id)
-    after = replace(group, name=described_group_name(request.issuer, described.display_name), updated_at=now)
-    await write(request.changing, request.work.groups, group, after, GROUP_EVENTS)
-    members = await request.work.memberships.of(group_id=resource_id)
-    await _set_members(request, after, {each.user_id for each in members}, described.members)
+    if await change_members(request, after, members) or resource != before:
+        resource = replace(resource, updated_at=now)
+        await request.work.scim.replace(resource)
     return resource
 
 
@@ -101,26 +104,3 @@ async def delete_group(request: Provisioning, resource_id: str) -> None:
     await work.scim.remove(resource_id)
     await work.groups.remove(group.group_id)
     request.changing.record(AuditAction.GROUP_REMOVE, group_resource(group))
-
-
-async def _set_members(
-    request: Provisioning, group: Group, before: Collection[str], after: Collection[str]
-) -> None:
-    work, change = request.work, request.changing
-    for user_id in sorted({*after} - {*before}):
-        described = await work.scim.get(user_id)
-        if described is None or (described.issuer_id, described.kind) != (
-            request.issuer.issuer_id,
-            ScimKind.USER,
-        ):
-            raise InvalidInputError(f"members: {user_id[:60]!r} is not a user whom this issuer describes")
-        user = await find_user_by_id(work, user_id)
-        await work.memberships.add(Membership(user_id=user_id, group_id=group.group_id))
-        change.record(AuditAction.MEMBER_ADD, group_resource(group), user=user.name, owner=None)
-    left = sorted({*before} - {*after})
-    if left and await is_stopped(work, SwitchScope.GROUP, group.group_id, request.clock.now()):
-        raise ConflictError(f"A kill switch stops group {group.name!r}; nobody leaves it until it is lifted")
-    for user_id in left:
-        user = await find_user_by_id(work, user_id)
-        await work.memberships.remove(Membership(user_id=user_id, group_id=group.group_id))
-        change.record(AuditAction.MEMBER_REMOVE, group_resource(group), user=user.name)

@@ -1,10 +1,11 @@
 """Administrative changes: each is one transaction, recorded in the audit, and in force when it returns."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.dry_run import DryRunDone
@@ -13,6 +14,8 @@ from ambassador_server.errors import MissingRightError
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+_EVENTS_AT_ONCE: Final = 200
 
 
 @dataclass(slots=True)
@@ -59,9 +62,13 @@ class Changes:
                     raise DryRunDone(
                         ((action, resource) for action, resource, _ in change.events), change.warnings
                     )
-                for event in change.events:
-                    recorded.append(event)
-                    await self._record(requester, event, Outcome.SUCCEEDED)
+                # Many at a time, because the log writes what it gets in one turn of the event loop together.
+                for start in range(0, len(change.events), _EVENTS_AT_ONCE):
+                    portion = change.events[start : start + _EVENTS_AT_ONCE]
+                    recorded += portion
+                    await asyncio.gather(
+                        *[self._record(requester, each, Outcome.SUCCEEDED) for each in portion]
+                    )
         except BaseException:
             # The events are in the log already, so the log must also tell that the change failed: after any error, also
             # if the administrator has hung up.

@@ -61,15 +61,11 @@ def described_user(resource: Resource[Any]) -> DescribedUser:
 
 
 def described_group(resource: Resource[Any]) -> DescribedGroup:
-    """Return what a document says about a group."""
+    """Return what a document says about a group, without its members."""
     group: Any = resource
-    members = [member.value for member in group.members or ()]
-    if not all(members):
-        raise InvalidValueException(detail="members: each has a value, the id of a user")
     return DescribedGroup(
         display_name=group.display_name or "",
         external_id=group.external_id or None,
-        members=frozenset(members),
         document=_document(resource),
     )
 

@@ -2,8 +2,7 @@
 
 import msgspec
 from aiohttp import web
-from scim2_models import SCIMException
-from scim2_server.handler import AsyncScimHandler
+from scim2_models import PayloadTooLargeException, SCIMException
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import SCIM_MEDIA_TYPE, ScimResponse
 
@@ -11,8 +10,17 @@ from ambassador_protocol.nesting import is_too_deep
 from ambassador_protocol.paths import SCIM
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import AmbassadorError, ConflictError, InvalidInputError
+from ambassador_server.services.administration.described_members import MemberChanges
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.scim.handler import ProvisioningHandler
+from ambassador_server.web.admin.scim.members import (
+    members_of_patch,
+    members_of_resource,
+    put_all_members,
+    wants_members,
+)
 from ambassador_server.web.admin.scim.protocol import SERVICE
 from ambassador_server.web.admin.scim.storage import ProvisioningStorage
 from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN
@@ -21,6 +29,7 @@ from ambassador_server.web.middleware.authenticate import check_administered
 from ambassador_server.web.middleware.errors import status_of
 
 _MOST_BODY_BYTES = 2 * 1024 * 1024
+_MOST_BYTES_WITHOUT_MEMBERS = 128 * 1024
 _READING = frozenset({"GET", "HEAD"})
 
 
@@ -40,10 +49,20 @@ async def _answer(request: web.Request) -> ScimResponse:
     if is_too_deep(body):
         raise InvalidInputError("The body is nested too deeply")
     path = f"/{request.match_info['path']}"
+    changes, body = await _members(request.method, path, body)
+    if len(body) > _MOST_BYTES_WITHOUT_MEMBERS:
+        raise PayloadTooLargeException(
+            detail=f"A body has at most {_MOST_BYTES_WITHOUT_MEMBERS:,} bytes without the members of a group"
+        )
+    attributes, excluded = (request.query.get(each) for each in ("attributes", "excludedAttributes"))
     storage = ProvisioningStorage(
         request.app[ADMINISTRATION].provisioning,
         Requester(request[ADMINISTRATOR], request[ORIGIN]),
-        changes=request.method not in _READING and not path.endswith("/.search"),
+        writes=request.method not in _READING and not path.endswith("/.search"),
+        changes=changes,
+        # A PATCH without these is answered without a body.
+        shows_members=(request.method != "PATCH" or attributes is not None or excluded is not None)
+        and wants_members(_listed(attributes), _listed(excluded)),
     )
     asked = ScimRequest(
         method=request.method,
@@ -53,7 +72,21 @@ async def _answer(request: web.Request) -> ScimResponse:
         headers=[(name, value) for name, value in request.headers.items()],
         body=body,
     )
-    return await AsyncScimHandler(SERVICE, storage).handle(asked)
+    answered = await ProvisioningHandler(storage).handle(asked)
+    put_all_members(answered.body, storage.members, asked.base_url)
+    return answered
+
+
+async def _members(method: str, path: str, body: bytes) -> tuple[MemberChanges | None, bytes]:
+    """Take the changes of members out of the body of a request about a group."""
+    read = {"POST": members_of_resource, "PUT": members_of_resource, "PATCH": members_of_patch}.get(method)
+    if read is None or path.split("/")[1].casefold() != "groups" or path.endswith("/.search"):
+        return None, body
+    return await off_loop(read, body) if len(body) > LARGE else read(body)
+
+
+def _listed(names: str | None) -> list[str]:
+    return [each.strip() for each in (names or "").split(",") if each.strip()]
 
 
 def _response(answered: ScimResponse) -> web.Response:

@@ -1,6 +1,5 @@
 """What this server offers by SCIM, and how it deals with the habits of Okta and Entra."""
 
-import json
 from typing import Any, Final
 
 from scim2_models import (
@@ -42,7 +41,7 @@ class ProvisioningService(ScimService):
         self, resource_type: ResourceType, body: bytes, content_type: str | None
     ) -> "PatchOp[Any]":
         """Validate the body of a PATCH."""
-        patch = super().read_patch(resource_type, _split_removals(body), content_type)
+        patch = super().read_patch(resource_type, body, content_type)
         if len(patch.operations or ()) > MOST_OPERATIONS:
             raise InvalidValueException(detail=f"A PATCH has at most {MOST_OPERATIONS:,} operations")
         return patch
@@ -67,42 +66,6 @@ class ProvisioningService(ScimService):
                 attribute="active", detail="'active' is true or false; it is not removed"
             )
         return patched
-
-
-def _split_removals(body: bytes) -> bytes:
-    """Split the removal of listed members, as Entra sends it, into one operation for each.
-
-    The standard has no values in a removal. A body that is not understood is left to the library.
-    """
-    try:
-        document = json.loads(body)
-        operations = [each for operation in document["Operations"] for each in _each_removal(operation)]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return body
-    for operation in operations:
-        _forget_display(operation)
-    return json.dumps({**document, "Operations": operations}).encode()
-
-
-def _forget_display(operation: dict[str, Any]) -> None:
-    """Take out what Okta calls the members, because the schema says that it cannot be set."""
-    value = operation.get("value")
-    members = value.get("members") if isinstance(value, dict) else value
-    if operation.get("path", "members") != "members" or not isinstance(members, list):
-        return
-    for member in members:
-        if isinstance(member, dict):
-            member.pop("display", None)
-
-
-def _each_removal(operation: dict[str, Any]) -> list[dict[str, Any]]:
-    listed = operation.get("value")
-    is_removal = str(operation.get("op")).lower() == "remove" and operation.get("path") == "members"
-    if not is_removal or not isinstance(listed, list) or not listed:
-        return [operation]
-    return [
-        {"op": "remove", "path": f"members[value eq {json.dumps(str(each['value']))}]"} for each in listed
-    ]
 
 
 def _add_if_absent(current: Resource[Any], operation: "PatchOperation[Any]") -> None:

@@ -1,7 +1,8 @@
 """Connects the SCIM library to the use cases: one request is one transaction."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import accumulate
 from typing import Any, Final
 
 from scim2_models import (
@@ -13,12 +14,12 @@ from scim2_models import (
     ScimFilter,
     SearchRequest,
 )
-from scim2_models.path import CompareOperator, Comparison
 from scim2_server.storage import AsyncScimStorage, SearchPage
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.shared.large_documents import off_loop
+from ambassador_server.services.administration.described_members import MemberChanges
 from ambassador_server.services.administration.provisioned_groups import (
     create_group,
     delete_group,
@@ -31,33 +32,44 @@ from ambassador_server.services.administration.provisioned_users import (
 )
 from ambassador_server.services.administration.provisioning import Provisioning, ProvisioningRequests
 from ambassador_server.web.admin.scim.documents import described_group, described_user, shown, version
+from ambassador_server.web.admin.scim.filters import indexed_values, named_members
+from ambassador_server.web.admin.scim.members import shown_member, wants_members
 from ambassador_server.web.admin.scim.protocol import MOST_RESULTS
 
 _BATCH: Final = 500
-_INDEXED: Final = {
-    (ScimKind.USER, "username"): "name_key",
-    (ScimKind.GROUP, "displayname"): "name_key",
-    (ScimKind.USER, "externalid"): "external_id",
-    (ScimKind.GROUP, "externalid"): "external_id",
-    (ScimKind.USER, "id"): "resource_id",
-    (ScimKind.GROUP, "id"): "resource_id",
-}
-"""The attributes by which a resource is found without reading all of them, and the fields that hold them."""
+MOST_MEMBERS: Final = 20_000
+"""A page of groups ends before it has more members than this, unless its first group has."""
 
 
 class ProvisioningStorage(AsyncScimStorage):
-    """The resources of one issuer, for one request."""
+    """The resources of one issuer, for one request.
 
-    def __init__(self, requests: ProvisioningRequests, requester: Requester, *, changes: bool) -> None:
+    `changes` are those of the members of a group, None if the request names none. With `shows_members` the answer to a
+    change of a group shows them. `members` are those of each group in the answer; the library sees the first of them.
+    """
+
+    def __init__(
+        self,
+        requests: ProvisioningRequests,
+        requester: Requester,
+        *,
+        writes: bool,
+        changes: MemberChanges | None,
+        shows_members: bool,
+    ) -> None:
         self._requests = requests
         self._requester = requester
-        self._changes = changes
+        self._writes = writes
+        self._member_changes = changes or MemberChanges()
+        self._shows_members = shows_members
         self._open: Provisioning | None = None
+        self.changes_members = changes is not None
+        self.members: dict[str, Sequence[str]] = {}
 
     @asynccontextmanager
     async def operation(self) -> AsyncIterator[None]:
         """Open the transaction of the request."""
-        async with self._requests.open(self._requester, changes=self._changes) as request:
+        async with self._requests.open(self._requester, changes=self._writes) as request:
             self._open = request
             yield
 
@@ -74,12 +86,10 @@ class ProvisioningStorage(AsyncScimStorage):
         *,
         response_parameters: ResponseParameters[Any] | None = None,
     ) -> Resource[Any]:
-        """Return a resource; without its members if they are not wanted."""
+        """Return a resource; a group without its members if they are not wanted, as for a change."""
         stored = await self._request.find(_kind(resource_type), resource_id)
-        excluded = () if response_parameters is None else response_parameters.excluded_attributes or ()
-        if stored.kind is ScimKind.GROUP and any(str(path).casefold() == "members" for path in excluded):
-            return shown(stored)
-        return await self._shown(stored)
+        wanted = response_parameters is not None and _wants_members(response_parameters)
+        return (await self._shown(stored.kind, [stored], members=wanted))[0]
 
     async def search(
         self,
@@ -88,7 +98,7 @@ class ProvisioningStorage(AsyncScimStorage):
         *,
         position: Any = None,
     ) -> SearchPage:
-        """Return one page of the resources."""
+        """Return one page of the resources; it has fewer than wanted if these have very many members."""
         if len(resource_types) != 1:
             raise NotImplementedException(detail="Users and groups are searched one kind at a time")
         kind = _kind(resource_types[0])
@@ -97,18 +107,18 @@ class ProvisioningStorage(AsyncScimStorage):
         if search_request.filter is None:
             work, issuer_id = self._request.work, self._request.issuer.issuer_id
             total = await work.scim.count(issuer_id, kind)
-            stored = await work.scim.window(issuer_id, kind, start=start, limit=count) if count else []
-            return SearchPage(total, [await self._shown(each) for each in stored])
-        found = await self._matching(kind, search_request.filter)
-        return SearchPage(len(found), found[start : start + count])
+            page = await work.scim.window(issuer_id, kind, start=start, limit=count) if count else []
+        else:
+            total, page = await self._matching(kind, search_request.filter, start, count)
+        return SearchPage(total, await self._shown(kind, page, members=_wants_members(search_request)))
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """Create a resource."""
         if _kind(resource_type) is ScimKind.USER:
             stored, _ = await create_user(self._request, described_user(resource))
         else:
-            stored = await create_group(self._request, described_group(resource))
-        return await self._shown(stored)
+            stored = await create_group(self._request, described_group(resource), self._member_changes)
+        return (await self._shown(stored.kind, [stored], members=self._shows_members))[0]
 
     async def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
@@ -119,8 +129,9 @@ class ProvisioningStorage(AsyncScimStorage):
         if kind is ScimKind.USER:
             stored, _ = await replace_user(self._request, resource_id, described_user(resource))
         else:
-            stored = await replace_group(self._request, resource_id, described_group(resource))
-        return await self._shown(stored)
+            described = described_group(resource)
+            stored = await replace_group(self._request, resource_id, described, self._member_changes)
+        return (await self._shown(kind, [stored], members=self._shows_members))[0]
 
     async def delete(
         self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None
@@ -140,63 +151,91 @@ class ProvisioningStorage(AsyncScimStorage):
         if version(stored.resource_id, stored.updated_at) != expected:
             raise PreconditionFailedException
 
-    async def _shown(self, stored: ScimResource) -> Resource[Any]:
+    async def _shown(
+        self, kind: ScimKind, page: Sequence[ScimResource], *, members: bool = False
+    ) -> list[Resource[Any]]:
+        if kind is ScimKind.USER:
+            return await self._shown_users(page)
+        ids = [each.resource_id for each in page]
         memberships = self._request.work.memberships
-        if stored.kind is ScimKind.GROUP:
-            members = await memberships.of(group_id=stored.resource_id)
-            return shown(
-                stored,
-                groups=[
-                    {"value": each.user_id, "$ref": f"Users/{each.user_id}", "type": "User"}
-                    for each in members
-                ],
-            )
-        groups = []
-        for each in await memberships.of(user_id=stored.resource_id):
-            group = await self._request.work.groups.get(each.group_id)
-            if group is not None and group.provisioner == stored.issuer_id:
-                groups.append(
-                    {"value": group.group_id, "$ref": f"Groups/{group.group_id}", "display": group.name}
-                )
-        return shown(stored, groups=groups)
+        if members and len(ids) > 1:
+            sizes = await memberships.sizes(ids)
+            sums = accumulate(sizes.get(each, 0) for each in ids)
+            ids = ids[: max(1, sum(each <= MOST_MEMBERS for each in sums))]
+        inside = await memberships.members_of(ids) if members else {}
+        self.members |= inside
+        return [
+            shown(each, groups=[shown_member(user_id) for user_id in inside.get(each.resource_id, ())[:1]])
+            for each in page[: len(ids)]
+        ]
 
-    async def _matching(self, kind: ScimKind, wanted: ScimFilter[Any]) -> list[Resource[Any]]:
-        """Return the resources that a filter matches, reading only those with the value if the filter names one."""
-        named = _named(kind, wanted)
-        if named is not None:
-            found = [await self._shown(each) for each in await self._request.of(kind, **named)]
-            return [each for each in found if wanted.match(each)]
-        work, issuer_id = self._request.work, self._request.issuer.issuer_id
-        matching: list[Resource[Any]] = []
-        start = 0
+    async def _shown_users(self, page: Sequence[ScimResource]) -> list[Resource[Any]]:
+        ids = [each.resource_id for each in page]
+        described = self._request.work.memberships.described_groups_of
+        groups = await described(ids, self._request.issuer.issuer_id)
+        return [shown(each, groups=_groups(groups.get(each.resource_id, ()))) for each in page]
+
+    async def _matching(
+        self, kind: ScimKind, wanted: ScimFilter[Any], start: int, count: int
+    ) -> tuple[int, list[ScimResource]]:
+        """Return how many resources a filter matches, and a page of them.
+
+        Only those with an indexed value are read if the filter names one; else all are, and the page alone is kept.
+        """
+        named = named_members(wanted) if kind is ScimKind.GROUP else frozenset()
+        total, page = 0, []
+        async for batch in self._candidates(kind, wanted):
+            groups = await self._compared(kind, batch, wanted, named)
+            for each in await off_loop(_matches, batch, groups, wanted):
+                if start <= total < start + count:
+                    page.append(each)
+                total += 1
+        return total, page
+
+    async def _candidates(
+        self, kind: ScimKind, wanted: ScimFilter[Any]
+    ) -> AsyncIterator[Sequence[ScimResource]]:
+        values = indexed_values(kind, wanted)
+        if values:
+            yield await self._request.of(kind, **values)
+            return
+        work, issuer_id, start = self._request.work, self._request.issuer.issuer_id, 0
         while batch := await work.scim.window(issuer_id, kind, start=start, limit=_BATCH):
             start += len(batch)
-            if "members" in str(wanted).casefold() or "groups" in str(wanted).casefold():
-                documents = [await self._shown(each) for each in batch]
-                matching += await off_loop(_matches, documents, wanted)
-            else:
-                ids = await off_loop(_matching_ids, batch, wanted)
-                matching += [await self._shown(each) for each in batch if each.resource_id in ids]
-        return matching
+            yield batch
+
+    async def _compared(
+        self, kind: ScimKind, batch: Sequence[ScimResource], wanted: ScimFilter[Any], named: frozenset[str]
+    ) -> dict[str, list[dict[str, str]]]:
+        """Return the groups of users, or the named members of groups, that a filter asks about."""
+        memberships, found = self._request.work.memberships, dict[str, list[dict[str, str]]]()
+        if kind is ScimKind.GROUP and named:
+            issuer_id = self._request.issuer.issuer_id
+            for user_id, groups in (await memberships.described_groups_of(named, issuer_id)).items():
+                for group_id, _ in groups:
+                    found.setdefault(group_id, []).append(dict(shown_member(user_id)))
+        elif kind is ScimKind.USER and "groups" in str(wanted).casefold():
+            ids, issuer_id = [each.resource_id for each in batch], self._request.issuer.issuer_id
+            for user_id, groups in (await memberships.described_groups_of(ids, issuer_id)).items():
+                found[user_id] = _groups(groups)
+        return found
 
 
 def _kind(resource_type: ResourceType) -> ScimKind:
     return ScimKind(str(resource_type.name))
 
 
-def _named(kind: ScimKind, wanted: ScimFilter[Any]) -> dict[str, str] | None:
-    node = wanted.ast
-    if not isinstance(node, Comparison) or node.op is not CompareOperator.eq:
-        return None
-    field = _INDEXED.get((kind, str(node.attr_path).casefold()))
-    if field is None or not isinstance(node.value, str):
-        return None
-    return {field: node.value.casefold() if field == "name_key" else node.value}
+def _groups(groups: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"value": each, "$ref": f"Groups/{each}", "display": name} for each, name in groups]
 
 
-def _matches(documents: Sequence[Resource[Any]], wanted: ScimFilter[Any]) -> list[Resource[Any]]:
-    return [each for each in documents if wanted.match(each)]
+def _wants_members(parameters: ResponseParameters[Any]) -> bool:
+    return wants_members(parameters.attributes, parameters.excluded_attributes)
 
 
-def _matching_ids(batch: Sequence[ScimResource], wanted: ScimFilter[Any]) -> frozenset[str]:
-    return frozenset(each.resource_id for each in batch if wanted.match(shown(each)))
+def _matches(
+    batch: Sequence[ScimResource],
+    groups: dict[str, list[dict[str, str]]],
+    wanted: ScimFilter[Any],
+) -> list[ScimResource]:
+    return [each for each in batch if wanted.match(shown(each, groups=groups.get(each.resource_id, ())))]

@@ -21,12 +21,15 @@ class KeySource:
         self.read = read
         self._mark_now = mark
         self._label_now = label
+        self._mark: object = None
+        self._label: str | None = None
         self.note()
 
-    def note(self) -> None:
-        """Note what is saved now, as what is read next."""
-        self._mark = self._mark_now()
-        self._label = self._label_now()
+    def note(self) -> bool:
+        """Note what is saved now, as what is read next; tell whether that is another key than before."""
+        before, self._mark = self._label, self._mark_now()
+        self._label = self._label_now() or before
+        return self._label != before
 
     def may_differ(self) -> bool:
         """Tell whether something was saved since then, such as the same key again after it was refused."""

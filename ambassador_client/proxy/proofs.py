@@ -1,6 +1,7 @@
 """How the requests of a relay prove who sends them: by the token of a session, or by the client certificate alone."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from ambassador_client.account.session_cache import Slot
@@ -44,10 +45,12 @@ class Proof(Protocol):
 class SessionProof:
     """A session that the preshared key opens; a killed process leaves it in its slot for the next one."""
 
-    def __init__(self, key: KeySource, slot: Slot) -> None:
+    def __init__(self, key: KeySource, claim: Callable[[], Slot]) -> None:
+        """`claim` returns a free slot of the key that is saved now."""
         self._key = key
-        self._slot = slot
-        self._registration = slot.load()
+        self._claim = claim
+        self._slot = claim()
+        self._registration = self._slot.load()
 
     @property
     def token(self) -> str | None:
@@ -65,7 +68,11 @@ class SessionProof:
 
     async def obtain(self, http: HttpClient) -> None:
         """Register a session."""
-        self._key.note()
+        if self._key.note():
+            # Commands look for sessions by their key.
+            self._slot.clear()
+            self._slot.release()
+            self._slot = self._claim()
         # A keyring may wait for its owner; the thread keeps the relay responsive.
         identity = await asyncio.to_thread(self._key.read)
         self._registration = await session_api.register(http, identity)

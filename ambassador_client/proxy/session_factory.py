@@ -48,11 +48,14 @@ def saved_accounts() -> object:
 def _proof(settings: Settings) -> Proof:
     if settings.credential is None:
         return CertificateProof()
-    holder = SlotOwner(settings.credential.label, settings.friendly_name, settings.host_tool)
-    return SessionProof(
-        KeySource(lambda: settings.identity, settings.credential.mark, settings.credential.label_now),
-        Slot.claim(sessions_directory(), settings.server_url, holder),
-    )
+    credential = settings.credential
+
+    def claim() -> Slot:
+        label = credential.label_now() or credential.label
+        holder = SlotOwner(label, settings.friendly_name, settings.host_tool)
+        return Slot.claim(sessions_directory(), settings.server_url, holder)
+
+    return SessionProof(KeySource(lambda: settings.identity, credential.mark, credential.label_now), claim)
 
 
 def _configured_tunnel(url: str, environ: Mapping[str, str]) -> "ProxyTunnel | None":

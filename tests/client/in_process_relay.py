@@ -51,7 +51,7 @@ async def relay_in_process(
     host = Host(cast(asyncio.subprocess.Process, process))
     session = Session(
         HttpClient(url, None, HttpLimits(**limits)),
-        SessionProof(KeySource(lambda: _ME), Slot()),
+        SessionProof(KeySource(lambda: _ME), Slot),
         heartbeat_seconds=heartbeat_seconds,
         report=process.report,
     )

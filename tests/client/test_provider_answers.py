@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ambassador_client.account.loopback_listener import _parameters
 from ambassador_client.account.provider_answers import (
     endpoint,
     next_interval,
@@ -125,6 +126,18 @@ def test_questions_about_a_device_are_never_asked_more_often(
     if not isinstance(after, ClientError):
         assert after is None or after >= interval
         assert (after is None) == (answer.get("error") is None)
+
+
+@given(
+    st.text(max_size=30)
+    | st.builds(
+        "{}?{}".format, st.sampled_from(["/callback", "//callback", "//[", "/x"]), st.text(max_size=40)
+    ),
+)
+def test_requests_of_any_kind_have_parameters_only_at_the_path_and_each_once(target: str) -> None:
+    found = _parameters(target, "/callback")
+    assert found == {} or target.startswith("/callback")
+    assert _parameters(f"{target}&{target}&state=a&state=b", "/callback") == {}
 
 
 @given(URLS)

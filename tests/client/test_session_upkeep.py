@@ -40,7 +40,7 @@ async def kept(server: FakeServer, heartbeat_seconds: float) -> AsyncIterator[tu
     http = HttpClient(server.url, None)
     session = Session(
         http,
-        SessionProof(KeySource(lambda: ME), Slot()),
+        SessionProof(KeySource(lambda: ME), Slot),
         heartbeat_seconds=heartbeat_seconds,
         report=watcher.report,
     )
@@ -70,7 +70,7 @@ async def test_a_refused_key_is_offered_again_only_when_it_may_be_another(server
     server.key = "another"
     session = Session(
         HttpClient(server.url, None),
-        SessionProof(KeySource(lambda: replace(ME, preshared_key=keys[0]), lambda: marks[0]), Slot()),
+        SessionProof(KeySource(lambda: replace(ME, preshared_key=keys[0]), lambda: marks[0]), Slot),
         heartbeat_seconds=60,
         report=watcher.report,
     )
@@ -135,7 +135,7 @@ async def test_heartbeats_detect_a_restarted_server(server: FakeServer):
 async def test_closing_twice_or_without_a_session_is_harmless(server: FakeServer):
     session = Session(
         HttpClient(server.url, None),
-        SessionProof(KeySource(lambda: ME), Slot()),
+        SessionProof(KeySource(lambda: ME), Slot),
         heartbeat_seconds=1,
         report=lambda _: None,
     )

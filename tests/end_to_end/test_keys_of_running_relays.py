@@ -68,6 +68,8 @@ async def test_the_next_sign_in_on_the_machine_needs_no_restart(
         assert "result" in await call(running)
         opened = world.events(action="session:client:open", user=provider.user)
         assert second["id"] in json.dumps(opened[0])
+        told = await asyncio.to_thread(client.run, "logout")
+        assert "1 running application(s) keep their sessions" in told.stderr
 
 
 async def test_a_relay_that_was_refused_works_again_after_a_sign_in(

@@ -17,7 +17,7 @@ from ambassador_server.downstream.authorization.token_endpoint import (
 from ambassador_server.downstream.options import resolve_reference
 from ambassador_server.errors import AuthorizationServerUnavailableError, RegistrationRefusedError
 from ambassador_server.guarded_http.addresses import is_this_machine
-from ambassador_server.guarded_http.client_authentication import BASIC, NO_SECRET, POST
+from ambassador_server.guarded_http.client_authentication import BASIC, NO_SECRET, POST, is_private_key
 from ambassador_server.guarded_http.requests import Answer, GuardedHttp
 from ambassador_server.ports.authorization import (
     ClientDescription,
@@ -91,9 +91,10 @@ async def _declared(
             "A client secret is sent only to a declared authorization server: declare its issuer for this MCP."
         )
     secret = await resolve_reference(needs.client_secret) if needs.client_secret else None
-    method = choose_auth_method(server, has_secret=secret is not None)
+    method = choose_auth_method(server, secret)
     if method is None:
-        raise RegistrationRefusedError("The authorization server accepts no client secret from its clients.")
+        kind = "signature" if secret is not None and is_private_key(secret) else "client secret"
+        raise RegistrationRefusedError(f"The authorization server accepts no {kind} from its clients.")
     return Registration(
         kind=RegistrationKind.DECLARED,
         issuer=server.issuer,

@@ -21,8 +21,10 @@ from ambassador_server.guarded_http.client_authentication import (
     FORM,
     NO_SECRET,
     POST,
+    PRIVATE_KEY,
     authenticated_form,
     choose_method,
+    is_private_key,
 )
 from ambassador_server.guarded_http.requests import Answer, GuardedHttp
 from ambassador_server.ports.authorization import Registration, RegistrationKind, ServerMetadata, Tokens
@@ -90,25 +92,33 @@ class TokenEndpoint:
     async def _send(self, url: str, parameters: Mapping[str, str], method: str) -> Answer:
         registration = self._registration
         form = authenticated_form(
-            method, registration.client_id, registration.client_secret or "", parameters
+            method,
+            registration.client_id,
+            registration.client_secret or "",
+            parameters,
+            audience=self._server.issuer,
         )
         return await self._http.post(
             url, form.body, kind=FORM, private=self._server.private_addresses, headers=form.headers
         )
 
 
-def choose_auth_method(server: ServerMetadata, *, has_secret: bool) -> str | None:
-    """Return how a client authenticates at the token endpoint, or None if there is no way that both support."""
-    if not has_secret:
+def choose_auth_method(server: ServerMetadata, secret: str | None) -> str | None:
+    """Return how a client authenticates at the token endpoint, or None if there is no way that both support.
+
+    A private key signs, and is never sent.
+    """
+    if secret is None:
         return NO_SECRET
-    offered = server.token_auth_methods or (BASIC,)
-    return choose_method(offered)
+    if is_private_key(secret):
+        return choose_method(server.token_auth_methods or (PRIVATE_KEY,), preferred=(PRIVATE_KEY,))
+    return choose_method(server.token_auth_methods or (BASIC,))
 
 
 def revocation_auth_method(server: ServerMetadata, registration: Registration) -> str:
     """Return how a client authenticates to revoke: as always, unless the server wants another way there."""
     method, offered = registration.auth_method, server.revocation_auth_methods
-    if not offered or method in offered or registration.client_secret is None:
+    if not offered or method in offered or method == PRIVATE_KEY or registration.client_secret is None:
         return method
     return choose_method(offered) or method
 

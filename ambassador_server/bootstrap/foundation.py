@@ -35,6 +35,7 @@ from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.lending import CredentialLending
 from ambassador_server.services.sign_in.ignored_headers import IgnoredHeaders
+from ambassador_server.services.sign_in.refused_connections import RefusedConnections
 from ambassador_server.services.sign_in.token_reading import TokenReading
 from ambassador_server.storage.sql_store import open_store
 from ambassador_server.throttling.failures import FailureThrottle
@@ -68,6 +69,7 @@ class Foundation:
     lending: CredentialLending
     verifier: Verifier
     ignored: IgnoredHeaders
+    refused_connections: RefusedConnections
     reading: TokenReading
     login_endpoints: DiscoveredEndpoints
 
@@ -116,6 +118,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         lending=lending,
         verifier=verifier,
         ignored=IgnoredHeaders(recorder=recorder, clock=clock),
+        refused_connections=RefusedConnections(recorder=recorder, clock=clock),
         reading=TokenReading(policy=policy, verifier=verifier, clock=clock),
         login_endpoints=DiscoveredEndpoints(GuardedHttp(seconds=_KEY_SECONDS), clock.monotonic),
     )

@@ -273,6 +273,7 @@ async def _listen(
             drain_seconds=settings.drain_seconds,
             bounds=bounds.of(api),
             counts=ambassador.connections[api],
+            refused=ambassador.base.refused_connections,
         )
 
     stack.push_async_callback(close_all)

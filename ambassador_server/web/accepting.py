@@ -14,6 +14,7 @@ from ambassador_server.web.http_server import HttpConnection
 from ambassador_server.web.listener_bounds import Connections
 from ambassador_server.web.rare_warnings import RareWarnings
 
+_BACKLOG: Final = 1024
 _HANDSHAKE_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 0.5
 
@@ -35,12 +36,12 @@ class BoundedSite(web.BaseSite):
         connections: Connections,
         *,
         tls: ListenerTls | None,
-        backlog: int,
+        peers: PeerConnections | None,
         options: dict[str, Any],
     ) -> None:
-        super().__init__(runner, backlog=backlog)
+        super().__init__(runner, backlog=_BACKLOG)
         self._tls = tls
-        self._peers = PeerConnections(tls) if tls is not None and tls.asks_clients else None
+        self._peers = peers
         self._sock = sock
         self._connections = connections
         self._options = options
@@ -121,8 +122,9 @@ class BoundedSite(web.BaseSite):
                 if isinstance(error, ConnectionAbortedError):
                     # The time for the handshake is over.
                     self._connections.counts.cut_off += 1
-                if kept is not None and isinstance(error, FailedHandshake):
+                if self._peers is not None and kept is not None and isinstance(error, FailedHandshake):
                     _tell(kept, error)
+                    self._peers.failed(address, error)
                 return
             finally:
                 if kept is not None:

@@ -5,16 +5,21 @@ import logging
 import secrets
 import ssl
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.people.certificates import CertificateFault, PeerCertificate
+from ambassador_server.domain.people.principals import Origin
 from ambassador_server.errors import Advice, InvalidTokenError
+from ambassador_server.services.sign_in.refused_connections import RefusedConnections
 from ambassador_server.web.listener_bounds import reset
 from ambassador_server.web.rare_warnings import RareWarnings
 from ambassador_server.wording.advice import hint_text
+
+CERTIFICATE_REQUIRED: Final = "certificate_required"
+"""The reason where a client has none."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +55,10 @@ class FailedHandshake(Protocol):
 class PeerConnections:
     """The open connections whose clients have proved a certificate."""
 
-    def __init__(self, tls: ListenerTls) -> None:
+    def __init__(self, tls: ListenerTls, refused: RefusedConnections | None = None) -> None:
         self._tls = tls
+        self._refused = refused
+        self._recording: set[asyncio.Task[None]] = set()
         self._open: dict[asyncio.Transport, tuple[bytes, ...]] = {}
         self._warnings = RareWarnings(_log)
         tls.on_change = self.examine_again
@@ -63,8 +70,8 @@ class PeerConnections:
             return None
         found = self._tls.examine(chain)
         if isinstance(found, CertificateFault):
-            self._warn(transport, found)
-            asyncio.get_running_loop().call_soon(_refuse, transport, found)
+            request_id = self._tell(_address(transport), found)
+            asyncio.get_running_loop().call_soon(_refuse, transport, found, request_id)
         else:
             self._open[transport] = chain
         return found
@@ -79,16 +86,34 @@ class PeerConnections:
             found = self._tls.examine(chain)
             if isinstance(found, CertificateFault):
                 del self._open[transport]
-                self._warn(transport, found)
+                self._tell(_address(transport), found)
                 reset(transport)
 
-    def _warn(self, transport: asyncio.Transport, fault: CertificateFault) -> None:
-        address = (transport.get_extra_info("peername") or ("unknown",))[0]
+    def failed(self, address: str, error: FailedHandshake) -> None:
+        """Tell of a handshake that failed, if that was for the certificate of the client."""
+        if error.has_no_certificate:
+            self._tell(address, CERTIFICATE_REQUIRED)
+        elif error.is_about_certificate:
+            self._tell(address, CertificateFault.UNKNOWN_AUTHORITY)
+
+    def _tell(self, address: str, reason: str) -> str:
+        """Log and record a refusal, each so rarely that strangers cannot fill the log; return an id for it."""
+        request_id = secrets.token_hex(16)
         text = "closed a connection from %s: its client certificate is refused (%s)"
-        self._warnings.warn(text, address, fault)
+        self._warnings.warn(text, address, reason)
+        if self._refused is not None and self._refused.is_due(address, reason):
+            recording = self._refused.record(Origin(request_id, address), reason)
+            task = asyncio.get_running_loop().create_task(recording)
+            self._recording.add(task)
+            task.add_done_callback(self._recording.discard)
+        return request_id
 
 
-def _refuse(transport: asyncio.Transport, fault: CertificateFault) -> None:
+def _address(transport: asyncio.Transport) -> str:
+    return str((transport.get_extra_info("peername") or ("unknown",))[0])
+
+
+def _refuse(transport: asyncio.Transport, fault: CertificateFault, request_id: str) -> None:
     """Say why a certificate is refused, in HTTP, because TLS could not say it; and close the connection."""
     error = InvalidTokenError(
         f"The client certificate is refused ({fault})", advice=Advice.ASK_FOR_CERTIFICATE
@@ -98,7 +123,7 @@ def _refuse(transport: asyncio.Transport, fault: CertificateFault) -> None:
         code=ProblemCode.INVALID_CREDENTIALS,
         error="Unauthorized",
         message=error.message,
-        request_id=secrets.token_hex(16),
+        request_id=request_id,
         hint=hint_text(error),
     )
     body = msgspec.json.encode(problem.body())

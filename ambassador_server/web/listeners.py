@@ -8,11 +8,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ambassador_server.errors import ConfigurationError
+from ambassador_server.services.sign_in.refused_connections import RefusedConnections
 from ambassador_server.web.accepting import BoundedSite
-from ambassador_server.web.client_tls import ListenerTls
+from ambassador_server.web.client_tls import ListenerTls, PeerConnections
 from ambassador_server.web.listener_bounds import ConnectionBounds, ConnectionCounts, Connections
 
-_BACKLOG = 1024
 _ANSWER_SECONDS = 2.0
 
 
@@ -48,8 +48,12 @@ async def listen(
     drain_seconds: float,
     bounds: ConnectionBounds,
     counts: ConnectionCounts,
+    refused: RefusedConnections | None = None,
 ) -> Listener:
-    """Serve an application; port 0 means any free port. Raises ConfigurationError if the address is in use."""
+    """Serve an application; port 0 means any free port. Raises ConfigurationError if the address is in use.
+
+    `refused` records the connections whose client certificates are refused.
+    """
     runner = web.AppRunner(
         app,
         # A closed connection cancels its request.
@@ -63,7 +67,8 @@ async def listen(
     connections = Connections(bounds, counts)
     options = {"access_log": None, "logger": _log, "keepalive_timeout": 75.0}
     try:
-        site = BoundedSite(runner, sock, connections, tls=tls, backlog=_BACKLOG, options=options)
+        peers = None if tls is None or not tls.asks_clients else PeerConnections(tls, refused)
+        site = BoundedSite(runner, sock, connections, tls=tls, peers=peers, options=options)
         await site.start()
     except BaseException:
         await runner.cleanup()

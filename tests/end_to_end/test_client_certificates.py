@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -297,3 +298,26 @@ def test_our_programs_present_a_certificate(door: Door) -> None:
     }
     done = rig.run("ambassador-client", "tools", "list", env=late, expect=3)
     assert "not_for_clients" in done.stderr + done.stdout
+
+
+def test_connections_that_are_refused_before_a_request_are_recorded(door: Door) -> None:
+    world, before = door.world, {each["id"] for each in door.world.events(action="session:token:refuse")}
+    strangers = {
+        "unknown_authority": named("x", by=Authority("Strangers")),
+        "no_names": PEOPLE.issue(),
+    }
+    for admin in (False, True):
+        for who in strangers.values():
+            for _ in range(3):
+                client = door.client(who, admin=admin)
+                with suppress(httpx.HTTPError):
+                    assert client.get("/ready").status_code == 401
+
+    def found() -> list[str]:
+        events = [each for each in world.events(action="session:token:refuse") if each["id"] not in before]
+        return [each["reason"] for each in events if each["reason"] in strangers]
+
+    until(lambda: {*found()} == strangers.keys(), "the refusals are indexed")
+    assert sorted(found()) == sorted(strangers), (
+        "one a minute of an address and reason, whatever the listener"
+    )

@@ -1,19 +1,14 @@
 """Records that identity headers came from elsewhere than a trusted gateway; they are ignored in any case."""
 
-from collections import OrderedDict
 from contextlib import suppress
 from enum import StrEnum
-from typing import Final
 
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.services.audit.recorder import Recorder
-
-_SECONDS: Final = 60.0
-_MOST_ADDRESSES: Final = 100
-"""How many addresses are recorded in a minute; a caller with many cannot fill the log."""
+from ambassador_server.services.sign_in.rare_addresses import RareAddresses
 
 
 class IgnoredBecause(StrEnum):
@@ -28,14 +23,13 @@ class IgnoredHeaders:
 
     def __init__(self, *, recorder: Recorder, clock: Clock) -> None:
         self._recorder = recorder
-        self._clock = clock
-        self._recorded: OrderedDict[str, float] = OrderedDict()
+        self._rare = RareAddresses(clock)
         self.requests = 0
 
     async def tell(self, origin: Origin, names: list[str], *, reason: IgnoredBecause) -> None:
         """Count a request, and record it if its address was not recorded lately; raises nothing."""
         self.requests += 1
-        if not self._is_due(origin.address):
+        if not self._rare.is_due(origin.address):
             return
         # The headers change nothing, so a log that cannot be written does not, either.
         with suppress(AuditUnavailableError):
@@ -48,12 +42,3 @@ class IgnoredHeaders:
                 reason=reason,
                 details={"headers": names},
             )
-
-    def _is_due(self, address: str) -> bool:
-        now = self._clock.monotonic()
-        while self._recorded and now - next(iter(self._recorded.values())) >= _SECONDS:
-            self._recorded.popitem(last=False)
-        if address in self._recorded or len(self._recorded) >= _MOST_ADDRESSES:
-            return False
-        self._recorded[address] = now
-        return True

@@ -12,10 +12,14 @@ from aiohttp import web
 
 from ambassador_server.crypto.certificates import ensure_certificates
 from ambassador_server.crypto.listener_tls import ListenerTls
+from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.sign_in.refused_connections import RefusedConnections
 from ambassador_server.web.listener_bounds import ConnectionBounds, ConnectionCounts
 from ambassador_server.web.listeners import listen
 from ambassador_server.web.peer_certificates import peer_certificate
 from tests.authorities import HOUR, Authority, Identity, email, pem
+from tests.fakes.audit_log import FakeAuditLog
+from tests.fakes.clock import ManualClock
 from tests.patience import PATIENCE
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -49,7 +53,7 @@ def world(tmp_path: Path) -> World:
 
 
 @asynccontextmanager
-async def serving(tls: ListenerTls) -> AsyncIterator[int]:
+async def serving(tls: ListenerTls, refused: RefusedConnections | None = None) -> AsyncIterator[int]:
     async def answer(request: web.Request) -> web.Response:
         peer = peer_certificate(request)
         return web.Response(text="nobody" if peer is None else peer.names[0][1])
@@ -58,7 +62,14 @@ async def serving(tls: ListenerTls) -> AsyncIterator[int]:
     app.router.add_get("/", answer)
     bounds, counts = ConnectionBounds(total=20, per_address=20), ConnectionCounts()
     listener = await listen(
-        app, host="127.0.0.1", port=0, tls=tls, drain_seconds=0.1, bounds=bounds, counts=counts
+        app,
+        host="127.0.0.1",
+        port=0,
+        tls=tls,
+        drain_seconds=0.1,
+        bounds=bounds,
+        counts=counts,
+        refused=refused,
     )
     try:
         yield listener.port
@@ -142,20 +153,73 @@ async def test_bad_certificates_end_the_connection(world: World, required: bool)
         "not_for_clients": world.authority.issue(ALICE, usage=None),
         "expired": world.authority.issue(ALICE, begins=-2 * HOUR, ends=-HOUR),
         "revoked": revoked,
-        "": Authority("Others").issue(ALICE),
+        "alert unknown ca": Authority("Others").issue(ALICE),
     }
     async with serving(world.tls(required=required, with_list=True)) as port:
         for text, who in bad.items():
             assert text in await refusal(port, world.client(who))
         if required:
-            await refusal(port, world.client(None))
+            assert "alert certificate required" in await refusal(port, world.client(None))
 
 
 async def test_a_required_certificate_is_also_needed_without_the_newest_tls(world: World) -> None:
     context = world.client(None)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     async with serving(world.tls(required=True)) as port:
-        await refusal(port, context)
+        assert "alert handshake failure" in await refusal(port, context)
+
+
+async def test_refused_connections_are_recorded_once_a_minute_of_each_address_and_reason(
+    world: World,
+) -> None:
+    log, clock = FakeAuditLog(), ManualClock()
+    refused = RefusedConnections(recorder=Recorder(log=log, clock=clock), clock=clock)
+    strangers = world.client(Authority("Others").issue(ALICE))
+    world.crl_file.write_bytes(pem(world.authority.revocations()))
+    tls, who = world.tls(required=True, with_list=True), world.authority.issue(ALICE)
+
+    async def reasons(count: int) -> list[str]:
+        for _ in range(1000):  # turns of the loop, in which the log gets them
+            if len(log.events) < count:
+                await asyncio.sleep(0)
+        assert {(each.action, each.outcome, each.actor.kind) for each in log.events} <= {
+            ("session:token:refuse", "denied", "unknown")
+        }
+        return sorted(str(each.reason) for each in log.events)
+
+    async with serving(tls, refused) as port:
+        for _ in range(5):
+            await refusal(port, world.client(None))
+            await refusal(port, strangers)
+            await refusal(port, world.client(world.authority.issue(ALICE, usage=None)))
+        expected = ["certificate_required", "not_for_clients", "unknown_authority"]
+        assert await reasons(3) == expected
+        async with connected(port, world.client(who)) as connection:
+            await connection.ask()
+            CHANGES["revoked"](world, who)
+            await tls.follow()
+            assert await connection.is_closed()
+        assert await reasons(4) == sorted([*expected, "revoked"])
+        clock.advance(60)
+        await refusal(port, strangers)
+        assert await reasons(5) == sorted([*expected, "revoked", "unknown_authority"])
+        # What is no refusal of a certificate is not recorded.
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        async with asyncio.timeout(PATIENCE):
+            await reader.read()
+        writer.close()
+        assert len(log.events) == 5
+        assert {each.source for each in log.events} == {"127.0.0.1"}
+
+
+def test_many_addresses_cannot_fill_the_audit() -> None:
+    clock = ManualClock()
+    refused = RefusedConnections(recorder=Recorder(log=FakeAuditLog(), clock=clock), clock=clock)
+    due = [refused.is_due(f"192.0.2.{number}", "unknown_authority") for number in range(250)]
+    assert sum(due) == 100
+    clock.advance(60)
+    assert refused.is_due("192.0.2.1", "unknown_authority")
 
 
 Change = Callable[[World, Identity], None]

@@ -126,7 +126,7 @@ def test_account_of_another_user_is_replaced_only_on_request(client: Client, wor
     kept = secret.read_text()
     refused = client.run("login", url, "--key-from", "-", stdin=second.key, expect=6).stderr
     assert refused.startswith("AMB-1006 account ")
-    assert f"is {first.name} at {url}; this key is of {second.name} at {url}. " in refused
+    assert f"is {first.name} at {url}; this login is of {second.name} at {url}. " in refused
     assert "--account NAME, or add --replace" in refused
     assert (client.json("whoami")["user"], secret.read_text()) == (first.name, kept)
     newer = world.ask("POST", "keys", {"user": first.name, "name": "newer"})["preshared_key"]
@@ -157,7 +157,7 @@ def test_key_of_a_code_is_not_lost_when_the_account_is_of_another_user(client: C
     client.login(first)
     code = world.ask("POST", "enrolments", {"user": second.name, "name": "desk"})["code"]
     refused = client.run("login", url, "--code", code, expect=6).stderr
-    assert f"is {first.name} at {url}; this key is of {second.name} at {url}. " in refused
+    assert f"is {first.name} at {url}; this login is of {second.name} at {url}. " in refused
     assert client.json("whoami")["user"] == first.name
     name = refused.rpartition("account use ")[2].strip()
     assert name.startswith(f"{second.name}@")

@@ -64,6 +64,10 @@ class ClientCertificate:
         except ValueError:
             return key_file, None  # OpenSSL says what is wrong
 
+    def mark(self) -> object:
+        """Return at once a value that changes when a file is replaced."""
+        return [_mark(file) for file in (self.cert_file, self.key_file or self.cert_file)]
+
     def _unusable(self, key_file: Path, reason: str | None) -> SettingsError:
         if reason == "KEY_VALUES_MISMATCH":
             return SettingsError(
@@ -153,6 +157,14 @@ def _refuse_outside(validity: tuple[str, str] | None, cert_file: Path) -> None:
         f"{moment[8:10]}:{moment[10:12]} UTC",
         "Replace it; if this is wrong, set the clock of this machine.",
     )
+
+
+def _mark(file: Path) -> object:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _read(file: Path, what: str) -> bytes:

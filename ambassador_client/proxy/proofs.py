@@ -98,8 +98,11 @@ class CertificateProof:
 
     headers: Headers = ()
 
-    def __init__(self) -> None:
+    def __init__(self, mark: Callable[[], object] = lambda: None) -> None:
+        """`mark` returns at once a value that changes when the certificate is replaced."""
         self._is_accepted = False
+        self._mark_now = mark
+        self._mark = mark()
 
     @property
     def token(self) -> str | None:
@@ -120,6 +123,7 @@ class CertificateProof:
 
     async def obtain(self, http: HttpClient) -> None:
         """Ask the server who we are. Raises ServerRefusedError with its reason for refusing the certificate."""
+        self._mark = self._mark_now()
         await session_api.who_am_i(http)
         self._is_accepted = True
 
@@ -128,8 +132,8 @@ class CertificateProof:
         self._is_accepted = False
 
     def has_other_key(self, *, is_refused: bool) -> bool:
-        """Return False: there is no key."""
-        return False
+        """Tell whether the certificate was replaced: many live shortly, and the new one goes on for the old one."""
+        return self._mark_now() != self._mark
 
     async def end(self, http: HttpClient) -> None:
         """Do nothing: the server holds nothing for a certificate."""

@@ -47,7 +47,8 @@ def saved_accounts() -> object:
 
 def _proof(settings: Settings) -> Proof:
     if settings.credential is None:
-        return CertificateProof()
+        certificate = settings.certificate
+        return CertificateProof() if certificate is None else CertificateProof(certificate.mark)
     credential = settings.credential
 
     def claim() -> Slot:

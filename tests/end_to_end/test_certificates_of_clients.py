@@ -113,13 +113,30 @@ async def test_the_relay_tells_why_its_certificate_is_refused_and_goes_on_with_a
         refused = await relay.call("tools__echo", {"text": "must not run"})
         assert "(revoked)" in json.dumps(refused)
         await relay.until_said("(revoked)")
-        door.world.ask("DELETE", f"issuers/people/revoked/{who.serial}")
-    async with host(person.host_environment(home)) as relay:
-        await relay.initialize()
-        assert "result" in await relay.call("tools__echo", {"text": "a"})
+        # A new certificate is used at once, though the server has refused the old one.
         new.files(home, "person")
-        door.world.ask("POST", "issuers/people/revoked", {"serial": who.serial})
+        await relay.until_said("connected to")
         assert "result" in await relay.call("tools__echo", {"text": "with the new one"})
+        calls = door.world.events(action="call:tool:attempt", user=user)
+        assert {each["actor"]["key_name"] for each in calls} == {"people"}
+
+
+@pytest.mark.parametrize("modern", [False, True])
+async def test_the_relay_uses_a_renewed_certificate_with_its_next_call(
+    door: Door, home: Path, modern: bool
+) -> None:
+    user = door.user()
+    who, new = named(user), named(user)
+    person = Person(door, who, home)
+    async with host(person.host_environment(home)) as relay:
+        if not modern:
+            await relay.initialize()
+        assert "result" in await relay.call("tools__echo", {"text": "a"}, modern=modern)
+        new.files(home, "person")
+        assert "result" in await relay.call("tools__echo", {"text": "b"}, modern=modern)
+        door.world.ask("POST", "issuers/people/revoked", {"serial": who.serial})
+        assert "result" in await relay.call("tools__echo", {"text": "c"}, modern=modern)
+        assert "revoked" not in relay.errors
 
 
 def test_a_login_keeps_where_the_certificate_is(door: Door, home: Path) -> None:

@@ -461,7 +461,7 @@ def host_logins(world: World) -> None:
     with _with_public_url(world, url), oidc_provider(resource=f"{url}/mcp") as provider:
         trust_hosts(world, provider)
         assert exchange(world, HostBrowser("hosted").log_in(world)["code"]).status_code == 200
-        foreign = authorize_url(world, redirect_uri="https://other.example.com/")
+        foreign = authorize_url(world, redirect_uri=f"https://other.example.com/{TEXT}")
         assert world.http.get(foreign).status_code == 400
         world.ask("DELETE", "issuers/login")
 

@@ -90,6 +90,32 @@ def test_a_registration_is_answered_with_the_client_of_all_hosts(world: World) -
     assert "client_secret" not in found
 
 
+def test_what_vs_code_sends_is_understood(world: World, trusted: dict[str, Any]) -> None:
+    """It registers four redirect URIs at once, and then may use another port than the one it has named."""
+    pages = ["https://insiders.vscode.dev/redirect", VSCODE]
+    body = {
+        "client_name": "Visual Studio Code",
+        "client_uri": "https://code.visualstudio.com",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "redirect_uris": [*pages, "http://127.0.0.1/", "http://127.0.0.1:33418/"],
+        "scope": "read",
+        "token_endpoint_auth_method": "none",
+        "application_type": "native",
+    }
+    path = "/oauth/hosts/login/register"
+    refused = world.http.post(path, json=body)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_redirect_uri")
+    assert pages[0] in refused.json()["error_description"]
+    world.ask("PATCH", "issuers/login", {"host_redirects": pages})
+    assert world.http.post(path, json=body).json()["redirect_uris"] == body["redirect_uris"]
+    port = "http://127.0.0.1:59656/"
+    for uri in (*pages, port):
+        back = host_logins.Browser().log_in(world, uri, redirect_uri=uri, scope="read")
+        assert exchange(world, back["code"], redirect_uri=uri).status_code == 200
+    world.ask("PUT", "issuers/login", trusted)
+
+
 @pytest.mark.parametrize("face", FACES, ids=str)
 def test_what_a_host_gets_calls_on_every_face(world: World, face: Face) -> None:
     name = world.fresh("person")

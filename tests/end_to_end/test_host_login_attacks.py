@@ -116,6 +116,10 @@ def test_nobody_is_sent_to_a_foreign_address(world: World) -> None:
     missing = world.http.get(authorize_url(world, redirect_uri=None))
     assert (missing.status_code, "Location" in missing.headers) == (400, False)
     assert HostLoginFault.FOREIGN_REDIRECT in reasons(world)
+    found = world.events(action="session:host-login:refuse")
+    recorded = {event["details"].get("redirect", "") for event in found}
+    assert "https://vscode.dev.evil.example.com/redirect" in recorded
+    assert max(map(len, recorded)) == 200
 
 
 def test_registrations_are_bounded_and_read_strictly(world: World) -> None:

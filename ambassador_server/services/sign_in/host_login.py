@@ -113,7 +113,7 @@ class HostLogin:
             )
         for uri in redirects:
             if not is_redirect(uri, server.issuer.host_redirects):
-                await self.refusals.record(_FOREIGN[0], server.issuer, origin)
+                await self.refusals.record(_FOREIGN[0], server.issuer, origin, uri)
                 raise TokenRequestError("invalid_redirect_uri", f"{uri[:200]!r}: {_FOREIGN[1]}")
         return server
 
@@ -130,7 +130,7 @@ class HostLogin:
             raise await self._invalid(_UNKNOWN, server, origin)
         redirect, state = parameters.get("redirect_uri", ""), parameters.get("state")
         if not is_redirect(redirect, server.issuer.host_redirects):
-            raise await self._invalid(_FOREIGN, server, origin)
+            raise await self._invalid(_FOREIGN, server, origin, redirect)
         if state is not None and (len(state) > LONGEST_STATE or not state.isprintable()):
             raise InvalidInputError(f"state: at most {LONGEST_STATE:,} printable characters")
         fault = _fault(parameters, server)
@@ -239,9 +239,13 @@ class HostLogin:
         )
 
     async def _invalid(
-        self, fault: tuple[HostLoginFault, str], server: HostServer, origin: Origin
+        self,
+        fault: tuple[HostLoginFault, str],
+        server: HostServer,
+        origin: Origin,
+        redirect: str | None = None,
     ) -> InvalidInputError:
-        await self.refusals.record(fault[0], server.issuer, origin)
+        await self.refusals.record(fault[0], server.issuer, origin, redirect)
         return InvalidInputError(fault[1])
 
     async def _denied(

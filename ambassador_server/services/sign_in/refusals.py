@@ -17,8 +17,13 @@ async def record_refusal(
     reason: str,
     origin: Origin,
     user_name: str | None = None,
+    redirect: str | None = None,
 ) -> None:
-    """Record a refusal; the issuer is None if it is not known, and so is the user whom nothing names."""
+    """Record a refusal; the issuer is None if it is not known, and so is the user whom nothing names.
+
+    `redirect` is where a browser should have been sent.
+    """
+    details = {"user": user_name, "redirect": redirect}
     await recorder.event(
         action,
         Outcome.DENIED,
@@ -26,5 +31,5 @@ async def record_refusal(
         resource=_NO_ISSUER if issuer is None else issuer_resource(issuer),
         origin=origin,
         reason=reason,
-        details={} if user_name is None else {"user": user_name},
+        details={name: value for name, value in details.items() if value is not None},
     )

@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Annotated, Any, Final
 
 from scim2_models import (
+    AnyExtension,
+    Email,
     EnterpriseUser,
     Group,
     GroupMember,
@@ -22,6 +24,18 @@ from ambassador_server.services.administration.provisioned_groups import Describ
 from ambassador_server.services.administration.provisioned_users import DescribedUser
 
 
+class DescribedEmail(Email):
+    """A mail address, which this server checks itself: the library refuses those below `.local`."""
+
+    value: str | None = None
+
+
+class UserResource(User[AnyExtension]):
+    """A user of the standard with such addresses."""
+
+    emails: list[DescribedEmail] | None = None  # type: ignore[assignment]  # lists are invariant
+
+
 class DescribedMember(GroupMember):
     """A member of a group; what a client calls the member is not kept, so that the schema says it cannot be set."""
 
@@ -34,10 +48,12 @@ class GroupResource(Group):
     members: list[DescribedMember] | None = None  # type: ignore[assignment]  # lists are invariant
 
 
-GroupResource.__name__ = "Group"  # The library names the kind of resource by its class.
+# The library names the kinds of resources by their classes.
+UserResource.__name__ = "User"
+GroupResource.__name__ = "Group"
 
 MODELS: Final[Mapping[ScimKind, type[Resource[Any]]]] = {
-    ScimKind.USER: User[EnterpriseUser],
+    ScimKind.USER: UserResource[EnterpriseUser],
     ScimKind.GROUP: GroupResource,
 }
 _MOST_BYTES: Final = 64 * 1024

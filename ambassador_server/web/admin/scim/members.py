@@ -13,6 +13,7 @@ from scim2_models.path import AttrPath, CompareOperator, Comparison, LogicalExpr
 
 from ambassador_server.services.administration.described_members import MemberChanges, all_members
 from ambassador_server.web.admin.scim.documents import GroupResource
+from ambassador_server.web.admin.scim.habits import ENTRA_GROUP
 
 _MEMBERS: Final = "members"
 _SCHEMA: Final = f"{GroupResource.__schema__}:".casefold()
@@ -25,6 +26,9 @@ def members_of_resource(body: bytes) -> tuple[MemberChanges, bytes]:
     """Return the members that a group is to have by the body of a POST or a PUT, and the body without them."""
     document = _decoded(body)
     members = _taken(document)
+    schemas = document.get("schemas")
+    if isinstance(schemas, list):
+        document["schemas"] = [each for each in schemas if each != ENTRA_GROUP]
     return all_members([*_ids(members or ())]), msgspec.json.encode(document)
 
 

@@ -27,7 +27,8 @@ from scim2_models.path import CompareOperator, Comparison, ValuePath
 from scim2_server.conditions import Conditions
 from scim2_server.service import ScimService
 
-from ambassador_server.web.admin.scim.documents import MODELS, GroupResource
+from ambassador_server.web.admin.scim.documents import MODELS, GroupResource, UserResource
+from ambassador_server.web.admin.scim.habits import standard_filter, standard_operations
 
 MOST_RESULTS: Final = 200
 MOST_OPERATIONS: Final = 1_000
@@ -41,16 +42,15 @@ class ProvisioningService(ScimService):
         self, resource_type: ResourceType, body: bytes, content_type: str | None
     ) -> "PatchOp[Any]":
         """Validate the body of a PATCH."""
-        patch = super().read_patch(resource_type, body, content_type)
+        patch = super().read_patch(resource_type, standard_operations(body), content_type)
         if len(patch.operations or ()) > MOST_OPERATIONS:
             raise InvalidValueException(detail=f"A PATCH has at most {MOST_OPERATIONS:,} operations")
         return patch
 
     def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[SearchRequest[Any], Any]:
         """Validate a search; a long filter is refused before it is parsed."""
-        for name, value in payload.items() if isinstance(payload, dict) else ():
-            if name.casefold() == "filter" and isinstance(value, str) and len(value) > LONGEST_FILTER:
-                raise InvalidFilterException(detail=f"A filter has at most {LONGEST_FILTER:,} characters")
+        if isinstance(payload, dict):
+            payload = {name: _checked(name, value) for name, value in payload.items()}
         return super().read_search(resource_types, payload)
 
     def apply_patch(
@@ -66,6 +66,14 @@ class ProvisioningService(ScimService):
                 attribute="active", detail="'active' is true or false; it is not removed"
             )
         return patched
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name.casefold() != "filter" or not isinstance(value, str):
+        return value
+    if len(value) > LONGEST_FILTER:
+        raise InvalidFilterException(detail=f"A filter has at most {LONGEST_FILTER:,} characters")
+    return standard_filter(value)
 
 
 def _add_if_absent(current: Resource[Any], operation: "PatchOperation[Any]") -> None:
@@ -109,7 +117,7 @@ def _config() -> ServiceProviderConfig:
 
 SERVICE: Final = ProvisioningService(
     ScimProvider(
-        models=[User, EnterpriseUser, GroupResource],
+        models=[UserResource, EnterpriseUser, GroupResource],
         resource_types=[ResourceType.from_resource(each) for each in MODELS.values()],
         config=_config(),
     )

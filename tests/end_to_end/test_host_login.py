@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -184,35 +184,64 @@ def test_nothing_of_the_provider_is_kept(world: World) -> None:
     assert re.search(rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ", kept) is None
 
 
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_the_client_of_the_sdk_registers_itself_here_and_calls_a_tool(world: World, mode: str) -> None:
-    """It refuses an answer whose `iss` is not the issuer of the metadata."""
-    name, url, pages = world.fresh("person"), f"{world.rig.client_url}/mcp", list[str]()
+class SdkHost:
+    """The OAuth client of the SDK, whose person logs in at the provider; `pages` are those that it has opened."""
 
-    async def open_page(page: str) -> None:
-        pages.append(page)
+    def __init__(self, name: str) -> None:
+        self.pages: list[str] = []
+        self._name = name
 
-    def walk() -> dict[str, str]:
-        browser = host_logins.Browser(name)
-        return query_of(browser.follow(browser.decide(pages[-1]), REDIRECT))
-
-    async def wait_for_callback() -> AuthorizationCodeResult:
-        query = await asyncio.to_thread(walk)
-        return AuthorizationCodeResult(code=query["code"], state=query["state"], iss=query.get("iss"))
-
-    async def call() -> Any:
+    def auth(self, url: str) -> OAuthClientProvider:
         wanted = OAuthClientMetadata(
             client_name="A host", redirect_uris=[AnyUrl(REDIRECT)], token_endpoint_auth_method="none"
         )
-        auth = OAuthClientProvider(url, wanted, Storage(), open_page, wait_for_callback)
-        async with httpx2.AsyncClient(auth=auth, timeout=PATIENCE, trust_env=False) as http:
-            transport = streamable_http_client(url, http_client=http)
-            async with Client(transport, mode=mode) as client:
-                return await client.call_tool("tools__echo", {"text": "hello"})
+        return OAuthClientProvider(url, wanted, Storage(), self._open, self._wait)
 
-    result = asyncio.run(asyncio.wait_for(call(), PATIENCE))
-    assert result.content[0].text == "hello"
-    assert pages[-1].startswith(f"{server_of(world)}/authorize?")
+    async def _open(self, page: str) -> None:
+        self.pages.append(page)
+
+    async def _wait(self) -> AuthorizationCodeResult:
+        query = await asyncio.to_thread(self._walk)
+        return AuthorizationCodeResult(code=query["code"], state=query["state"], iss=query.get("iss"))
+
+    def _walk(self) -> dict[str, str]:
+        browser = host_logins.Browser(self._name)
+        return query_of(browser.follow(browser.decide(self.pages[-1]), REDIRECT))
+
+
+async def sdk_calls(world: World, host: SdkHost, mode: str, between: Callable[[], object]) -> list[str]:
+    """Call a tool twice, with something in between, and return both texts."""
+    url = f"{world.rig.client_url}/mcp"
+    async with (
+        httpx2.AsyncClient(auth=host.auth(url), timeout=PATIENCE, trust_env=False) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        first: Any = await client.call_tool("tools__echo", {"text": "hello"})
+        await asyncio.to_thread(between)
+        second: Any = await client.call_tool("tools__echo", {"text": "again"})
+    return [first.content[0].text, second.content[0].text]
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_the_client_of_the_sdk_registers_itself_here_and_calls_a_tool(world: World, mode: str) -> None:
+    """It refuses an answer whose `iss` is not the issuer of the metadata."""
+    host = SdkHost(world.fresh("person"))
+    texts = asyncio.run(asyncio.wait_for(sdk_calls(world, host, mode, lambda: None), PATIENCE))
+    assert texts == ["hello", "again"]
+    (page,) = host.pages
+    assert page.startswith(f"{server_of(world)}/authorize?")
+
+
+def test_a_host_that_lacks_a_scope_logs_in_again_for_it(world: World, trusted: dict[str, Any]) -> None:
+    host = SdkHost(world.fresh("person"))
+
+    def demand_more() -> None:
+        world.ask("PATCH", "issuers/login", {"scopes": ["read", "write"]})
+
+    texts = asyncio.run(asyncio.wait_for(sdk_calls(world, host, "auto", demand_more), PATIENCE))
+    assert texts == ["hello", "again"]
+    assert [{"read", "write"} <= {*query_of(page)["scope"].split()} for page in host.pages] == [False, True]
+    world.ask("PUT", "issuers/login", trusted)
 
 
 def test_listed_redirects_are_used_and_a_refusal_is_passed_on(world: World) -> None:

@@ -1,8 +1,11 @@
 """The commands and the file in `docs/identity.md` are used as they are written, and its tables are the code's."""
 
 import re
+import ssl
+import time
 from pathlib import Path
 
+import httpx
 import jwt
 
 from ambassador_protocol.admin.issuer_presets import DEFAULTS, PRESETS
@@ -11,11 +14,17 @@ from ambassador_server.guarded_http.requests import LARGEST_BODY
 from ambassador_server.identity.held import KEPT, REFRESHED_AFTER, TRIED_EVERY
 from ambassador_server.identity.token_form import LONGEST_TOKEN
 from tests.documents.build import ROOT
-from tests.rig import Rig
+from tests.rig import BIN, Rig
 
 TEXT = (ROOT / "docs" / "identity.md").read_text()
 EARLY = TEXT.partition("## Who may do what with a token")[0]
 """The sections whose commands need no MCP and no configuration of another gateway."""
+ACCESS_COMMANDS = [
+    line.split()[2:]
+    for line in TEXT.splitlines()
+    if line.startswith(("$ ambassador-admin access ", "$ ambassador-admin user "))
+]
+SECRET, ISSUER = "a secret that is long enough to sign", "https://sso.acme.example/realms/staff"
 COMMANDS = [line.split()[2:] for line in EARLY.splitlines() if line.startswith("$ ambassador-admin ")]
 (FILE,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 
@@ -39,6 +48,36 @@ def test_the_commands_work_as_written(rig: Rig, tmp_path: Path) -> None:
     rig.admin(*removing)
     rig.admin(*removing[:2], "acme", "--yes")
     assert rig.admin_json("issuer", "list") == []
+
+
+def test_the_commands_about_access_work_as_written(rig: Rig, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.write_text(SECRET)
+    rig.admin("mcp", "add", "time", "--publish", "--", str(BIN / "mcp-server-time"))
+    rig.admin("group", "create", "engineers")
+    rig.admin("grant", "add", "engineers", "time")
+    trusted = ("--url", ISSUER, "--audience", "us", "--secret", f"file://{shared}", "--algorithm", "HS256")
+    rig.admin("issuer", "add", "sso", *trusted, "--create-users", "--map", "eng=engineers")
+    claims = {"iss": ISSUER, "aud": "us", "sub": "1", "preferred_username": "alice", "groups": ["eng"]}
+    token = jwt.encode({**claims, "exp": int(time.time()) + 600}, SECRET, algorithm="HS256")
+    verified = ssl.create_default_context(cafile=rig.facts["ca_file"])
+    seen = httpx.get(
+        f"{rig.client_url}/v1/tools",
+        headers={"Authorization": f"Bearer {token}"},
+        verify=verified,
+        trust_env=False,
+    )
+    assert seen.status_code == 200, seen.text
+    printed = {" ".join(words): rig.admin(*words, stdin=token) for words in ACCESS_COMMANDS}
+    assert len(printed) == len(ACCESS_COMMANDS) == 6
+    assert not [each for each in printed.values() if token in each.stdout + each.stderr]
+    tool = "time.get_current_time"
+    for asked in ("--claimed-group eng", "--token -"):
+        assert "engineers" in printed[f"access explain alice {tool} --issuer sso {asked}"].stdout
+    assert "alice" not in printed[f"access who-can {tool}"].stdout, "a token without a group may nothing"
+    assert "engineers" in printed[f"access who-can {tool} --claims"].stdout
+    assert "sso" in printed["user show alice"].stdout
+    assert rig.admin_json("user", "show", "alice")["issuer"] is None, "it was unbound"
 
 
 def test_the_file_is_applied_and_exported(rig: Rig, tmp_path: Path) -> None:

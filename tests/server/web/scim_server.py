@@ -60,9 +60,13 @@ class ScimServer:
 
     async def patch(self, path: str, *operations: dict[str, Any], status: int | None = None) -> Any:
         """Send a PATCH, and return the resource."""
-        body = {"schemas": [PATCH], "Operations": list(operations)}
-        answer = await self.scim("PATCH", path, body, status=status)
+        answer = await self.patch_only(path, *operations, status=status)
         return await self.scim("GET", path) if status is None or status < 300 else answer
+
+    async def patch_only(self, path: str, *operations: dict[str, Any], status: int | None = 204) -> Any:
+        """Send a PATCH, and return its answer."""
+        body = {"schemas": [PATCH], "Operations": list(operations)}
+        return await self.scim("PATCH", path, body, status=status)
 
     async def user(self, user_name: str, /, **members: Any) -> Any:
         """Create a user."""

@@ -251,9 +251,9 @@ _ambassador-admin_user() {
         'list:List the users.'
         'show:Show one user.'
         'update:Change a user; options that are not given change nothing.'
-        'suspend:Suspend users\: all their keys are refused until `activate`.'
-        'activate:Activate suspended or deactivated users.'
-        'deactivate:Deactivate users who have left; `activate` reverses it.'
+        'suspend:Suspend users\: all their keys are refused, and calls and streams end, until `activate`.'
+        'activate:Activate suspended or deactivated users; of the latter the account alone comes back, without keys.'
+        'deactivate:Deactivate users who have left\: keys, sessions, credentials and all else that they hold end for good.'
         'unbind:End that users belong to the issuer and the subject of a token; then issuers find them by name.'
         'reset-password:Set the password of a user with a role; this ends the user'\''s logins.'
     )

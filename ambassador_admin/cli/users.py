@@ -166,7 +166,7 @@ def update(
 
 @verb(app, "suspend", changes=True)
 def suspend(admin: Invocation, names: Names) -> None:
-    """Suspend users: all their keys are refused until `activate`.
+    """Suspend users: all their keys are refused, and calls and streams end, until `activate`.
 
     Example: ambassador-admin user suspend alice
     """
@@ -175,7 +175,7 @@ def suspend(admin: Invocation, names: Names) -> None:
 
 @verb(app, "activate", changes=True)
 def activate(admin: Invocation, names: Names) -> None:
-    """Activate suspended or deactivated users.
+    """Activate suspended or deactivated users; of the latter the account alone comes back, without keys.
 
     Example: ambassador-admin user activate alice
     """
@@ -184,7 +184,7 @@ def activate(admin: Invocation, names: Names) -> None:
 
 @verb(app, "deactivate", destroys=True)
 def deactivate(admin: Invocation, names: Names) -> None:
-    """Deactivate users who have left; `activate` reverses it.
+    """Deactivate users who have left: keys, sessions, credentials and all else that they hold end for good.
 
     Example: ambassador-admin user deactivate alice --yes
     """

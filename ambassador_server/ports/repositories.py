@@ -215,6 +215,10 @@ class SessionRepository(Protocol):
         """Return the session with this id, or None."""
         ...
 
+    async def of(self, **owners: str) -> list[Session]:
+        """Return the sessions that belong to all given owners, as in `of(user_id=...)`, ended ones as well."""
+        ...
+
     async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
         """Move the expiry of a session, unless it has ended."""
         ...

@@ -1,6 +1,6 @@
 """What is stored to connect users by OAuth: registrations of this server, and connections that are begun."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 
@@ -42,3 +42,7 @@ class PendingConnection:
     cookie_digest: str | None = None
     code_digest: str | None = None
     wrong_codes: int = 0
+
+    def ended(self, now: datetime) -> "PendingConnection":
+        """Return it as one that nobody can finish; what it was given is then revoked at its provider."""
+        return replace(self, expires_at=now, state_digest=None, cookie_digest=None, code_digest=None)

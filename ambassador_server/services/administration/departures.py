@@ -19,8 +19,8 @@ _BECAUSE = "user_deactivated"
 async def end_everything_held(change: Change, user: User, now: datetime) -> None:
     """Revoke keys, sessions, logins, password, codes, credentials, begun connections and open requests of a user.
 
-    Access by OAuth is also kept for the job that revokes it at its provider. Calls in flight end with the status of the
-    user.
+    Access by OAuth, also of a connection that the user has not finished, is kept for the job that revokes it at its
+    provider. Calls and streams in flight end with the status of the user.
     """
     work = change.work
     await _revoke_keys(change, user)
@@ -31,7 +31,7 @@ async def end_everything_held(change: Change, user: User, now: datetime) -> None
     await cancel_codes(change, user, now)
     for begun in await work.pending.of(user_id=user.user_id):
         if not begun.pending_id.startswith(REVOCATION):
-            await work.pending.remove(begun.pending_id)
+            await work.pending.replace(begun.ended(now))
     await revoke(change, await work.credentials.of(user_id=user.user_id), RevokedBecause.DEACTIVATED, now)
     await _cancel_requests(change, user, now)
 
@@ -46,8 +46,8 @@ async def _revoke_keys(change: Change, user: User) -> None:
 
 
 async def _end_sessions(change: Change, user: User, now: datetime) -> None:
-    for session in await change.work.sessions.open_sessions(now):
-        if session.user_id == user.user_id:
+    for session in await change.work.sessions.of(user_id=user.user_id):
+        if session.is_open(now):
             await change.work.sessions.end(session.session_id, at=now, reason=_BECAUSE)
             change.record(
                 AuditAction.SESSION_REVOKE, session_resource(session), user=user.name, because=_BECAUSE

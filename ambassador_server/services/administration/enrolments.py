@@ -112,7 +112,7 @@ async def cancel_codes(change: Change, user: User, now: datetime) -> None:
 
     A user who is given the first role gets no key from a code of an administrator who may not issue one any more.
     """
-    for enrolment in await change.work.enrolments.all():
-        if enrolment.user_id == user.user_id and enrolment.is_open(now):
+    for enrolment in await change.work.enrolments.of(user_id=user.user_id):
+        if enrolment.is_open(now):
             await change.work.enrolments.remove(enrolment.enrolment_id)
             change.record(AuditAction.ENROLMENT_CANCEL, enrolment_resource(enrolment), user=user.name)

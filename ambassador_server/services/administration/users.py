@@ -24,12 +24,12 @@ from ambassador_server.errors import ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left, end_logins
+from ambassador_server.services.administration.departures import end_everything_held
 from ambassador_server.services.administration.enrolments import cancel_codes
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_user
 from ambassador_server.services.changes.user_events import USER_EVENTS
 from ambassador_server.services.changes.writing import Written, write
-from ambassador_server.services.credentials.stored_credentials import RevokedBecause, revoke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,13 +162,7 @@ class Users:
         if no_password and await work.passwords.get(after.user_id) is not None:
             await work.passwords.remove(after.user_id)
         if after.status is UserStatus.DEACTIVATED:
-            # A deactivated user does not come back, so nothing of theirs is kept that could be stolen.
-            await revoke(
-                change,
-                await work.credentials.of(user_id=after.user_id),
-                RevokedBecause.DEACTIVATED,
-                self._clock.now(),
-            )
+            await end_everything_held(change, after, self._clock.now())
         if is_admin(before) and not is_admin(after):
             await check_an_admin_is_left(work, self._clock.now())
 

@@ -27,6 +27,7 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.approver_rights import check_may_decide
 from ambassador_server.services.changes.audited_change import Change, Changes
+from ambassador_server.services.changes.lookups import refuse_inactive
 
 MOST_PENDING_OF_USER: Final = 20
 MOST_PENDING: Final = 10_000
@@ -106,6 +107,7 @@ class ApprovalRequests:
             found = await self._same(change.work, wanted)
             if found is not None:
                 return found
+            await refuse_inactive(change.work, wanted.user_id)
             await self._check_room(change.work, wanted.user_id)
             now = self._clock.now()
             request = ApprovalRequest(

@@ -7,10 +7,10 @@ from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.issuers import Issuer
-from ambassador_server.domain.people.users import User
+from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.limits import Limit
 from ambassador_server.domain.shared.names import near
-from ambassador_server.errors import NotFoundError
+from ambassador_server.errors import InvalidKeyError, NotFoundError
 from ambassador_server.ports.repositories import NamedRepository
 from ambassador_server.ports.store import UnitOfWork
 
@@ -37,6 +37,13 @@ async def find_user_by_id(work: UnitOfWork, user_id: str) -> User:
     if user is None:
         raise NotFoundError(f"No user {user_id!r}")
     return user
+
+
+async def refuse_inactive(work: UnitOfWork, user_id: str) -> None:
+    """Raise InvalidKeyError for a user who was stopped, perhaps only now, so that a late request leaves nothing."""
+    user = await work.users.get(user_id)
+    if user is None or user.status is not UserStatus.ACTIVE:
+        raise InvalidKeyError("Invalid or inactive key")
 
 
 async def find_group_by_id(work: UnitOfWork, group_id: str) -> Group:

@@ -19,12 +19,12 @@ from ambassador_server.ports.vault import Vault
 from ambassador_server.services.audit.rate_refusals import refuse_for_rate
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.lookups import refuse_inactive
 from ambassador_server.services.credentials.oauth_grants import Grant, GrantVault, url_of, user_needs
 from ambassador_server.services.credentials.own_credentials import (
     OwnCredential,
     OwnCredentials,
     OwnRights,
-    refuse_inactive,
 )
 from ambassador_server.services.credentials.pending_connections import PendingConnections
 from ambassador_server.services.credentials.stored_credentials import (
@@ -116,7 +116,7 @@ class ConnectedUsers:
         requester = await self._rights.requester(principal, origin)
         async with self._changes.open(requester) as change:
             work = change.work
-            await refuse_inactive(work, principal)
+            await refuse_inactive(work, principal.user_id)
             await work.pending.remove(pending_id)
             current = await work.mcps.get(mcp.mcp_id)
             if current is None or not current.credentials.needs_connect or url_of(current) != grant.url:

@@ -208,6 +208,8 @@ class Connecting:
             if isinstance(answer, DeviceCode):
                 return Undecided(answer.interval, answer.expires_at)
             content = answer
+            # If its user may not have it any more, it is revoked at its provider.
+            await self._pending.store_grant(row, content, code_digest=None)
         return await self._users.connect(principal, origin, mcp, content, row.pending_id)
 
     def _described(self, *, device: bool) -> ClientDescription:

@@ -12,15 +12,13 @@ from ambassador_server.domain.catalog.credential_values import check_value
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.credentials import CredentialStatus, UserCredential
 from ambassador_server.domain.people.principals import Origin, Principal
-from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.shared.names import near
-from ambassador_server.errors import Advice, InvalidInputError, InvalidKeyError, NotFoundError
+from ambassador_server.errors import Advice, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.credentials import Missing
-from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.ports.vault import Vault
 from ambassador_server.services.changes.audited_change import Changes
-from ambassador_server.services.changes.lookups import find_mcp
+from ambassador_server.services.changes.lookups import find_mcp, refuse_inactive
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.credentials.bound_values import bound
 from ambassador_server.services.credentials.completeness import Completeness, completeness, lacking
@@ -146,7 +144,7 @@ class OwnCredentials:
             raise NotFoundError(f"MCP {mcp_name!r} is not granted to you any more")
         async with self._changes.open(requester) as change:
             work = change.work
-            await refuse_inactive(work, principal)
+            await refuse_inactive(work, principal.user_id)
             # What the MCP needs now may be other than what the policy in memory says.
             mcp = await find_mcp(work, own.mcp.name)
             _check_values(mcp.credentials, values)
@@ -192,13 +190,6 @@ class OwnCredentials:
                 user=principal.user_name,
                 fields=fields,
             )
-
-
-async def refuse_inactive(work: UnitOfWork, principal: Principal) -> None:
-    """Give nothing to a user whose values were removed because the user was deactivated meanwhile."""
-    user = await work.users.get(principal.user_id)
-    if user is None or user.status is not UserStatus.ACTIVE:
-        raise InvalidKeyError("Invalid or inactive key")
 
 
 def _check_values(needs: CredentialNeeds, values: Mapping[str, str]) -> None:

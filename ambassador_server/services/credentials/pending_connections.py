@@ -13,6 +13,7 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Rate, RateRefusal
 from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.changes.lookups import refuse_inactive
 from ambassador_server.services.credentials.oauth_grants import Begun, Grant, GrantVault
 from ambassador_server.services.credentials.stored_credentials import REVOCATION, revocation_id
 from ambassador_server.services.shared.database_deadline import within_deadline
@@ -58,11 +59,12 @@ class PendingConnections:
     async def add(self, row: PendingConnection) -> None:
         """Store a begun connection; a user's oldest one ends if there are too many. Raises OverloadedError."""
         async with self._store.write() as work:
+            await refuse_inactive(work, row.user_id)
             if await work.pending.count() >= self._most:
                 raise OverloadedError("Too many connections are begun at this time")
             own = [each for each in await work.pending.of(user_id=row.user_id) if self._is_live(each)]
             for oldest in own[: max(0, len(own) - MOST_OF_A_USER + 1)]:
-                await work.pending.replace(self._ended(oldest))
+                await work.pending.replace(oldest.ended(self._clock.now()))
             await work.pending.add(row)
 
     async def live(self, work: UnitOfWork, pending_id: str) -> PendingConnection | None:
@@ -74,8 +76,8 @@ class PendingConnections:
         """Store what a next request needs; does nothing if the connection was removed meanwhile."""
         await self._store_content(row, content, row.code_digest)
 
-    async def store_grant(self, row: PendingConnection, grant: Grant, *, code_digest: str) -> None:
-        """Keep a grant until its user finishes."""
+    async def store_grant(self, row: PendingConnection, grant: Grant, *, code_digest: str | None) -> None:
+        """Keep a grant until its user finishes, or to revoke it if the connection was removed meanwhile."""
         await self._store_content(row, grant, code_digest)
 
     async def remove(self, pending_id: str) -> None:
@@ -119,23 +121,13 @@ class PendingConnections:
     def _is_live(self, row: PendingConnection) -> bool:
         return row.expires_at > self._clock.now() and not row.pending_id.startswith(REVOCATION)
 
-    def _ended(self, row: PendingConnection) -> PendingConnection:
-        return replace(
-            row, expires_at=self._clock.now(), state_digest=None, cookie_digest=None, code_digest=None
-        )
-
     async def _postpone(self, row: PendingConnection) -> None:
         async with self._store.write() as work:
             if await work.pending.get(row.pending_id) is not None:
                 # Under another id it is no begun connection, whatever its time says.
                 await work.pending.remove(row.pending_id)
-                await work.pending.add(
-                    replace(
-                        self._ended(row),
-                        pending_id=revocation_id(),
-                        expires_at=self._clock.now() + _RETRY,
-                    )
-                )
+                later = row.ended(self._clock.now() + _RETRY)
+                await work.pending.add(replace(later, pending_id=revocation_id()))
 
     async def _store_content(
         self, row: PendingConnection, content: Grant | Begun, code_digest: str | None
@@ -145,7 +137,16 @@ class PendingConnections:
             known = await work.pending.get(row.pending_id)
             if known is not None:
                 changed = replace(known, key_number=sealed.key_number, sealed=sealed.content)
-                await work.pending.replace(replace(changed, code_digest=code_digest))
+                # The code finishes nothing that has ended while the provider was asked.
+                code = code_digest if self._is_live(known) else None
+                await work.pending.replace(replace(changed, code_digest=code))
+            elif isinstance(content, Grant) and await _has_owners(work, row):
+                lost = replace(row, key_number=sealed.key_number, sealed=sealed.content)
+                await work.pending.add(replace(lost.ended(self._clock.now()), pending_id=revocation_id()))
+
+
+async def _has_owners(work: UnitOfWork, row: PendingConnection) -> bool:
+    return await work.users.get(row.user_id) is not None and await work.mcps.get(row.mcp_id) is not None
 
 
 async def _remove(work: UnitOfWork, pending_id: str) -> None:

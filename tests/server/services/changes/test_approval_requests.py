@@ -15,7 +15,13 @@ from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestKind, RequestStatus
 from ambassador_server.domain.policy.approval_rules import ApprovalRule
-from ambassador_server.errors import AuditUnavailableError, ConflictError, MissingRightError, NotFoundError
+from ambassador_server.errors import (
+    AuditUnavailableError,
+    ConflictError,
+    InvalidKeyError,
+    MissingRightError,
+    NotFoundError,
+)
 from ambassador_server.services.changes.approval_requests import (
     MOST_PENDING_OF_USER,
     ApprovalRequests,
@@ -337,3 +343,14 @@ async def test_every_move_is_told(requests: Requests):
     approved = await requests.approved()
     await requests.service.use(ALICE, approved)
     assert moved == [approved.request_id] * 3
+
+
+async def test_a_user_who_was_stopped_meanwhile_asks_for_nothing():
+    """The server that is asked may not have read that yet, so the request would outlast its user."""
+    requests = await Requests.build()
+    async with requests.world.store.write() as work:
+        await work.users.replace(replace(USER, status=UserStatus.DEACTIVATED))
+    with pytest.raises(InvalidKeyError):
+        await requests.ask()
+    async with requests.world.store.read() as work:
+        assert await work.requests.of(user_id="u1") == []

@@ -202,9 +202,11 @@ _KINDS = (
 
 
 def _order(operation: Operation) -> tuple[Any, ...]:
-    # Among the operations of a phase, removals of grants with effect deny are last.
-    removes_grant = operation.kind is ObjectKind.GRANT and operation.action is Action.REMOVE
-    kind = _KINDS.index(operation.kind)
+    # Among the operations of a phase, removals of grants with effect deny are last. Keys are revoked before their users
+    # are deactivated, which revokes them as well.
+    removes = operation.action is Action.REMOVE
+    removes_grant = removes and operation.kind is ObjectKind.GRANT
+    kind = -1 if removes and operation.kind is ObjectKind.KEY else _KINDS.index(operation.kind)
     return operation.phase, removes_grant, operation.atomic_group, kind, operation.key, operation.action
 
 

@@ -168,4 +168,7 @@ def test_what_ends_a_credential_ends_it_with_the_next_call(world: World) -> None
     give(world, person, "web", token="last")
     world.ask("PATCH", f"users/{person.name}", {"status": "deactivated"})
     world.ask("PATCH", f"users/{person.name}", {"status": "active"})
-    assert "credential_missing" in refusal(caller)
+    assert "credential_missing" not in refusal(caller), "the key ended as well"
+    issued = world.ask("POST", "keys", {"user": person.name, "name": "another"})
+    again = world.session(Person(person.name, issued["key"]["id"], issued["preshared_key"]))
+    assert "credential_missing" in refusal(again)

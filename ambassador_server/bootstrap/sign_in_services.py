@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from ambassador_protocol.paths import MCP, RESOURCE_METADATA
+from ambassador_protocol.paths import MCP, RESOURCE_METADATA, TOKEN
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.gateway import create_gateway
 from ambassador_server.bootstrap.host_login import create_host_exchange, create_host_login
@@ -148,6 +148,7 @@ def _create_grants(
     server = None if config.public_url is None else config.public_url.rstrip("/")
     return AssertionGrant(
         identifier=server,
+        token_endpoint=f"{server}{TOKEN}",
         resource=f"{server}{MCP}",
         policy=base.policy,
         verifier=base.verifier,

@@ -64,13 +64,13 @@ def _key(data: Any) -> VerificationKey | None:
         key = PyJWK({name: value for name, value in data.items() if name != "alg"}).key
     except (PyJWTError, ValueError, TypeError, KeyError, OverflowError):
         return None
-    algorithms = _algorithms_of(key)
+    algorithms = algorithms_of(key)
     if named is not None:
         algorithms &= {named} if isinstance(named, str) else set()
     return VerificationKey(key_id, algorithms, key) if algorithms else None
 
 
-def _algorithms_of(key: Any) -> frozenset[str]:
+def algorithms_of(key: Any) -> frozenset[str]:
     if isinstance(key, RSAPublicKey):
         return _RSA if key.key_size in _RSA_BITS else frozenset()
     if isinstance(key, EllipticCurvePublicKey):

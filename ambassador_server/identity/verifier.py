@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ambassador_server.domain.people.issuers import Issuer, KeySource
+from ambassador_server.identity.client_keys import verify_with_key
 from ambassador_server.identity.introspection import Introspector
 from ambassador_server.identity.issuer_documents import check_secret
 from ambassador_server.identity.token_form import check_opaque, is_opaque
@@ -33,6 +34,10 @@ class Verifier:
     async def verify_assertion(self, assertion: str, issuer: Issuer) -> Mapping[str, Any] | Refusal:
         """Return the claims of an identity assertion that this issuer has signed, or why it is refused."""
         return await self._signed.verify(assertion, issuer, TokenKind.ASSERTION)
+
+    def verify_client(self, assertion: str, key: str) -> Mapping[str, Any] | None:
+        """Return the claims of an assertion that a client has signed with its key; None for anything else."""
+        return verify_with_key(assertion, key)
 
     def check(self, issuer: Issuer) -> None:
         """Raise InvalidInputError for an issuer whose tokens could never be verified."""

@@ -43,6 +43,10 @@ class TokenVerifier(Protocol):
         """Return the claims of an identity assertion that this issuer has signed, or why it is refused."""
         ...
 
+    def verify_client(self, assertion: str, key: str) -> Mapping[str, Any] | None:
+        """Return the claims of an assertion that a client has signed with its key; None for anything else."""
+        ...
+
     def check(self, issuer: Issuer) -> None:
         """Raise InvalidInputError for an issuer whose tokens could never be verified."""
         ...

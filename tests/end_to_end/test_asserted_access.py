@@ -1,11 +1,14 @@
 """The access token of a user at one server becomes the same user's access at another one, by their provider."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.connecting import give_public_url
@@ -18,6 +21,7 @@ from tests.rig import Rig
 
 SECRETS = {GATEWAY: "secret of the gateway at the provider", AGENT: "secret of the gateway at the server"}
 TOOL = "far__tools__echo"
+PARTIAL = 9
 
 
 @dataclass
@@ -159,6 +163,24 @@ def test_nothing_secret_is_logged_recorded_or_shown(both: Both) -> None:
     assert all(each not in shown for each in SECRETS.values())
 
 
+def test_a_key_signs_at_the_server_behind_in_place_of_a_secret(both: Both) -> None:
+    secret, key = both.directory / "at-server", ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (both.directory / "public").write_bytes(public)
+    both.trust(
+        both.far,
+        group_map={"eng": both.far_group},
+        assertion_clients={AGENT: f"file://{both.directory / 'public'}"},
+    )
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    try:
+        for _ in range(2):
+            caller = both.caller(both.user())
+            assert caller.call(LEGACY, TOOL, {"text": "signed"}).text == "signed"
+    finally:
+        secret.write_text(SECRETS[AGENT])
+
+
 @pytest.mark.parametrize("face", FACES, ids=str)
 def test_each_token_of_a_user_has_an_access_of_its_own(both: Both, face: Face) -> None:
     user = both.user()
@@ -276,3 +298,48 @@ def test_what_ends_the_token_ends_the_access_in_flight(both: Both, how: str) -> 
     assert asked(both, caller) == 1
     assert caller.call(LEGACY, TOOL, {"text": "x"}).succeeded
     assert asked(both, caller) == 2, "nothing of it was kept"
+
+
+def test_a_file_declares_all_of_it_at_once(both: Both) -> None:
+    """The provider comes after the MCP, which is published last."""
+    near, file = both.near, both.directory / "declared.yaml"
+    user, group = both.user(), near.fresh("declared")
+    near.ask("DELETE", "issuers/login")
+    issuer = {
+        "name": "login",
+        "preset": "generic",
+        "url": both.provider.url,
+        "audiences": [AUDIENCE],
+        "group_prefix": "login.",
+        "private_addresses": True,
+        "group_map": {"eng": group},
+    }
+    entry = {
+        "name": "declared",
+        "transport": "streamable_http",
+        "options": {"url": f"{both.far.rig.client_url}/mcp"},
+        "credentials": {"oauth": both.oauth()},
+        "published": True,
+    }
+    declared = {
+        "owner": "ci/asserted",
+        "issuers": [issuer],
+        "groups": [{"name": group}],
+        "mcps": [entry],
+        "grants": [{"group": group, "mcp": "declared", "tools": ["*"]}],
+    }
+    file.write_text(json.dumps(declared))
+    near.rig.admin("apply", "-f", str(file))
+    assert near.rig.admin("diff", "-f", str(file)).stdout == ""
+    exported = near.rig.admin("export", "--owner", "ci/asserted").stdout
+    assert "grant: identity_assertion" in exported
+    assert "provider: login" in exported
+    caller = Caller(near.http, both.provider.token(user))
+    until(lambda: "declared__tools__echo" in caller.names(LEGACY), "the first connection lists the tools")
+    wrong = {**entry, "name": "misspelt", "credentials": {"oauth": both.oauth(provider="logn")}}
+    file.write_text(json.dumps({**declared, "mcps": [entry, wrong]}))
+    refused = near.rig.run(
+        *("ambassador-admin", "apply", "-f", str(file)), env=near.rig.admin_environment(), expect=PARTIAL
+    )
+    assert "No issuer 'logn'; near: 'login'" in refused.stdout + refused.stderr
+    near.ask("DELETE", "issuers/login")

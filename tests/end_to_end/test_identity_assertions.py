@@ -2,6 +2,7 @@
 
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt import PyJWS
 
 from tests.end_to_end import test_pins_on_two_servers
 from tests.end_to_end.conftest import GENEROUS
@@ -17,7 +20,7 @@ from tests.end_to_end.faces import FACES, LEGACY, Face
 from tests.end_to_end.identity_provider import CLIENT, GRANT, assertion, identity_provider
 from tests.end_to_end.test_kill_switches import slow_call
 from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, running, until
-from tests.fakes.issuer import OTHER_RSA, RSA, sign
+from tests.fakes.issuer import EC, ED, OTHER_RSA, RSA, SigningKey, sign
 from tests.patience import PATIENCE
 from tests.rig import Rig
 
@@ -169,6 +172,81 @@ def test_clients_have_to_authenticate_themselves_in_one_way(world: World, provid
     # All of these have left the assertion unused.
     assert world.http.post("/oauth/token", data=form, auth=basic).status_code == 200
     assert exchange(world, given).json()["error"] == "invalid_grant"
+
+
+SIGNED = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def signed(world: World, key: SigningKey = EC, **changes: Any) -> dict[str, str]:
+    """Return how a client authenticates itself with a key; None takes a claim away."""
+    now = int(time.time())
+    claims = {
+        "iss": CLIENT,
+        "sub": CLIENT,
+        "aud": world.rig.client_url,
+        "jti": uuid.uuid4().hex,
+        "exp": now + 60,
+        **changes,
+    }
+    kept = {name: value for name, value in claims.items() if value is not None}
+    return {"client_id": CLIENT, "client_assertion_type": SIGNED, "client_assertion": sign(kept, key)}
+
+
+def test_a_client_with_a_key_signs_for_each_token(
+    world: World, provider: str, user: str, tmp_path: Path
+) -> None:
+    pem = EC.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    (tmp_path / "client-key").write_text(pem)
+    trust(
+        world,
+        provider,
+        tmp_path / "client-secret",
+        group_map={"eng": world.group("tools")},
+        assertion_clients={CLIENT: f"file://{tmp_path / 'client-key'}"},
+    )
+    now = int(time.time())
+    given = assertion(provider, world.rig.client_url, user)
+    form = {"grant_type": GRANT, "assertion": given}
+    wrong: dict[str, dict[str, str]] = {
+        "no proof": {"client_id": CLIENT},
+        "the key as a secret": {"client_id": CLIENT, "client_secret": pem},
+        "another key": signed(world, ED),
+        "HS256 with the key": {
+            **signed(world),
+            "client_assertion": PyJWS().encode(b"{}", "x" * 40, "HS256"),
+        },
+        "unsigned": {**signed(world), "client_assertion": jwt.encode({"iss": CLIENT}, None, "none")},
+        "another issuer": signed(world, iss="another"),
+        "another subject": signed(world, sub="another"),
+        "another audience": signed(world, aud="https://other.example.com"),
+        "two audiences": signed(world, aud=[world.rig.client_url, "https://other.example.com"]),
+        "no audience": signed(world, aud=None),
+        "no id": signed(world, jti=None),
+        "no end": signed(world, exp=None),
+        "over": signed(world, exp=now - 61),
+        "too long": signed(world, exp=now + 3600),
+        "another client": {**signed(world), "client_id": "another"},
+        "an assertion of a user": {**signed(world), "client_assertion": given},
+        "text": {**signed(world), "client_assertion": "x"},
+    }
+    for what, proof in wrong.items():
+        answer = world.http.post("/oauth/token", data={**form, **proof})
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client"), what
+    for twice in (
+        {**signed(world), "client_secret": SECRET},
+        {**signed(world), "client_assertion_type": "x"},
+    ):
+        assert world.http.post("/oauth/token", data={**form, **twice}).json()["error"] == "invalid_request"
+    proof = signed(world, aud=f"{world.rig.client_url}/oauth/token")
+    answer = world.http.post("/oauth/token", data={**form, **proof})
+    assert answer.status_code == 200, answer.text
+    assert status(world, answer.json()["access_token"]) == 200
+    again = {"grant_type": GRANT, "assertion": assertion(provider, world.rig.client_url, user)}
+    assert world.http.post("/oauth/token", data={**again, **proof}).json()["error"] == "invalid_client"
+    assert world.http.post("/oauth/token", data={**again, **signed(world)}).status_code == 200
+    assert "private_key_jwt" in world.http.get(METADATA).json()["token_endpoint_auth_methods_supported"]
+    log = "".join(each.read_text() for each in (world.rig.data_dir / "audit").rglob("*.jsonl"))
+    assert proof["client_assertion"] not in log + world.log_text()
 
 
 @pytest.mark.parametrize("how", ["suspend", "switch", "client", "remove"])

@@ -9,6 +9,11 @@ from msgspec import Struct
 from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import issuer_resource
+from ambassador_server.domain.people.client_assertions import (
+    ClientAssertion,
+    is_public_key,
+    read_client_assertion,
+)
 from ambassador_server.domain.people.identity_assertions import (
     Asserted,
     AssertionFault,
@@ -44,10 +49,14 @@ _LEAST_SECRET_BYTES: Final = 32
 
 
 class AssertionRequest(Struct, frozen=True, kw_only=True):
-    """A request for a token, with the authentication of the client; `resource` and `scope` narrow what is asked for."""
+    """A request for a token, with the authentication of the client; `resource` and `scope` narrow what is asked for.
+
+    A client authenticates itself with its secret, or with an assertion of its own that it has signed with its key.
+    """
 
     client_id: str
-    client_secret: str
+    client_secret: str | None
+    client_assertion: str | None = None
     assertion: str
     resource: str | None = None
     scope: str | None = None
@@ -66,6 +75,7 @@ class AssertionGrant:
     """The token endpoint; `identifier` is this server as an authorization server, None without a public URL."""
 
     identifier: str | None
+    token_endpoint: str
     resource: str
     policy: PolicyKeeper
     verifier: TokenVerifier
@@ -94,7 +104,7 @@ class AssertionGrant:
         server = self.server()
         if server is None:
             raise NotFoundError("This server gives no access tokens")
-        trusting = await self._authenticate(request)
+        trusting = await self._authenticate(request, server)
         if not trusting:
             raise await self._refused("invalid_client", "client", None, origin)
         issuer = self._issuer(request.assertion, trusting)
@@ -116,23 +126,37 @@ class AssertionGrant:
         scopes = await self._scopes(request, asserted, issuer, origin)
         return await self._grant(asserted, issuer, scopes, origin)
 
-    async def _authenticate(self, request: AssertionRequest) -> list[Issuer]:
-        """Return the issuers that know the client by this secret."""
+    async def _authenticate(self, request: AssertionRequest, server: str) -> list[Issuer]:
+        """Return the issuers that know the client by this secret or key; an assertion of the client serves once."""
         issuers = self.policy.snapshot.issuers
-        found = []
+        found, used = [], None
         for issuer in () if issuers is None else issuers.by_id.values():
             reference = issuer.assertion_clients.get(request.client_id)
-            if reference is not None and await self._is_secret(reference, request.client_secret):
+            if reference is None:
+                continue
+            try:
+                kept = await self.resolve(reference)
+            except AmbassadorError:
+                continue
+            if is_public_key(kept):
+                signed = self._signed(request, kept, server)
+                if signed is not None:
+                    used = signed
+                    found.append(issuer)
+            elif _is_secret(kept, request.client_secret):
                 found.append(issuer)
+        if used is not None and not await self.uses.take(used.assertion_id, used.expires_at):
+            return []
         return found
 
-    async def _is_secret(self, reference: str, given: str) -> bool:
-        try:
-            secret = (await self.resolve(reference)).encode()
-        except AmbassadorError:
-            return False
-        return len(secret) >= _LEAST_SECRET_BYTES and hmac.compare_digest(
-            secret, given.encode(errors="replace")
+    def _signed(self, request: AssertionRequest, key: str, server: str) -> ClientAssertion | None:
+        if request.client_assertion is None:
+            return None
+        claims = self.verifier.verify_client(request.client_assertion, key)
+        if claims is None:
+            return None
+        return read_client_assertion(
+            claims, request.client_id, self.clock.now(), (server, self.token_endpoint)
         )
 
     def _issuer(self, assertion: str, trusting: list[Issuer]) -> Issuer | Refusal:
@@ -204,3 +228,12 @@ class AssertionGrant:
         if issuer is None:
             return TokenRequestError(code, "The client or its assertion is not accepted.")
         return TokenRequestError(code, f"The assertion is not accepted ({fault}).")
+
+
+def _is_secret(kept: str, given: str | None) -> bool:
+    secret = kept.encode()
+    return (
+        given is not None
+        and len(secret) >= _LEAST_SECRET_BYTES
+        and hmac.compare_digest(secret, given.encode(errors="replace"))
+    )

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus, urlsplit
 from aiohttp import web
 
 from ambassador_protocol.paths import SERVER_METADATA, TOKEN
+from ambassador_server.domain.people.issuers import Algorithm
 from ambassador_server.errors import NotFoundError, TokenRequestError
 from ambassador_server.services.sign_in.assertion_grant import JWT_BEARER, AssertionRequest
 from ambassador_server.web.app_keys import ORIGIN
@@ -17,6 +18,7 @@ from ambassador_server.web.client.app_keys import SIGN_IN
 from ambassador_server.web.client.oauth_bodies import read_form, refusal, unstored
 
 _BASIC: Final = "basic "
+_SIGNED: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 async def token(request: web.Request) -> web.Response:
@@ -54,7 +56,14 @@ async def metadata(request: web.Request) -> web.Response:
             "response_types_supported": [],
             "grant_types_supported": [JWT_BEARER],
             "authorization_grant_profiles_supported": ["urn:ietf:params:oauth:grant-profile:id-jag"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+            ],
+            "token_endpoint_auth_signing_alg_values_supported": [
+                each for each in Algorithm if each is not Algorithm.HS256
+            ],
         }
     )
 
@@ -67,31 +76,38 @@ async def _request(request: web.Request) -> AssertionRequest:
             "unsupported_grant_type" if known else "invalid_request",
             "The grant_type must be that of RFC 7523.",
         )
-    client_id, secret = _client(request, form)
+    client_id, secret, signed = _client(request, form)
     if not form.get("assertion"):
         raise TokenRequestError("invalid_request", "The assertion is missing.")
     return AssertionRequest(
         client_id=client_id,
         client_secret=secret,
+        client_assertion=signed,
         assertion=form["assertion"],
         resource=form.get("resource"),
         scope=form.get("scope"),
     )
 
 
-def _client(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
-    """Return the id and the secret of the client, which authenticates itself in exactly one way."""
-    header = request.headers.get("Authorization")
-    if header is None:
-        if not form.get("client_id") or not form.get("client_secret"):
-            raise TokenRequestError("invalid_client", "The client must authenticate itself with its secret.")
-        return form["client_id"], form["client_secret"]
-    if "client_secret" in form:
+def _client(request: web.Request, form: dict[str, str]) -> tuple[str, str | None, str | None]:
+    """Return the id of the client and its secret or its assertion; it authenticates itself in exactly one way."""
+    header, signed = request.headers.get("Authorization"), form.get("client_assertion")
+    ways = (header is not None) + ("client_secret" in form) + (signed is not None)
+    if ways > 1:
         raise TokenRequestError("invalid_request", "The client authenticates itself in two ways.")
-    client_id, secret = _basic(header)
-    if form.get("client_id", client_id) != client_id:
-        raise TokenRequestError("invalid_request", "The request is of two clients.")
-    return client_id, secret
+    if header is not None:
+        client_id, secret = _basic(header)
+        if form.get("client_id", client_id) != client_id:
+            raise TokenRequestError("invalid_request", "The request is of two clients.")
+        return client_id, secret, None
+    if signed is not None and form.get("client_assertion_type") != _SIGNED:
+        raise TokenRequestError("invalid_request", "The client_assertion_type must be that of RFC 7523.")
+    client_id = form.get("client_id", "")
+    if not client_id or not (form.get("client_secret") or signed):
+        raise TokenRequestError(
+            "invalid_client", "The client must authenticate itself, with its client_id beside its proof."
+        )
+    return client_id, form.get("client_secret"), signed
 
 
 def _basic(header: str) -> tuple[str, str]:

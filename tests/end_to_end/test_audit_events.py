@@ -28,6 +28,9 @@ from tests.end_to_end.faces import FACES
 from tests.end_to_end.world import World, running, until
 from tests.rig import Rig
 
+# The server records every event that there is before the first test.
+pytestmark = pytest.mark.timeout(600)
+
 PAGE = (ROOT / "docs/audit-events.md").read_text()
 
 

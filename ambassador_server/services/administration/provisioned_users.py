@@ -42,6 +42,7 @@ async def create_user(request: Provisioning, described: DescribedUser) -> tuple[
     await request.check_free(ScimKind.USER, described.user_name, described.external_id)
     before = await _own_account(request, described)
     await _check_mail(request, described, before)
+    await _check_subject(request, described, before)
     now = request.clock.now()
     resource = ScimResource(
         resource_id=str(uuid.uuid4()) if before is None else before.user_id,
@@ -66,6 +67,7 @@ async def replace_user(
     await request.check_free(ScimKind.USER, described.user_name, described.external_id, own_id=resource_id)
     user = await find_user_by_id(request.work, resource_id)
     await _check_mail(request, described, user)
+    await _check_subject(request, described, user)
     resource = replace(
         before,
         name_key=described.user_name.casefold(),
@@ -121,6 +123,22 @@ async def _check_mail(request: Provisioning, described: DescribedUser, own: User
                 raise ConflictError(
                     f"User {user.name!r} has this mail address and is not an account of this issuer"
                 )
+
+
+async def _check_subject(request: Provisioning, described: DescribedUser, own: User | None) -> None:
+    """Raise ConflictError if tokens of this person already act as an account that the issuer does not describe.
+
+    They would go on doing so after the issuer has deactivated the account that it describes.
+    """
+    issuer = request.issuer
+    if described.external_id is None:
+        return
+    for user in await request.work.users.of(issuer=issuer.url, subject=described.external_id):
+        if user.provisioner != issuer.issuer_id and (own is None or user.user_id != own.user_id):
+            raise ConflictError(
+                f"User {user.name!r} was created for tokens with this externalId and has another name; "
+                "it is not taken over"
+            )
 
 
 async def _write(

@@ -106,6 +106,7 @@ class TokenReading:
         if users is not self._users:
             self._users = users
             self._by_name = {user.name: user for user in users.values()}
-            self._by_subject = {
-                (user.issuer, user.subject): user for user in users.values() if user.issuer is not None
-            }
+            named = [user for user in users.values() if user.issuer is not None]
+            # Who was deleted by SCIM and came back with another name is the account that is active.
+            named.sort(key=lambda user: user.status is UserStatus.ACTIVE)
+            self._by_subject = {(user.issuer, user.subject): user for user in named}

@@ -3,14 +3,18 @@
 import io
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from ambassador_server.domain.people.principals import PresentedToken, Principal
+from ambassador_server.domain.people.token_claims import TokenFault
 from ambassador_server.domain.people.users import UserStatus
+from ambassador_server.services.sign_in.token_reading import TokenReading
 from tests.server.web.scim_server import GROUP, USER, ScimServer, scim_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -338,3 +342,40 @@ async def test_removing_who_is_no_member_changes_nothing(scim: ScimServer) -> No
         {"op": "remove", "path": f'members[value eq "{outside}"]'},
     ):
         assert members_of(await scim.patch(path, operation, status=204)) == {inside}
+
+
+def _token_user(scim: ScimServer, subject: str) -> Any:
+    """Return the user as whom a token of the issuer with this subject acts."""
+    policy = scim.server.services.administration.access._policy
+    (issuer,) = [each for each in policy.snapshot.issuers.by_id.values() if each.name == "okta"]
+    reading = TokenReading(policy=policy, verifier=None, clock=None)  # type: ignore[arg-type]
+    identity = SimpleNamespace(subject=subject, user_name="nobody@okta.example")
+    return reading.user_of(issuer, identity)  # type: ignore[arg-type]
+
+
+async def test_a_person_has_one_account_for_tokens(scim: ScimServer) -> None:
+    """An account that was created for the tokens of a person would outlast the one that SCIM deactivates."""
+    store = scim.server.services.administration.provisioning._store
+    await scim.ask("POST", "users", {"name": "first-sight", "source": "external"}, status=201)
+    async with store.write() as work:
+        issuer, user = await work.issuers.by_name("okta"), await work.users.by_name("first-sight")
+        assert issuer is not None
+        assert user is not None
+        await work.users.replace(replace(user, issuer=issuer.url, subject="00u-seen"))
+    body = {"schemas": [USER], "userName": "described@okta.example", "externalId": "00u-seen"}
+    await scim.scim("POST", "Users", body, status=409)
+    created = await scim.user("described@okta.example", externalId="00u-own")
+    await scim.scim("PUT", f"Users/{created['id']}", body, status=409)
+    seen = await scim.user("first-sight", externalId="00u-seen")
+    assert seen["id"] == user.user_id
+
+
+async def test_tokens_find_the_account_that_came_back_with_another_name(scim: ScimServer) -> None:
+    for first, second in (("zoe", "amy"), ("ben", "yan")):
+        subject = f"00u-{first}"
+        before = await scim.user(f"{first}@okta.example", externalId=subject)
+        assert _token_user(scim, subject).user_id == before["id"]
+        await scim.scim("DELETE", f"Users/{before['id']}", status=204)
+        assert _token_user(scim, subject) is TokenFault.USER_NOT_ACTIVE
+        after = await scim.user(f"{second}@okta.example", externalId=subject)
+        assert _token_user(scim, subject).user_id == after["id"]

@@ -131,7 +131,7 @@ _ambassador_admin_words() {
         "kill lift") options="--dry-run $shared" ;;
         "access") commands="explain list who-can test" options="-h --help" ;;
         "access explain") options="--resource --prompt --key --issuer --claimed-group --token --args --check $shared" ;;
-        "access list") options="--filter --sort --limit --key --resources --prompts --watch --every $shared" ;;
+        "access list") options="--filter --sort --limit --key --resources --prompts --issuer --claimed-group --token --watch --every $shared" ;;
         "access who-can") options="--filter --sort --limit --resource --prompt --expired --claims --watch --every $shared" ;;
         "access test") options="$shared" ;;
         "audit") commands="query show stats tail export verify key fetch prune" options="-h --help" ;;
@@ -168,7 +168,7 @@ _ambassador_admin_option() {
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv name" ;;
         "credential list":--user | "credential revoke":--user | "key list":--user | "enrolment list":--user | "session list":--user | "limit set":--user) takes=word live=user ;;
-        "admin-key issue":--issuer | "certificate revoke":--issuer | "certificate restore":--issuer | "access explain":--issuer | *:--provider) takes=word live=issuer ;;
+        "admin-key issue":--issuer | "certificate revoke":--issuer | "certificate restore":--issuer | "access explain":--issuer | "access list":--issuer | *:--provider) takes=word live=issuer ;;
         *:--group | "mcp add":--grant | *:--approvers) takes=word live=group ;;
         "user create":--meta-tools | "user update":--meta-tools) takes=word choices="on off" ;;
         "key issue":--meta-tools | "key update":--meta-tools) takes=word choices="on off inherit" ;;

@@ -1757,6 +1757,9 @@ _ambassador-admin_access_list() {
         --key='[Only with this key of the user, by name or id.]:KEY:_ambassador-admin_names key' \
         --resources'[List resources instead of tools.]' \
         --prompts'[List prompts instead of tools.]' \
+        --issuer='[An access token of this issuer instead of a key.]:NAME:_ambassador-admin_names issuer' \
+        '*'--claimed-group='[A group that the token names; may be repeated.]:GROUP: ' \
+        --token='[The token itself\: env\://NAME, file\://PATH or - for stdin. It is not shown.]:SOURCE: ' \
         --watch'[Show the result again whenever it changes, until Ctrl-C.]' \
         --every='[How often --watch looks; by default 2s.]:DURATION: ' \
         $shared \

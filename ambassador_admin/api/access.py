@@ -36,9 +36,13 @@ def explain(
     return request.with_query(claimed_group=list(claimed_groups) or None)
 
 
-def usable(kind: str, user: str, key: str | None) -> Request:
-    """List the tools, resources or prompts that a user may use."""
-    return get(f"{ACCESS}/{kind}s", query={"user": user, "key": key}, missing_hint=_PEOPLE)
+def usable(
+    kind: str, user: str, key: str | None, *, issuer: str | None = None, claimed_groups: Sequence[str] = ()
+) -> Request:
+    """List the tools, resources or prompts that a user may use, with `issuer` by a token that names these groups."""
+    query = {"user": user, "key": key, "issuer": issuer}
+    request = get(f"{ACCESS}/{kind}s", query=query, missing_hint=_PEOPLE if issuer is None else _ISSUERS)
+    return request.with_query(claimed_group=list(claimed_groups) or None)
 
 
 def who_can(kind: str, name: str, *, expired: bool = False) -> Request:

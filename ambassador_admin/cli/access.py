@@ -223,8 +223,11 @@ def list_tools(
     ] = None,
     resources: Annotated[bool, typer.Option("--resources", help="List resources instead of tools.")] = False,
     prompts: Annotated[bool, typer.Option("--prompts", help="List prompts instead of tools.")] = False,
+    token: TokenOptions = NO_TOKEN,
 ) -> None:
     """List the tools that a user may call now, and the keys with which that is so; or the resources or prompts.
+
+    With --issuer it lists what an access token of that issuer may, which names the groups of --claimed-group.
 
     Example: ambassador-admin access list alice --filter tool_class=destructive
     """
@@ -234,7 +237,9 @@ def list_tools(
         )
     kind = "resource" if resources else "prompt" if prompts else "tool"
     views = {"tool": TOOL, "resource": RESOURCE, "prompt": PROMPT}
-    list_options.show(admin, access.usable(kind, user, key), views[kind])
+    issuer, claimed = asked_token(admin, user, key, token)
+    request = access.usable(kind, user, key, issuer=issuer, claimed_groups=claimed)
+    list_options.show(admin, request, views[kind])
 
 
 @verb(app, "who-can", watch=True)

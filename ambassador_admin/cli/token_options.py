@@ -1,4 +1,4 @@
-"""The options of `access explain` that name a request with an access token instead of a key."""
+"""The options of `access explain` and `access list` that name a request with an access token instead of a key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -69,11 +69,12 @@ def test_the_commands_about_access_work_as_written(rig: Rig, tmp_path: Path) -> 
     )
     assert seen.status_code == 200, seen.text
     printed = {" ".join(words): rig.admin(*words, stdin=token) for words in ACCESS_COMMANDS}
-    assert len(printed) == len(ACCESS_COMMANDS) == 6
+    assert len(printed) == len(ACCESS_COMMANDS) == 7
     assert not [each for each in printed.values() if token in each.stdout + each.stderr]
     tool = "time.get_current_time"
     for asked in ("--claimed-group eng", "--token -"):
         assert "engineers" in printed[f"access explain alice {tool} --issuer sso {asked}"].stdout
+    assert tool in printed["access list alice --issuer sso --claimed-group eng"].stdout
     assert "alice" not in printed[f"access who-can {tool}"].stdout, "a token without a group may nothing"
     assert "engineers" in printed[f"access who-can {tool} --claims"].stdout
     assert "sso" in printed["user show alice"].stdout

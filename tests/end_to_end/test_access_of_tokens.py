@@ -32,6 +32,10 @@ def test_an_explanation_is_what_a_call_with_the_token_does(
         said = explained(world, user, *groups)
         caller = Caller(world.http, token(user, *groups))
         assert caller.call(face, "tools__echo", {"text": "hello"}).succeeded is said["allowed"]
+        asked = "".join(f"&claimed_group={each}" for each in groups)
+        listed = world.ask("GET", f"access/tools?user={user}&issuer=realm{asked}")["items"]
+        assert [each["published_as"] for each in listed] == sorted(caller.names(face))
+        assert [each["keys"] for each in listed] == [[]] * len(listed)
         assert said["claimed_groups"] == [
             {"claimed": each, "group": group if each == "eng" else None} for each in groups
         ]
@@ -52,6 +56,11 @@ def test_users_whom_the_issuer_cannot_name_are_no_question(world: World, issuer:
     assert "realm" in refusal(world, "GET", f"{about}&issuer=reaml", status=404)
     assert "issuer" in refusal(world, "GET", f"{about}&claimed_group=eng")
     assert "not both" in refusal(world, "GET", f"{about}&issuer=realm&key=laptop")
+    for kind in ("tools", "resources", "prompts"):
+        about = f"access/{kind}?user={local}"
+        assert "is local" in refusal(world, "GET", f"{about}&issuer=realm")
+        assert "realm" in refusal(world, "GET", f"{about}&issuer=reaml", status=404)
+        assert "not both" in refusal(world, "GET", f"{about}&issuer=realm&key=laptop")
 
 
 def test_who_can_counts_users_and_groups_of_tokens(world: World, issuer: dict[str, Any], user: str) -> None:

@@ -194,39 +194,60 @@ class AccessQueries:
         return CLAIMS.page(reaching_claims(snapshot, wanted, moment), listing)
 
     def tools_of(
-        self, user_name: str, listing: Listing, *, key_name: str | None = None
+        self,
+        user_name: str,
+        listing: Listing,
+        *,
+        key_name: str | None = None,
+        token: AskedToken | None = None,
     ) -> Slice[Usable[ToolEntry]]:
-        """Return one page of the tools that a user may call now, with any key or with this one.
+        """Return one page of the tools that a user may call now, with any key, with this one, or with such a token.
 
-        Raises NotFoundError for a user or key that does not exist, and PolicyStaleError.
+        Raises NotFoundError for a user, key or issuer that does not exist, InvalidInputError for a user whom the issuer
+        cannot name, and PolicyStaleError.
         """
-        return _TOOLS.page(self._usable(user_name, self._catalog.index().tools, key_name), listing)
+        return _TOOLS.page(self._usable(user_name, self._catalog.index().tools, key_name, token), listing)
 
     def prompts_of(
-        self, user_name: str, listing: Listing, *, key_name: str | None = None
+        self,
+        user_name: str,
+        listing: Listing,
+        *,
+        key_name: str | None = None,
+        token: AskedToken | None = None,
     ) -> Slice[Usable[CatalogEntry]]:
         """Do the same for prompts."""
-        return _PROMPTS.page(self._usable(user_name, self._catalog.index().prompts, key_name), listing)
+        return _PROMPTS.page(self._usable(user_name, self._catalog.index().prompts, key_name, token), listing)
 
     def resources_of(
-        self, user_name: str, listing: Listing, *, key_name: str | None = None
+        self,
+        user_name: str,
+        listing: Listing,
+        *,
+        key_name: str | None = None,
+        token: AskedToken | None = None,
     ) -> Slice[Usable[CatalogEntry]]:
         """Do the same for resources and templates of resources."""
         entries = self._catalog.index().of(CapabilityKind.RESOURCE)
-        return _RESOURCES.page(self._usable(user_name, entries, key_name), listing)
+        return _RESOURCES.page(self._usable(user_name, entries, key_name, token), listing)
 
-    def _usable(self, user_name: str, entries: Iterable[_E], key_name: str | None) -> list[Usable[_E]]:
+    def _usable(
+        self, user_name: str, entries: Iterable[_E], key_name: str | None, token: AskedToken | None
+    ) -> list[Usable[_E]]:
         snapshot = self._policy.snapshot
         user = _user(snapshot, user_name)
-        keys = _keys(snapshot, user, key_name)
         moment = self._policy.confirmed_moment()
-        policies = [(key.name, PrincipalPolicy(snapshot, _principal(user, key), moment)) for key in keys]
+        if token is None:
+            principals = [(key.name, _principal(user, key)) for key in _keys(snapshot, user, key_name)]
+        else:
+            principals = [("", asked_principal(snapshot, user, token, moment))]
+        policies = [(name, PrincipalPolicy(snapshot, each, moment)) for name, each in principals]
         found = []
         for entry in entries:
             decisions = [(name, policy.decide(entry.ref)) for name, policy in policies]
             permits = [(name, each) for name, each in decisions if isinstance(each, Permit)]
             if permits:
-                names = tuple(sorted({name for name, _ in permits}))
+                names = tuple(sorted({name for name, _ in permits if name}))
                 constrained = all(each.constrained for _, each in permits)
                 found.append(Usable(entry=entry, keys=names, constrained=constrained))
         return found

@@ -1,7 +1,7 @@
 """`/v1/admin/access`: explains which users may use which tools, resources and prompts."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from aiohttp import web
 
@@ -79,23 +79,23 @@ async def explain(request: web.Request) -> web.Response:
 
 
 async def tools(request: web.Request) -> web.Response:
-    """List the tools that `user` may call now, with any key or with `key`."""
+    """List the tools that `user` may call now, with any key, with `key`, or with a token of `issuer`."""
     queries = request.app[ADMINISTRATION].access
-    found = queries.tools_of(request.query["user"], listing(request), key_name=request.query.get("key"))
+    found = queries.tools_of(request.query["user"], listing(request), **_with(request))
     return json_response(page(request, found, _tool_view))
 
 
 async def resources(request: web.Request) -> web.Response:
-    """List the resources and templates that `user` may read now, with any key or with `key`."""
+    """List the resources and templates that `user` may read now, with any key, `key`, or a token of `issuer`."""
     queries = request.app[ADMINISTRATION].access
-    found = queries.resources_of(request.query["user"], listing(request), key_name=request.query.get("key"))
+    found = queries.resources_of(request.query["user"], listing(request), **_with(request))
     return json_response(page(request, found, _resource_view))
 
 
 async def prompts(request: web.Request) -> web.Response:
-    """List the prompts that `user` may get now, with any key or with `key`."""
+    """List the prompts that `user` may get now, with any key, with `key`, or with a token of `issuer`."""
     queries = request.app[ADMINISTRATION].access
-    found = queries.prompts_of(request.query["user"], listing(request), key_name=request.query.get("key"))
+    found = queries.prompts_of(request.query["user"], listing(request), **_with(request))
     return json_response(page(request, found, _prompt_view))
 
 
@@ -129,6 +129,17 @@ async def claims(request: web.Request) -> web.Response:
         )
 
     return json_response(page(request, queries.claims_that_reach(name, listing(request), kind), view))
+
+
+class _Asker(TypedDict):
+    """Which key or token a list is about."""
+
+    key_name: str | None
+    token: AskedToken | None
+
+
+def _with(request: web.Request) -> _Asker:
+    return {"key_name": request.query.get("key"), "token": _asked_token(request)}
 
 
 def _asked_token(request: web.Request) -> AskedToken | None:
@@ -246,6 +257,10 @@ def _described(rule: KillSwitch | Grant | Subscription | Limit, names: Names) ->
 
 
 _USER = Parameter(name="user", description="The name of the user.", required=True)
+_ISSUER = Parameter(name="issuer", description="An issuer; then it is about a token of it instead of a key.")
+_CLAIMED = Parameter(
+    name="claimed_group", description="A group that the token names; is repeated for each.", kind="array"
+)
 _OR_PATTERN = ", or a pattern with '*'"
 _ONLY_KEY = Parameter(
     name="key", description="The name or id of the only key to consider. Default: all keys."
@@ -267,14 +282,6 @@ def endpoints() -> list[Endpoint]:
         name="arguments",
         description="The arguments of a call of the tool, as a JSON object. Default: those that permit most.",
     )
-    issuer = Parameter(
-        name="issuer", description="An issuer; then it is about a token of it instead of a key."
-    )
-    claimed = Parameter(
-        name="claimed_group",
-        description="A group that the token names; is repeated for each.",
-        kind="array",
-    )
     expired = Parameter(
         name="expired",
         description="`true` also lists users who may not any more, because their grant has expired.",
@@ -287,7 +294,7 @@ def endpoints() -> list[Endpoint]:
             right=Right.READ,
             handler=explain,
             response_type=AccessView,
-            query=(_USER, *_about(""), key, issuer, claimed, arguments),
+            query=(_USER, *_about(""), key, _ISSUER, _CLAIMED, arguments),
         ),
         _list("tools", tools, Page[CallableToolView]),
         _list("resources", resources, Page[UsableResourceView]),
@@ -318,5 +325,5 @@ def _list(name: str, handler: Handler, response_type: type[Any]) -> Endpoint:
         right=Right.READ,
         handler=handler,
         response_type=response_type,
-        query=(*LIST, _USER, _ONLY_KEY),
+        query=(*LIST, _USER, _ONLY_KEY, _ISSUER, _CLAIMED),
     )

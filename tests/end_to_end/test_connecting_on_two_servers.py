@@ -13,6 +13,7 @@ from tests.end_to_end.faces import LEGACY
 from tests.end_to_end.two_servers import session, two_servers
 from tests.end_to_end.world import GROUP, Caller, Person, World, downstream, until
 from tests.server.downstream.authorization.oidc_provider import Browser, oidc_provider
+from tests.server.web.scim_server import USER
 
 REFRESHES = 5
 CALLS_AT_ONCE = 8
@@ -77,11 +78,16 @@ def test_who_is_deactivated_or_stopped_loses_the_access_at_the_provider(
     servers: tuple[World, World],
 ) -> None:
     here, _ = servers
-    deactivated, stopped = here.person(), here.person()
-    for person in (deactivated, stopped):
+    scim = scim_key(here)
+    deactivated, stopped, described = here.person(), here.person(), described_person(here, scim)
+    for person in (deactivated, stopped, described):
         until(lambda person=person: here.register(person.key).is_success, "the user is known")
         connect_by_device(here, person)
     here.ask("PATCH", f"users/{deactivated.name}", {"status": "deactivated"})
+    about = {"filter": f'userName eq "{described.name}"'}
+    (found,) = here.admin.get("/scim/v2/Users", params=about, headers=scim).json()["Resources"]
+    ended_by_scim = here.admin.delete(f"/scim/v2/Users/{found['id']}", headers=scim)
+    assert ended_by_scim.status_code == 204, ended_by_scim.text
     switch = {"scope": "user", "target": stopped.name, "reason": "a lost laptop"}
     here.ask("POST", "kill-switches", {**switch, "drill": True})
     assert given(here, stopped) == ["oauth"]
@@ -89,16 +95,36 @@ def test_who_is_deactivated_or_stopped_loses_the_access_at_the_provider(
     assert [f"{stopped.name!r} to an MCP ends" in warning for warning in pulled["warnings"]] == [True]
     switch_id = pulled["id"]
     here.ask("POST", f"kill-switches/{switch_id}/lift")
-    assert given(here, stopped) == given(here, deactivated) == []
+    assert given(here, stopped) == given(here, deactivated) == given(here, described) == []
     ended = {
         each["details"]["user"]: each["details"] for each in here.events(action="credential:user:revoke")
     }
-    for person, because in ((deactivated, "deactivated"), (stopped, "stopped")):
+    because_of = {deactivated: "deactivated", described: "deactivated", stopped: "stopped"}
+    for person, because in because_of.items():
         assert (ended[person.name]["because"], ended[person.name]["fields"]) == (because, ["oauth"])
     until(
         lambda: sum(len(world.events(action="credential:grant:revoke")) for world in servers) >= len(ended),
-        "a job has revoked both grants at the provider",
+        "a job has revoked every grant at the provider",
     )
+
+
+def scim_key(world: World) -> dict[str, str]:
+    """Return the headers with which an identity provider describes users."""
+    issuer = {"url": "https://okta.example.com", "audiences": ["a"], "group_prefix": "okta."}
+    world.ask("PUT", "issuers/okta", issuer)
+    issued = world.ask("POST", "admin-keys", {"name": "scim", "roles": ["scim"], "issuer": "okta"})
+    return {"Authorization": f"Bearer {issued['admin_key']}", "X-Admin-Key": issued["admin_key"]}
+
+
+def described_person(world: World, scim: dict[str, str]) -> Person:
+    """Create a user by SCIM who may call everything."""
+    name = world.fresh("described")
+    body = {"schemas": [USER], "userName": name}
+    created = world.admin.post("/scim/v2/Users", json=body, headers=scim)
+    assert created.status_code == 201, created.text
+    world.ask("PUT", f"groups/{GROUP}/members/{name}")
+    issued = world.ask("POST", "keys", {"user": name, "name": "laptop"})
+    return Person(name, issued["key"]["id"], issued["preshared_key"])
 
 
 def given(world: World, person: Person) -> list[str]:

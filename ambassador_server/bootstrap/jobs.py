@@ -85,9 +85,9 @@ def _client_certificates(ambassador: Ambassador, tls: Mapping[str, ListenerTls])
 
 
 def _others(ambassador: Ambassador) -> Iterator[Job]:
-    """Yield what forgets used assertions, and what sends metrics to a collector, if that is configured."""
+    """Yield what forgets old uses, and what sends metrics to a collector, if that is configured."""
     uses = ambassador.services.client_sign_in.hosts.uses
-    yield Job("used assertions", 60.0, uses.forget_expired)
+    yield Job("what was used once", 60.0, uses.forget_expired)
     telemetry = ambassador.telemetry
     if telemetry is not None and telemetry.has_metrics:
         export = partial(telemetry.export_metrics, ambassador.families)

@@ -13,10 +13,9 @@ from ambassador_server.domain.people.administrators import AdminKey
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Membership
-from ambassador_server.domain.people.identity_assertions import UsedAssertion
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.domain.people.used_sign_ins import UsedSignIn
+from ambassador_server.domain.people.used_once import UsedOnce
 from ambassador_server.domain.shared.listing import Listing, Slice
 
 T = TypeVar("T")
@@ -168,14 +167,6 @@ class EnrolmentRepository(Repository[Enrolment], Protocol):
         ...
 
 
-class UsedSignInRepository(Repository[UsedSignIn], Protocol):
-    """Stores which ID tokens were exchanged; writing them does not raise the policy version."""
-
-    async def forget(self, before: datetime) -> int:
-        """Delete those that expired before a time; return how many."""
-        ...
-
-
 class ToolListRepository(Protocol):
     """Stores a list of tools of each MCP; writing them does not raise the policy version."""
 
@@ -192,11 +183,11 @@ class ToolListRepository(Protocol):
         ...
 
 
-class UsedAssertionRepository(Protocol):
-    """Stores which identity assertions were used; writing them does not raise the policy version."""
+class UsedOnceRepository(Protocol):
+    """Stores what was used that may be used once; writing them does not raise the policy version."""
 
-    async def add(self, item: UsedAssertion) -> None:
-        """Store the use of an assertion. Raises ConflictError if it was used before, here or on another server."""
+    async def add(self, item: UsedOnce) -> None:
+        """Store a use. Raises ConflictError if it was used before, here or on another server."""
         ...
 
     async def forget(self, before: datetime) -> int:

@@ -28,8 +28,7 @@ from ambassador_server.ports.repositories import (
     ScimResourceRepository,
     SessionRepository,
     ToolListRepository,
-    UsedAssertionRepository,
-    UsedSignInRepository,
+    UsedOnceRepository,
 )
 from ambassador_server.ports.sealed_rows import SealedRows
 from ambassador_server.ports.secret_store import SecretRepository
@@ -53,8 +52,6 @@ class UnitOfWork(Protocol):
     @property
     def enrolments(self) -> EnrolmentRepository: ...
     @property
-    def used_sign_ins(self) -> UsedSignInRepository: ...
-    @property
     def mcps(self) -> NamedRepository[Mcp]: ...
     @property
     def tools(self) -> ToolListRepository: ...
@@ -73,7 +70,7 @@ class UnitOfWork(Protocol):
     @property
     def scim(self) -> ScimResourceRepository: ...
     @property
-    def used_assertions(self) -> UsedAssertionRepository: ...
+    def used_once(self) -> UsedOnceRepository: ...
     @property
     def limits(self) -> NamedRepository[Limit]: ...
     @property

@@ -70,17 +70,10 @@ pending_connections = Table(
     UniqueConstraint("state_digest"),
 )
 
-used_assertions = Table(
-    "used_assertions",
+used_once = Table(
+    "used_once",
     metadata,
-    Column("assertion_id", CodePointText, primary_key=True),
+    Column("use_id", CodePointText, primary_key=True),
     Column("expires_at", UtcDateTime, nullable=False),
     Index(None, "expires_at"),
-)
-
-used_sign_ins = Table(
-    "used_sign_ins",
-    metadata,
-    Column("sign_in_id", CodePointText, primary_key=True),
-    Column("expires_at", UtcDateTime, nullable=False),
 )

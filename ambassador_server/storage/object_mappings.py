@@ -15,12 +15,11 @@ from ambassador_server.domain.people.client_keys import EXPIRED, ClientKey, KeyS
 from ambassador_server.domain.people.credentials import UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group
-from ambassador_server.domain.people.identity_assertions import UsedAssertion
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.scim_resources import ScimResource
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.domain.people.used_sign_ins import UsedSignIn
+from ambassador_server.domain.people.used_once import UsedOnce
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.approval_requests import ApprovalRequest, RequestStatus
 from ambassador_server.domain.policy.grants import Grant, Subscription
@@ -243,8 +242,8 @@ LIMITS = ObjectMapping(
 ISSUERS = ObjectMapping(
     Issuer, tables.issuers, "issuer", fields=_own(tables.issuers, "name", "url", "owner", "created_at")
 )
-USED_ASSERTIONS = ObjectMapping(
-    UsedAssertion, credential_tables.used_assertions, "assertion", is_policy=False, is_shared=False
+USED_ONCE = ObjectMapping(
+    UsedOnce, credential_tables.used_once, "single use", is_policy=False, is_shared=False
 )
 APPROVAL_REQUESTS = ObjectMapping(
     ApprovalRequest,
@@ -303,7 +302,6 @@ ADMIN_KEYS = ObjectMapping(
 SCIM_RESOURCES = ObjectMapping(
     ScimResource, tables.scim_resources, "SCIM resource", owners="issuer", is_policy=False
 )
-USED_SIGN_INS = ObjectMapping(UsedSignIn, credential_tables.used_sign_ins, "sign-in", is_policy=False)
 PASSWORDS = ObjectMapping(Password, tables.passwords, "password", owners="user", is_policy=False)
 SESSIONS = ObjectMapping(
     Session,

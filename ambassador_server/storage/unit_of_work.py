@@ -35,8 +35,7 @@ from ambassador_server.storage.sessions import SessionRepository
 from ambassador_server.storage.tables import approved_definitions, last_known_tools
 from ambassador_server.storage.tool_lists import ToolListRepository
 from ambassador_server.storage.transaction import Transaction
-from ambassador_server.storage.used_assertions import UsedAssertionRepository
-from ambassador_server.storage.used_sign_ins import UsedSignInRepository
+from ambassador_server.storage.used_once import UsedOnceRepository
 
 
 class SqlUnitOfWork:
@@ -49,7 +48,6 @@ class SqlUnitOfWork:
         self.memberships = MembershipRepository(transaction)
         self.keys = ClientKeyRepository(transaction)
         self.enrolments = EnrolmentRepository(transaction)
-        self.used_sign_ins = UsedSignInRepository(transaction)
         self.mcps = NamedTableRepository(transaction, MCPS)
         self.tools = ToolListRepository(transaction, last_known_tools)
         self.approved = TableRepository(transaction, APPROVED_TOOLS)
@@ -58,7 +56,7 @@ class SqlUnitOfWork:
         self.switches = TableRepository(transaction, KILL_SWITCHES)
         self.issuers = NamedTableRepository(transaction, ISSUERS)
         self.scim = ScimResourceRepository(transaction)
-        self.used_assertions = UsedAssertionRepository(transaction)
+        self.used_once = UsedOnceRepository(transaction)
         self.limits = NamedTableRepository(transaction, LIMITS)
         self.requests = ApprovalRequestRepository(transaction)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)

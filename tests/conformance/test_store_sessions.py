@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ambassador_server.domain.people.identity_assertions import UsedAssertion
+from ambassador_server.domain.people.used_once import UsedOnce
 from ambassador_server.domain.shared.listing import Listing
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import Store
@@ -141,20 +141,24 @@ async def test_sessions_that_ended_since_a_time_are_in_the_order_of_their_ends(s
         assert await work.sessions.ended_since(NOW + 2 * HOUR) == []
 
 
-async def test_an_assertion_is_used_once_until_it_is_forgotten(store: Store) -> None:
-    early, late = (UsedAssertion(assertion_id=each, expires_at=NOW + n * HOUR) for n, each in enumerate("ab"))
+async def test_what_is_used_once_is_so_until_it_is_forgotten(store: Store) -> None:
+    early, late = (UsedOnce(use_id=each, expires_at=NOW + n * HOUR) for n, each in enumerate("ab"))
 
-    async def use(item: UsedAssertion) -> bool:
+    async def use(item: UsedOnce) -> bool:
         try:
             async with store.write() as work:
-                await work.used_assertions.add(item)
+                await work.used_once.add(item)
         except ConflictError:
             return False
         return True
 
+    async with store.read() as work:
+        before = await work.policy_version()
     async with asyncio.timeout(PATIENCE):
         assert sum(await asyncio.gather(*(use(early) for _ in range(5)))) == 1
     assert await use(late)
+    async with store.read() as work:
+        assert await work.policy_version() == before, "it is no change of the policy"
     async with store.write() as work:
-        assert await work.used_assertions.forget(NOW + HOUR) == 1
+        assert await work.used_once.forget(NOW + HOUR) == 1
     assert (await use(early), await use(late)) == (True, False)

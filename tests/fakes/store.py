@@ -16,12 +16,11 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.credentials import StoredSecret, UserCredential
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group, Membership
-from ambassador_server.domain.people.identity_assertions import UsedAssertion
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.oauth_records import PendingConnection, StoredRegistration
 from ambassador_server.domain.people.scim_resources import ScimKind, ScimResource
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.domain.people.used_sign_ins import UsedSignIn
+from ambassador_server.domain.people.used_once import UsedOnce
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.approval_requests import OPEN, ApprovalRequest, RequestStatus
 from ambassador_server.domain.policy.grants import Grant, Subscription
@@ -455,16 +454,6 @@ class _Enrolments(_Repository[Enrolment]):
         return len(over)
 
 
-class _UsedSignIns(_Repository[UsedSignIn]):
-    async def forget(self, before: datetime) -> int:
-        check_value(before, "before")
-        used = self._transaction.writing().table(self._kind.noun)
-        over = [key for key, each in used.items() if each.expires_at < before]
-        for key in over:
-            del used[key]
-        return len(over)
-
-
 class _Sessions(_Repository[Session]):
     async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
         check_key(session_id, "The id")
@@ -570,7 +559,7 @@ class _ApprovalRequests(_Repository[ApprovalRequest]):
         return len(old)
 
 
-class _UsedAssertions(_Repository[UsedAssertion]):
+class _UsedOnce(_Repository[UsedOnce]):
     async def forget(self, before: datetime) -> int:
         check_value(before, "before")
         table = self._transaction.writing().table(self._kind.noun)
@@ -622,7 +611,6 @@ class InMemoryUnitOfWork:
                 pair=("digest", "digest"),
             ),
         )
-        self.used_sign_ins = _UsedSignIns(transaction, _Kind("sign-in", "sign_in_id", is_policy=False))
         self.mcps = _NamedRepository[Mcp](transaction, _Kind("MCP", "mcp_id", is_named=True))
         self.tools = _ToolLists(transaction, lambda state: state.tools)
         self.approved = _Repository[ApprovedTools](
@@ -707,9 +695,7 @@ class InMemoryUnitOfWork:
         )
         self.limits = _NamedRepository[Limit](transaction, _Kind("limit", "limit_id", is_named=True))
         owners = {"user_id": "user", "key_id": "client key"}
-        self.used_assertions = _UsedAssertions(
-            transaction, _Kind("assertion", "assertion_id", is_policy=False)
-        )
+        self.used_once = _UsedOnce(transaction, _Kind("single use", "use_id", is_policy=False))
         self.sessions = _Sessions(
             transaction, _Kind("session", "session_id", owners, "user or client key", is_policy=False)
         )

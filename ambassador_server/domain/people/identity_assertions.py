@@ -1,7 +1,6 @@
 """Reads identity assertions (ID-JAG): by them an issuer lets one client act for one user at this server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -36,14 +35,6 @@ class Asserted(Struct, frozen=True, kw_only=True):
     identity: TokenIdentity
     assertion_id: str
     scopes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsedAssertion:
-    """An assertion that was exchanged; the id is a digest of its issuer and its `jti`."""
-
-    assertion_id: str
-    expires_at: datetime
 
 
 def read_assertion(

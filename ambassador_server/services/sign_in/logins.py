@@ -85,7 +85,7 @@ class Logins:
         key, secret = self._mint(proof.user, proof.issuer.issuer_id)
         requester = Requester(administrator_of(key, proof.user), origin)
         async with self._changes.open(requester) as change:
-            user = await proof.use(change.work, self._clock.now())
+            user = await proof.use(change.work)
             if not can_sign_in(user):
                 raise SignInFaultError(SignInFault.NO_ROLE)
             await change.work.admin_keys.add(key)

@@ -73,7 +73,7 @@ class MachineLogins:
         principal = principal_of(key, proof.user)
         await self._keys.refuse_stopped(principal, presented.origin)
         async with self._changes.open(Requester(None, presented.origin, user_actor(principal))) as change:
-            user = await proof.use(change.work, now)
+            user = await proof.use(change.work)
             keys = await change.work.keys.of(user_id=user.user_id)
             before = [each for each in keys if _is_of_machine(each, key)]
             check_number_of_keys([each for each in keys if each not in before], now)

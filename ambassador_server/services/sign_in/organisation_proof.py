@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -13,7 +12,7 @@ from ambassador_server.domain.people.login_places import LoginPlace
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.people.sign_in_claims import SignInFault, SignInIdentity, read_sign_in
 from ambassador_server.domain.people.token_claims import STEP_OF, TokenFault, TokenStep
-from ambassador_server.domain.people.used_sign_ins import UsedSignIn, sign_in_id
+from ambassador_server.domain.people.used_once import UsedOnce, id_of_signed
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.errors import (
     ConflictError,
@@ -72,9 +71,9 @@ class Proof(Struct, frozen=True, kw_only=True):
 
     issuer: Issuer
     user: User
-    used: UsedSignIn
+    used: UsedOnce
 
-    async def use(self, work: UnitOfWork, now: datetime) -> User:
+    async def use(self, work: UnitOfWork) -> User:
         """Mark the token as used and return the user as stored now.
 
         Raises SignInFaultError if the token was used, here or on another server, or if issuer or user have changed.
@@ -84,9 +83,8 @@ class Proof(Struct, frozen=True, kw_only=True):
         user = await work.users.get(self.user.user_id)
         if user is None or user.source is not AuthSource.EXTERNAL or user.status is not UserStatus.ACTIVE:
             raise SignInFaultError(TokenFault.USER_NOT_ACTIVE)
-        await work.used_sign_ins.forget(now)
         try:
-            await work.used_sign_ins.add(self.used)
+            await work.used_once.add(self.used)
         except ConflictError:
             raise SignInFaultError(SignInFault.USED_ALREADY) from None
         return user
@@ -147,7 +145,7 @@ class OrganisationProver:
             user = self._reading.user_of(issuer, found.identity)
         if isinstance(user, TokenFault):
             raise await self.refused(user, issuer, origin, found.identity.user_name)
-        used = UsedSignIn(sign_in_id=sign_in_id(presented.token), expires_at=found.over_at)
+        used = UsedOnce(use_id=id_of_signed(presented.token), expires_at=found.over_at)
         return Proof(issuer=issuer, user=user, used=used)
 
     async def refused(

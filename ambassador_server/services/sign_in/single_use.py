@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ambassador_server.domain.people.identity_assertions import UsedAssertion
+from ambassador_server.domain.people.used_once import UsedOnce
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
@@ -12,7 +12,7 @@ from ambassador_server.services.shared.database_deadline import within_deadline
 
 @dataclass(frozen=True, eq=False)
 class SingleUse:
-    """Assertions, and the states and codes of logins, that were used; each is remembered until it has expired."""
+    """Keeps what was used until it has expired: assertions, and the states and codes of logins."""
 
     store: Store
     clock: Clock
@@ -22,7 +22,7 @@ class SingleUse:
         """Note that something is used; False if it was before, here or on another server."""
         try:
             async with self.store.write() as work:
-                await work.used_assertions.add(UsedAssertion(assertion_id=digest, expires_at=expires_at))
+                await work.used_once.add(UsedOnce(use_id=digest, expires_at=expires_at))
         except ConflictError:
             return False
         return True
@@ -30,4 +30,4 @@ class SingleUse:
     async def forget_expired(self) -> None:
         """Forget what could not be used any more anyway."""
         async with self.store.write() as work:
-            await work.used_assertions.forget(self.clock.now())
+            await work.used_once.forget(self.clock.now())

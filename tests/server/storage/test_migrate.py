@@ -53,6 +53,7 @@ _FROZEN = {
     "0021_identity_assertions": "4bfb810ea1501f41a4558cebabbbbfad0537821cc89e2ce5a4ecccae78e590c9",
     "0022_sign_in": "18f86357cf9b5f3a8ad9f4cae22968080dcea5ad833210aa4fd3e15cb73a1cd0",
     "0023_host_logins": "212e3b078592684dc70f6a5a9b0034c085e6561e5825ece898253065b834be8d",
+    "0024_used_once": "730926a0bb8d83a6c71f408f393e3015a0b327a83026b0e0d52bf63a7ab9ee0a",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
@@ -79,6 +80,7 @@ _FROZEN_LAYOUTS = {
     "0021_identity_assertions": "07e3bf5c0b35053e292971092f27371edde4cf1b09fe0f59b60b869ca825b07c",
     "0022_sign_in": "c8b8ecbba5fa74d765af61bb16ac4089193bf5c2d0282fc5f33f288ea6afaee9",
     "0023_host_logins": "cd2f1f33f430f3e74beaa9891d9d029a1742f89bd47f80f591299c1bab85d454",
+    "0024_used_once": "fac420c6135103a128f35070608938aeb947e5544ec5c230a6b7dabb1ee16dc7",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 
@@ -333,6 +335,17 @@ async def test_grants_are_kept_when_their_table_is_copied(sqlite_path: Path) -> 
     assert await execute(url, query) == before
     assert await execute(url, "SELECT user_id, request_id FROM grants") == [(None, None)]
     await execute(url, "DELETE FROM groups")
+
+
+async def test_what_was_used_once_stays_used_when_its_tables_become_one(url: str) -> None:
+    if url.startswith("sqlite"):
+        load("sqlite").create(Database.parse(url).url)
+    await run(url, lambda connection: _upgrade_to(connection, "0023_host_logins"))
+    at = "'2026-01-31 12:00:00'"
+    await execute(url, f"INSERT INTO used_assertions VALUES ('a1', {at})")
+    await execute(url, f"INSERT INTO used_sign_ins VALUES ('s1', {at})")
+    await upgrade(url)
+    assert await execute(url, "SELECT use_id FROM used_once ORDER BY use_id") == [("a1",), ("s1",)]
 
 
 async def test_migration_that_leaves_dangling_rows_is_refused(

@@ -1,4 +1,4 @@
-"""ID tokens that were exchanged, so that none is exchanged twice; of a token only a digest is kept."""
+"""What may be used once: ID tokens, identity assertions, and the states and codes of logins."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,14 +6,14 @@ from hashlib import sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsedSignIn:
-    """A token that was exchanged; from `expires_at` on it is refused for its age, too."""
+class UsedOnce:
+    """Something that was used; the id is a digest, and from `expires_at` on it is refused for its age, too."""
 
-    sign_in_id: str
+    use_id: str
     expires_at: datetime
 
 
-def sign_in_id(token: str) -> str:
+def id_of_signed(token: str) -> str:
     """Return the id of a token.
 
     It is that of what is signed: of one signature others can be made that are good, too.

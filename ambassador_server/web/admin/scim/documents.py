@@ -93,8 +93,8 @@ def shown(stored: ScimResource, *, groups: Iterable[Mapping[str, str]] = ()) -> 
         extra["externalId"] = stored.external_id
     if stored.kind is ScimKind.USER:
         extra |= {"active": stored.active, "groups": list(groups)}
-    else:
-        extra["members"] = list(groups)
+    elif members := list(groups):
+        extra["members"] = members
     document = MODELS[stored.kind].model_validate({**stored.document, **extra})
     document.meta = Meta(
         resource_type=stored.kind.value,

@@ -5,16 +5,18 @@ from aiohttp import web
 from scim2_models import PayloadTooLargeException, SCIMException
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import SCIM_MEDIA_TYPE, ScimResponse
+from scim2_server.routing import Operation, Target
 
 from ambassador_protocol.nesting import is_too_deep
 from ambassador_protocol.paths import SCIM
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.domain.shared.large_documents import LARGE, off_loop
+from ambassador_server.domain.people.scim_resources import ScimKind
+from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import AmbassadorError, ConflictError, InvalidInputError
 from ambassador_server.services.administration.described_members import MemberChanges
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.scim.handler import ProvisioningHandler
+from ambassador_server.web.admin.scim.handler import SHORT_BYTES, ProvisioningHandler
 from ambassador_server.web.admin.scim.members import (
     members_of_patch,
     members_of_resource,
@@ -31,6 +33,12 @@ from ambassador_server.web.middleware.errors import status_of
 _MOST_BODY_BYTES = 2 * 1024 * 1024
 _MOST_BYTES_WITHOUT_MEMBERS = 128 * 1024
 _READING = frozenset({"GET", "HEAD"})
+_CHANGING = frozenset({Operation.create, Operation.replace, Operation.patch, Operation.delete})
+_READ_MEMBERS = {
+    Operation.create: members_of_resource,
+    Operation.replace: members_of_resource,
+    Operation.patch: members_of_patch,
+}
 
 
 async def answer(request: web.Request) -> web.Response:
@@ -49,7 +57,8 @@ async def _answer(request: web.Request) -> ScimResponse:
     if is_too_deep(body):
         raise InvalidInputError("The body is nested too deeply")
     path = f"/{request.match_info['path']}"
-    changes, body = await _members(request.method, path, body)
+    target = SERVICE.match(ScimRequest(method=request.method, base_url=SCIM, path=path))
+    changes, body = await _members(target, body)
     if len(body) > _MOST_BYTES_WITHOUT_MEMBERS:
         raise PayloadTooLargeException(
             detail=f"A body has at most {_MOST_BYTES_WITHOUT_MEMBERS:,} bytes without the members of a group"
@@ -58,7 +67,7 @@ async def _answer(request: web.Request) -> ScimResponse:
     storage = ProvisioningStorage(
         request.app[ADMINISTRATION].provisioning,
         Requester(request[ADMINISTRATOR], request[ORIGIN]),
-        writes=request.method not in _READING and not path.endswith("/.search"),
+        writes=target.operation in _CHANGING,
         changes=changes,
         # A PATCH without these is answered without a body.
         shows_members=(request.method != "PATCH" or attributes is not None or excluded is not None)
@@ -77,12 +86,12 @@ async def _answer(request: web.Request) -> ScimResponse:
     return answered
 
 
-async def _members(method: str, path: str, body: bytes) -> tuple[MemberChanges | None, bytes]:
-    """Take the changes of members out of the body of a request about a group."""
-    read = {"POST": members_of_resource, "PUT": members_of_resource, "PATCH": members_of_patch}.get(method)
-    if read is None or path.split("/")[1].casefold() != "groups" or path.endswith("/.search"):
+async def _members(target: Target, body: bytes) -> tuple[MemberChanges | None, bytes]:
+    """Take the changes of members out of the body of a request, if the library finds a group at its path."""
+    read = _READ_MEMBERS.get(target.operation)
+    if read is None or SERVICE.resource_type_at(target.endpoint or "").name != ScimKind.GROUP:
         return None, body
-    return await off_loop(read, body) if len(body) > LARGE else read(body)
+    return await off_loop(read, body) if len(body) > SHORT_BYTES else read(body)
 
 
 def _listed(names: str | None) -> list[str]:

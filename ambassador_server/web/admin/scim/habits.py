@@ -4,7 +4,9 @@ import re
 from typing import Any, Final
 
 import msgspec
-from scim2_models import EnterpriseUser
+from scim2_models import EnterpriseUser, InvalidSyntaxException
+
+from ambassador_server.web.admin.scim.bounds import operations_of
 
 ENTRA_GROUP: Final = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 """A schema without attributes, which Entra names for each group that it creates."""
@@ -25,17 +27,29 @@ def standard_filter(text: str) -> str:
 def standard_operations(body: bytes) -> bytes:
     """Return the body of a PATCH with paths for keys that choose an element, and with managers as objects.
 
-    A body that is not understood is left to the library.
+    What is wrong with an operation is left to the library. Raises an error of SCIM if they exceed a bound.
     """
+    document = decoded(body)
+    key, operations = operations_of(document)
+    if not operations:
+        return body
+    return msgspec.json.encode({**document, key: [part for each in operations for part in _parts(each)]})
+
+
+def decoded(body: bytes) -> dict[str, Any]:
+    """Return the object that a body is; raises InvalidSyntaxException if it is none."""
     try:
         document = msgspec.json.decode(body)
-        operations = [part for each in document["Operations"] for part in _parts(each)]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError):
-        return body
-    return msgspec.json.encode({**document, "Operations": operations})
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise InvalidSyntaxException(detail="The body is not JSON") from None
+    if not isinstance(document, dict):
+        raise InvalidSyntaxException(detail="The body is not a JSON object")
+    return document
 
 
-def _parts(operation: dict[str, Any]) -> list[dict[str, Any]]:
+def _parts(operation: Any) -> list[Any]:
+    if not isinstance(operation, dict):
+        return [operation]
     path, value = operation.get("path"), operation.get("value")
     if isinstance(path, str) and path.casefold() == _MANAGER and isinstance(value, str) and value:
         return [{**operation, "value": {"value": value, "$ref": f"Users/{value}"}}]

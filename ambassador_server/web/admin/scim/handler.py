@@ -13,7 +13,7 @@ from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.web.admin.scim.protocol import SERVICE
 from ambassador_server.web.admin.scim.storage import ProvisioningStorage
 
-_SHORT_BYTES: Final = 4 * 1024
+SHORT_BYTES: Final = 4 * 1024
 _SHORT_LIST: Final = 5
 """The library takes a millisecond for each resource of a list, and for each kilobyte of a body."""
 
@@ -106,6 +106,6 @@ class ProvisioningHandler(AsyncScimHandler):
 
 
 async def _step(request: ScimRequest, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
-    if len(request.body) <= _SHORT_BYTES:
+    if len(request.body) <= SHORT_BYTES:
         return work(*arguments)
     return await off_loop(work, *arguments)

@@ -8,14 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from scim2_models import InvalidPathException, InvalidSyntaxException, InvalidValueException, Path
+from scim2_models import InvalidPathException, InvalidValueException, Path
 from scim2_models.path import AttrPath, CompareOperator, Comparison, LogicalExpr, LogicalOperator, ValuePath
 
 from ambassador_server.services.administration.described_members import MemberChanges, all_members
+from ambassador_server.web.admin.scim.bounds import operations_of
 from ambassador_server.web.admin.scim.documents import GroupResource
-from ambassador_server.web.admin.scim.habits import ENTRA_GROUP
+from ambassador_server.web.admin.scim.habits import ENTRA_GROUP, decoded
 
 _MEMBERS: Final = "members"
+_WHOLE: Final = frozenset({"", GroupResource.__schema__.casefold()})
+"""The paths of the group itself."""
 _SCHEMA: Final = f"{GroupResource.__schema__}:".casefold()
 _KNOWN: Final = frozenset({"value", "$ref", "type", "display"})
 _NOTHING: Final = {"op": "add", "value": {}}
@@ -24,42 +27,33 @@ _NOTHING: Final = {"op": "add", "value": {}}
 
 def members_of_resource(body: bytes) -> tuple[MemberChanges, bytes]:
     """Return the members that a group is to have by the body of a POST or a PUT, and the body without them."""
-    document = _decoded(body)
-    members = _taken(document)
+    document = decoded(body)
+    given = _taken(document)
+    _refuse_members_in(document)
     schemas = document.get("schemas")
     if isinstance(schemas, list):
         document["schemas"] = [each for each in schemas if each != ENTRA_GROUP]
-    return all_members([*_ids(members or ())]), msgspec.json.encode(document)
+    return all_members([] if given is None else _all_ids(*given)), msgspec.json.encode(document)
 
 
 def members_of_patch(body: bytes) -> tuple[MemberChanges, bytes]:
     """Return how a PATCH changes the members of a group, and the body with the other operations."""
-    document = _decoded(body)
-    name = next((key for key in document if key.casefold() == "operations"), "Operations")
-    operations = document.get(name)
-    if not isinstance(operations, list):
+    document = decoded(body)
+    name, operations = operations_of(document)
+    if not operations:
         return MemberChanges(), body
     named: dict[str, bool] = {}
     others_leave = False
     others: list[Any] = []
     for operation in operations:
         changes, rest = _read(operation) if isinstance(operation, dict) else (None, operation)
+        _refuse_members_in(rest)
         others.append(rest)
         if changes is not None:
             if changes.others_leave:
                 named, others_leave = {}, True
             named |= changes.named
     return MemberChanges(named, others_leave), msgspec.json.encode({**document, name: others})
-
-
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        document = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise InvalidSyntaxException(detail="The body is not JSON") from None
-    if not isinstance(document, dict):
-        raise InvalidSyntaxException(detail="The body is not a JSON object")
-    return document
 
 
 def _read(operation: dict[str, Any]) -> tuple[MemberChanges | None, dict[str, Any]]:
@@ -70,13 +64,10 @@ def _read(operation: dict[str, Any]) -> tuple[MemberChanges | None, dict[str, An
     how, path, value = str(parts.get("op")).lower(), parts.get("path"), parts.get("value")
     if how not in {"add", "replace", "remove"} or (how != "remove" and "value" not in parts):
         return None, operation
-    if path is None:
-        if how == "remove" or not isinstance(value, dict):
-            return None, operation
-        rest = dict(value)
-        if not _keys(rest):
-            return None, operation
-        return _written(how, _taken(rest)), {"op": how, "value": rest}
+    if path is None or (isinstance(path, str) and path.casefold() in _WHOLE):
+        rest = {name: each for name, each in parts.items() if name != "path"}
+        given = None if how == "remove" or not isinstance(value, dict) else _taken(value)
+        return (None if given is None else _written(how, *given)), rest
     selected = _selected(path)
     if selected is None:
         return None, operation
@@ -92,7 +83,11 @@ def _written(how: str, value: Any) -> MemberChanges:
         if value is None:
             raise InvalidValueException(detail="members: an operation that adds has a value")
         return MemberChanges(dict.fromkeys(_ids(value), True))
-    return all_members([*_ids(value or ())])
+    return all_members(_all_ids(value))
+
+
+def _all_ids(value: Any) -> list[str]:
+    return [] if value is None else [*_ids(value)]
 
 
 def _removed(selected: Sequence[str], value: Any) -> MemberChanges:
@@ -105,10 +100,14 @@ def _removed(selected: Sequence[str], value: Any) -> MemberChanges:
 
 
 def _ids(members: Any) -> Iterator[str]:
+    if not isinstance(members, list | dict):
+        raise InvalidValueException(detail="members: not a list")
     for member in [members] if isinstance(members, dict) else members:
         if not isinstance(member, dict):
             raise InvalidValueException(detail="members: each is an object with a value")
-        parts = member if "value" in member else {key.casefold(): value for key, value in member.items()}
+        parts = {key.casefold(): value for key, value in member.items()}
+        if len(parts) < len(member):
+            raise InvalidValueException(detail="members: one has an attribute twice")
         user_id = parts.get("value")
         if not isinstance(user_id, str) or not user_id:
             raise InvalidValueException(detail="members: each has a value, the id of a user")
@@ -118,29 +117,44 @@ def _ids(members: Any) -> Iterator[str]:
         yield user_id
 
 
-def _keys(document: Mapping[str, Any]) -> list[str]:
-    return [key for key in document if key.casefold().removeprefix(_SCHEMA) == _MEMBERS]
-
-
-def _taken(document: dict[str, Any]) -> Any:
-    """Take the members out of a document."""
-    keys = _keys(document)
-    if len(keys) > 1:
+def _taken(document: dict[str, Any]) -> tuple[Any] | None:
+    """Take the members out of a document, which names them at most once; return None if it does not name them."""
+    found = [*_take(document)]
+    if len(found) > 1:
         raise InvalidValueException(detail="members: given twice")
-    members = document.pop(keys[0]) if keys else None
-    if members is not None and not isinstance(members, list | dict):
-        raise InvalidValueException(detail="members: not a list")
-    return members
+    return (found[0],) if found else None
+
+
+def _take(document: dict[str, Any]) -> Iterator[Any]:
+    """Take the members, by each of their names, out of a document and of the parts that its schema is the name of."""
+    for key in [*document]:
+        name = key.casefold()
+        if name.removeprefix(_SCHEMA) == _MEMBERS:
+            yield document.pop(key)
+        elif name in _WHOLE:
+            if not isinstance(document[key], dict):
+                raise InvalidValueException(detail=f"{key[:60]!r} is not an object")
+            yield from _take(document[key])
+
+
+def _refuse_members_in(part: Any) -> None:
+    """Raise InvalidValueException if members are named where they are not understood, because nothing would be done."""
+    for key, inner in part.items() if isinstance(part, dict) else ():
+        if _MEMBERS in key.casefold():
+            raise InvalidValueException(detail=f"{key[:60]!r} is not a place for members")
+        _refuse_members_in(inner)
+    for inner in part if isinstance(part, list) else ():
+        _refuse_members_in(inner)
 
 
 def _selected(path: Any) -> Sequence[str] | None:
     """Return the ids that a path names; none for the members as a whole, None for another attribute."""
-    if not isinstance(path, str) or not path.strip().casefold().removeprefix(_SCHEMA).startswith(_MEMBERS):
+    if not isinstance(path, str) or _MEMBERS not in path.casefold():
         return None
     try:
         node = Path[GroupResource](path).ast
-    except (InvalidPathException, ValueError):
-        return None  # The library says what is wrong with it.
+    except ValueError:
+        raise InvalidPathException(detail="members: the path is not understood") from None
     if isinstance(node, AttrPath) and node.attr.casefold() == _MEMBERS and node.sub_attr is None:
         return ()
     if isinstance(node, ValuePath) and node.attr_path.attr.casefold() == _MEMBERS and node.sub_attr is None:

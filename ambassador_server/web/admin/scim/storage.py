@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from scim2_models import (
+    InvalidValueException,
     NotImplementedException,
     PreconditionFailedException,
     Resource,
@@ -114,6 +115,7 @@ class ProvisioningStorage(AsyncScimStorage):
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """Create a resource."""
+        _check_without_members(resource)
         if _kind(resource_type) is ScimKind.USER:
             stored, _ = await create_user(self._request, described_user(resource))
         else:
@@ -124,6 +126,7 @@ class ProvisioningStorage(AsyncScimStorage):
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Resource[Any]:
         """Replace a resource, if it has the expected version."""
+        _check_without_members(resource)
         kind, resource_id = _kind(resource_type), str(resource.id)
         await self._check_version(kind, resource_id, expected_version)
         if kind is ScimKind.USER:
@@ -223,6 +226,12 @@ class ProvisioningStorage(AsyncScimStorage):
 
 def _kind(resource_type: ResourceType) -> ScimKind:
     return ScimKind(str(resource_type.name))
+
+
+def _check_without_members(resource: Resource[Any]) -> None:
+    """Raise InvalidValueException for a group with members: they were to be taken out, and would be lost here."""
+    if getattr(resource, "members", None) is not None:
+        raise InvalidValueException(detail="members: given in a form that is not understood")
 
 
 def _groups(groups: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

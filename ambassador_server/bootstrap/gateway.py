@@ -14,6 +14,7 @@ from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.gateway_signatures import HmacGatewaySignatures
 from ambassador_server.crypto.listener_tls import ListenerTls
 from ambassador_server.crypto.trust_files import TrustFiles
+from ambassador_server.domain.secrets.shared_secrets import secret_fault
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.credentials.shared_values import SHARED_SECONDS
@@ -22,7 +23,6 @@ from ambassador_server.services.sign_in.forwarded_certificates import ForwardedC
 from ambassador_server.services.sign_in.gateway_proof import GatewayProver, GatewaySettings
 from ambassador_server.services.sign_in.token_proof import TokenProver
 
-_LEAST_SECRET_BYTES: Final = 32
 _TOLD_SECONDS: Final = 2.0
 _WHO: Final = "gateway.secrets"
 
@@ -123,8 +123,7 @@ def gateway_secrets(config: ServerConfig) -> tuple[bytes, ...]:
 def _checked(reference: str, secret: str) -> bytes:
     if not secret.isprintable() or not secret.isascii():
         raise ConfigurationError(f"{_WHO}: {reference} does not hold one line of ASCII text.")
-    if len(secret) < _LEAST_SECRET_BYTES:
-        raise ConfigurationError(
-            f"{_WHO}: {reference} has fewer than {_LEAST_SECRET_BYTES} bytes, so that it could be guessed."
-        )
+    fault = secret_fault(secret)
+    if fault is not None:
+        raise ConfigurationError(f"{_WHO}: {reference} {fault}.")
     return secret.encode()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Struct
 
+from ambassador_server.domain.secrets.shared_secrets import without_mark
 from ambassador_server.errors import AuthorizationError
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -66,7 +67,7 @@ def choose_method(offered: Sequence[str], *, preferred: Sequence[str] = (BASIC, 
 
 def is_private_key(secret: str) -> bool:
     """Tell whether a secret is a key to sign with, and no text that both sides know."""
-    return secret.lstrip().startswith(_PEM)
+    return _PEM in secret
 
 
 def _basic(client: str, secret: str) -> str:
@@ -84,7 +85,7 @@ def _assertion(client: str, secret: str, audience: str) -> str:
 
 def _signing_key(secret: str) -> tuple[Any, str]:
     try:
-        key = load_pem_private_key(secret.strip().encode(), None)
+        key = load_pem_private_key(without_mark(secret).encode(), None)
     except (ValueError, TypeError):
         raise AuthorizationError("The secret of the client is no private key without a password.") from None
     if isinstance(key, RSAPrivateKey):

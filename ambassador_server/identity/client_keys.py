@@ -8,6 +8,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt import PyJWS, PyJWTError
 
+from ambassador_server.domain.secrets.shared_secrets import without_mark
 from ambassador_server.identity.key_set import algorithms_of
 from ambassador_server.identity.token_form import LONGEST_TOKEN
 
@@ -17,7 +18,7 @@ _SIGNATURES: Final = PyJWS()
 def verify_with_key(token: str, key: str) -> Mapping[str, Any] | None:
     """Return the claims of a token that the private part of a PEM key has signed; None for anything else."""
     try:
-        public: Any = load_pem_public_key(key.strip().encode())
+        public: Any = load_pem_public_key(without_mark(key).encode())
         algorithms = sorted(algorithms_of(public))
         if not algorithms or len(token) > LONGEST_TOKEN:
             return None

@@ -1,14 +1,11 @@
 """Fetches the keys of an issuer: by discovery, from a URL, or a shared secret by its reference."""
 
-from typing import Final
-
 from ambassador_server.domain.people.issuers import Issuer, KeySource
+from ambassador_server.domain.secrets.shared_secrets import secret_fault
 from ambassador_server.errors import AuthorizationServerUnavailableError
 from ambassador_server.guarded_http.requests import GuardedHttp
 from ambassador_server.identity.issuer_documents import check_places, check_secret, discover, read_secret
 from ambassador_server.identity.key_set import KeySet, read_key_set, shared_secret
-
-_LEAST_SECRET_BYTES: Final = 32
 
 
 class KeySources:
@@ -56,8 +53,7 @@ class KeySources:
 
 async def _secret(issuer: Issuer) -> KeySet:
     secret = await read_secret(issuer.key_place or "")
-    if len(secret.encode()) < _LEAST_SECRET_BYTES:
-        raise AuthorizationServerUnavailableError(
-            f"The secret has fewer than {_LEAST_SECRET_BYTES} bytes, so that it could be guessed."
-        )
+    fault = secret_fault(secret)
+    if fault is not None:
+        raise AuthorizationServerUnavailableError(f"The secret {fault}.")
     return shared_secret(secret)

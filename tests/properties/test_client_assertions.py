@@ -36,6 +36,8 @@ VALUES = st.recursive(
 @example({"aud": [ENDPOINT]})
 @example({"exp": float("nan")})
 @example({"exp": float("inf")})
+@example({"exp": 10**400})
+@example({"exp": -(10**400)})
 @example({"jti": "\ud800"})
 def test_a_client_is_only_authenticated_by_its_own_assertion(changes: dict[str, Any]) -> None:
     claims = {**GOOD, **changes}

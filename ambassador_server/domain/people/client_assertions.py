@@ -10,7 +10,8 @@ from ambassador_server.domain.people.token_claims import SKEW
 
 LONGEST_LIFE: Final = timedelta(minutes=10)
 _LONGEST_ID: Final = 255
-_PUBLIC_KEY: Final = "-----BEGIN PUBLIC KEY-----"
+_LAST_SECOND: Final = 253_402_300_000
+"""In the last day of the year 9999; larger numbers cannot be compared with a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +20,6 @@ class ClientAssertion:
 
     assertion_id: str
     expires_at: datetime
-
-
-def is_public_key(text: str) -> bool:
-    """Tell whether what is kept for a client is a key that everyone may know, and no secret."""
-    return text.lstrip().startswith(_PUBLIC_KEY)
 
 
 def read_client_assertion(
@@ -55,5 +51,7 @@ def read_client_assertion(
 
 def _is_soon(expires: float, now: datetime) -> bool:
     """Tell whether an end is not over, and so soon that the assertion can be remembered until then."""
+    if not 0 <= expires <= _LAST_SECOND:
+        return False
     left = expires - now.timestamp()
     return -SKEW.total_seconds() < left <= (LONGEST_LIFE + SKEW).total_seconds()

@@ -169,7 +169,7 @@ class AssertedTokens:
             held.ask_again_at = again
             held.lent = structs.replace(held.lent, ask_again_at=self._clock.now() + _ASK_AGAIN)
             return held.lent
-        self._end(asked.key)
+        self._end_and_revoke(asked.key)
         refusal = _NOT_EXCHANGED if is_refusal else error
         self._put(_Held(asked=asked, ask_again_at=again, refusal=refusal))
         if isinstance(refusal, Missing):
@@ -203,14 +203,21 @@ class AssertedTokens:
         return held
 
     def _put(self, held: _Held) -> None:
-        key, left = held.asked.key, held.asked.token.expires_at - self._clock.now()
+        key = held.asked.key
         self._cancel_timer(self._held.get(key))
         self._held[key] = held
         self._held.move_to_end(key)
-        loop = asyncio.get_running_loop()
-        held.timer = loop.call_later(max(left.total_seconds(), 0.0), self._end_and_revoke, key)
+        self._wait_for_end(held)
         while len(self._held) > self._most_held:
-            self._end(next(iter(self._held)))
+            self._end_and_revoke(next(iter(self._held)))
+
+    def _wait_for_end(self, held: _Held) -> None:
+        """End what is held with its presented token; an issuer that is asked moves that end as long as it is good."""
+        left = (_end_of(held.asked.token) - self._clock.now()).total_seconds()
+        if left <= 0:
+            self._end_and_revoke(held.asked.key)
+        else:
+            held.timer = asyncio.get_running_loop().call_later(left, self._wait_for_end, held)
 
     def _follow(self, snapshot: Snapshot) -> None:
         """End what is not granted any more: nothing of it is in memory when a switch is lifted again."""
@@ -223,7 +230,7 @@ class AssertedTokens:
         if user is None or user.status is not UserStatus.ACTIVE or mcp is None or issuers is None:
             return False
         issuer = issuers.by_id.get(asked.issuer.issuer_id)
-        if issuer != asked.issuer or asked.token.expires_at <= now:
+        if issuer != asked.issuer or _end_of(asked.token) <= now:
             return False
         if mcp.credentials.oauth != asked.needs or mcp.options.get("url") != url_of(asked.mcp):
             return False
@@ -277,6 +284,10 @@ class AssertedTokens:
                 "provider": asked.issuer.name,
             },
         )
+
+
+def _end_of(token: PresentedToken) -> datetime:
+    return token.expires_at if token.lease is None else min(token.expires_at, token.lease.until)
 
 
 def _lent(held: _Held) -> AccessToken | Missing:

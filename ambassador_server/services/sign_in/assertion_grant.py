@@ -11,7 +11,6 @@ from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import issuer_resource
 from ambassador_server.domain.people.client_assertions import (
     ClientAssertion,
-    is_public_key,
     read_client_assertion,
 )
 from ambassador_server.domain.people.identity_assertions import (
@@ -24,6 +23,7 @@ from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.people.token_claims import SKEW, TokenFault
 from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import User
+from ambassador_server.domain.secrets.shared_secrets import is_key, secret_fault
 from ambassador_server.errors import (
     AmbassadorError,
     NotFoundError,
@@ -45,7 +45,6 @@ from ambassador_server.services.sign_in.token_accounts import TokenAccounts
 from ambassador_server.services.sign_in.token_reading import TokenReading
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_LEAST_SECRET_BYTES: Final = 32
 
 
 class AssertionRequest(Struct, frozen=True, kw_only=True):
@@ -138,7 +137,7 @@ class AssertionGrant:
                 kept = await self.resolve(reference)
             except AmbassadorError:
                 continue
-            if is_public_key(kept):
+            if is_key(kept):
                 signed = self._signed(request, kept, server)
                 if signed is not None:
                     used = signed
@@ -231,9 +230,8 @@ class AssertionGrant:
 
 
 def _is_secret(kept: str, given: str | None) -> bool:
-    secret = kept.encode()
     return (
         given is not None
-        and len(secret) >= _LEAST_SECRET_BYTES
-        and hmac.compare_digest(secret, given.encode(errors="replace"))
+        and secret_fault(kept) is None
+        and hmac.compare_digest(kept.encode(), given.encode(errors="replace"))
     )

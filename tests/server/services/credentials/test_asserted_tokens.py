@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.credential_needs import CredentialNeeds, GrantType, OAuthNeeds
 from ambassador_server.domain.catalog.mcps import Mcp
-from ambassador_server.domain.people.principals import PresentedToken, SubjectToken
+from ambassador_server.domain.people.principals import PresentedToken, SubjectToken, TokenLease
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import (
@@ -39,6 +39,7 @@ from ambassador_server.services.credentials.lending import CredentialLending
 from tests.conformance.store_samples import issuer as sample
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import START
+from tests.patience import PATIENCE
 from tests.server.services.credentials.world import HEADER, LendingWorld, mcp_with
 from tests.server.worlds import USER, switch
 
@@ -245,6 +246,21 @@ async def test_what_is_granted_is_asked_for_again_before_it_ends_and_never_outli
     assert len(here.servers.exchanges) == 2
 
 
+async def test_what_is_granted_ends_when_an_issuer_calls_the_token_inactive() -> None:
+    here, mcp = await asserted(), mcp_of()
+    lease = TokenLease(START + timedelta(seconds=0.05))
+    granted = await here.token(mcp, presented(lease=lease))
+    lease.until = START + timedelta(seconds=0.1)
+    await asyncio.sleep(0)
+    assert here.servers.revoked == [], "the issuer has called it active once more"
+    here.world.clock.advance(0.1)
+    async with asyncio.timeout(PATIENCE):
+        while not here.servers.revoked:  # noqa: ASYNC110 - a timer ends it
+            await asyncio.sleep(0.001)
+    assert here.servers.revoked == [granted]
+    assert await here.missing(mcp, presented(lease=lease)) is MissingBecause.NOT_EXCHANGED
+
+
 async def test_while_a_server_does_not_answer_what_is_held_is_used_until_it_ends() -> None:
     here, mcp, token = await asserted(), mcp_of(), presented(lasts=3700)
     first = await here.token(mcp, token)
@@ -272,6 +288,7 @@ async def test_a_refusal_ends_what_is_held_and_is_not_repeated_at_once(error: Au
     assert len(here.servers.exchanges) == 2
     here.world.clock.advance(6)
     await here.token(mcp, token)
+    assert len(here.servers.revoked) == 1
     assert [event.outcome for event in here.log.events] == ["permitted"] * 2 + ["failed", "permitted"]
     assert here.log.events[2].reason == "not_exchanged"
 

@@ -3,8 +3,9 @@
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -26,11 +27,14 @@ _WHICH: Final = "Check {}, or {} of the login."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCertificate:
-    """Files with a certificate and its key, in PEM; without a key file both are in one. The passphrase is resolved."""
+    """Files with a certificate and its key, in PEM; without a key file both are in one.
+
+    `passphrase` returns the one of the key, read at each use, because it may change with the key.
+    """
 
     cert_file: Path
     key_file: Path | None = None
-    passphrase: str = field(default="", repr=False)
+    passphrase: Callable[[], str] = field(default=lambda: "", repr=False)
 
     def use(self, context: "ssl.SSLContext") -> None:
         """Present the certificate to servers that ask for one. Raises SettingsError."""
@@ -38,11 +42,12 @@ class ClientCertificate:
 
         key_file, validity = self.check()
         _refuse_outside(validity, self.cert_file)
+        passphrase = self.passphrase()
         try:
             # With a password given, OpenSSL does not ask on the terminal for the one of an encrypted key.
-            context.load_cert_chain(self.cert_file, key_file, password=self.passphrase)
+            context.load_cert_chain(self.cert_file, key_file, password=passphrase)
         except ssl.SSLError as error:
-            raise self._unusable(key_file, error.reason) from error
+            raise self._unusable(key_file, error.reason, is_opened=bool(passphrase)) from error
         except OSError as error:
             raise _unreadable("certificate", self.cert_file, error) from error
 
@@ -54,7 +59,7 @@ class ClientCertificate:
         """
         key_file = self.key_file or self.cert_file
         _refuse_unless_private(key_file)
-        if not self.passphrase and any(each in _read(key_file, "key") for each in _SEALED):
+        if not self.passphrase() and any(each in _read(key_file, "key") for each in _SEALED):
             raise SettingsError(
                 f"the client key {key_file} has a passphrase, which is not given", _give_passphrase()
             )
@@ -68,13 +73,13 @@ class ClientCertificate:
         """Return at once a value that changes when a file is replaced."""
         return [_mark(file) for file in (self.cert_file, self.key_file or self.cert_file)]
 
-    def _unusable(self, key_file: Path, reason: str | None) -> SettingsError:
+    def _unusable(self, key_file: Path, reason: str | None, *, is_opened: bool) -> SettingsError:
         if reason == "KEY_VALUES_MISMATCH":
             return SettingsError(
                 f"the client key {key_file} is not the key of the certificate {self.cert_file}",
                 "Give the two files that belong together.",
             )
-        if self.passphrase and any(each in _read(key_file, "key") for each in _SEALED):
+        if is_opened and any(each in _read(key_file, "key") for each in _SEALED):
             return SettingsError(
                 f"the passphrase does not open the client key {key_file}", f"Correct {PASSPHRASE_VARIABLE}."
             )
@@ -112,16 +117,19 @@ def certificate_of(
         if key or passphrase:
             raise SettingsError("a client key is given without its certificate", f"Set {CERT_VARIABLE}.")
         return None
+    if passphrase and parse_reference(passphrase) is None:
+        raise SettingsError("the passphrase of the client key is not given by reference", _give_passphrase())
+    read = partial(_passphrase, passphrase or "", environ)
+    read()  # what is wrong with the reference is told with the other settings
+    key_file = Path(key).expanduser() if key else None
+    return ClientCertificate(cert_file=Path(cert).expanduser(), key_file=key_file, passphrase=read)
+
+
+def _passphrase(reference: str, environ: Mapping[str, str]) -> str:
     try:
-        if passphrase and parse_reference(passphrase) is None:
-            raise SettingsError(
-                "the passphrase of the client key is not given by reference", _give_passphrase()
-            )
-        secret = resolve_reference(passphrase, environ) if passphrase else ""
+        return resolve_reference(reference, environ)
     except SecretReferenceError as error:
         raise SettingsError(str(error), f"Correct {PASSPHRASE_VARIABLE}.") from None
-    key_file = Path(key).expanduser() if key else None
-    return ClientCertificate(cert_file=Path(cert).expanduser(), key_file=key_file, passphrase=secret)
 
 
 def certificate_from(environ: Mapping[str, str]) -> ClientCertificate | None:

@@ -10,6 +10,7 @@ from ambassador_client.cli.missing_credentials import missing_credentials
 from ambassador_client.cli.output import show
 from ambassador_client.cli.stops import stop_texts
 from ambassador_client.errors import (
+    CertificateRefusedError,
     ClientError,
     LinkError,
     ServerRefusedError,
@@ -54,7 +55,10 @@ def status(run: Run) -> int:
         view["problem"] = {"code": error.code, "message": str(error)}
         if isinstance(error, ServerRefusedError) and error.status == 401:
             view[_accepted(settings)] = False
-    view["reachable"] = not isinstance(problem, UnreachableError | UntrustedCertificateError)
+    is_refused = isinstance(problem, CertificateRefusedError)  # by a server that was reached
+    if is_refused:
+        view["certificate_accepted"] = False
+    view["reachable"] = is_refused or not isinstance(problem, UnreachableError | UntrustedCertificateError)
     show(view, run.output)
     if problem is not None:
         raise problem

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import h11
 
 from ambassador_client.errors import (
+    CertificateRefusedError,
     TooLargeError,
     UnreachableError,
     UntrustedCertificateError,
@@ -245,8 +246,8 @@ class HttpClient:
                     self._address = self._address._replace(tls=await asyncio.to_thread(self._tls_factory))
         try:
             return await HttpConnection.open(self._address, self._limits.connect)
-        except UntrustedCertificateError:
-            self.read_tls_again()  # the CA file may have been replaced
+        except (UntrustedCertificateError, CertificateRefusedError):
+            self.read_tls_again()  # the CA file or the client certificate may have been replaced
             raise
 
     async def _ask(self, connection: HttpConnection, request: HttpRequest) -> h11.Response:
@@ -263,6 +264,8 @@ class HttpClient:
             connection.abort()
             if isinstance(error, UnreachableError):
                 self.close()
+            if isinstance(error, CertificateRefusedError):
+                self.read_tls_again()  # the answer to our part of the handshake is read with that to the request
             raise
 
     def _take_idle(self) -> HttpConnection | None:

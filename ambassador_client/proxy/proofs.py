@@ -36,7 +36,7 @@ class Proof(Protocol):
         """Forget a proof that the server no longer accepts."""
 
     def has_other_key(self, *, is_refused: bool) -> bool:
-        """Tell whether another key was saved in the place of the one in use, or anything since that was refused."""
+        """Tell whether another key or certificate took the place of the one in use, or anything of one refused."""
 
     async def end(self, http: HttpClient) -> None:
         """Tell the server that the proof is not needed any more. Raises LinkError."""
@@ -45,10 +45,17 @@ class Proof(Protocol):
 class SessionProof:
     """A session that the preshared key opens; a killed process leaves it in its slot for the next one."""
 
-    def __init__(self, key: KeySource, claim: Callable[[], Slot]) -> None:
-        """`claim` returns a free slot of the key that is saved now."""
+    def __init__(
+        self, key: KeySource, claim: Callable[[], Slot], mark: Callable[[], object] = lambda: None
+    ) -> None:
+        """`claim` returns a free slot of the key that is saved now.
+
+        `mark` returns at once a value that changes when the certificate beside the key is replaced.
+        """
         self._key = key
         self._claim = claim
+        self._mark_now = mark
+        self._mark = mark()
         self._slot = claim()
         self._registration = self._slot.load()
 
@@ -68,6 +75,7 @@ class SessionProof:
 
     async def obtain(self, http: HttpClient) -> None:
         """Register a session."""
+        self._mark = self._mark_now()
         if self._key.note():
             # Commands look for sessions by their key.
             self._slot.clear()
@@ -84,6 +92,8 @@ class SessionProof:
 
     def has_other_key(self, *, is_refused: bool) -> bool:
         """Look at what is saved on this machine."""
+        if self._mark_now() != self._mark:
+            return True
         return self._key.may_differ() if is_refused else self._key.is_replaced()
 
     async def end(self, http: HttpClient) -> None:

@@ -46,9 +46,10 @@ def saved_accounts() -> object:
 
 
 def _proof(settings: Settings) -> Proof:
+    certificate = settings.certificate
+    mark: Callable[[], object] = (lambda: None) if certificate is None else certificate.mark
     if settings.credential is None:
-        certificate = settings.certificate
-        return CertificateProof() if certificate is None else CertificateProof(certificate.mark)
+        return CertificateProof(mark)
     credential = settings.credential
 
     def claim() -> Slot:
@@ -56,7 +57,8 @@ def _proof(settings: Settings) -> Proof:
         holder = SlotOwner(label, settings.friendly_name, settings.host_tool)
         return Slot.claim(sessions_directory(), settings.server_url, holder)
 
-    return SessionProof(KeySource(lambda: settings.identity, credential.mark, credential.label_now), claim)
+    key = KeySource(lambda: settings.identity, credential.mark, credential.label_now)
+    return SessionProof(key, claim, mark)
 
 
 def _configured_tunnel(url: str, environ: Mapping[str, str]) -> "ProxyTunnel | None":

@@ -25,7 +25,6 @@ _COPIED_VARIABLES = (
     "MCP_AMBASSADOR_FINGERPRINT",
     "MCP_AMBASSADOR_ALLOW_SELF_SIGNED",
     *_FILES,
-    PASSPHRASE_VARIABLE,
 )
 
 
@@ -111,12 +110,23 @@ def _copied_variables(environ: Mapping[str, str], paths: ModuleType) -> dict[str
     for name in _FILES:
         if (file := copied.get(name)) is not None:
             copied[name] = paths.abspath(paths.expanduser(file))
-    if (reference := parse_reference(environ.get(_KEY, ""))) is not None:
-        if reference.scheme not in SCHEMES:
-            error = unknown_scheme(reference, SCHEMES)
-            raise SettingsError(f"{_KEY} is wrong: {error}", f"Correct {_KEY}.") from error
-        copied[_KEY] = str(reference)
-    return copied
+    references = {name: _reference(environ.get(name, ""), name) for name in (_KEY, PASSPHRASE_VARIABLE)}
+    if environ.get(PASSPHRASE_VARIABLE) and references[PASSPHRASE_VARIABLE] is None:
+        raise SettingsError(
+            f"{PASSPHRASE_VARIABLE} is no reference, and a passphrase is never written into the files of applications",
+            f"Set {PASSPHRASE_VARIABLE} to env://NAME or file://PATH.",
+        )
+    return copied | {name: found for name, found in references.items() if found is not None}
+
+
+def _reference(value: str, variable: str) -> str | None:
+    """Return the value if it is a reference to a secret; raises SettingsError for one with an unknown scheme."""
+    if (reference := parse_reference(value)) is None:
+        return None
+    if reference.scheme not in SCHEMES:
+        error = unknown_scheme(reference, SCHEMES)
+        raise SettingsError(f"{variable} is wrong: {error}", f"Correct {variable}.") from error
+    return str(reference)
 
 
 def _address(value: str, place: str) -> str:

@@ -90,6 +90,18 @@ def test_an_unsupported_reference_is_not_written(shell: Shell):
     assert ".cursor/mcp.json" not in shell.files()
 
 
+@pytest.mark.parametrize("value", ["open sesame", "vault://sesame", "https://sesame"])
+def test_a_passphrase_of_the_client_key_is_written_only_as_a_reference(shell: Shell, value: str):
+    name = "MCP_AMBASSADOR_CLIENT_KEY_PASSPHRASE"
+    code, output, errors = shell.run("install", "cursor", **{name: value})
+    assert (code, name in errors) == (2, True)
+    assert "sesame" not in output + errors
+    assert ".cursor/mcp.json" not in shell.files()
+    assert shell.run("install", "cursor", **{name: "env://WORD"})[0] == 0
+    entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
+    assert entry["env"] == {"MCP_AMBASSADOR_URL": URL, name: "env://WORD"}
+
+
 def test_settings_can_be_given_as_options(shell: Shell):
     code, _, errors = shell.run("install", "cursor", "--config", "my.json")
     assert (code, errors) == (0, "")

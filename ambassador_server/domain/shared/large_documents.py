@@ -19,14 +19,19 @@ Ts = TypeVarTuple("Ts")
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-document")
 
 
-async def off_loop(work: Callable[[*Ts], T], *arguments: *Ts) -> T:
-    """Return `work(*arguments)`, which runs in the thread for large documents.
+def own_thread(name: str) -> ThreadPoolExecutor:
+    """Return another thread, for work that must not wait for the documents of others."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+
+async def off_loop(work: Callable[[*Ts], T], *arguments: *Ts, thread: ThreadPoolExecutor | None = None) -> T:
+    """Return `work(*arguments)`, which runs in the thread for large documents, or in one of its own.
 
     The event loop still waits while the work is inside one call of the interpreter's own functions or of a library that
     keeps its lock, so the work has to consist of short calls.
     """
     run = copy_context().run
-    return await asyncio.get_running_loop().run_in_executor(_thread, run, work, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(thread or _thread, run, work, *arguments)
 
 
 class Turns:

@@ -1,9 +1,11 @@
 """SCIM: the issuer whose key makes a request, and what all its use cases share."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
@@ -11,10 +13,15 @@ from ambassador_server.domain.audit.resources import admin_key_resource
 from ambassador_server.domain.people.administrators import Administrator
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.scim_resources import MOST_RESOURCES, ScimKind, ScimResource
-from ambassador_server.errors import ConflictError, MissingRightError, NotFoundError
+from ambassador_server.errors import ConflictError, MissingRightError, NotFoundError, RateLimitedError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.audited_change import Change, Changes
+
+MOST_SCANS: Final = 2
+"""How many searches read every resource at a time; the others of the database's connections are for the policy."""
+_LONGEST_WAIT: Final = 10.0
+_RETRY_SECONDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +67,14 @@ class Provisioning:
 class ProvisioningRequests:
     """Opens SCIM requests."""
 
-    def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, changes: Changes, clock: Clock, longest_wait: float = _LONGEST_WAIT
+    ) -> None:
         self._store = store
         self._changes = changes
         self._clock = clock
+        self._longest_wait = longest_wait
+        self._scans = asyncio.Semaphore(MOST_SCANS)
 
     @asynccontextmanager
     async def change(self, requester: Requester) -> AsyncIterator[Provisioning]:
@@ -77,6 +88,27 @@ class ProvisioningRequests:
         """Open a request that reads."""
         async with self._store.read() as work:
             yield Provisioning(work, await _issuer(work, requester.administrator), self._clock)
+
+    @asynccontextmanager
+    async def scan(self, requester: Requester) -> AsyncIterator[Provisioning]:
+        """Open a request that reads every resource; few do at a time, because each keeps a connection for long.
+
+        Raises RateLimitedError if its turn does not come.
+        """
+        try:
+            async with asyncio.timeout(self._longest_wait):
+                await self._scans.acquire()
+        except TimeoutError:
+            raise RateLimitedError(
+                f"{MOST_SCANS} searches read every resource already; try again in {_RETRY_SECONDS} s, or search"
+                " by userName, displayName, externalId or id",
+                retry_after=_RETRY_SECONDS,
+            ) from None
+        try:
+            async with self.read(requester) as request:
+                yield request
+        finally:
+            self._scans.release()
 
     def open(self, requester: Requester, *, changes: bool) -> AbstractAsyncContextManager[Provisioning]:
         """Open a request."""

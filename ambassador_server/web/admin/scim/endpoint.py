@@ -13,7 +13,7 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.people.scim_resources import ScimKind
 from ambassador_server.domain.shared.large_documents import off_loop
-from ambassador_server.errors import AmbassadorError, ConflictError, InvalidInputError
+from ambassador_server.errors import AmbassadorError, ConflictError, InvalidInputError, RateLimitedError
 from ambassador_server.services.administration.described_members import MemberChanges
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.scim.handler import SHORT_BYTES, ProvisioningHandler
@@ -25,6 +25,7 @@ from ambassador_server.web.admin.scim.members import (
 )
 from ambassador_server.web.admin.scim.protocol import SERVICE
 from ambassador_server.web.admin.scim.storage import ProvisioningStorage
+from ambassador_server.web.admin.scim.threads import READING
 from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN
 from ambassador_server.web.bodies import read_body
 from ambassador_server.web.middleware.authenticate import check_administered
@@ -91,7 +92,7 @@ async def _members(target: Target, body: bytes) -> tuple[MemberChanges | None, b
     read = _READ_MEMBERS.get(target.operation)
     if read is None or SERVICE.resource_type_at(target.endpoint or "").name != ScimKind.GROUP:
         return None, body
-    return await off_loop(read, body) if len(body) > SHORT_BYTES else read(body)
+    return await off_loop(read, body, thread=READING) if len(body) > SHORT_BYTES else read(body)
 
 
 def _listed(names: str | None) -> list[str]:
@@ -119,4 +120,6 @@ def _refusal(status: int, detail: str, error: AmbassadorError) -> web.Response:
     headers = {"Content-Type": SCIM_MEDIA_TYPE}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, RateLimitedError):
+        headers["Retry-After"] = str(error.retry_after)
     return web.Response(status=status, body=msgspec.json.encode(document), headers=headers)

@@ -1,6 +1,7 @@
 """Serves SCIM requests in the steps of the library; long steps run in a thread, so that the event loop goes on."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from scim2_models import ResourceType
@@ -12,6 +13,7 @@ from scim2_server.routing import Operation
 from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.web.admin.scim.protocol import SERVICE
 from ambassador_server.web.admin.scim.storage import ProvisioningStorage
+from ambassador_server.web.admin.scim.threads import CHANGING, READING
 
 SHORT_BYTES: Final = 4 * 1024
 _SHORT_LIST: Final = 5
@@ -50,7 +52,9 @@ class ProvisioningHandler(AsyncScimHandler):
                 before = await self.storage.get(kind, resource_id)
                 expected = None if before.meta is None else before.meta.version
                 apply = self.service.apply_replacement
-                changed = await _step(request, apply, before, resource, conditions) is not None
+                changed = (
+                    await _step(request, apply, before, resource, conditions, thread=CHANGING) is not None
+                )
                 after = before
                 if changed or self.storage.changes_members:
                     after = await self.storage.update(kind, resource, expected_version=expected)
@@ -67,7 +71,9 @@ class ProvisioningHandler(AsyncScimHandler):
                 resource = await self.storage.get(kind, resource_id)
                 expected = None if resource.meta is None else resource.meta.version
                 apply = self.service.apply_patch
-                changed = await _step(request, apply, resource, operations, conditions) is not None
+                changed = (
+                    await _step(request, apply, resource, operations, conditions, thread=CHANGING) is not None
+                )
                 if changed or self.storage.changes_members:
                     resource = await self.storage.update(kind, resource, expected_version=expected)
             return self.service.patch_response(request.base_url, resource, parameters)
@@ -93,19 +99,24 @@ class ProvisioningHandler(AsyncScimHandler):
         with self.service.provider:
             kinds = self.service.searched_types(self.service.route(request, operation).endpoint)
             wanted, _ = await _step(request, read, kinds)
-            async with self.storage.operation():
+            async with self.storage.searching(kinds, wanted):
                 page = await self.storage.search(kinds, wanted)
             answer = self.service.search_response
             if len(page.resources) <= _SHORT_LIST:
                 return answer(request.base_url, kinds, page, wanted)
-            return await off_loop(answer, request.base_url, kinds, page, wanted)
+            return await off_loop(answer, request.base_url, kinds, page, wanted, thread=READING)
 
     def _target(self, request: ScimRequest, operation: Operation) -> tuple[ResourceType, str]:
         target = self.service.route(request, operation)
         return self.service.resource_type_at(target.endpoint or ""), target.resource_id or ""
 
 
-async def _step(request: ScimRequest, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
+async def _step(
+    request: ScimRequest,
+    work: Callable[[*Ts], T],
+    *arguments: *Ts,
+    thread: ThreadPoolExecutor = READING,
+) -> T:
     if len(request.body) <= SHORT_BYTES:
         return work(*arguments)
-    return await off_loop(work, *arguments)
+    return await off_loop(work, *arguments, thread=thread)

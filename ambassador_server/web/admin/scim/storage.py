@@ -36,6 +36,7 @@ from ambassador_server.web.admin.scim.documents import described_group, describe
 from ambassador_server.web.admin.scim.filters import indexed_values, named_members
 from ambassador_server.web.admin.scim.members import shown_member, wants_members
 from ambassador_server.web.admin.scim.protocol import MOST_RESULTS
+from ambassador_server.web.admin.scim.threads import READING
 
 _BATCH: Final = 500
 MOST_MEMBERS: Final = 20_000
@@ -71,6 +72,20 @@ class ProvisioningStorage(AsyncScimStorage):
     async def operation(self) -> AsyncIterator[None]:
         """Open the transaction of the request."""
         async with self._requests.open(self._requester, changes=self._writes) as request:
+            self._open = request
+            yield
+
+    @asynccontextmanager
+    async def searching(
+        self, resource_types: Sequence[ResourceType], wanted: SearchRequest[Any]
+    ) -> AsyncIterator[None]:
+        """Open the transaction of a search; one that has to read every resource waits for its turn."""
+        condition = wanted.filter
+        scans = condition is not None and not any(
+            indexed_values(_kind(each), condition) for each in resource_types
+        )
+        opened = self._requests.scan if scans else self._requests.read
+        async with opened(self._requester) as request:
             self._open = request
             yield
 
@@ -189,7 +204,7 @@ class ProvisioningStorage(AsyncScimStorage):
         total, page = 0, []
         async for batch in self._candidates(kind, wanted):
             groups = await self._compared(kind, batch, wanted, named)
-            for each in await off_loop(_matches, batch, groups, wanted):
+            for each in await off_loop(_matches, batch, groups, wanted, thread=READING):
                 if start <= total < start + count:
                     page.append(each)
                 total += 1

@@ -36,8 +36,11 @@ class KeySource:
         return self._mark_now() != self._mark
 
     def is_replaced(self) -> bool:
-        """Tell whether another key is saved now; after another change, only the next one is looked at."""
-        if not self.may_differ():
+        """Tell whether another key is saved now, until it is noted; after another change, only the next one counts."""
+        mark = self._mark_now()
+        if mark == self._mark:
             return False
-        self._mark = self._mark_now()
-        return self._label_now() not in (None, self._label)
+        if self._label_now() not in (None, self._label):
+            return True
+        self._mark = mark
+        return False

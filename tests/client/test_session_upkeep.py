@@ -9,6 +9,7 @@ import pytest
 
 from ambassador_client.account.session_cache import Slot
 from ambassador_client.errors import BadAnswerError, ClientError, ServerRefusedError, UnreachableError
+from ambassador_client.link import session_api
 from ambassador_client.link.http_client import HttpClient
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.key_source import KeySource
@@ -95,6 +96,34 @@ async def test_a_refused_key_is_offered_again_only_when_it_may_be_another(server
     async with asyncio.timeout(PATIENCE):
         await watcher.recovered.wait()
     assert await post(session) == 200
+    maintaining.cancel()
+    await asyncio.wait([maintaining])
+    await session.close()
+
+
+async def test_a_key_that_is_replaced_during_a_heartbeat_is_used_after_it(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+):
+    watcher, saved = Watcher(), [KEY]
+    sent, answered = asyncio.Event(), asyncio.Event()
+    heartbeat = session_api.heartbeat
+
+    async def slow_heartbeat(http: HttpClient, token: str) -> bool:
+        sent.set()
+        await answered.wait()
+        return await heartbeat(http, token)
+
+    monkeypatch.setattr(session_api, "heartbeat", slow_heartbeat)
+    key = KeySource(lambda: replace(ME, preshared_key=saved[0]), lambda: saved[0], lambda: saved[0])
+    http = HttpClient(server.url, None)
+    session = Session(http, SessionProof(key, Slot), heartbeat_seconds=0.01, report=watcher.report)
+    maintaining = asyncio.create_task(session.run(watcher.recovered.set))
+    async with asyncio.timeout(PATIENCE):
+        await sent.wait()
+    server.key = saved[0] = "another"
+    answered.set()
+    await server.until(lambda: len(server.registrations) == 2 or server.heartbeats > 3)
+    assert [each["preshared_key"] for each in server.registrations] == [KEY, "another"]
     maintaining.cancel()
     await asyncio.wait([maintaining])
     await session.close()

@@ -251,10 +251,12 @@ def fields_given(
 
 
 def _of_tokens(trust: Trust, keys: Keys, claims: Claims, *, changes: bool) -> dict[str, Any]:
-    if trust.gateway is not None and (
-        trust.url or trust.ca_file or keys.keys_url or keys.secret or keys.introspection
-    ):
-        raise UsageError("--gateway excludes --url, --keys-url and --secret.", hint=ISSUER_HELP)
+    if trust.gateway is not None and (_says_source(keys) or trust.url is not None or trust.ca_file):
+        raise UsageError(
+            "--gateway excludes --url, --ca-file, --algorithm, --keys-url, --secret, --introspection, "
+            "--introspection-url, --client-id and --token-prefix.",
+            hint=ISSUER_HELP,
+        )
     given = {
         "url": _url(trust),
         "beside_key": trust.beside_key,
@@ -281,7 +283,7 @@ def _url(trust: Trust) -> str | None:
     """Return the name of an issuer; that of an authority is the fingerprint of its certificate."""
     if trust.ca_file is None:
         return trust.url
-    if trust.url:
+    if trust.url is not None:
         raise UsageError("--url and --ca-file exclude each other.", hint=ISSUER_HELP)
     import ssl
 
@@ -307,18 +309,43 @@ def _only_certificate(content: str) -> str:
     return content[content.index(begin) : content.index(end) + len(end)]
 
 
+def _says_source(keys: Keys) -> bool:
+    """Tell whether an option says how tokens are verified."""
+    given = (
+        keys.algorithms,
+        keys.keys_url,
+        keys.secret,
+        keys.introspection_url,
+        keys.client_id,
+        keys.token_prefix,
+    )
+    return keys.introspection or any(each is not None for each in given)
+
+
 def _source(keys: Keys, *, changes: bool) -> dict[str, Any]:
-    """Return where the keys are, or how the issuer is asked, if that is given."""
+    """Return where the keys are, or how the issuer is asked, if that is given; nothing that is given is left out."""
+    if keys.secret == "":
+        raise UsageError("--secret: an empty text is no reference.", hint=ISSUER_HELP)
     if keys.introspection or keys.introspection_url:
-        return _asked(keys)
-    asked = {"client_id": keys.client_id, "token_prefix": keys.token_prefix}
-    if changes and any(value is not None for value in asked.values()) and not keys.secret:
+        return _asked(keys, changes=changes)
+    asked = {
+        "key_place": keys.introspection_url,
+        "client_id": keys.client_id,
+        "token_prefix": keys.token_prefix,
+    }
+    if any(value is not None for value in asked.values()):
+        if not changes or keys.keys_url is not None or keys.secret is not None:
+            of = "--client-id, --token-prefix and --introspection-url"
+            why = (
+                "are not of --keys-url; beside --secret they need --introspection"
+                if changes
+                else "need --introspection"
+            )
+            raise UsageError(f"{of} {why}.", hint=ISSUER_HELP)
         return asked
-    if keys.client_id or keys.token_prefix:
-        raise UsageError("--client-id and --token-prefix need --introspection.", hint=ISSUER_HELP)
-    if keys.keys_url and keys.secret:
+    if keys.keys_url is not None and keys.secret is not None:
         raise UsageError("--keys-url and --secret exclude each other.", hint=ISSUER_HELP)
-    if keys.secret:
+    if keys.secret is not None:
         return {"key_source": "secret", "key_place": keys.secret, "algorithms": keys.algorithms or ["HS256"]}
     if keys.keys_url == "":
         return {"key_source": "discovery"}
@@ -330,15 +357,15 @@ def _values(given: list[str] | None) -> list[str] | None:
     return [] if given == [""] else given
 
 
-def _asked(keys: Keys) -> dict[str, Any]:
-    """Return how the issuer is asked about tokens."""
-    if keys.keys_url or keys.algorithms:
+def _asked(keys: Keys, *, changes: bool) -> dict[str, Any]:
+    """Return how the issuer is asked about tokens; a new issuer needs no empty text to be found by discovery."""
+    if keys.keys_url is not None or keys.algorithms is not None:
         raise UsageError("--introspection needs neither --keys-url nor --algorithm.", hint=ISSUER_HELP)
     if not keys.client_id or not keys.secret:
         raise UsageError("--introspection needs --client-id and --secret.", hint=ISSUER_HELP)
     given = {
         "key_source": "introspection",
-        "key_place": keys.introspection_url,
+        "key_place": keys.introspection_url if changes else keys.introspection_url or None,
         "client_id": keys.client_id,
         "client_secret": keys.secret,
         "token_prefix": keys.token_prefix,

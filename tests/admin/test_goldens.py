@@ -552,6 +552,10 @@ COMMANDS = {
         "--secret",
         "env://X",
     ],
+    "issuer-update-keys-of-asked": [
+        *("issuer", "update", "okta", "--keys-url", "https://x.com/jwks", "--client-id", "mcp"),
+    ],
+    "issuer-update-no-secret": ["issuer", "update", "okta", "--secret", "", "--scope", "x"],
     "issuer-update-unknown": ["issuer", "update", "octa", "--scope", "x"],
     "issuer-list": ["issuer", "list"],
     "issuer-show": ["issuer", "show", "okta"],

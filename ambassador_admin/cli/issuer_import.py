@@ -68,7 +68,7 @@ def import_permissions(
 
     if preset not in PRESETS:
         raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}.")
-    permissions = _permissions(admin, file, name)
+    permissions = _permissions(admin, file)
     issuer: dict[str, Any] = {"name": name, "preset": preset, "url": url, "audiences": audience}
     found = document(permissions, issuer=issuer, owner=owner)
     if admin.output.format is Format.JSON:
@@ -77,7 +77,7 @@ def import_permissions(
         admin.output.write(export_text([found], admin.output.encoding))
 
 
-def _permissions(admin: Invocation, file: Path, issuer_name: str) -> "Permissions":
+def _permissions(admin: Invocation, file: Path) -> "Permissions":
     """Return what a configuration says; each fault of it is a line, and then InvalidFilesError is raised."""
     from ambassador_admin.declarative.document import InvalidFilesError
     from ambassador_admin.declarative.gateway_grants import faults_of
@@ -88,7 +88,7 @@ def _permissions(admin: Invocation, file: Path, issuer_name: str) -> "Permission
     if len(trees) != 1:
         raise UsageError(f"{file}: a configuration is one document, not {len(trees)}.", hint=_HELP)
     permissions = read_permissions(trees[0])
-    faults = permissions.faults or faults_of(permissions, issuer_name)
+    faults = permissions.faults or faults_of(permissions)
     for fault in (ordered := sorted(faults, key=lambda fault: (fault.position, fault.message))):
         admin.output.say(str(fault))
     if ordered:

@@ -4,6 +4,7 @@ Of the patterns that match a tool the most specific one decides alone there; her
 What grants cannot say exactly is a fault with its line, so that nobody gets more, and nobody silently less.
 """
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,11 @@ from typing import Any
 
 from ambassador_admin.declarative.gateway_permissions import Permissions, Written
 from ambassador_admin.declarative.glob_patterns import covers, overlap, rest_behind
-from ambassador_admin.declarative.readers import FaultError
+from ambassador_admin.declarative.readers import NAME, FaultError
 
-_NO_NAME = re.compile(r"[^A-Za-z0-9._@+-]")
-_LONGEST_GROUP = 64
+_NO_LETTER = re.compile(r"[^A-Za-z0-9]")
+_LONGEST_WORD = 48
+_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ Denials = Mapping[str, set[str]]
 """What a value of the claim must not get of a server, though one of its patterns matches it."""
 
 
-def faults_of(found: Permissions, issuer_name: str) -> list[FaultError]:
+def faults_of(found: Permissions) -> list[FaultError]:
     """Return what groups and grants cannot say exactly, each at the pattern, value or option that it comes from."""
-    faults = [*_one_group(found, issuer_name)]
+    faults = list[FaultError]()
     for server in found.servers:
         rules = _rules(found, server)
         faults += [*_joined(found, rules), *_by_chance(rules), *_unmatched(found, server, rules)]
@@ -188,15 +190,17 @@ def _unmatched(found: Permissions, server: str, rules: list[_Rule]) -> Iterator[
             )
 
 
-def _one_group(found: Permissions, issuer_name: str) -> Iterator[FaultError]:
-    names = [_group_name(issuer_name, each.text) for each in found.values]
-    for each, name in zip(found.values, names, strict=True):
-        if names.count(name) > 1:
-            yield FaultError(each.position, f"{each.text!r} and another value would be one group, {name!r}")
-
-
 def _group_name(issuer: str, value: str) -> str:
-    return f"{issuer}.{_NO_NAME.sub('-', value)}"[:_LONGEST_GROUP]
+    """Return the name of the group of a value: what the prefix of the issuer makes of it, or else letters and digits.
+
+    The prefixes of all issuers end with a sign, so that no other claimed group can mean a name without signs.
+    """
+    name = f"{issuer}.{value}"
+    if NAME.fullmatch(name) is not None:
+        return name
+    # The digest tells values apart whose letters are the same, and issuers.
+    digest = hashlib.sha256(f"{issuer}\0{value}".encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+    return f"{_NO_LETTER.sub('', name)[:_LONGEST_WORD]}{digest}"
 
 
 def _grant(group: str, server: str, effect: str, rests: set[str]) -> dict[str, Any]:

@@ -108,10 +108,18 @@ def _read_values(found: Permissions, auth: Mapping) -> None:
             )
         if not value or value.startswith("/") or len(value) > 256:
             raise FaultError(
-                position, f"{value!r}: a group of a token has 1 to 256 characters and no '/' in front"
+                position,
+                f"{value!r}: a group of a token has 1 to 256 characters, and a '/' in front does not count; write it "
+                "without",
             )
         found.claim = claim
         found.values.append(Written(value, scopes, position))
+    if not found.values:
+        raise FaultError(
+            auth.position,
+            "auth.mappings gives no value of a claim any scopes, so that there is no group to give anything to; "
+            "map the groups of the provider, such as 'groups:engineers'",
+        )
     for claim in known:
         if "." in claim or claim not in {found.claim, _BESIDES}:
             why = (

@@ -15,7 +15,7 @@ _MAX_TEXT = 1000
 UNLIMITED = 1_000_000
 _MAX_PATTERNS = 100
 _MAX_SECONDS = 10 * 366 * 86400
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _MCP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 # Only the spelling that the server stores, so that a file never differs from it by spelling alone: `%41` would be `A`.
@@ -59,7 +59,7 @@ def matching(pattern: re.Pattern[str], what: str) -> Reader:
 
 
 name = matching(
-    _NAME, "a name: letters, digits and '.', '_', '@', '+', '-', starting with a letter or digit, at most 128"
+    NAME, "a name: letters, digits and '.', '_', '@', '+', '-', starting with a letter or digit, at most 128"
 )
 mcp_name = matching(
     _MCP_NAME,

@@ -20,6 +20,7 @@ from ambassador_admin.declarative.objects import GrantKey, ObjectKind
 from ambassador_admin.declarative.yaml_tree import STDIN, read_trees
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.people.token_claims import claimed_groups
 from ambassador_server.domain.people.token_principals import token_principal
 from ambassador_server.domain.people.users import AuthSource
 from ambassador_server.domain.policy.decide import PrincipalPolicy, decide
@@ -67,7 +68,7 @@ def imported(config: dict[str, Any]) -> tuple[Snapshot | None, list[str]]:
     """Return the policy after the import, or the faults."""
     (tree,) = read_trees(STDIN, io.StringIO(json.dumps(config)))
     found = read_permissions(tree)
-    if faults := found.faults or faults_of(found, "sso"):
+    if faults := found.faults or faults_of(found):
         return None, [str(fault) for fault in faults]
     trusted = {"name": "sso", "preset": "generic", "url": "https://sso", "audiences": ["us"]}
     text = export_text([document(found, issuer=trusted, owner=None)])
@@ -147,12 +148,73 @@ def test_what_is_imported_permits_exactly_what_the_gateway_permits(config: Any, 
             assert not isinstance(decide(policy, principal, ref, NOW), Permit), "it has tools only"
 
 
+ODD_VALUES = st.one_of(
+    st.sampled_from(
+        [
+            "Data Team",
+            "Data-Team",
+            "a/b",
+            "a-b",
+            "a b",
+            "ab",
+            "x" * 59,
+            "x" * 60,
+            "x" * 61,
+            "x" * 125,
+            "x" * 200,
+        ]
+    ),
+    st.text("ab-/ .", min_size=1, max_size=4),
+    st.text(max_size=8),
+).filter(lambda value: value.isprintable() and value and not value.startswith("/") and "${" not in value)
+FOREIGN_PREFIXES = st.one_of(
+    st.sampled_from(["sso-", "s.", "ss@", "ssoData-", "ssoDataTeam."]),
+    st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}[._@+-]", fullmatch=True),
+).filter(lambda prefix: not prefix.startswith("sso.") and not "sso.".startswith(prefix))
+
+
+def near_values(policy: Snapshot, values: list[str]) -> list[str]:
+    """Return what a token may claim to get into the group of another value: what its name could come from."""
+    names = [*policy.groups]
+    cut = [name[begin:] for name in names for begin in (len("sso"), len("sso."))]
+    spelt = [re.sub(r"[^A-Za-z0-9._@+-]", sign, value) for value in values for sign in ("-", "")]
+    return [*values, *names, *cut, *spelt, *(each[:60] for each in spelt), *(f"//{each}" for each in values)]
+
+
+@examples(200)
+@given(
+    st.dictionaries(ODD_VALUES, st.sampled_from(["read", "write"]), min_size=1, max_size=4),
+    FOREIGN_PREFIXES,
+    st.data(),
+)
+def test_a_token_has_what_the_gateway_gives_its_values_and_no_near_name_does(
+    mapped: dict[str, str], foreign: str, data: st.DataObject
+) -> None:
+    mappings = {f"groups:{value}": [scope] for value, scope in mapped.items()}
+    config = changed(mappings=mappings, permissions={"n8n:*": ["read"], "git:*": ["write"]})
+    config["proxy"] = {"servers": [{"name": name} for name in SERVERS]}
+    policy, faults = imported(config)
+    assert policy is not None, faults
+    assert not [name for name in policy.groups if name.startswith(foreign)], "another issuer could claim it"
+    near = st.sampled_from(near_values(policy, [*mapped]))
+    claimed = data.draw(st.lists(st.one_of(near, ODD_VALUES), max_size=3))
+    assert policy.issuers is not None
+    trusted = policy.issuers.by_id[ISSUER_ID]
+    groups, _ = claimed_groups({"groups": claimed}, trusted)
+    principal = token_principal(trusted, USER, groups=groups, expires_at=START + timedelta(hours=1))
+    for server in SERVERS:
+        ref = capability(server, f"{server}.set", ToolClass.WRITE)
+        # A `/` in front does not count here.
+        expected = reference(config, {each.removeprefix("/") for each in claimed}, f"{server}:set")
+        assert isinstance(decide(policy, principal, ref, NOW), Permit) is expected
+
+
 CONFIG: dict[str, Any] = {
     "auth": {
         "claims": ["groups"],
         "mappings": {"groups:eng": ["read"], "groups:ops": ["write"]},
         "permissions": {"n8n:*": ["read"]},
-        "options": {"default_scope": None},
+        "options": {"scope_mode": "any", "default_scope": None},
     },
     "proxy": {"servers": [{"name": "n8n"}]},
 }
@@ -197,7 +259,8 @@ def changed(**auth: Any) -> dict[str, Any]:
         (changed(claims=["groups", "dept"], mappings={"groups:a": [], "dept:a": []}), "told apart"),
         (changed(mappings={"role:a": ["read"]}), "none of auth.claims"),
         (changed(mappings={"groups:/a": ["read"]}), "'/' in front"),
-        (changed(mappings={"groups:a b": ["read"], "groups:a/b": ["read"]}), "would be one group"),
+        (changed(mappings={}), "no value of a claim any scopes"),
+        ({**CONFIG, "auth": {"permissions": {"n8n:*": ["read"]}}}, "no value of a claim any scopes"),
         (changed(mappings={"groups:${TEAM}": ["read"]}), "by its value"),
         (changed(mappings=["groups:a"]), "must be a mapping"),
         ({**CONFIG, "proxy": {}}, "names no server"),

@@ -328,20 +328,14 @@ def _source(keys: Keys, *, changes: bool) -> dict[str, Any]:
         raise UsageError("--secret: an empty text is no reference.", hint=ISSUER_HELP)
     if keys.introspection or keys.introspection_url:
         return _asked(keys, changes=changes)
-    asked = {
-        "key_place": keys.introspection_url,
-        "client_id": keys.client_id,
-        "token_prefix": keys.token_prefix,
-    }
+    place = keys.introspection_url
+    asked = {"key_place": place, "client_id": keys.client_id, "token_prefix": keys.token_prefix}
     if any(value is not None for value in asked.values()):
         if not changes or keys.keys_url is not None or keys.secret is not None:
-            of = "--client-id, --token-prefix and --introspection-url"
-            why = (
-                "are not of --keys-url; beside --secret they need --introspection"
-                if changes
-                else "need --introspection"
+            raise UsageError(
+                "--client-id, --token-prefix and --introspection-url need --introspection, and exclude --keys-url.",
+                hint=ISSUER_HELP,
             )
-            raise UsageError(f"{of} {why}.", hint=ISSUER_HELP)
         return asked
     if keys.keys_url is not None and keys.secret is not None:
         raise UsageError("--keys-url and --secret exclude each other.", hint=ISSUER_HELP)
@@ -365,7 +359,7 @@ def _asked(keys: Keys, *, changes: bool) -> dict[str, Any]:
         raise UsageError("--introspection needs --client-id and --secret.", hint=ISSUER_HELP)
     given = {
         "key_source": "introspection",
-        "key_place": keys.introspection_url if changes else keys.introspection_url or None,
+        "key_place": keys.introspection_url if changes else (keys.introspection_url or None),
         "client_id": keys.client_id,
         "client_secret": keys.secret,
         "token_prefix": keys.token_prefix,

@@ -181,10 +181,10 @@ def test_a_token_administers_nothing_and_is_no_key(world: World, issuer: dict[st
     own = {"Authorization": f"Bearer {secret}"}
     assert world.register(secret).status_code == 401
     rotation = {"overlap_seconds": 60, "preshared_key": secret}
-    assert world.http.post("/v1/me/key/rotate", json=rotation, headers=own).status_code == 401
-    assert world.http.get("/v1/me", headers=own).status_code == 401, (
-        "what clients show of themselves is of a key"
-    )
+    rotated = world.http.post("/v1/me/key/rotate", json=rotation, headers=own)
+    assert (rotated.status_code, "key" in rotated.text) == (409, True)
+    shown = world.http.get("/v1/me", headers=own).json()
+    assert (shown["user"], shown["key"]) == (user, None)
     # In the query, a token is no credential.
     assert world.http.get(f"/v1/tools?access_token={secret}").status_code == 401
 

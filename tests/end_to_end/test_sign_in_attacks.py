@@ -235,7 +235,7 @@ def test_a_command_that_is_interrupted_says_so_in_one_line(
 ) -> None:
     provider.polls = ["authorization_pending"] * 100
     # A browser that never ends, as one does that `firefox %s` starts.
-    waits = f'{sys.executable} -c "import time; time.sleep({PATIENCE})" %s'
+    waits = f"sh -c 'exec sleep {PATIENCE:.0f}' %s"
     client = environment(world, tmp_path)
     with subprocess.Popen(
         [BIN / command, *words_of(world, command, *words)],

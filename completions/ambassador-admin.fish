@@ -140,7 +140,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at login' -l replace -d 'Rep
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l sso -d 'Sign in with the account of your organisation, in the browser.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l issuer -x -d 'Who signs you in with --sso, if there are several.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l device -d 'With --sso: enter a code in a browser on any machine.'
-complete -c ambassador-admin -n '__ambassador_admin_at login' -l cert -r -F -d 'Your client certificate, PEM; without a key it stands alone.'
+complete -c ambassador-admin -n '__ambassador_admin_at login' -l cert -r -F -d 'Your client certificate, PEM; without a key it stands alone. An empty FILE forgets a saved one.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l cert-key -r -F -d 'Its private key, if that is in another file.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l cert-passphrase-from -x -d 'The passphrase of that key: env://NAME or file://PATH, read at each use.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l fingerprint -x -d 'Fetch the CA certificate and trust it if it has this fingerprint.'

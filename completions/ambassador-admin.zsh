@@ -106,7 +106,7 @@ _ambassador-admin_login() {
         --sso'[Sign in with the account of your organisation, in the browser.]' \
         --issuer='[Who signs you in with --sso, if there are several.]:NAME: ' \
         --device'[With --sso\: enter a code in a browser on any machine.]' \
-        --cert='[Your client certificate, PEM; without a key it stands alone.]:FILE:_files' \
+        --cert='[Your client certificate, PEM; without a key it stands alone. An empty FILE forgets a saved one.]:FILE:_files' \
         --cert-key='[Its private key, if that is in another file.]:FILE:_files' \
         --cert-passphrase-from='[The passphrase of that key\: env\://NAME or file\://PATH, read at each use.]:SOURCE: ' \
         --fingerprint='[Fetch the CA certificate and trust it if it has this fingerprint.]:SHA256: ' \

@@ -116,7 +116,7 @@ complete -c ambassador-client -n '__ambassador_client_at login' -l sso -d 'Sign 
 complete -c ambassador-client -n '__ambassador_client_at login' -l issuer -x -d 'Who signs you in with --sso, if there are several.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l device -d 'With --sso: enter a code in a browser on any machine.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l machine -x -d 'With --sso: the name in the key. Default: the host\'s.'
-complete -c ambassador-client -n '__ambassador_client_at login' -l cert -r -F -d 'Your client certificate, PEM; without a key it stands alone.'
+complete -c ambassador-client -n '__ambassador_client_at login' -l cert -r -F -d 'Your client certificate, PEM; without a key it stands alone. An empty FILE forgets a saved one.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l cert-key -r -F -d 'Its private key, if that is in another file.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l cert-passphrase-from -x -d 'The passphrase of that key: env://NAME or file://PATH, read at each use.'
 complete -c ambassador-client -n '__ambassador_client_at login' -l key-from -x -d 'Source of the key or one-time code: env://NAME, file://PATH or - for stdin; default: a prompt.'

@@ -127,7 +127,7 @@ _ambassador-client_login() {
         --issuer='[Who signs you in with --sso, if there are several.]:NAME: ' \
         --device'[With --sso\: enter a code in a browser on any machine.]' \
         --machine='[With --sso\: the name in the key. Default\: the host'\''s.]:NAME: ' \
-        --cert='[Your client certificate, PEM; without a key it stands alone.]:FILE:_files' \
+        --cert='[Your client certificate, PEM; without a key it stands alone. An empty FILE forgets a saved one.]:FILE:_files' \
         --cert-key='[Its private key, if that is in another file.]:FILE:_files' \
         --cert-passphrase-from='[The passphrase of that key\: env\://NAME or file\://PATH, read at each use.]:SOURCE: ' \
         --key-from='[Source of the key or one-time code\: env\://NAME, file\://PATH or - for stdin; default\: a prompt.]:SOURCE: ' \

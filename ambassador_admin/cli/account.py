@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -20,6 +21,7 @@ from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
 from ambassador_admin.context.store import Context
 from ambassador_admin.errors import (
     AdminError,
+    CertificateRefusedError,
     RefusedError,
     SettingsError,
     UntrustedCertificateError,
@@ -27,9 +29,13 @@ from ambassador_admin.errors import (
 )
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, relative_time
+from ambassador_client.account.client_certificate import CERT_VARIABLE, CertificatePlace
 from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_protocol.admin.account import PasswordChange, Whoami
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT
+
+if TYPE_CHECKING:
+    from ambassador_admin.api.client import ApiClient
 
 WHOAMI = View(
     "administrators",
@@ -97,33 +103,55 @@ def login(
     kept = None if login_options.replace else known
     _check_same_login(kept, address, login_options.user)
     same_server = known if known is not None and known.server == address else None
-    with _trusted_ca_file(admin, address, fingerprint, same_server) as ca_file:
+    certificate = login_options.certificate_to_keep(same_server)
+    presented = _presented(admin, login_options, certificate)
+    with _trusted_ca_file(admin, address, fingerprint, same_server, presented) as ca_file:
+        ca_pem = None if ca_file is None else _text_of(ca_file)  # before anything is stored
         opened = login_options.opens_login
         if opened is not None and admin.skips_in_dry_run(f"{opened} and store context {name!r}"):
             return
-        key, who = login_options.obtain_key(admin, address, ca_file)
+        key, who = login_options.obtain_key(admin, address, ca_file, presented)
         identity = str(who.get("name"))
-        _check_same_login(kept, address, identity)
+        api = admin.connect(address, ca_file=ca_file, key=lambda: key, certificate=presented)
+        with _ended_if_refused(admin, api, opened):
+            _check_same_login(kept, address, identity)
         if admin.skips_in_dry_run(f"store the key as context {name!r}"):
             admin.output.record(WHOAMI, who)
             return
-        place = _keep(admin, name, key)
-        context = admin.contexts.save(
-            name=name,
-            server=address,
-            ca_pem=None if ca_file is None else _text_of(ca_file),
-            identity=identity,
-            certificate=login_options.certificate,
-        )
+        record = {"name": name, "server": address, "ca_pem": ca_pem, "identity": identity}
+        context, place = _store(admin, known, key, record | {"certificate": certificate})
     _show_login(admin, context, place, who)
 
 
-def _keep(admin: Invocation, context: str, key: str | None) -> str | None:
-    """Store the key of a context and return the place; without a key, forget an older one."""
-    if key is not None:
-        return admin.credentials.put(context, key)
-    admin.credentials.delete(context)
-    return None
+def _store(
+    admin: Invocation, known: Context | None, key: str | None, record: Mapping[str, Any]
+) -> tuple[Context, str | None]:
+    """Store a context and its key, in the place of the one that is known, and return it and the place of the key."""
+    return admin.credentials.put_with_record(
+        record["name"],
+        key,
+        partial(admin.contexts.save, **record),
+        is_other_server=known is not None and known.server != record["server"],
+    )
+
+
+def _presented(
+    admin: Invocation, login_options: LoginOptions, kept: CertificatePlace | None
+) -> CertificatePlace | None:
+    """Return the certificate that a login presents; None lets the variables name it, which come before a context."""
+    is_named = bool(admin.environment.variables.get(CERT_VARIABLE)) and admin.options.context is None
+    return None if is_named and login_options.certificate is None else kept
+
+
+@contextmanager
+def _ended_if_refused(admin: Invocation, api: "ApiClient", opened: str | None) -> Iterator[None]:
+    """End the login that was opened on the server if it is not to be stored."""
+    try:
+        yield
+    except UsageError:
+        if opened is not None:
+            _send_logout(admin, api)
+        raise
 
 
 def _show_login(admin: Invocation, context: Context, key_kept_in: str | None, who: Mapping[str, Any]) -> None:
@@ -173,10 +201,13 @@ def _end_login(admin: Invocation, context: Context) -> None:
     if stored is None:
         return
     ca_file = None if context.ca_file is None else Path(context.ca_file)
+    api = admin.connect(context.server, ca_file=ca_file, key=lambda: stored, certificate=context.certificate)
+    _send_logout(admin, api)
+
+
+def _send_logout(admin: Invocation, api: "ApiClient") -> None:
     try:
-        admin.connect(
-            context.server, ca_file=ca_file, key=lambda: stored, certificate=context.certificate
-        ).send(account.logout())
+        api.send(account.logout())
     except RefusedError:
         pass  # the login has ended already, or it is an admin key, which stays valid until it is revoked
     except AdminError as error:
@@ -251,7 +282,11 @@ def _check_same_login(known: Context | None, address: str, identity: str | None)
 
 @contextmanager
 def _trusted_ca_file(
-    admin: Invocation, address: str, fingerprint: str | None, known: Context | None
+    admin: Invocation,
+    address: str,
+    fingerprint: str | None,
+    known: Context | None,
+    certificate: CertificatePlace | None,
 ) -> Iterator[Path | None]:
     ca_file = admin.options.ca
     if ca_file is not None and fingerprint is not None:
@@ -261,22 +296,22 @@ def _trusted_ca_file(
     if fingerprint is None:
         if ca_file is None and known is not None and known.ca_file is not None:
             ca_file = Path(known.ca_file)  # a login to a known server uses the stored CA file
-        if ca_file is not None or _is_trusted(admin, address):
+        if ca_file is not None or _is_trusted(admin, address, certificate):
             yield None if ca_file is None else ca_file.expanduser()
             return
-    certificate = _certificate(admin, address, fingerprint)
+    ca_certificate = _certificate(admin, address, fingerprint)
     with TemporaryDirectory() as directory:
         path = Path(directory) / "ca.pem"
-        path.write_text(certificate, encoding="ascii")
+        path.write_text(ca_certificate, encoding="ascii")
         yield path
 
 
-def _is_trusted(admin: Invocation, address: str) -> bool:
+def _is_trusted(admin: Invocation, address: str, certificate: CertificatePlace | None) -> bool:
     """Tell whether this machine trusts the server's certificate; without a terminal, leave that to the login."""
     if address.startswith("http://") or not admin.terminal.is_interactive:
         return True
     try:
-        admin.connect(address, ca_file=None).probe(server.ready())
+        admin.connect(address, ca_file=None, certificate=certificate).probe(server.ready())
     except UntrustedCertificateError:
         return False
     return True
@@ -286,7 +321,14 @@ def _certificate(admin: Invocation, address: str, fingerprint: str | None) -> st
     """Return the server's CA certificate with this fingerprint, or with one that the person confirms."""
     wanted = None if fingerprint is None else pinning.read_fingerprint(fingerprint)
     unverified_client = admin.connect(address, ca_file=None, unverified=True)
-    offered = unverified_client.fetch_text(server.ca_certificate())
+    try:
+        offered = unverified_client.fetch_text(server.ca_certificate())
+    except CertificateRefusedError as error:
+        # Until the server is known it is shown no certificate.
+        error.hint = (
+            "its CA certificate cannot be fetched: get it from your administrator and name it with --ca FILE"
+        )
+        raise
     if wanted is None:
         wanted = pinning.offered_fingerprint(offered)
         admin.output.say(

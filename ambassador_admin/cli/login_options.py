@@ -9,6 +9,7 @@ import typer
 from ambassador_admin.api import account, server
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.context.secrets import check_key, read_key, read_password
+from ambassador_admin.context.store import Context
 from ambassador_admin.errors import BadAnswerError, UsageError
 from ambassador_admin.output import Item
 from ambassador_client.account.client_certificate import CertificatePlace
@@ -60,7 +61,9 @@ class LoginOptions:
     cert: Annotated[
         str | None,
         typer.Option(
-            "--cert", metavar="FILE", help="Your client certificate, PEM; without a key it stands alone."
+            "--cert",
+            metavar="FILE",
+            help="Your client certificate, PEM; without a key it stands alone. An empty FILE forgets a saved one.",
         ),
     ] = None
     cert_key: Annotated[
@@ -79,14 +82,19 @@ class LoginOptions:
     @property
     def certificate(self) -> CertificatePlace | None:
         """Return where the client certificate is; None without one."""
-        if self.cert is None:
+        if not self.cert:
             return None
         return CertificatePlace.of(self.cert, self.cert_key, self.cert_passphrase_from)
+
+    def certificate_to_keep(self, known: Context | None) -> CertificatePlace | None:
+        """Return the certificate of this login, else that of the known context, unless it is to be forgotten."""
+        kept = None if known is None or self.replace or self.cert == "" else known.certificate
+        return self.certificate or kept
 
     @property
     def is_certificate_alone(self) -> bool:
         """Tell whether the certificate stands alone, so that no key is asked for."""
-        return self.cert is not None and self.user is None and self.key_from is None and not self.sso
+        return bool(self.cert) and self.user is None and self.key_from is None and not self.sso
 
     @property
     def opens_login(self) -> str | None:
@@ -103,24 +111,26 @@ class LoginOptions:
             raise UsageError(f"{other} and --sso exclude each other.")
         if not self.sso and (self.issuer is not None or self.device):
             raise UsageError("--issuer and --device go with --sso.")
-        if self.cert is None and (self.cert_key is not None or self.cert_passphrase_from is not None):
+        if not self.cert and (self.cert_key is not None or self.cert_passphrase_from is not None):
             raise UsageError("--cert-key and --cert-passphrase-from go with --cert.")
         if self.user is None and self.password_from is not None:
             raise UsageError("--password-from goes with --user.")
         if self.user is not None and self.key_from is not None:
             raise UsageError("--key-from and --user exclude each other.")
 
-    def obtain_key(self, admin: Invocation, address: str, ca_file: Path | None) -> tuple[str | None, Item]:
+    def obtain_key(
+        self, admin: Invocation, address: str, ca_file: Path | None, certificate: CertificatePlace | None
+    ) -> tuple[str | None, Item]:
         """Return a valid admin key and its `whoami` answer; with a password or --sso, the key of a new login.
 
         The key is None where the certificate stands alone.
         """
         environment = admin.environment
         if self.is_certificate_alone:
-            connected = admin.connect(address, ca_file=ca_file, certificate=self.certificate)
+            connected = admin.connect(address, ca_file=ca_file, certificate=certificate)
             return None, connected.fetch(server.whoami())
         if self.sso:
-            return _opened(self._sign_in(admin, address, ca_file))
+            return _opened(self._sign_in(admin, address, ca_file, certificate))
         if self.user is None:
             key = read_key(
                 self.key_from,
@@ -128,7 +138,7 @@ class LoginOptions:
                 stdin=environment.stdin,
                 prompt=admin.terminal.read_secret,
             )
-            connected = admin.connect(address, ca_file=ca_file, key=lambda: key, certificate=self.certificate)
+            connected = admin.connect(address, ca_file=ca_file, key=lambda: key, certificate=certificate)
             return key, connected.fetch(server.whoami())
         password = read_password(
             self.password_from,
@@ -138,17 +148,19 @@ class LoginOptions:
             prompt=admin.terminal.read_secret,
         )
         return _opened(
-            admin.connect(address, ca_file=ca_file, certificate=self.certificate).fetch_without_key(
+            admin.connect(address, ca_file=ca_file, certificate=certificate).fetch_without_key(
                 account.login(self.user, password)
             )
         )
 
-    def _sign_in(self, admin: Invocation, address: str, ca_file: Path | None) -> Item:
+    def _sign_in(
+        self, admin: Invocation, address: str, ca_file: Path | None, certificate: CertificatePlace | None
+    ) -> Item:
         """Sign the user in and return the answer of the server, which has opened a login."""
         # Imported here: other commands need no listener and no browser.
         from ambassador_client.account.sign_in import choose_issuer, sign_in
 
-        api = admin.connect(address, ca_file=ca_file, certificate=self.certificate)
+        api = admin.connect(address, ca_file=ca_file, certificate=certificate)
         issuer = choose_issuer(api.fetch_without_key(account.sign_in_places()), self.issuer, address)
         variables = admin.environment.variables
         proof = sign_in(issuer, admin.output.say_always, variables, device=self.device)

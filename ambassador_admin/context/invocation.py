@@ -20,7 +20,7 @@ from ambassador_admin.context.settings import (
     resolve_format,
     resolve_settings,
 )
-from ambassador_admin.context.store import ContextStore
+from ambassador_admin.context.store import Context, ContextStore
 from ambassador_admin.directories import config_directory
 from ambassador_admin.errors import NoCredentialsError, UsageError
 from ambassador_admin.output import Format, Output, Style, View
@@ -155,7 +155,7 @@ class Invocation:
     ) -> "ApiClient":
         """Return a client of any server; `unverified` accepts every certificate.
 
-        It presents the client certificate at this place, else the one that variables name.
+        It presents the client certificate at this place, else the one that variables name, which --context overrides.
         """
         # Not above: importing the HTTP library is slow, and not every command sends a request.
         from ambassador_admin.api.client import ApiClient  # noqa: PLC0415
@@ -164,7 +164,8 @@ class Invocation:
         tls = presented = None
         if server.startswith("https:"):
             tls = ssl_context(ca_file=ca_file, allow_self_signed=unverified)
-        if tls is not None and not unverified:  # to a server that is not verified nothing is proved
+        is_ignored = certificate is None and self.options.context is not None
+        if tls is not None and not (unverified or is_ignored):  # nothing is proved to a server not verified
             presented = presented_certificate(certificate, self.environment.variables, tls)
         client = ApiClient(server, key=key, tls=tls, has_certificate=presented is not None)
         self._clients.append(client)
@@ -255,7 +256,8 @@ class Invocation:
     def describe_certificate(self) -> str | None:
         """Return the file of the client certificate, None without one."""
         place = self.settings.certificate
-        return self.environment.variables.get(CERT_VARIABLE) if place is None else place.cert_file
+        variables = self.environment.variables if self.options.context is None else {}
+        return variables.get(CERT_VARIABLE) if place is None else place.cert_file
 
     def forget_key(self, name: str) -> bool:
         """Delete the key of a context; return False when none was found, after saying where one may be left."""
@@ -302,11 +304,23 @@ class Invocation:
         if settings.key_reference is not None:
             return check_key(resolve(settings.key_reference, self.environment.variables))
         stored = None if settings.context is None else read_stored(settings.context.name)
+        # Read after the key: another login may have replaced both, and no server is sent the key of another.
+        if settings.context is not None:
+            _refuse_moved(settings.context, self.contexts.find(settings.context.name))
         return None if stored is None else check_key(stored)
 
     @cached_property
     def _directory(self) -> Path:
         return config_directory(self.environment.variables)
+
+
+def _refuse_moved(before: Context, now: Context | None) -> None:
+    """Raise NoCredentialsError if the context is that of another server now."""
+    if now is not None and now.server != before.server:
+        raise NoCredentialsError(
+            f"Context {now.name!r} is for {now.server} now, no longer for {before.server}.",
+            hint="run the command again",
+        )
 
 
 def _ids(items: list[dict[str, Any]]) -> str:

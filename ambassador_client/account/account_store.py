@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ambassador_client.account.atomic_files import remove_private_file, write_private_file
+from ambassador_client.account.client_certificate import CertificatePlace
 from ambassador_client.errors import SettingsError
 from ambassador_protocol.json_text import parse_object
 
@@ -43,6 +44,13 @@ class Account:
     def is_keyless(self) -> bool:
         """Tell whether the certificate stands alone."""
         return self.cert_file is not None and not self.key_id
+
+    @property
+    def certificate(self) -> CertificatePlace | None:
+        """Return where the client certificate is; None without one."""
+        if self.cert_file is None:
+            return None
+        return CertificatePlace(self.cert_file, self.cert_key_file, self.cert_passphrase)
 
     @property
     def label(self) -> str:

@@ -3,11 +3,11 @@
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from ambassador_client.account.atomic_files import remove_private_file, write_private_file
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ADD_KEYRING = "pipx inject mcp-ambassador keyring"
 NO_KEYRING = f"The library for the system's keyring is not installed; to install it, run: {ADD_KEYRING}"
+
+_T = TypeVar("_T")
 
 _SERVICE = "mcp-ambassador"
 _MAX_SECRET_CHARACTERS = 4096
@@ -46,6 +48,22 @@ class CredentialStore:
         path = self._path(name)
         write_private_file(path, secret)
         return f"file {path}"
+
+    def put_with_record(
+        self, name: str, secret: str | None, save_record: Callable[[], _T], *, is_other_server: bool
+    ) -> tuple[_T, str | None]:
+        """Store the secret, or none, and the record that binds it to its server; return the record and the place.
+
+        With `is_other_server` the record of this name is that of another server now. Wherever this ends early, and
+        whatever another process reads meanwhile, no secret is bound to a server that it is not for.
+        """
+        if secret is None or is_other_server:
+            self.delete(name)
+        place = None if secret is None or is_other_server else self.put(name, secret)
+        record = save_record()
+        if secret is not None and is_other_server:
+            place = self.put(name, secret)
+        return record, place
 
     def delete(self, name: str) -> bool:
         """Delete the secret and tell whether it existed."""

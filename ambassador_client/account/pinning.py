@@ -13,12 +13,14 @@ import h11
 from ambassador_client.account.atomic_files import write_private_file
 from ambassador_client.errors import (
     BadAnswerError,
+    CertificateRefusedError,
     SettingsError,
     UnreachableError,
     UntrustedCertificateError,
 )
 from ambassador_protocol.certificates import certificates_in, find_certificate
 from ambassador_protocol.paths import CA_CERTIFICATE
+from ambassador_protocol.tls_alerts import refusal_in_handshake
 
 _SECONDS = 10.0
 _MAX_BYTES = 1 << 18
@@ -68,6 +70,12 @@ def _server_certificates(url: str, dial: Dial | None) -> Iterator[bytes]:
                 _fetch_ca_certificate(tls_socket, parts.netloc, parts.path + CA_CERTIFICATE)
             )
     except OSError as error:
+        if (refused := refusal_in_handshake(error)) is not None:
+            # Until the server is known it is shown no certificate.
+            raise CertificateRefusedError(
+                f"{url} refuses: {refused}",
+                "Its CA certificate cannot be fetched: get it from your administrator and name it with --ca-file.",
+            ) from error
         raise UnreachableError(
             f"cannot reach {url} : {error.strerror or error}", "Is the server running? Check the address."
         ) from error

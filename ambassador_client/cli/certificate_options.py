@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from ambassador_client.account.client_certificate import (
+    CERT_VARIABLE,
     CertificatePlace,
     ClientCertificate,
     presented_certificate,
@@ -23,7 +24,9 @@ class CertificateOptions:
     cert: Annotated[
         str | None,
         typer.Option(
-            "--cert", metavar="FILE", help="Your client certificate, PEM; without a key it stands alone."
+            "--cert",
+            metavar="FILE",
+            help="Your client certificate, PEM; without a key it stands alone. An empty FILE forgets a saved one.",
         ),
     ] = None
     cert_key: Annotated[
@@ -39,9 +42,14 @@ class CertificateOptions:
         ),
     ] = None
 
+    @property
+    def forgets(self) -> bool:
+        """Tell whether the certificate of a known account is to be forgotten."""
+        return self.cert == ""
+
     def place(self) -> CertificatePlace | None:
         """Return where the certificate is, with absolute paths; None without --cert. Raises UsageError."""
-        if self.cert is None:
+        if not self.cert:
             needs = {"--cert-key": self.cert_key, "--cert-passphrase-from": self.cert_passphrase_from}
             lonely = next((option for option, value in needs.items() if value is not None), None)
             if lonely is not None:
@@ -49,8 +57,10 @@ class CertificateOptions:
             return None
         return CertificatePlace.of(self.cert, self.cert_key, self.cert_passphrase_from)
 
-    def certificate(self, environ: Mapping[str, str], address: str) -> ClientCertificate | None:
-        """Return the certificate to present at the login: that of the options, else of the variables.
+    def certificate(
+        self, environ: Mapping[str, str], address: str, kept: CertificatePlace | None
+    ) -> ClientCertificate | None:
+        """Return the certificate to present at the login: that of the options, the variables or the known account.
 
         Raises SettingsError.
         """
@@ -59,7 +69,7 @@ class CertificateOptions:
             raise SettingsError(
                 f"a client certificate proves nothing to {address}, which has no TLS", "Use https://."
             )
-        certificate = presented_certificate(place, environ)
+        certificate = presented_certificate(place or (None if environ.get(CERT_VARIABLE) else kept), environ)
         if place is not None and certificate is not None:
             certificate.check()
         return certificate

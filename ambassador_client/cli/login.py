@@ -76,13 +76,12 @@ def login(
     """
     sign_in.check(code=code, key_from=key_from)
     settings, ca_pem = _login_settings(run, url)
-    settings = replace(settings, certificate=client_certificate.certificate(os.environ, settings.server_url))
     name = check_name(run.flags.account or _default_name(settings.server_url))
     target = LoginAccount(
         run.accounts, name, settings.server_url, replace_other=replace_other, make_default=not keep
     )
     target.ca_pem = _read_ca_file(settings.ca_file) if ca_pem is None and settings.ca_file else ca_pem
-    target.certificate = client_certificate.place()
+    settings = _with_certificate(settings, target, client_certificate)
     secret = (
         _keep(run, target, name, sign_in.exchange(run, settings))
         if sign_in.sso
@@ -97,6 +96,15 @@ def login(
     if secret is not None and lacks_keyring():
         run.say(NO_KEYRING)
     return 0
+
+
+def _with_certificate(settings: Settings, target: LoginAccount, options: CertificateOptions) -> Settings:
+    """Return the settings with the certificate to present, and let the account have the one it is to have."""
+    target.certificate = options.place()
+    if options.forgets:
+        target.kept_certificate = None
+    presented = options.certificate(os.environ, settings.server_url, target.kept_certificate)
+    return replace(settings, certificate=presented)
 
 
 def _secret(

@@ -14,7 +14,8 @@ _KEEP_BOTH = "Keep both with --account NAME, or add --replace."
 class LoginAccount:
     """Saves a login at `server` as the account `name`.
 
-    `ca_pem` are the certificates of its server; `certificate` is where that of the client is.
+    `ca_pem` are the certificates of its server; `certificate` is where that of the client is, and
+    `kept_certificate` where the account has it already.
 
     Raises ConflictError if the account is for another server and `replace_other` is false.
     """
@@ -23,7 +24,6 @@ class LoginAccount:
         self, store: AccountStore, name: str, server: str, *, replace_other: bool, make_default: bool
     ) -> None:
         self.ca_pem: str | None = None
-        self.certificate: CertificatePlace | None = None
         self.previous_default = store.default()
         self._store = store
         self._name = name
@@ -35,6 +35,8 @@ class LoginAccount:
             raise ConflictError(
                 f"account {name} is {self._known.identity}; this login is for {server}", _KEEP_BOTH
             )
+        self.certificate: CertificatePlace | None = None
+        self.kept_certificate = None if self._known is None else self._known.certificate
 
     def save(self, key: str | None, me: Mapping[str, Any]) -> tuple[Account, str | None]:
         """Save the account of the user `me` and return it and the place of its key; raises ConflictError.
@@ -65,16 +67,18 @@ class LoginAccount:
             ) from None
 
     def _write(self, account: Account, key: str | None, *, make_default: bool) -> tuple[Account, str | None]:
-        credentials, place = self._store.credentials(), None
-        if key is None:
-            credentials.delete(account.name)
-        else:
-            place = credentials.put(account.name, key)
-        return self._store.save(account, ca_pem=self.ca_pem, make_default=make_default), place
+        known = self._store.find(account.name)
+        return self._store.credentials().put_with_record(
+            account.name,
+            key,
+            lambda: self._store.save(account, ca_pem=self.ca_pem, make_default=make_default),
+            is_other_server=known is not None and known.server != account.server,
+        )
 
     def _account(self, name: str, me: Mapping[str, Any]) -> Account:
         key = me.get("key") or {}
-        place = self.certificate or (None, None, None)
+        kept = self.kept_certificate if name == self._name else None  # another account is of another user
+        place = self.certificate or kept or (None, None, None)
         return Account(
             name=name,
             server=self._server,

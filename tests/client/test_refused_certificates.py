@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ambassador_client.account.account_store import Account, AccountStore
+from ambassador_client.account.client_certificate import CertificatePlace
+from ambassador_client.account.credentials import CredentialStore
+from ambassador_client.cli.login_account import LoginAccount
+from ambassador_client.errors import SettingsError
 from tests.authorities import Authority, Identity, email
 from tests.client.certificates import make_server_identity
 from tests.client.fake_server import FakeServer, running_server
@@ -82,3 +87,47 @@ async def test_status_tells_that_the_server_refuses_the_certificate(
     shown = json.loads(output)
     assert code == 3, errors
     assert (shown["reachable"], shown["certificate_accepted"], shown["key_accepted"]) == (True, False, None)
+
+
+async def test_fingerprint_of_a_server_that_requires_a_certificate_is_no_advice_to_start_it(
+    tmp_path: Path, state: Path
+):
+    files = person().files(tmp_path, "person")
+    async with strict_server(tmp_path) as (_, url):
+        env = presenting(url, state, files, MCP_AMBASSADOR_FINGERPRINT="0" * 64)
+        code, _, errors = await run("status", env=env)
+    assert (code, "--ca-file" in errors, "Is the server running" in errors) == (3, True, False)
+
+
+ME = {"user": "alice", "key": {"id": "k2"}}
+
+
+@pytest.mark.parametrize("failing", ["put", "delete", "save"])
+def test_login_that_fails_leaves_no_key_with_another_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+):
+    store = AccountStore(tmp_path)
+    store.credentials().put("work", "key of a")
+    store.save(Account(name="work", server="https://a", key_id="k1"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise SettingsError("the disk is full")
+
+    target = LoginAccount(store, "work", "https://b", replace_other=True, make_default=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(AccountStore if failing == "save" else CredentialStore, failing, fail)
+        with pytest.raises(SettingsError):
+            target.save("key of b", ME)
+    left = store.get("work").server, store.credentials().get("work")
+    assert left in {("https://a", "key of a"), ("https://a", None), ("https://b", None)}
+    target.save("key of b", ME)
+    assert (store.get("work").server, store.credentials().get("work")) == ("https://b", "key of b")
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_login_keeps_the_certificate_of_its_account_unless_it_replaces_it(tmp_path: Path, replaces: bool):
+    store = AccountStore(tmp_path)
+    store.save(Account(name="work", server="https://a", user="alice", cert_file="/c.pem"))
+    target = LoginAccount(store, "work", "https://a", replace_other=replaces, make_default=True)
+    account, _ = target.save("key", ME)
+    assert account.certificate == (None if replaces else CertificatePlace("/c.pem", None, None))

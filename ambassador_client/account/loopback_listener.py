@@ -38,8 +38,11 @@ class LoopbackListener(Generic[T]):
                 if found is None:
                     self.send_error(404)
                     return
-                answers.put(found)
-                _show(self, page)
+                # The command, and this thread with it, may end as soon as it has the answer.
+                try:
+                    _show(self, page)
+                finally:
+                    answers.put(found)
 
             def log_message(self, *_: Any) -> None:
                 """Write nothing: the address has a code."""
@@ -85,7 +88,7 @@ def _is_foreign(handler: BaseHTTPRequestHandler) -> bool:
 
 def _parameters(target: str, path: str) -> Mapping[str, str]:
     """Return the parameters of a request at the path; none of another request, or if one is given twice."""
-    if len(target) > _LONGEST_QUERY:
+    if len(target) > _LONGEST_QUERY or "#" in target:
         return {}
     try:
         parts = urlsplit(target)

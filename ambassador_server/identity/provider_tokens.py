@@ -1,9 +1,8 @@
 """Exchanges codes and refresh tokens at the token endpoint of an issuer, as the client that hosts use there."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
-
-import structlog
 
 from ambassador_server.domain.people.issuers import Issuer
 from ambassador_server.domain.people.login_places import LoginPlace
@@ -30,7 +29,7 @@ _PASSED_ON: Final = frozenset({"invalid_grant", "invalid_scope", "invalid_target
 """What the host can do something about; all else is between this server and the provider."""
 _LONGEST: Final = 64 * 1024
 
-_log = structlog.get_logger("identity")
+_log = logging.getLogger(__name__)
 
 
 class HostTokens:
@@ -46,7 +45,7 @@ class HostTokens:
         try:
             return tokens_of(await self._ask(issuer, place, parameters))
         except AuthorizationError as error:
-            _log.warning("no tokens for a host", issuer=issuer.name, cause=error.message)
+            _log.warning("no tokens for a host by issuer %s: %s", issuer.name, error.message)
             raise TokenRequestError(
                 "temporarily_unavailable", f"The issuer {issuer.name!r} gives no tokens now."
             ) from None

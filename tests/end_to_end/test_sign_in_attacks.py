@@ -17,7 +17,7 @@ from tests.end_to_end.connecting import BROWSER
 from tests.end_to_end.signing_in import trust
 from tests.end_to_end.test_client_identity import Client
 from tests.end_to_end.test_sign_in import administer, reasons, usable_keys
-from tests.end_to_end.world import World, running
+from tests.end_to_end.world import World, running, until
 from tests.fakes import hostile_provider as hostile
 from tests.fakes.hostile_provider import CLIENT, ESCAPES, HostileProvider
 from tests.fakes.issuer import claims_of
@@ -235,7 +235,8 @@ def test_a_command_that_is_interrupted_says_so_in_one_line(
 ) -> None:
     provider.polls = ["authorization_pending"] * 100
     # A browser that never ends, as one does that `firefox %s` starts.
-    waits = f"sh -c 'exec sleep {PATIENCE:.0f}' %s"
+    started = tmp_path / "started"
+    waits = f"sh -c 'echo >{started}; exec sleep {PATIENCE:.0f}' %s"
     client = environment(world, tmp_path)
     with subprocess.Popen(
         [BIN / command, *words_of(world, command, *words)],
@@ -248,6 +249,8 @@ def test_a_command_that_is_interrupted_says_so_in_one_line(
         try:
             assert process.stderr is not None
             assert "pen" in process.stderr.readline(), "the page, or where the code is entered"
+            if not words:
+                until(started.exists, "the browser runs, which a signal before would not have reached")
             os.killpg(process.pid, signal.SIGINT)
             output, told = process.communicate(timeout=PATIENCE)
         finally:

@@ -47,7 +47,10 @@ class AuditSearch:
         """
         is_complete = await self._indexer.reach_end()
         state = await self._indexer.state()
-        return replace(state, behind_records=0, behind_seconds=0.0) if is_complete else state
+        if is_complete:
+            return replace(state, behind_records=0, behind_seconds=0.0)
+        # The state is beside the end that was last looked at, which may be an older one.
+        return replace(state, behind_records=max(1, state.behind_records))
 
     async def catch_up(self) -> None:
         """Return when all records that are committed now are in the index, however long that takes."""

@@ -57,13 +57,14 @@ class ClientCertificate:
         Raises SettingsError for files that cannot be read, for a key that others can read, and one whose passphrase is
         not given.
         """
+        # First, because without a key file a missing one would be told as the key.
+        found = certificates_in(_read(self.cert_file, "certificate").decode(errors="replace"))
         key_file = self.key_file or self.cert_file
         _refuse_unless_private(key_file)
         if not self.passphrase() and any(each in _read(key_file, "key") for each in _SEALED):
             raise SettingsError(
                 f"the client key {key_file} has a passphrase, which is not given", _give_passphrase()
             )
-        found = certificates_in(_read(self.cert_file, "certificate").decode(errors="replace"))
         try:
             return key_file, validity_of(next(found, b""))
         except ValueError:

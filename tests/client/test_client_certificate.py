@@ -67,6 +67,7 @@ def test_what_is_wrong_is_told(tmp_path: Path) -> None:
         "is not valid before 20.* UTC": {CERT_VARIABLE: future[0], KEY_VARIABLE: future[1]},
         "cannot read the client key": {CERT_VARIABLE: cert, KEY_VARIABLE: "no-such-file"},
         "cannot read the client certificate": {CERT_VARIABLE: "no-such-file", KEY_VARIABLE: key},
+        "cannot read the client certificate no-such-file": {CERT_VARIABLE: "no-such-file"},
         "not given by reference": {CERT_VARIABLE: cert, PASSPHRASE_VARIABLE: "open sesame"},
         "is not set": {CERT_VARIABLE: cert, PASSPHRASE_VARIABLE: "env://NO_SUCH_WORD"},
     }

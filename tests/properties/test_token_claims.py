@@ -65,6 +65,7 @@ def test_any_claims_have_an_identity_or_a_fault(changes: dict[str, Any]) -> None
         ({"exp": None}, TokenFault.NO_EXPIRY),
         ({"exp": "9999999999"}, TokenFault.NO_EXPIRY),
         ({"exp": float("inf")}, TokenFault.NO_EXPIRY),
+        ({"exp": -(10**400)}, TokenFault.NO_EXPIRY),
         ({"exp": True}, TokenFault.NO_EXPIRY),
         ({"sub": None}, TokenFault.NO_SUBJECT),
         ({"sub": 7}, TokenFault.NO_SUBJECT),
@@ -88,6 +89,9 @@ def test_each_fault(changes: dict[str, Any], expected: TokenFault) -> None:
         ("nbf", 61, TokenFault.NOT_YET_VALID),
         ("iat", 61, TokenFault.NOT_YET_VALID),
         ("exp", 10**15, None),
+        ("exp", 10**400, None),
+        ("nbf", 10**400, TokenFault.NOT_YET_VALID),
+        ("iat", 10**400, TokenFault.NOT_YET_VALID),
     ],
 )
 def test_clocks_may_differ_by_a_minute(name: str, seconds: int, expected: TokenFault | None) -> None:

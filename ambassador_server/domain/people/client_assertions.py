@@ -6,12 +6,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from ambassador_server.domain.people.token_claims import SKEW
+from ambassador_server.domain.people.token_claims import LAST_SECOND, SKEW
 
 LONGEST_LIFE: Final = timedelta(minutes=10)
 _LONGEST_ID: Final = 255
-_LAST_SECOND: Final = 253_402_300_000
-"""In the last day of the year 9999; larger numbers cannot be compared with a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +49,7 @@ def read_client_assertion(
 
 def _is_soon(expires: float, now: datetime) -> bool:
     """Tell whether an end is not over, and so soon that the assertion can be remembered until then."""
-    if not 0 <= expires <= _LAST_SECOND:
+    if not 0 <= expires <= LAST_SECOND:
         return False
     left = expires - now.timestamp()
     return -SKEW.total_seconds() < left <= (LONGEST_LIFE + SKEW).total_seconds()

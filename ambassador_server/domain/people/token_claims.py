@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from math import isfinite
+from math import inf
 from typing import Any, Final
 
 from msgspec import Struct
@@ -18,8 +18,8 @@ _AUDIENCE: Final = "{audience}"
 MOST_GROUPS: Final = 1_000
 _LONGEST_GROUP: Final = 256
 _LONGEST_SUBJECT: Final = 255
-_LAST_SECOND: Final = 253_402_300_000
-"""In the last day of the year 9999."""
+LAST_SECOND: Final = 253_402_300_000
+"""In the last day of the year 9999; larger numbers cannot be compared with a time."""
 
 
 class TokenStep(StrEnum):
@@ -256,6 +256,7 @@ def _time(value: Any) -> datetime | None:
     """Return a time of a claim; None for anything that is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if not isfinite(value) or not value >= 0:
+    # Compared, because a whole number may be too large for a float.
+    if not 0 <= value < inf:
         return None
-    return datetime.fromtimestamp(min(value, _LAST_SECOND), UTC)
+    return datetime.fromtimestamp(min(value, LAST_SECOND), UTC)
